@@ -19,7 +19,8 @@ from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.store.facade import Store
-from storage.tickets.faults import Aged, Ticket
+from storage.tickets.faults import Aged
+from storage.tickets.faults_table import Ticket
 
 
 @dataclass(frozen=True, slots=True)

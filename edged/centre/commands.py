@@ -24,7 +24,8 @@ from mqtt.commands.messages import Command, Reason, Reply, State, Verb
 from mqtt.commands.validation import Commander, Order, Refusal, judge, plain
 from mqtt.contract.messages import Payload
 from storage.store.facade import Store
-from storage.tickets.commands import ROLE, Taken, Told
+from storage.tickets.commands import ROLE
+from storage.tickets.commands_table import SignedCommand, Taken
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, Replayed, StoreError, TooOften
 
@@ -230,7 +231,7 @@ class Orders:
         return allowance.take(now_ms)
 
     def _answer(
-        self, told: Told, state: State, reason: Reason | None, words: str, result: Mapping[str, Any] = _NOTHING
+        self, told: SignedCommand, state: State, reason: Reason | None, words: str, result: Mapping[str, Any] = _NOTHING
     ) -> None:
         self._say(
             Reply(
@@ -249,5 +250,5 @@ class Orders:
         )
 
 
-def _told(commander: Commander, command: Command) -> Told:
-    return Told(commander.key_id, command.counter, command.id, command.verb, command.requester)
+def _told(commander: Commander, command: Command) -> SignedCommand:
+    return SignedCommand(commander.key_id, command.counter, command.id, command.verb, command.requester)

@@ -35,9 +35,9 @@ from mqtt.commands.messages import (
 from mqtt.commands.validation import Commander, Order
 from recorder.words.address import without_login
 from storage.pins.model import Ground, Interval
-from storage.pins.model import Order as Wanted
+from storage.pins.model import PinOrder as Wanted
 from storage.store.facade import Store
-from storage.tickets.commands import Limit, Rate
+from storage.tickets.commands_table import Limit, Rate
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.orders")

@@ -15,7 +15,8 @@ from edged.profiles.loader import Clause
 from edged.site.overview import Overview
 from edged.words import units
 from storage.pins.model import Ground
-from storage.register.compliance import Shares, Tally
+from storage.register.compliance_table import Tally
+from storage.segments.coverage_queries import Shares
 
 
 class Status(StrEnum):

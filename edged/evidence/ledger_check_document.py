@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edged.documents import ledger as documents
 from edged.site.overview import optional_timestamp
-from storage.audit.findings import Against, Finding, Reach, Report, Tree
+from storage.audit.findings import CheckpointVerdict, LedgerFinding, LedgerReport, Reach, Tree
 
 
-def document(report: Report, volumes: Mapping[str, Path], *, daemon: bool) -> documents.LedgerVerify:
+def document(report: LedgerReport, volumes: Mapping[str, Path], *, daemon: bool) -> documents.LedgerVerify:
     """`volumes`: where they lie, by id."""
     return documents.LedgerVerify(
         daemon=daemon,
@@ -28,7 +28,7 @@ def document(report: Report, volumes: Mapping[str, Path], *, daemon: bool) -> do
     )
 
 
-def _finding(one: Finding) -> documents.VerifyFinding:
+def _finding(one: LedgerFinding) -> documents.VerifyFinding:
     return documents.VerifyFinding(code=one.code.value, where=one.where, what=one.what, action=one.action)
 
 
@@ -44,7 +44,7 @@ def _tree(one: Tree) -> documents.VerifiedTree:
     )
 
 
-def _against(one: Against) -> documents.HeldAgainst:
+def _against(one: CheckpointVerdict) -> documents.HeldAgainst:
     return documents.HeldAgainst(origin=one.head.origin, proven=one.proven, reach=_reach(one.reach))
 
 

@@ -19,7 +19,7 @@ from edged.documents.evidence import Limit
 from storage.ledger import dsse
 from storage.ledger.note import Verifier
 from storage.ledger.signer import Head
-from storage.register.service import Account
+from storage.register.service import FootageAccount
 from storage.retention.destruction import Destruction, Rule, Totals, Verdict
 from storage.words.model import Bounds
 
@@ -90,7 +90,13 @@ def interval(month: str, zone: tzinfo) -> tuple[int, int]:
 
 
 def statement(
-    box: Box, month: str, account: Account, standing: Standing, rests: Rests | None, key: bytes | None, now_ms: int
+    box: Box,
+    month: str,
+    account: FootageAccount,
+    standing: Standing,
+    rests: Rests | None,
+    key: bytes | None,
+    now_ms: int,
 ) -> documents.Statement:
     """`key`: who will sign it."""
     at = _Clock(box.zone)
@@ -166,7 +172,7 @@ def _bounded(bounds: Bounds | None) -> documents.Bounded | None:
     return None if bounds is None else documents.Bounded(floor_s=bounds.floor_s, ceiling_s=bounds.ceiling_s)
 
 
-def _coverage(account: Account, at: _Clock) -> documents.MonthCoverage:
+def _coverage(account: FootageAccount, at: _Clock) -> documents.MonthCoverage:
     shares = account.shares
     return documents.MonthCoverage(
         known_ms=shares.recorded_ms + sum(shares.causes.values()) + shares.unexplained_ms,
@@ -188,7 +194,7 @@ def _coverage(account: Account, at: _Clock) -> documents.MonthCoverage:
     )
 
 
-def _held(account: Account, at: _Clock) -> documents.MonthHeld:
+def _held(account: FootageAccount, at: _Clock) -> documents.MonthHeld:
     held, aside = account.held, account.aside
     return documents.MonthHeld(
         segments=held.segments,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edged.documents import checks as documents
 from storage.integrity.compare import Fault
-from storage.integrity.fsck import Level, Report, Scope
+from storage.integrity.fsck import FsckReport, Level, Scope
 
 
 def scope(asked: documents.FsckAsked) -> Scope:
@@ -15,7 +15,7 @@ def scope(asked: documents.FsckAsked) -> Scope:
 
 
 def document(
-    report: Report, asked: documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
+    report: FsckReport, asked: documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
 ) -> documents.Fsck:
     """Paths become absolute; by promise, then by place."""
     faults = sorted(report.faults, key=lambda fault: (int(fault.kind.promise[1:]), fault.volume, fault.where))

@@ -14,9 +14,9 @@ from typing import Final
 
 from storage.ages.history import History
 from storage.audit import queries as verifying
-from storage.audit.findings import Code, Finding
-from storage.audit.ledger_state import Ground, PinTold
-from storage.audit.recording_leaves import SegmentTold
+from storage.audit.findings import Code, LedgerFinding
+from storage.audit.ledger_state import LedgerState, PinRecord
+from storage.audit.recording_leaves import SegmentLeaf
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import queries as leaf_search
 from storage.ledger.queries import LeafFilter
@@ -33,21 +33,23 @@ SLACK_MS: Final = 600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tomb:
+class SuspectTombstone:
     """A tombstone, as far as it matters here."""
 
     number: int
-    told: SegmentTold
+    told: SegmentLeaf
 
 
-def is_suspect(told: SegmentTold, entered_ms: int) -> bool:
+def is_suspect(told: SegmentLeaf, entered_ms: int) -> bool:
     """By the wall clock it was entered before the floor was over. Only a hint: that clock may have been set. Pure."""
     if told.rule in (None, Rule.OVERWRITE.value) or told.floor_s is None:
         return False
     return entered_ms - told.start.wall_ms - told.duration_ms < told.floor_s * 1000
 
 
-def early(read: Reader, ages: History, boots: dict[int, str], suspects: Iterable[Tomb]) -> Iterator[Finding]:
+def early(
+    read: Reader, ages: History, boots: dict[int, str], suspects: Iterable[SuspectTombstone]
+) -> Iterator[LedgerFinding]:
     """Those that were younger than their floor for certain, by running time."""
     for tomb in suspects:
         start, floor_ms = tomb.told.start, (tomb.told.floor_s or 0) * 1000
@@ -58,7 +60,7 @@ def early(read: Reader, ages: History, boots: dict[int, str], suspects: Iterable
         if kept_ms is not None and kept_ms + SLACK_MS < floor_ms:
             what = f"segment {tomb.told.seq} of {tomb.told.camera} was destroyed {kept_ms // 1000} s after it was"
             what += f" recorded, at the most; its floor is {floor_ms // 1000} s"
-            yield Finding(Code.DESTROYED_EARLY, f"leaf {tomb.number}", what)
+            yield LedgerFinding(Code.DESTROYED_EARLY, f"leaf {tomb.number}", what)
 
 
 def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | None) -> int | None:
@@ -71,7 +73,7 @@ def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | Non
     return since if entered is None else since - ages.age(*entered).low_ms
 
 
-def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
+def under_pins(read: Reader, ground: LedgerState, pace: Pace = unpaced) -> Iterator[LedgerFinding]:
     """Those of what a pin held then: by the time that it was recorded under and by every true one that was ever told
     of it, to be certain.
     """
@@ -99,11 +101,11 @@ def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[F
                     for ms in _corrections(found, moved, ground)
                 ):
                     what = f"segment {found.seq} of {found.camera} was destroyed while pin {name} held it"
-                    yield Finding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
+                    yield LedgerFinding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
             pace(time.monotonic() - began)
 
 
-def _corrections(found: Destruction, moved: Iterable[Shift], ground: Ground) -> Iterator[int]:
+def _corrections(found: Destruction, moved: Iterable[Shift], ground: LedgerState) -> Iterator[int]:
     """What was ever to be added to its time: a clock that vouched may have proved wrong, too."""
     for shift in moved:
         if (ms := shift.of(found)) is not None:
@@ -111,7 +113,7 @@ def _corrections(found: Destruction, moved: Iterable[Shift], ground: Ground) -> 
             yield from (ms + offset - shift.one.true_offset_ms for offset in ground.offsets.get(shift.one.epoch, ()))
 
 
-def _was_held(found: Destruction, pin: PinTold, interval: Interval) -> bool:
+def _was_held(found: Destruction, pin: PinRecord, interval: Interval) -> bool:
     lasted = pin.first < found.leaf and (pin.body.lasts or found.leaf < pin.last)
     mine = found.camera in pin.body.cameras and found.name is None and found.rule is not Rule.LOST
     return lasted and mine and interval.touches(found.start_ms, found.duration_ms)

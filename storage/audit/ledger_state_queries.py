@@ -28,7 +28,7 @@ KINDS: Final = frozenset(
 """Leaves that tell of these; of twenty million some thousand."""
 
 
-class Boot(NamedTuple):
+class StoredBoot(NamedTuple):
     """What ages rest on (`storage.ages.history`)."""
 
     id: str
@@ -42,7 +42,7 @@ class Boot(NamedTuple):
     attested_ms: int | None
 
 
-class Epoch(NamedTuple):
+class StoredEpoch(NamedTuple):
     """What recorded times rest on (`storage.segments.true_time_table`)."""
 
     boot: int
@@ -52,7 +52,7 @@ class Epoch(NamedTuple):
     true_offset_ms: int | None
 
 
-class PinRow(NamedTuple):
+class StoredPin(NamedTuple):
     """What a pin holds, and how long."""
 
     state: str
@@ -71,14 +71,14 @@ class PinRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class StoredState:
     """All of it, at one moment."""
 
     rebuilt: int
     """First leaf since the database was made anew; 0: it never was. What came before may be counted otherwise."""
-    boots: Mapping[int, Boot]
-    epochs: Mapping[int, Epoch]
-    pins: Mapping[str, PinRow]
+    boots: Mapping[int, StoredBoot]
+    epochs: Mapping[int, StoredEpoch]
+    pins: Mapping[str, StoredPin]
     bounds: Mapping[str, tuple[int | None, int | None]]
     """Of each camera: floor and ceiling as they were configured last."""
     overwriting: tuple[int, int | None, int | None] | None
@@ -91,26 +91,26 @@ class Rows:
     """Volumes that are gone for good."""
 
 
-def rows(connection: sqlite3.Connection) -> Rows:
+def rows(connection: sqlite3.Connection) -> StoredState:
     """As of now."""
     rebuilt = connection.execute("SELECT coalesce(max(leaf), 0) FROM rebuilds").fetchone()[0]
-    return Rows(
+    return StoredState(
         rebuilt=int(rebuilt),
         boots={
-            number: Boot(*row)
+            number: StoredBoot(*row)
             for number, *row in connection.execute(
                 "SELECT number, boot_id, ran_ms, lag_us, gain_us, began_ms, off_low_ms, off_high_ms, off_word,"
                 " attested_ms FROM boots"
             )
         },
         epochs={
-            number: Epoch(*row)
+            number: StoredEpoch(*row)
             for number, *row in connection.execute(
                 "SELECT number, boot, wall_ms, boottime_ms, synced, true_offset_ms FROM epochs"
             )
         },
         pins={
-            pin: PinRow(state, version, tuple(json.loads(cameras)), *row)
+            pin: StoredPin(state, version, tuple(json.loads(cameras)), *row)
             for pin, state, version, cameras, *row in connection.execute(
                 "SELECT id, state, version, cameras, first_wall_ms, last_wall_ms, ground, span_ms, boot, boottime_ms"
                 " FROM pins"

@@ -15,9 +15,9 @@ from sqlite3 import Connection
 from typing import Final
 
 from storage.audit import queries as verifying
-from storage.audit.findings import Code, Finding
+from storage.audit.findings import Code, LedgerFinding
 from storage.audit.queries import PAGE
-from storage.integrity.inspect_file import Disk, Pace, unpaced
+from storage.integrity.inspect_file import Pace, VolumeDirectory, unpaced
 from storage.ledger import checkpoint_files
 from storage.ledger.tree import LEAF
 from storage.mirror import files as ledgerdir
@@ -28,10 +28,10 @@ from storage.segments.coverage_queries import Reader
 ACTION: Final = "keep the disk as it is; a head that the centre kept tells whether the ledger is right"
 
 
-class Mirror:
+class MirrorCheck:
     """Of one volume."""
 
-    def __init__(self, read: Reader, disk: Disk, firsts: Sequence[int], pace: Pace = unpaced) -> None:
+    def __init__(self, read: Reader, disk: VolumeDirectory, firsts: Sequence[int], pace: Pace = unpaced) -> None:
         """`firsts`: numbers of the leaves with which generations begin, in order."""
         self._read = read
         self._disk = disk
@@ -45,7 +45,7 @@ class Mirror:
         self.lines = 0
         """Looked at so far."""
 
-    def differences(self) -> Iterator[Finding | None]:
+    def differences(self) -> Iterator[LedgerFinding | None]:
         """What is wrong, and now and then None. FileNotFoundError: nothing is mirrored yet. OSError."""
         said = self._read(mirroring.wanted).get(self._disk.id)
         with self._disk.held() as root, checkpoint_files.opened(root) as directory:
@@ -76,7 +76,7 @@ class Mirror:
             self._end = self._read(mirroring.last_leaf)
         return number <= self._end
 
-    def _between(self, last: int, number: int) -> Iterator[Finding]:
+    def _between(self, last: int, number: int) -> Iterator[LedgerFinding]:
         """Leaves of the same generation that should have had a line between these two."""
         if not last:
             self._after = number - 1
@@ -89,20 +89,24 @@ class Mirror:
         if first:
             yield self._lacks(first, end)
 
-    def _line(self, number: int, line: bytes, leaf: bytes | None) -> Iterator[Finding]:
+    def _line(self, number: int, line: bytes, leaf: bytes | None) -> Iterator[LedgerFinding]:
         if leaf == LEAF + line or (leaf is not None and _means(line) == leaf):
             return
         what = "the ledger has no leaf of this number" if leaf is None else "it says something else than in the ledger"
-        yield Finding(Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
+        yield LedgerFinding(
+            Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION
+        )
 
-    def _beyond(self, number: int) -> Finding:
+    def _beyond(self, number: int) -> LedgerFinding:
         what = "the ledger ends before it: an older database was put back, or leaves were removed"
-        return Finding(Code.MIRROR_AHEAD, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
+        return LedgerFinding(
+            Code.MIRROR_AHEAD, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION
+        )
 
-    def _lacks(self, first: int, end: int) -> Finding:
+    def _lacks(self, first: int, end: int) -> LedgerFinding:
         where = f"{'leaf' if first == end else 'leaves'} {first}{'' if first == end else f' to {end}'}"
         what = "no line that can be read tells of them, where there should be one"
-        return Finding(Code.MIRROR_LACKS, f"{where} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
+        return LedgerFinding(Code.MIRROR_LACKS, f"{where} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
 
     def _peek(self) -> int | None:
         """Number of the next leaf of the ledger; None: there is none yet."""

@@ -14,18 +14,23 @@ from sqlite3 import Connection
 from storage.ages.history import History
 from storage.audit import destruction_check
 from storage.audit import ledger_state_queries as catalog
-from storage.audit.destruction_check import Tomb
-from storage.audit.findings import Code, Finding
-from storage.audit.ledger_state import Ground
-from storage.audit.ledger_state_queries import Fact, Rows
+from storage.audit.destruction_check import SuspectTombstone
+from storage.audit.findings import Code, LedgerFinding
+from storage.audit.ledger_state import LedgerState
+from storage.audit.ledger_state_queries import Fact, StoredState
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger.table import commitment
 from storage.segments.coverage_queries import Reader
 
 
 def besides(
-    read: Reader, ages: History, ground: Ground, after: int, suspects: Sequence[Tomb], pace: Pace = unpaced
-) -> Iterator[Finding]:
+    read: Reader,
+    ages: History,
+    ground: LedgerState,
+    after: int,
+    suspects: Sequence[SuspectTombstone],
+    pace: Pace = unpaced,
+) -> Iterator[LedgerFinding]:
     """`ground`: what the leaves up to `after` say; `suspects`: tombstones that may have come too early."""
     facts, rows = read(partial(_now, after=after))
     yield from ground.take(facts)
@@ -36,28 +41,28 @@ def besides(
     yield from _openings(read, pace)
 
 
-def _now(connection: Connection, after: int) -> tuple[list[Fact], Rows]:
+def _now(connection: Connection, after: int) -> tuple[list[Fact], StoredState]:
     """Rows, and the leaves that were entered until this moment."""
     return catalog.facts(connection, after), catalog.rows(connection)
 
 
-def _holds(read: Reader, pace: Pace) -> Iterator[Finding]:
+def _holds(read: Reader, pace: Pace) -> Iterator[LedgerFinding]:
     for pin in read(catalog.pins_whole):
         began = time.monotonic()
         lacking = read(partial(catalog.unheld, pin=pin))
         if lacking is not None:
             what = f"it does not hold {lacking[0]} of the segments that it covers, {lacking[1]} among them"
-            yield Finding(Code.PIN, f"pin {pin}", what)
+            yield LedgerFinding(Code.PIN, f"pin {pin}", what)
         pace(time.monotonic() - began)
 
 
-def _openings(read: Reader, pace: Pace) -> Iterator[Finding]:
+def _openings(read: Reader, pace: Pace) -> Iterator[LedgerFinding]:
     after = (0, "")
     while page := read(partial(catalog.openings, after=after)):
         began = time.monotonic()
         for number, field, salt, value, told in page:
             if not isinstance(told, str) or not hmac.compare_digest(commitment(salt, value), told):
                 what = f"its {field} is stored as something else than what was committed to"
-                yield Finding(Code.OPENING, f"leaf {number}", what)
+                yield LedgerFinding(Code.OPENING, f"leaf {number}", what)
         after = page[-1][:2]
         pace(time.monotonic() - began)

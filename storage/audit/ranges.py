@@ -19,12 +19,12 @@ from typing import Final
 
 from storage.audit import ledger_state_queries, recording_leaves
 from storage.audit import queries as verifying
-from storage.audit.destruction_check import Tomb, is_suspect
-from storage.audit.findings import Code, Finding, Findings
+from storage.audit.destruction_check import SuspectTombstone, is_suspect
+from storage.audit.findings import Code, Findings, LedgerFinding
 from storage.audit.leaf_index import Block, blocks_of
 from storage.audit.ledger_state_queries import Fact
 from storage.audit.queries import GapClaim, Stored
-from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTold
+from storage.audit.recording_leaves import SEGMENTS, GapKey, GapLeaf, SegmentLeaf
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import tree
 from storage.ledger.nodes_table import WIDTH
@@ -55,7 +55,7 @@ NONE: Final = Bits(0, b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LeafRange:
     """Leaves from the number `first` up to `last`."""
 
     first: int
@@ -74,14 +74,14 @@ class GapSeen:
     key: GapKey
     former: GapKey | None
     """What it was before."""
-    stands: GapTold | None
+    stands: GapLeaf | None
 
 
 @dataclass(slots=True)
 class Stretch:
     """What was found in one."""
 
-    span: Span
+    span: LeafRange
     leaves: int = 0
     blocks: list[Hash | None] = field(default_factory=list)
     """The node over each whole block of 256 leaves; None where one of them is missing."""
@@ -92,17 +92,17 @@ class Stretch:
     """Leaves that begin a tree, with their lines."""
     facts: list[Fact] = field(default_factory=list)
     """What decides what stays and goes (`storage.audit.ledger_state`)."""
-    suspects: list[Tomb] = field(default_factory=list)
+    suspects: list[SuspectTombstone] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
 
 
-def spans(first: int, last: int, *, in_tree: bool) -> Iterator[Span]:
+def spans(first: int, last: int, *, in_tree: bool) -> Iterator[LeafRange]:
     """Of the leaves of a tree, or of those before the first."""
     for begin in range(first, last + 1, LENGTH):
-        yield Span(begin, min(begin + LENGTH - 1, last), in_tree)
+        yield LeafRange(begin, min(begin + LENGTH - 1, last), in_tree)
 
 
-def check(read: Reader, span: Span, pace: Pace = unpaced) -> Stretch:
+def check(read: Reader, span: LeafRange, pace: Pace = unpaced) -> Stretch:
     """Go through the leaves of a span."""
     found = Stretch(span)
     hashes: list[Hash | None] = []
@@ -141,14 +141,14 @@ def _hashes(found: Stretch, leaves: Sequence[Stored], after: int, upto: int) -> 
         hashes.append(stored)
         if right != stored and (stored is not None or found.span.in_tree):
             what = "it is not what was hashed when it was entered" if stored else "it was entered without its hash"
-            found.findings.add(Finding(Code.LEAF_CHANGED, f"leaf {number}", what))
+            found.findings.add(LedgerFinding(Code.LEAF_CHANGED, f"leaf {number}", what))
     return hashes + _hole(found, expected, upto + 1)
 
 
 def _hole(found: Stretch, first: int, end: int) -> list[None]:
     if first < end and found.span.in_tree:
         where = f"leaf {first}" if end == first + 1 else f"leaves {first} to {end - 1}"
-        found.findings.add(Finding(Code.LEAF_MISSING, where, "nothing has this number"))
+        found.findings.add(LedgerFinding(Code.LEAF_MISSING, where, "nothing has this number"))
     return [None] * (end - first)
 
 
@@ -165,16 +165,16 @@ class _Page:
     """Leaves, and what the database says of the same at the same moment."""
 
     leaves: list[Stored]
-    segments: list[tuple[int, SegmentTold]] = field(default_factory=list)
+    segments: list[tuple[int, SegmentLeaf]] = field(default_factory=list)
     """Number of each leaf that tells of one and that no row was found to agree with yet."""
-    tombs: list[Tomb] = field(default_factory=list)
+    tombs: list[SuspectTombstone] = field(default_factory=list)
     destroyed: list[tuple[int, int, int]] = field(default_factory=list)
     """By number of the leaf: from when to when that was recorded of which it tells that it is gone."""
-    gaps: list[tuple[int, GapTold]] = field(default_factory=list)
+    gaps: list[tuple[int, GapLeaf]] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     generations: list[tuple[int, bytes]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
-    suspects: list[Tomb] = field(default_factory=list)
+    suspects: list[SuspectTombstone] = field(default_factory=list)
     tombstones: dict[tuple[str, int], int] = field(default_factory=dict)
     rows: dict[tuple[str, int], int] = field(default_factory=dict)
     """The leaf that each row goes by; 0: none."""
@@ -184,23 +184,23 @@ class _Page:
     boots: Mapping[int, str] = field(default_factory=dict)
     """Their own ids, by number, of those in which gaps begin."""
 
-    def row(self, told: SegmentTold) -> int | None:
+    def row(self, told: SegmentLeaf) -> int | None:
         """The leaf that the row of this segment goes by; None: there is no row."""
         if told.name is not None:
             return self.aside.get((told.volume, told.name))
         return self.rows.get((told.camera, told.seq))
 
-    def tombstone(self, told: SegmentTold) -> int | None:
+    def tombstone(self, told: SegmentLeaf) -> int | None:
         return self.tombstones.get((told.camera, told.seq))
 
-    def gap(self, told: GapTold) -> GapClaim | None:
+    def gap(self, told: GapLeaf) -> GapClaim | None:
         """The row of the same gap, whatever it says of it."""
         start = told.start
         rows = self.gap_rows.get((told.camera, start.boot, start.boottime_ms), ())
         return next((row for row in rows if recording_leaves.tells_of_gap(told, row)), None)
 
 
-def _page(connection: sqlite3.Connection, span: Span, after: int) -> _Page:
+def _page(connection: sqlite3.Connection, span: LeafRange, after: int) -> _Page:
     page = _Page(verifying.stored(connection, after, span.last))
     told, first, leaves = span.told.bits, span.told.first, page.leaves
     if told:
@@ -238,7 +238,7 @@ def _of_segment(page: _Page, leaf: Stored) -> None:
     if told is None:
         page.unread.append(number)
     elif kind == _DESTROYED:
-        page.tombs.append(Tomb(number, told))
+        page.tombs.append(SuspectTombstone(number, told))
         page.destroyed.append((number, *recording_leaves.recorded(told)))
         if is_suspect(told, wall_ms):
             page.suspects.append(page.tombs[-1])
@@ -262,7 +262,7 @@ def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
             page.gap_rows[place] = verifying.gaps(connection, *place)
 
 
-def _by_camera(segments: Iterable[SegmentTold]) -> Mapping[str, Collection[int]]:
+def _by_camera(segments: Iterable[SegmentLeaf]) -> Mapping[str, Collection[int]]:
     found: defaultdict[str, list[int]] = defaultdict(list)
     for told in segments:
         found[told.camera].append(told.seq)
@@ -271,7 +271,7 @@ def _by_camera(segments: Iterable[SegmentTold]) -> Mapping[str, Collection[int]]
 
 def _claims(found: Stretch, page: _Page) -> None:
     """Of leaves from before there was a tree only which gaps they explain, and what begins."""
-    wrong: list[Finding | None] = [_unread(number) for number in page.unread]
+    wrong: list[LedgerFinding | None] = [_unread(number) for number in page.unread]
     wrong += [
         recording_leaves.of_segment(number, told, page.row(told), page.tombstone(told))
         for number, told in page.segments
@@ -285,7 +285,7 @@ def _claims(found: Stretch, page: _Page) -> None:
     found.generations += page.generations
 
 
-def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | None:
+def _gap(found: Stretch, number: int, told: GapLeaf, page: _Page) -> LedgerFinding | None:
     row = page.gap(told)
     dated = page.boots.get(told.start.boot) == told.start.id  # else a rebuild could not say when, and left it out
     former = told.key(told.was) if told.was is not None else None
@@ -295,5 +295,5 @@ def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | N
     return recording_leaves.differing(number, told) if is_earlier and told.stands else None
 
 
-def _unread(number: int) -> Finding:
-    return Finding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
+def _unread(number: int) -> LedgerFinding:
+    return LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")

@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from storage.audit.findings import Code, Finding
+from storage.audit.findings import Code, LedgerFinding
 from storage.audit.queries import GapClaim, Row, SegmentClaim
 from storage.ledger.table import Leaf
 
@@ -19,7 +19,7 @@ Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
 """What every reader of JSON takes exactly, and every column holds."""
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class LeafPlace(msgspec.Struct, frozen=True, gc=False):
     """A place in time: the boot by number and by its own id."""
 
     boot: Whole
@@ -32,13 +32,13 @@ class Place(msgspec.Struct, frozen=True, gc=False):
         return self.boot, self.boottime_ms, self.wall_ms
 
 
-class SegmentTold(msgspec.Struct, frozen=True, gc=False):
+class SegmentLeaf(msgspec.Struct, frozen=True, gc=False):
     """A leaf of kind `segment`, `quarantined` or `destroyed`."""
 
     camera: str
     seq: Whole
     volume: str
-    start: Place
+    start: LeafPlace
     duration_ms: Whole
     bytes: Whole
     sha256: str
@@ -53,25 +53,25 @@ class SegmentTold(msgspec.Struct, frozen=True, gc=False):
     """Of one that was destroyed, under which it went."""
 
 
-class SpanTold(msgspec.Struct, frozen=True):
+class SpanLeaf(msgspec.Struct, frozen=True):
     """A leaf of kind `span`."""
 
-    start: Place
+    start: LeafPlace
     duration_ms: Whole
 
 
-class GapTold(msgspec.Struct, frozen=True):
+class GapLeaf(msgspec.Struct, frozen=True):
     """A leaf of kind `gap`."""
 
     camera: str
-    start: Place
-    end: Place | None
+    start: LeafPlace
+    end: LeafPlace | None
     cause: str
     inside: bool
     detail: str | None = None
     """Leaves of earlier versions have it."""
     pauses: tuple[tuple[Whole, Whole], ...] = ()
-    was: Place | None = None
+    was: LeafPlace | None = None
     gone: bool = False
     beneath: str | None = None
 
@@ -80,7 +80,7 @@ class GapTold(msgspec.Struct, frozen=True):
         """There is, or was, a gap as it says: one that only began has no leaf that must stay true."""
         return self.end is not None and not self.gone
 
-    def key(self, start: Place) -> GapKey:
+    def key(self, start: LeafPlace) -> GapKey:
         """What tells it from other gaps, as a rebuild does: a clock set forward takes no running time."""
         is_step = self.end is not None and self.end.at[:2] <= self.start.at[:2]
         return self.camera, *start.at, self.inside, is_step
@@ -89,14 +89,14 @@ class GapTold(msgspec.Struct, frozen=True):
 GapKey: TypeAlias = tuple[str, int, int, int, bool, bool]
 
 
-_SEGMENT: Final = msgspec.json.Decoder(SegmentTold)
-_GAP: Final = msgspec.json.Decoder(GapTold)
-_SPAN: Final = msgspec.json.Decoder(SpanTold)
+_SEGMENT: Final = msgspec.json.Decoder(SegmentLeaf)
+_GAP: Final = msgspec.json.Decoder(GapLeaf)
+_SPAN: Final = msgspec.json.Decoder(SpanLeaf)
 SEGMENTS: Final = frozenset({Leaf.SEGMENT.value.encode(), Leaf.QUARANTINED.value.encode()})
 """Kinds that tell of a segment that is there."""
 
 
-def segment_told(body: bytes) -> SegmentTold | None:
+def segment_told(body: bytes) -> SegmentLeaf | None:
     """What a leaf says of a segment; None: not what its kind says."""
     try:
         return _SEGMENT.decode(body)
@@ -104,7 +104,7 @@ def segment_told(body: bytes) -> SegmentTold | None:
         return None
 
 
-def gap_told(body: bytes) -> GapTold | None:
+def gap_told(body: bytes) -> GapLeaf | None:
     """What a leaf says of a gap, likewise."""
     try:
         return _GAP.decode(body)
@@ -112,7 +112,7 @@ def gap_told(body: bytes) -> GapTold | None:
         return None
 
 
-def span_told(body: bytes) -> SpanTold | None:
+def span_told(body: bytes) -> SpanLeaf | None:
     """What a leaf says of time whose footage is gone, likewise."""
     try:
         return _SPAN.decode(body)
@@ -120,12 +120,12 @@ def span_told(body: bytes) -> SpanTold | None:
         return None
 
 
-def recorded(told: SegmentTold | SpanTold) -> tuple[int, int]:
+def recorded(told: SegmentLeaf | SpanLeaf) -> tuple[int, int]:
     """From when to when, by the wall clock."""
     return told.start.wall_ms, told.start.wall_ms + told.duration_ms
 
 
-def same_segment(told: SegmentTold, row: SegmentClaim, boots: Mapping[int, str]) -> bool:
+def same_segment(told: SegmentLeaf, row: SegmentClaim, boots: Mapping[int, str]) -> bool:
     """They say the same. Where this database counts boots otherwise than the one that wrote the leaf, the wall clock
     alone says when it began.
     """
@@ -140,7 +140,7 @@ def same_segment(told: SegmentTold, row: SegmentClaim, boots: Mapping[int, str])
     )
 
 
-def same_gap(told: GapTold, row: GapClaim) -> bool:
+def same_gap(told: GapLeaf, row: GapClaim) -> bool:
     """They say the same. Pauses within a segment that goes on are told when it ends."""
     if told.end is None or row.end is None or told.start.at != row.start:
         return False
@@ -152,7 +152,7 @@ def same_gap(told: GapTold, row: GapClaim) -> bool:
     return same and told.detail in (None, row.detail)
 
 
-def same_row(told: SegmentTold, row: Row, cameras: Mapping[int, str], volumes: Mapping[int, str]) -> bool:
+def same_row(told: SegmentLeaf, row: Row, cameras: Mapping[int, str], volumes: Mapping[int, str]) -> bool:
     """They say the same word for word, as nearly all do. What does not may still be as it should be."""
     start = told.start
     return (
@@ -177,20 +177,20 @@ def same_row(told: SegmentTold, row: Row, cameras: Mapping[int, str], volumes: M
     )
 
 
-def tells_of_segment(told: SegmentTold, row: SegmentClaim) -> bool:
+def tells_of_segment(told: SegmentLeaf, row: SegmentClaim) -> bool:
     """It is that segment, whatever is said of it."""
     if told.name is not None or row.name is not None:
         return (told.volume, told.name) == (row.volume, row.name)
     return (told.camera, told.seq) == (row.camera, row.seq)
 
 
-def tells_of_gap(told: GapTold, row: GapClaim) -> bool:
+def tells_of_gap(told: GapLeaf, row: GapClaim) -> bool:
     """Likewise."""
     is_step = row.end is not None and row.end[:2] <= row.start[:2]
     return told.key(told.start) == (row.camera, *row.start, row.inside, is_step)
 
 
-def of_segment(number: int, told: SegmentTold, leaf: int | None, tombstone: int | None) -> Finding | None:
+def of_segment(number: int, told: SegmentLeaf, leaf: int | None, tombstone: int | None) -> LedgerFinding | None:
     """What is wrong with a leaf of a segment, or None: it has its row, or was destroyed, or told of again.
 
     `leaf`: the one that its row goes by, 0 for none; None: there is no row.
@@ -199,53 +199,55 @@ def of_segment(number: int, told: SegmentTold, leaf: int | None, tombstone: int 
         return None
     if leaf is None:
         what = f"{_segment(told)} has neither a row nor a leaf that it was destroyed"
-        return Finding(Code.SEGMENT_GONE, f"leaf {number}", what)
+        return LedgerFinding(Code.SEGMENT_GONE, f"leaf {number}", what)
     if 0 < leaf < number:
         what = f"the row of {_segment(told)} goes by the earlier leaf {leaf}"
-        return Finding(Code.SEGMENT_DIFFERS, f"leaf {number}", what)
+        return LedgerFinding(Code.SEGMENT_DIFFERS, f"leaf {number}", what)
     return None
 
 
-def differing(number: int, told: SegmentTold | GapTold) -> Finding:
+def differing(number: int, told: SegmentLeaf | GapLeaf) -> LedgerFinding:
     """A row and its leaf."""
-    if isinstance(told, GapTold):
-        return Finding(Code.GAP_DIFFERS, f"leaf {number}", f"the row of {_gap(told)} says something else")
-    return Finding(Code.SEGMENT_DIFFERS, f"leaf {number}", f"the row of {_segment(told)} says something else")
+    if isinstance(told, GapLeaf):
+        return LedgerFinding(Code.GAP_DIFFERS, f"leaf {number}", f"the row of {_gap(told)} says something else")
+    return LedgerFinding(Code.SEGMENT_DIFFERS, f"leaf {number}", f"the row of {_segment(told)} says something else")
 
 
-def returned(number: int, told: SegmentTold, leaf: int | None) -> Finding | None:
+def returned(number: int, told: SegmentLeaf, leaf: int | None) -> LedgerFinding | None:
     """What is wrong with a tombstone, or None. A file that somebody put back is taken in, with a leaf of its own."""
     if not leaf or leaf > number:
         return None
     what = f"{_segment(told)} was destroyed, and its row is there"
-    return Finding(Code.SEGMENT_BACK, f"leaf {number}", what)
+    return LedgerFinding(Code.SEGMENT_BACK, f"leaf {number}", what)
 
 
-def gone(number: int, told: GapTold) -> Finding:
+def gone(number: int, told: GapLeaf) -> LedgerFinding:
     """A gap that nothing tells of any more."""
-    return Finding(Code.GAP_GONE, f"leaf {number}", f"the row of {_gap(told)} is gone")
+    return LedgerFinding(Code.GAP_GONE, f"leaf {number}", f"the row of {_gap(told)} is gone")
 
 
-def untold(row: SegmentClaim | GapClaim) -> Finding:
+def untold(row: SegmentClaim | GapClaim) -> LedgerFinding:
     """A row whose leaf is none, or tells of something else."""
     if isinstance(row, GapClaim):
         where = f"gap of {row.camera} at {moment(row.start[2])}"
         code, what = Code.GAP_UNTOLD, "no leaf tells of it"
     else:
         where, code, what = f"segment {row.seq} of {row.camera}", Code.SEGMENT_UNTOLD, "no leaf tells of it"
-    return Finding(code, where, what if row.leaf is None else f"leaf {row.leaf}, which it goes by, does not tell of it")
+    return LedgerFinding(
+        code, where, what if row.leaf is None else f"leaf {row.leaf}, which it goes by, does not tell of it"
+    )
 
 
-def twice(number: int) -> Finding:
+def twice(number: int) -> LedgerFinding:
     """A leaf of which two rows say that they go by it."""
-    return Finding(Code.SEGMENT_UNTOLD, f"leaf {number}", "two rows go by it, and it tells of one")
+    return LedgerFinding(Code.SEGMENT_UNTOLD, f"leaf {number}", "two rows go by it, and it tells of one")
 
 
-def _segment(told: SegmentTold) -> str:
+def _segment(told: SegmentLeaf) -> str:
     return f"segment {told.seq} of {told.camera}"
 
 
-def _gap(told: GapTold) -> str:
+def _gap(told: GapLeaf) -> str:
     return f"the gap of {told.camera} ({told.cause}) from {moment(told.start.wall_ms)}"
 
 

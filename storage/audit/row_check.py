@@ -18,16 +18,16 @@ from typing import Final
 from storage.ages.history import History
 from storage.audit import queries as verifying
 from storage.audit import recording_leaves
-from storage.audit.findings import Finding, Findings
+from storage.audit.findings import Findings, LedgerFinding
 from storage.audit.queries import GapClaim, SegmentClaim
 from storage.audit.ranges import LENGTH, Bits, GapSeen
-from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTold
+from storage.audit.recording_leaves import SEGMENTS, GapKey, GapLeaf, SegmentLeaf
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger.table import Leaf
 from storage.ring.pruning import KEEP_MS
 from storage.segments.coverage_queries import Reader
 
-_GAP: Final = Leaf.GAP.value.encode()
+_GAP_KIND: Final = Leaf.GAP.value.encode()
 _BITS: Final = 16
 _BYTES: Final = 1 << _BITS - 3
 _NONE: Final = bytes(_BYTES)
@@ -44,7 +44,7 @@ class RowSpan:
 
 
 @dataclass(slots=True)
-class Rows:
+class CheckedRows:
     """What was found in one."""
 
     rows: int = 0
@@ -62,9 +62,9 @@ def row_spans(read: Reader) -> Iterator[RowSpan]:
             after = upto
 
 
-def check_rows(read: Reader, span: RowSpan, early: int, pace: Pace = unpaced) -> Rows:
+def check_rows(read: Reader, span: RowSpan, early: int, pace: Pace = unpaced) -> CheckedRows:
     """Go through the rows of a span. Leaves before `early` are of no tree and prove nothing: they need only exist."""
-    found, after = Rows(), span.after
+    found, after = CheckedRows(), span.after
     look = _segments if span.table == "segments" else _gaps
     while after < span.upto:
         began = time.monotonic()
@@ -75,7 +75,7 @@ def check_rows(read: Reader, span: RowSpan, early: int, pace: Pace = unpaced) ->
     return found
 
 
-def _segments(read: Reader, found: Rows, after: int, upto: int) -> tuple[int, list[int]]:
+def _segments(read: Reader, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
     """A page: its last id, and the ids of rows that do not say what their leaf says, word for word."""
     (cameras, volumes), page = read(lambda db: (verifying.names(db), verifying.segments(db, after, upto)))
     odd = []
@@ -89,14 +89,14 @@ def _segments(read: Reader, found: Rows, after: int, upto: int) -> tuple[int, li
     return page[-1][0] if len(page) == verifying.PAGE else upto, odd
 
 
-def _gaps(read: Reader, found: Rows, after: int, upto: int) -> tuple[int, list[int]]:
+def _gaps(read: Reader, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
     """Likewise; gaps are few."""
     page = read(partial(verifying.ended_gaps, after=after, upto=upto))
     found.rows += len(page)
     return page[-1] if len(page) == verifying.PAGE else upto, page
 
 
-def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early: int) -> list[Finding]:
+def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early: int) -> list[LedgerFinding]:
     """What is wrong with these rows at this moment."""
     found = []
     for number in odd:
@@ -107,14 +107,14 @@ def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early
     return found
 
 
-def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, early: int) -> Finding | None:
+def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, early: int) -> LedgerFinding | None:
     leaf = None if row.leaf is None else verifying.leaf(connection, row.leaf)
     if leaf is None:
         return recording_leaves.untold(row)
     body, kind, number, *_ = leaf
-    told: SegmentTold | GapTold | None
+    told: SegmentLeaf | GapLeaf | None
     if isinstance(row, GapClaim):
-        told = gap = recording_leaves.gap_told(body) if kind == _GAP else None
+        told = gap = recording_leaves.gap_told(body) if kind == _GAP_KIND else None
         mine = gap is not None and recording_leaves.tells_of_gap(gap, row)
         same = row.end is None or (gap is not None and recording_leaves.same_gap(gap, row))
     else:
@@ -127,13 +127,13 @@ def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, ear
     return None if same or number < early else recording_leaves.differing(number, told)
 
 
-class Told:
+class ToldLeaves:
     """Numbers of leaves of which the row was seen, a bit each; of those that nobody has, none."""
 
     def __init__(self) -> None:
         self._blocks: dict[int, bytearray] = {}
 
-    def add(self, numbers: Iterable[int]) -> Iterator[Finding]:
+    def add(self, numbers: Iterable[int]) -> Iterator[LedgerFinding]:
         """What is wrong with them: no two rows are of one leaf."""
         for number in numbers:
             block = self._blocks.get(number >> _BITS)
@@ -154,7 +154,7 @@ class OpenGaps:
     """Gaps that had no row when their leaf was read: a later leaf may say why."""
 
     def __init__(self) -> None:
-        self._open: dict[GapKey, tuple[int, GapTold]] = {}
+        self._open: dict[GapKey, tuple[int, GapLeaf]] = {}
 
     def take(self, seen: Iterable[GapSeen]) -> None:
         """In the order of their leaves."""
@@ -165,7 +165,7 @@ class OpenGaps:
             if one.stands is not None:
                 self._open[one.key] = one.number, one.stands
 
-    def gone(self, ages: History) -> Iterator[Finding]:
+    def gone(self, ages: History) -> Iterator[LedgerFinding]:
         """Those that nothing explains, but for what is so old that its row may have been pruned."""
         for number, told in self._open.values():
             end = told.end or told.start

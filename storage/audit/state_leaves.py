@@ -12,14 +12,14 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from storage.audit.recording_leaves import Place, Whole
+from storage.audit.recording_leaves import LeafPlace, Whole
 from storage.ledger.table import Leaf, canonical
 from storage.ledger.tree import LEAF
 
 LASTS: Final = ("provisional", "approved")
 
 
-class Before(msgspec.Struct, frozen=True):
+class BootBefore(msgspec.Struct, frozen=True):
     """What a boot found of the one before it."""
 
     boot: Whole
@@ -28,16 +28,16 @@ class Before(msgspec.Struct, frozen=True):
     gain_us: Whole
 
 
-class Boot(msgspec.Struct, frozen=True):
+class BootLeaf(msgspec.Struct, frozen=True):
     """Leaf of a boot."""
 
     boot: Whole
     id: str
     began_ms: Whole = 0
-    before: Before | None = None
+    before: BootBefore | None = None
 
 
-class Run(msgspec.Struct, frozen=True):
+class RunLeaf(msgspec.Struct, frozen=True):
     """Of a run of the daemon that began, or that ended cleanly."""
 
     boot: Whole | None = None
@@ -45,7 +45,7 @@ class Run(msgspec.Struct, frozen=True):
     end: bool = False
 
 
-class Credit(msgspec.Struct, frozen=True, tag_field="what", tag="credit"):
+class CreditLeaf(msgspec.Struct, frozen=True, tag_field="what", tag="credit"):
     """How long the box was off before a boot."""
 
     boot: Whole
@@ -54,14 +54,14 @@ class Credit(msgspec.Struct, frozen=True, tag_field="what", tag="credit"):
     word: str
 
 
-class Attested(msgspec.Struct, frozen=True, tag_field="what", tag="attested"):
+class AttestedLeaf(msgspec.Struct, frozen=True, tag_field="what", tag="attested"):
     """What two persons say of that."""
 
     boot: Whole
     off_ms: Whole
 
 
-class Epoch(msgspec.Struct, frozen=True, tag_field="what", tag="began"):
+class EpochLeaf(msgspec.Struct, frozen=True, tag_field="what", tag="began"):
     """A clock epoch begins with a boot."""
 
     epoch: Whole
@@ -76,24 +76,24 @@ class Epoch(msgspec.Struct, frozen=True, tag_field="what", tag="began"):
         return self.boot, self.wall_ms, self.boottime_ms, None if self.synced is None else int(self.synced)
 
 
-class Stepped(Epoch, frozen=True, tag="step"):
+class SteppedLeaf(EpochLeaf, frozen=True, tag="step"):
     """Likewise, when the wall clock was set."""
 
 
-class Corrected(Epoch, frozen=True, kw_only=True, tag="corrected"):
+class CorrectedLeaf(EpochLeaf, frozen=True, kw_only=True, tag="corrected"):
     """What was recorded in it goes by another offset."""
 
     true_offset_ms: Whole
 
 
-class Pin(msgspec.Struct, frozen=True):
+class PinLeaf(msgspec.Struct, frozen=True):
     """What became of a pin."""
 
     what: str
     pin: str
     state: str
     version: Whole
-    placed: Place
+    placed: LeafPlace
     cameras: tuple[str, ...]
     first_ms: Whole = msgspec.field(name="from")
     last_ms: Whole = msgspec.field(name="to")
@@ -105,7 +105,7 @@ class Pin(msgspec.Struct, frozen=True):
         return self.state in LASTS
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class BoundsLeaf(msgspec.Struct, frozen=True):
     """Of a camera; None: it has none."""
 
     camera: str
@@ -113,20 +113,20 @@ class Bounds(msgspec.Struct, frozen=True):
     ceiling_s: Whole | None
 
 
-class Overwriting(msgspec.Struct, frozen=True):
+class OverwritingLeaf(msgspec.Struct, frozen=True):
     """Whether floors give way, and since when."""
 
     on: bool
-    at: Place
+    at: LeafPlace
 
 
-class Agreed(msgspec.Struct, frozen=True):
+class AgreedLeaf(msgspec.Struct, frozen=True):
     """What two persons agreed upon, as it is stored."""
 
     text: str
 
 
-class Finding(msgspec.Struct, frozen=True):
+class FindingLeaf(msgspec.Struct, frozen=True):
     """A file that differs, or does no longer."""
 
     volume: str
@@ -135,19 +135,30 @@ class Finding(msgspec.Struct, frozen=True):
     state: str
 
 
-class Volume(msgspec.Struct, frozen=True):
+class VolumeLeaf(msgspec.Struct, frozen=True):
     """What became of a volume."""
 
     volume: str
     event: str
 
 
-class Rebuilt(msgspec.Struct, frozen=True):
+class RebuiltLeaf(msgspec.Struct, frozen=True):
     """The database was begun anew."""
 
 
-Clock: TypeAlias = Credit | Attested | Epoch | Stepped | Corrected
-Told: TypeAlias = Boot | Run | Clock | Pin | Bounds | Overwriting | Agreed | Finding | Volume | Rebuilt
+ClockLeaf: TypeAlias = CreditLeaf | AttestedLeaf | EpochLeaf | SteppedLeaf | CorrectedLeaf
+StateLeaf: TypeAlias = (
+    BootLeaf
+    | RunLeaf
+    | ClockLeaf
+    | PinLeaf
+    | BoundsLeaf
+    | OverwritingLeaf
+    | AgreedLeaf
+    | FindingLeaf
+    | VolumeLeaf
+    | RebuiltLeaf
+)
 
 
 class _Leaf(msgspec.Struct, frozen=True):
@@ -157,25 +168,25 @@ class _Leaf(msgspec.Struct, frozen=True):
 
 
 _LEAF: Final = msgspec.json.Decoder(_Leaf)
-_BODIES: Final[Mapping[str, msgspec.json.Decoder[Told]]] = {
-    Leaf.BOOT: msgspec.json.Decoder(Boot),
-    Leaf.RUN: msgspec.json.Decoder(Run),
-    Leaf.CLOCK: msgspec.json.Decoder(Clock),
-    Leaf.PIN: msgspec.json.Decoder(Pin),
-    Leaf.BOUNDS: msgspec.json.Decoder(Bounds),
-    Leaf.OVERWRITING: msgspec.json.Decoder(Overwriting),
-    Leaf.FINDING: msgspec.json.Decoder(Finding),
-    Leaf.VOLUME: msgspec.json.Decoder(Volume),
-    Leaf.REBUILT: msgspec.json.Decoder(Rebuilt),
+_BODIES: Final[Mapping[str, msgspec.json.Decoder[StateLeaf]]] = {
+    Leaf.BOOT: msgspec.json.Decoder(BootLeaf),
+    Leaf.RUN: msgspec.json.Decoder(RunLeaf),
+    Leaf.CLOCK: msgspec.json.Decoder(ClockLeaf),
+    Leaf.PIN: msgspec.json.Decoder(PinLeaf),
+    Leaf.BOUNDS: msgspec.json.Decoder(BoundsLeaf),
+    Leaf.OVERWRITING: msgspec.json.Decoder(OverwritingLeaf),
+    Leaf.FINDING: msgspec.json.Decoder(FindingLeaf),
+    Leaf.VOLUME: msgspec.json.Decoder(VolumeLeaf),
+    Leaf.REBUILT: msgspec.json.Decoder(RebuiltLeaf),
 }
 
 
-def told(kind: str, hashed: bytes) -> Told | None:
+def told(kind: str, hashed: bytes) -> StateLeaf | None:
     """What a leaf of one of `storage.audit.ledger_state_queries.KINDS` says; None: not what its kind says."""
     try:
         body = _LEAF.decode(hashed[len(LEAF) :]).body
         if kind == Leaf.AGREED:
-            return Agreed(canonical(json.loads(bytes(body))))
+            return AgreedLeaf(canonical(json.loads(bytes(body))))
         return _BODIES[kind].decode(body)
     except (KeyError, TypeError, ValueError, RecursionError):
         return None

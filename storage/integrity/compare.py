@@ -34,7 +34,7 @@ OUR_NAMES: Final = frozenset({IDENTITY_NAME, UNFINISHED, *PROBES, PINS_NAME, LED
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What can be wrong. Those before SIDECAR are of a file."""
 
     MISSING = "missing"
@@ -71,33 +71,41 @@ class Kind(StrEnum):
 
 
 _PROMISES: Final = {
-    Kind.MISSING: "S4",
-    Kind.SIZE: "S4",
-    Kind.CONTENT: "S4",
-    Kind.PARTS: "S4",
-    Kind.UNREADABLE: "S4",
-    Kind.LOST: "S4",
-    Kind.APPEARED: "S5",
-    Kind.STRANGE: "S5",
-    Kind.MODE: "S5",
-    Kind.LINK: "S5",
-    Kind.IDENTITY: "S10",
-    Kind.PIN: "S2",
-    Kind.SIDECAR: "S2",
-    Kind.COUNTER: "S12",
-    Kind.FLOOR: "S1",
-    Kind.CEILING: "S3",
-    Kind.HOLE: "S9",
-    Kind.LEAVES: "S13",
-    Kind.MIRROR: "S13",
-    Kind.DATABASE: "S13",
+    FaultKind.MISSING: "S4",
+    FaultKind.SIZE: "S4",
+    FaultKind.CONTENT: "S4",
+    FaultKind.PARTS: "S4",
+    FaultKind.UNREADABLE: "S4",
+    FaultKind.LOST: "S4",
+    FaultKind.APPEARED: "S5",
+    FaultKind.STRANGE: "S5",
+    FaultKind.MODE: "S5",
+    FaultKind.LINK: "S5",
+    FaultKind.IDENTITY: "S10",
+    FaultKind.PIN: "S2",
+    FaultKind.SIDECAR: "S2",
+    FaultKind.COUNTER: "S12",
+    FaultKind.FLOOR: "S1",
+    FaultKind.CEILING: "S3",
+    FaultKind.HOLE: "S9",
+    FaultKind.LEAVES: "S13",
+    FaultKind.MIRROR: "S13",
+    FaultKind.DATABASE: "S13",
 }
 
 
 FOUND: Final = frozenset(
     {
-        *(Kind.MISSING, Kind.SIZE, Kind.CONTENT, Kind.APPEARED, Kind.STRANGE, Kind.LINK, Kind.UNREADABLE),
-        *(Kind.PIN, Kind.SIDECAR),
+        *(
+            FaultKind.MISSING,
+            FaultKind.SIZE,
+            FaultKind.CONTENT,
+            FaultKind.APPEARED,
+            FaultKind.STRANGE,
+            FaultKind.LINK,
+            FaultKind.UNREADABLE,
+        ),
+        *(FaultKind.PIN, FaultKind.SIDECAR),
     }
 )
 """What becomes a finding with leaf and alarm; of the rest only `fsck` tells."""
@@ -107,7 +115,7 @@ FOUND: Final = frozenset(
 class Fault:
     """One broken promise, for people: what, where, what to do."""
 
-    kind: Kind
+    kind: FaultKind
     volume: str
     """Its id; "" for what lies on none."""
     where: str
@@ -119,7 +127,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFile:
     """A name as it lies on the volume; nothing was followed."""
 
     size: int
@@ -157,33 +165,33 @@ class Row:
         return self.state in (SegmentState.COMMITTED, SegmentState.QUARANTINED)
 
 
-def of_row(row: Row, seen: Seen | None, uid: int) -> list[Kind]:
+def of_row(row: Row, seen: SeenFile | None, uid: int) -> list[FaultKind]:
     """What is wrong with the file of a row; None: there is none. What is in it is another question (`CONTENT`)."""
     if not row.settled:
         return []
     if seen is None:
-        return [Kind.MISSING]
+        return [FaultKind.MISSING]
     if not seen.regular:
-        return [Kind.STRANGE]
-    wrong = [Kind.SIZE] if seen.size != row.bytes else []
+        return [FaultKind.STRANGE]
+    wrong = [FaultKind.SIZE] if seen.size != row.bytes else []
     if not 1 + row.linked <= seen.links <= 1 + row.pins:
-        wrong.append(Kind.LINK)
-    return wrong + ([Kind.MODE] if is_loose(seen, uid) else [])
+        wrong.append(FaultKind.LINK)
+    return wrong + ([FaultKind.MODE] if is_loose(seen, uid) else [])
 
 
-def of_name(relative: PurePosixPath, row: Row | None, seen: Seen) -> Kind | None:
+def of_name(relative: PurePosixPath, row: Row | None, seen: SeenFile) -> FaultKind | None:
     """What is wrong with a name on a volume, below the directories of cameras or beside them."""
     depth = len(relative.parts)
     if relative.parts[0] in OUR_NAMES:
         return None
     if depth <= 2:
         way = seen.directory and is_camera(relative.parts[0]) and (depth == 1 or is_day(relative.name))
-        return None if way else Kind.STRANGE
+        return None if way else FaultKind.STRANGE
     if depth > 3 or not seen.regular or not is_camera(relative.parts[0]):
-        return Kind.STRANGE
+        return FaultKind.STRANGE
     if row is not None:
         return None
-    return Kind.APPEARED if is_segment(relative.name) else Kind.STRANGE
+    return FaultKind.APPEARED if is_segment(relative.name) else FaultKind.STRANGE
 
 
 def is_day(name: str) -> bool:
@@ -200,7 +208,7 @@ def owning_name(relative: PurePosixPath) -> PurePosixPath:
     return relative.with_name(final_name(relative.name))
 
 
-def is_loose(seen: Seen, uid: int) -> bool:
+def is_loose(seen: SeenFile, uid: int) -> bool:
     """Somebody else owns it, or more may be done with it than edged allows. Tighter is nobody's harm."""
     allowed = DIR_MODE if seen.directory else FILE_MODE
     return seen.uid != uid or bool(stat.S_IMODE(seen.mode) & ~allowed & 0o777)

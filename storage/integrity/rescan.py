@@ -16,8 +16,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from storage.integrity import queries as audit
-from storage.integrity.compare import OUR_NAMES, Kind, is_day
-from storage.integrity.inspect_file import Disk, Looker, look_at, names
+from storage.integrity.compare import OUR_NAMES, FaultKind, is_day
+from storage.integrity.inspect_file import Looker, VolumeDirectory, look_at, names
 from storage.segments.coverage_queries import Reader
 from storage.segments.findings_table import Rescan
 from storage.segments.queries import PAGE_MAX
@@ -34,7 +34,7 @@ DIRECTORIES: Final = 16
 SLACK_MS: Final = 5_000
 """A file is synced and renamed so soon after its last picture; what changed later than this is read once."""
 
-Judge = Callable[[Disk, PurePosixPath, bool], None]
+Judge = Callable[[VolumeDirectory, PurePosixPath, bool], None]
 """Looks at a name that seems wrong, its content too where asked, and enters what it finds."""
 
 
@@ -52,7 +52,7 @@ def is_suspicious(changed_ms: int, end_wall_ms: int, before_ms: int) -> bool:
 class Round:
     """One round of a pass."""
 
-    def __init__(self, read: Reader, looker: Looker, disks: Mapping[str, Disk], judge: Judge) -> None:
+    def __init__(self, read: Reader, looker: Looker, disks: Mapping[str, VolumeDirectory], judge: Judge) -> None:
         self._read = read
         self._looker = looker
         self._disks = disks
@@ -88,12 +88,12 @@ class Round:
         if disk is None:
             return
         seen = look_at(disk, claim.row.relative)
-        kinds = set(self._looker.kinds(disk, claim.row.relative, claim, seen)) - {Kind.MODE}
+        kinds = set(self._looker.kinds(disk, claim.row.relative, claim, seen)) - {FaultKind.MODE}
         deep = seen is not None and is_suspicious(seen.changed_ms, claim.row.end.wall_ms, before_ms)
         if kinds or (deep and claim.row.sha256 is not None):
             self._judge(disk, claim.row.relative, deep)
 
-    def _days(self, after: str) -> Iterator[tuple[str, Disk, PurePosixPath]]:
+    def _days(self, after: str) -> Iterator[tuple[str, VolumeDirectory, PurePosixPath]]:
         """Directories of days behind that one, in order; strange names on the way are judged."""
         for volume, disk in sorted(self._disks.items()):
             if f"{volume}0" <= after:  # "0" follows "/": all of it lies before
@@ -110,7 +110,7 @@ class Round:
                     elif (name := f"{volume}/{day}") > after:
                         yield name, disk, day
 
-    def day(self, disk: Disk, day: PurePosixPath) -> None:
+    def day(self, disk: VolumeDirectory, day: PurePosixPath) -> None:
         """What lies in a directory and has no row, or not that one."""
         found = names(disk, day)
         for begin in range(0, len(found), PAGE_MAX):
@@ -118,5 +118,5 @@ class Round:
             claims = self._read(partial(audit.claims_of, volume=disk.id, paths=[name for name, _ in page]))
             for relative, seen in page:
                 kinds = self._looker.kinds(disk, relative, claims.get(relative), seen)
-                if set(kinds) - {Kind.MODE}:
+                if set(kinds) - {FaultKind.MODE}:
                     self._judge(disk, relative, False)

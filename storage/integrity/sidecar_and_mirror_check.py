@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from storage.audit.mirrors import Mirror
-from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, Kind
+from storage.audit.mirrors import MirrorCheck
+from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, FaultKind
 from storage.integrity.fsck import Level, Site
 from storage.integrity.inspect_file import Pace
 from storage.integrity.sidecars import faults
@@ -22,7 +22,7 @@ def sidecars(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
             yield from faults(site.read, disk)
         except OSError as error:
             what = f"it cannot be looked at: {error.strerror or error}"
-            yield Fault(Kind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
+            yield Fault(FaultKind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
 
 
 def mirrors(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
@@ -32,11 +32,13 @@ def mirrors(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
     firsts = [one.first for one in site.read(generations_table.every)]
     for volume, disk in site.disks.items():
         try:
-            found = next(filter(None, Mirror(site.read, disk, firsts, pace).differences()), None)
+            found = next(filter(None, MirrorCheck(site.read, disk, firsts, pace).differences()), None)
             what = None if found is None else f"{found.where}: {found.what}"
         except FileNotFoundError:
             continue  # nothing is mirrored here yet
         except OSError as error:
             what = f"the mirror in {disk.path / LEDGER_NAME} cannot be read: {error.strerror or error}"
         if what is not None:
-            yield Fault(Kind.MIRROR, volume, LEDGER_NAME, what, "keep it as it is; `edgectl ledger verify` tells more")
+            yield Fault(
+                FaultKind.MIRROR, volume, LEDGER_NAME, what, "keep it as it is; `edgectl ledger verify` tells more"
+            )

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.integrity.compare import Fault, Kind
-from storage.integrity.inspect_file import Disk
+from storage.integrity.compare import Fault, FaultKind
+from storage.integrity.inspect_file import VolumeDirectory
 from storage.pins import links, sidecar
 from storage.pins import table as pins
 from storage.pins.table import Filed
@@ -30,7 +30,7 @@ def path_of(pin_id: str) -> PurePosixPath:
     return PurePosixPath(links.PINS_NAME, pin_id, links.SIDECAR_NAME)
 
 
-def faults(read: Reader, disk: Disk, pin_id: str | None = None) -> Iterator[Fault]:
+def faults(read: Reader, disk: VolumeDirectory, pin_id: str | None = None) -> Iterator[Fault]:
     """Of each pin that lasts and has something there, or of that one. OSError behind the others, if nobody can tell."""
     failed = None
     for filed in read(partial(pins.filed, volume=disk.id, pin_id=pin_id)):
@@ -41,12 +41,12 @@ def faults(read: Reader, disk: Disk, pin_id: str | None = None) -> Iterator[Faul
             continue
         if what is not None and read(partial(pins.filed, volume=disk.id, pin_id=filed.pin.id)) == [filed]:
             words = f"pin {filed.pin.id} {what}"
-            yield Fault(Kind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
+            yield Fault(FaultKind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
     if failed is not None:
         raise failed
 
 
-def _difference(disk: Disk, filed: Filed) -> str | None:
+def _difference(disk: VolumeDirectory, filed: Filed) -> str | None:
     try:
         with disk.held() as root:
             content = links.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)

@@ -51,7 +51,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PinOrder:
     """A pin as a person asks for it."""
 
     cameras: tuple[str, ...]
@@ -74,7 +74,7 @@ class Pin:
     id: str
     state: PinState
     version: int
-    order: Order
+    order: PinOrder
     """`span_ms` with its extensions."""
     placer: Person
     approved_by: str | None
@@ -120,7 +120,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing(Left):
+class PinStatus(Left):
     """A pin as it is now, with what it holds."""
 
     shares: tuple[Share, ...]

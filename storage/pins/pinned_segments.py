@@ -124,7 +124,7 @@ def totals(connection: sqlite3.Connection, pin: int, there: Collection[str]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class InternalPinGroup:
     """What internal pins may hold of one volume and camera under the same stamped bounds."""
 
     volume: str
@@ -134,18 +134,18 @@ class Terms:
     """Of volume and camera."""
 
 
-def internal_terms(connection: sqlite3.Connection) -> list[Terms]:
+def internal_terms(connection: sqlite3.Connection) -> list[InternalPinGroup]:
     """All that there are of cameras with an internal pin that lasts."""
     rows = connection.execute(
         "SELECT v.id, c.id, h.floor_s, h.ceiling_s, h.volume, h.camera FROM holdings h"
         " JOIN volumes v ON v.number = h.volume JOIN cameras c ON c.number = h.camera WHERE h.camera IN"
         " (SELECT o.camera FROM pin_cameras o JOIN pins p ON p.number = o.pin WHERE p.ground = 'internal')"
     )
-    return [Terms(volume, camera, Bounds(*bounds), (one, two)) for volume, camera, *bounds, one, two in rows]
+    return [InternalPinGroup(volume, camera, Bounds(*bounds), (one, two)) for volume, camera, *bounds, one, two in rows]
 
 
 def internal_only(
-    connection: sqlite3.Connection, terms: Terms, before: tuple[int, int], after: SegmentRow | None
+    connection: sqlite3.Connection, terms: InternalPinGroup, before: tuple[int, int], after: SegmentRow | None
 ) -> list[tuple[SegmentRow, list[str]]]:
     """A page, by age, of what began before that boot and boottime and is held by internal pins that last (whose ids are
     told) and by no other ground.

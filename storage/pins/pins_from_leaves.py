@@ -16,7 +16,7 @@ from storage.approvals.table import Person
 from storage.pins import pinned_segments
 from storage.pins import table as pins
 from storage.pins.links import PIN_ID
-from storage.pins.model import Ground, Interval, Order, Pin, PinState
+from storage.pins.model import Ground, Interval, Pin, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
 
 UNTOLD: Final = Person(-1, "")
@@ -58,7 +58,7 @@ def _told(body: Mapping[str, Any], placed: Point) -> Sidecar:
     cameras, interval = tuple(body["cameras"]), Interval(int(body["from"]), int(body["to"]))
     if PIN_ID.fullmatch(body["pin"]) is None or not cameras or interval.first_ms >= interval.last_ms:
         raise ValueError(f"pin {body['pin']!r} holds nothing")
-    order = Order(cameras, interval, Ground(body["ground"]), "", "", "", int(body["span_ms"]))
+    order = PinOrder(cameras, interval, Ground(body["ground"]), "", "", "", int(body["span_ms"]))
     state = PinState(body["state"])
     begun = state if state.lasts else PinState.PROVISIONAL  # and ended at once
     return Sidecar(

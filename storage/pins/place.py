@@ -23,7 +23,7 @@ from storage.database.writer import Database
 from storage.pins import pinned_segments, rules, segments_in_interval
 from storage.pins import table as pins
 from storage.pins.files import Filing, by_volume
-from storage.pins.model import CameraCost, Cost, Limits, Order, Pin, PinState, VolumeCost
+from storage.pins.model import CameraCost, Cost, Limits, Pin, PinOrder, PinState, VolumeCost
 from storage.pins.pins_from_leaves import UNTOLD
 from storage.pins.sidecar import Sidecar
 from storage.segments.queries import SegmentRow
@@ -40,7 +40,7 @@ ID_LETTERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class StoreView:
     """What placing asks of the rest of the store."""
 
     present: Callable[[], Mapping[str, Volume]]
@@ -54,14 +54,14 @@ class Box:
 class Placer:
     """See the module."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: Box) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: StoreView) -> None:
         self._database = database
         self._life = life
         self._clock = clock
         self._filing = filing
         self._box = box
 
-    def cost(self, order: Order, limits: Limits) -> tuple[Cost, list[SegmentRow]]:
+    def cost(self, order: PinOrder, limits: Limits) -> tuple[Cost, list[SegmentRow]]:
         """What it would hold, and of what. OrderRefused where it may not be placed."""
         rules.check_order(order, limits, self._clock.now().wall_ms)
         usage = {known.camera: known for known in self._box.usage()}
@@ -88,7 +88,7 @@ class Placer:
         rules.check_cost(cost, limits)
         return cost, rows
 
-    def _found(self, camera: str, order: Order) -> segments_in_interval.Found:
+    def _found(self, camera: str, order: PinOrder) -> segments_in_interval.FootageInInterval:
         found = self._database.read(
             partial(segments_in_interval.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
         )
@@ -102,7 +102,9 @@ class Placer:
             )
         return found
 
-    def _camera_cost(self, found: segments_in_interval.Found, order: Order, bytes_per_day: float | None) -> CameraCost:
+    def _camera_cost(
+        self, found: segments_in_interval.FootageInInterval, order: PinOrder, bytes_per_day: float | None
+    ) -> CameraCost:
         now_ms, interval = self._clock.now().wall_ms, order.interval
         coming_ms = max(0, interval.last_ms - max(now_ms, interval.first_ms))
         return CameraCost(
@@ -129,7 +131,7 @@ class Placer:
                 costs.append(VolumeCost(status.id, status.path, taken, pinned.get(status.id, 0), status.limit_bytes))
         return tuple(costs)
 
-    def place(self, order: Order, placer: Person, limits: Limits) -> tuple[Pin, Cost]:
+    def place(self, order: PinOrder, placer: Person, limits: Limits) -> tuple[Pin, Cost]:
         """Held, when this returns, and provisional."""
         is_key = placer.uid >= rules.KEYS_FIRST
         if is_key:
@@ -200,7 +202,7 @@ class Placer:
                 return pin_id
 
 
-def _refuse_garbage(connection: Connection, order: Order) -> None:
+def _refuse_garbage(connection: Connection, order: PinOrder) -> None:
     garbage = segments_in_interval.garbage_in(connection, order)
     if garbage is not None:
         what = f"{garbage.path} is being destroyed: its time was over before it was pinned"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from storage.pins.model import CameraCost, Cost, Ground, Interval, Limits, Order, Pin, PinState
+from storage.pins.model import CameraCost, Cost, Ground, Interval, Limits, Pin, PinOrder, PinState
 from storage.words.errors import OrderRefused, OrderWrong, TooOften
 
 HOUR_MS: Final = 3_600_000
@@ -55,7 +55,7 @@ def protects(ground: Ground, *, past_ceiling: bool) -> bool:
     return ground.crosses_ceiling or not past_ceiling
 
 
-def check_order(order: Order, limits: Limits, now_wall_ms: int) -> None:
+def check_order(order: PinOrder, limits: Limits, now_wall_ms: int) -> None:
     """OrderWrong for what no footage could make right."""
     if not order.cameras:
         raise OrderWrong("no camera is named", "name one with --camera")

@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from storage.pins.model import Interval, Order
+from storage.pins.model import Interval, PinOrder
 from storage.segments.queries import SEGMENT_SQL, TRUE_START_MS, SegmentRow, segment_row
 
 _START: Final = TRUE_START_MS
@@ -19,7 +19,7 @@ _TOUCHES: Final = f" {_START} < :last AND ({_START} + s.duration_ms > :first OR 
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FootageInInterval:
     """What there is of one camera in an interval."""
 
     camera: str
@@ -29,7 +29,7 @@ class Found:
     """Something is in progress that began before the interval ends."""
 
 
-def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> Found | None:
+def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> FootageInInterval | None:
     """None for a camera that nobody knows."""
     known = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
     if known is None:
@@ -42,7 +42,7 @@ def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, li
         f"SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND {_START} < :last",  # noqa: S608
         values,
     ).fetchone()
-    return Found(camera, tuple(segment_row(row) for row in rows), in_progress is not None)
+    return FootageInInterval(camera, tuple(segment_row(row) for row in rows), in_progress is not None)
 
 
 HELD_IN: Final = (
@@ -58,7 +58,7 @@ HELD_IN: Final = (
 """Committed ones by their time, recorded or true; those that are set aside are few, and looked at all."""
 
 
-def garbage_in(connection: sqlite3.Connection, order: Order) -> SegmentRow | None:
+def garbage_in(connection: sqlite3.Connection, order: PinOrder) -> SegmentRow | None:
     """Something of what is ordered that is being destroyed."""
     for camera in order.cameras:
         row = connection.execute(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from storage.approvals.table import Person
 from storage.ledger.note import Verifier
-from storage.pins.model import Ground, Interval, Order, Pin, PinState
+from storage.pins.model import Ground, Interval, Pin, PinOrder, PinState
 from storage.words.model import WHOLE_MAX
 
 FORMAT: Final = "edged.pin/1"
@@ -34,7 +34,7 @@ class Sidecar:
     id: str
     state: PinState
     version: int
-    order: Order
+    order: PinOrder
     placer: Person
     approved_by: str | None
     boot_id: str
@@ -101,7 +101,7 @@ def parse(text: bytes, pin_id: str) -> Sidecar:
         told: dict[str, Any] = json.loads(text)
         if told["format"] != FORMAT:
             raise ValueError(f"its format is {told['format']!r}")
-        order = Order(
+        order = PinOrder(
             cameras=tuple(_text(camera) for camera in told["cameras"]),
             interval=Interval(_number(told["from_ms"]), _number(told["to_ms"])),
             ground=Ground(told["ground"]),

@@ -18,7 +18,7 @@ from storage.ages.table import place_of
 from storage.approvals import table as acts
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
-from storage.pins.model import Ground, Interval, Order, Pin, PinState
+from storage.pins.model import Ground, Interval, Pin, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 
@@ -332,7 +332,7 @@ def _pin(row: tuple[Any, ...]) -> Pin:
     """A row of _PIN_SQL."""
     number, pin_id, state, version, names, first_ms, last_ms, ground, reference, case, approver, span_ms = row[:12]
     placer_uid, placer, approved_by, boot, boottime_ms, wall_ms, adopted, ended_ms, ended_by, ended_reason = row[12:]
-    order = Order(
+    order = PinOrder(
         tuple(json.loads(names)), Interval(first_ms, last_ms), Ground(ground), reference, case, approver, span_ms
     )
     return Pin(

@@ -54,7 +54,7 @@ _UNFIT: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LeafTime:
     """A place in time as a leaf has it: the boot by number and by its own id."""
 
     boot: int
@@ -67,11 +67,11 @@ class Place:
         return Point(self.boot, self.boottime_ms, self.wall_ms)
 
 
-def place(fields: Mapping[str, Any]) -> Place:
+def place(fields: Mapping[str, Any]) -> LeafTime:
     """KeyError, TypeError, ValueError for what is none."""
     if int(fields["boottime_ms"]) < 0:
         raise ValueError("before its boot")  # footage would seem older than it is
-    return Place(int(fields["boot"]), str(fields["id"]), int(fields["boottime_ms"]), int(fields["wall_ms"]))
+    return LeafTime(int(fields["boot"]), str(fields["id"]), int(fields["boottime_ms"]), int(fields["wall_ms"]))
 
 
 def count_boot(connection: sqlite3.Connection, number: int, boot_id: str, ran_ms: int) -> bool:
@@ -111,7 +111,7 @@ def camera_number(connection: sqlite3.Connection, camera: str, since: Point | No
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class ReplayTime:
     """This run, and the instant at which leaves are applied."""
 
     life: DaemonRun
@@ -132,7 +132,7 @@ class Applied(StrEnum):
     """It says nothing that this version understands; it is in the ledger."""
 
 
-def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
+def apply(connection: sqlite3.Connection, line: Line, now: ReplayTime) -> Applied:
     """Put a leaf back into the ledger, and what it tells of into its table, if both are not there."""
     entered = ledger.put_back(connection, line.entry)
     if entered:
@@ -146,7 +146,7 @@ def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
     return Applied.DONE if entered else Applied.CLASH
 
 
-def _nothing(_: sqlite3.Connection, __: Mapping[str, Any], ___: Now) -> None:
+def _nothing(_: sqlite3.Connection, __: Mapping[str, Any], ___: ReplayTime) -> None:
     """Of a kind that no table tells of."""
 
 
@@ -165,12 +165,12 @@ def fitting(connection: sqlite3.Connection, line: Line) -> Iterator[list[Line]]:
         connection.execute("RELEASE leaf")
 
 
-def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if int(body["boot"]) < now.life.boot:
         count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"]))
 
 
-def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     """A row, unless its number is taken: whoever has it was recorded or adopted meanwhile."""
     duration_ms, size, name = int(body["duration_ms"]), int(body["bytes"]), body.get("name")
     if not 0 < int(body["seq"]) <= SEQ_LAST or (name is not None and not is_aside(PurePosixPath(name))):
@@ -203,7 +203,7 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
         )
 
 
-def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: Now) -> None:
+def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: ReplayTime) -> None:
     """Of the same file a later leaf tells, too: the row goes by that one."""
     connection.execute(
         "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
@@ -211,7 +211,7 @@ def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, 
     )
 
 
-def _dated(connection: sqlite3.Connection, told: Place, duration_ms: int, now: Now) -> Point:
+def _dated(connection: sqlite3.Connection, told: LeafTime, duration_ms: int, now: ReplayTime) -> Point:
     """Where it began. Of a boot that nobody counted the age is unknown: it counts from now, so no floor is cut."""
     if told.boot <= now.life.boot and count_boot(connection, told.boot, told.boot_id, told.boottime_ms + duration_ms):
         return told.point
@@ -230,7 +230,7 @@ def _volume_number(connection: sqlite3.Connection, volume: str) -> int:
     return int(row[0])
 
 
-def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     """The row goes; its time stays accounted for, also where the row never came back."""
     row = _segment_of(connection, body)
     if row is not None:
@@ -253,7 +253,7 @@ def _segment_of(connection: sqlite3.Connection, body: Mapping[str, Any]) -> Segm
     return segment_row(row) if row else None
 
 
-def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     """As it was told last: what a leaf says that it was before goes, and what it is now comes.
 
     A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
@@ -287,32 +287,32 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
         )
 
 
-def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if now.leaf is not None:
         generations_table.remember(connection, now.leaf, body)
 
 
-def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now) -> None:
+def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: ReplayTime) -> None:
     """What was recorded before a clock was right is found by true time again."""
     if body.get("what") == true_time_table.WHAT:
         true_time_table.remember(connection, body)
         pinned_segments.hold_again(connection)
 
 
-def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     duration_ms = int(body["duration_ms"])
     start = _dated(connection, place(body["start"]), duration_ms, now)
     gaps_table.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
 
 
-def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     placed = _dated(connection, place(body["placed"]), 0, now)
     for camera in body["cameras"]:
         camera_number(connection, camera, placed)
     pins_from_leaves.apply(connection, body, placed, now.at.wall_ms)
 
 
-def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     remember_maintenance(connection, body, now.leaf, lasts=False)
 
 
@@ -326,7 +326,7 @@ def remember_maintenance(
         maintenance_table.remember(connection, body, begun.point, ended.point if ended else None, leaf, lasts=lasts)
 
 
-def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     del now
     remember_fault(connection, body)
 
@@ -338,12 +338,12 @@ def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> N
         faults_table.remember(connection, body, found.point, at.point)
 
 
-def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if now.leaf is not None:
         approved_limits_table.remember_approved(connection, now.leaf, body)
 
 
-_APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {
+_APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], ReplayTime], None]]] = {
     Leaf.BOOT: _apply_boot,
     Leaf.SEGMENT: _apply_segment,
     Leaf.QUARANTINED: _apply_segment,

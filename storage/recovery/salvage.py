@@ -27,7 +27,7 @@ from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
 from storage.pins import table as pins
 from storage.recovery.outcome import Outcome
-from storage.recovery.reconcile import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.recovery.reconcile import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
 from storage.segments import queries
 from storage.segments import table as facts
 from storage.segments.embedded_metadata import Story, parse_story
@@ -140,7 +140,7 @@ class Salvager:
                 else:
                     self._adopt_orphan(repair, camera, volumes[repair.volume], outcome)
 
-    def _vouched(self, camera: str, entries: Sequence[Entry]) -> set[tuple[str, PurePosixPath]]:
+    def _vouched(self, camera: str, entries: Sequence[DirectoryEntry]) -> set[tuple[str, PurePosixPath]]:
         """The paths in a listing that have a row, complete or set aside; asked after the listing was made."""
         named = [entry for entry in entries if parse_segment_name(entry.relative.name) or is_aside(entry.relative)]
         finals = sorted({(entry.volume, entry.relative.with_name(final_name(entry.relative.name))) for entry in named})
@@ -346,9 +346,9 @@ def _days(today: date, newest_wall_ms: int | None) -> set[str]:
     return days
 
 
-def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str, Volume]) -> Listing:
+def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str, Volume]) -> DirectoryListing:
     """The names in these directories, as far as their volumes are there. One that is not there is empty."""
-    entries: list[Entry] = []
+    entries: list[DirectoryEntry] = []
     unreadable: set[tuple[str, PurePosixPath]] = set()
     for volume, directory in sorted(directories):
         if volume not in volumes:
@@ -356,13 +356,15 @@ def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str
         try:
             with volumes[volume].held() as fd, inside(fd, directory) as day, os.scandir(day) as found:
                 entries += [
-                    Entry(volume, directory / e.name, e.inode()) for e in found if e.is_file(follow_symlinks=False)
+                    DirectoryEntry(volume, directory / e.name, e.inode())
+                    for e in found
+                    if e.is_file(follow_symlinks=False)
                 ]
         except FileNotFoundError:
             continue
         except OSError:
             unreadable.add((volume, directory))
-    return Listing(tuple(entries), frozenset(unreadable), frozenset(volumes))
+    return DirectoryListing(tuple(entries), frozenset(unreadable), frozenset(volumes))
 
 
 @contextmanager

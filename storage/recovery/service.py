@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from storage.ages.history import History
 from storage.ages.table import boots
-from storage.audit.findings import Report
+from storage.audit.findings import LedgerReport
 from storage.audit.given_checkpoint import Outside
 from storage.audit.schedule import SLOWLY, SelfCheck
 from storage.audit.table import Checked
-from storage.audit.verify import Box, Verify
+from storage.audit.verify import AuditedState, Verify
 from storage.files.fsync import become_idle
 from storage.integrity.compare import Fault
 from storage.integrity.inspect_file import Stopped
@@ -31,14 +31,14 @@ from storage.recovery import detect
 from storage.recovery.salvage import Salvager
 from storage.recovery.walk import Progress, Rebuilder, RebuildReport
 from storage.register.service import Register
-from storage.store.opening import Held
+from storage.store.opening import OpenState
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, StoreBusy
 
 
 @dataclass(frozen=True, slots=True)
-class Plight:
+class LedgerStatus:
     """What is wrong with the ledger, in words."""
 
     unsigned: str | None = None
@@ -54,12 +54,12 @@ class Plight:
     """What the last check of all of it came to."""
 
 
-class Books:
+class LedgerService:
     """Of one store."""
 
     def __init__(
         self,
-        held: Held,
+        held: OpenState,
         clock: Clock,
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
@@ -112,7 +112,7 @@ class Books:
         gone: threading.Event,
         *,
         slowly: float = 1.0,
-    ) -> Report:
+    ) -> LedgerReport:
         """The whole ledger, and against a head from outside; one at a time, behind recording, in a thread of its own.
 
         Rests are `slowly` times as long. What it came to is remembered.
@@ -128,7 +128,7 @@ class Books:
             raise StoreBusy("the ledger is being checked already", "wait for that to end")
         try:
             become_idle()
-            box = Box(self._database.read, self._present(), self._database.path.parent, self._ages)
+            box = AuditedState(self._database.read, self._present(), self._database.path.parent, self._ages)
             report = Verify(box, kept, pace=pace, progress=progress).run()
             self.itself.remember(report)
             return report
@@ -155,10 +155,10 @@ class Books:
         against = self.witness.contradiction()
         return None if against is None else against.head
 
-    def plight(self) -> Plight:
+    def plight(self) -> LedgerStatus:
         """What is wrong with the ledger. Reads the database."""
         unlaid = {"state": self.notary.unlaid} if self.notary.unlaid else {}
-        return Plight(
+        return LedgerStatus(
             unsigned=self.notary.fault(),
             exposed=self._keyring.exposed,
             hole=self.notary.hole,

@@ -26,17 +26,17 @@ from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
-from storage.integrity.compare import OUR_NAMES, Fault, Kind, is_day
+from storage.integrity.compare import OUR_NAMES, Fault, FaultKind, is_day
 from storage.ledger import checkpoint_files
 from storage.ledger import generations_table as ledger_generations
 from storage.mirror import files as ledgerdir
 from storage.mirror import table as mirroring
 from storage.mirror.lines import Line, merged
 from storage.recovery import carving, replay
-from storage.recovery.replay import Applied, Now
+from storage.recovery.replay import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
 from storage.retention import table as terms
-from storage.store.opening import Held
+from storage.store.opening import OpenState
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.failpoints import Step, reach
@@ -82,7 +82,7 @@ class Rebuilder:
 
     def __init__(
         self,
-        held: Held,
+        held: OpenState,
         clock: Clock,
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
@@ -314,24 +314,24 @@ class Rebuilder:
             self._submit(mirroring.leaves_read)
             self._submit(partial(mirroring.rebuilt, at=self._now().at))
 
-    def _now(self) -> Now:
-        return Now(self._life, Point.of(self._life.boot, self._clock.now()))
+    def _now(self) -> ReplayTime:
+        return ReplayTime(self._life, Point.of(self._life.boot, self._clock.now()))
 
     def _submit(self, fact: Callable[[Connection], Any]) -> Any:
         """Behind whatever recording has to say."""
         return self._database.submit(fact, yielding=True).result()
 
 
-def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[tuple[str, Kind, str]]:
+def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[tuple[str, FaultKind, str]]:
     """Names whose file is missing or of another size than its row says. Pure."""
     for name, size in sorted(rows.items()):
         if name not in files:
-            yield name, Kind.MISSING, "there is no such file, and nothing tells that it was destroyed"
+            yield name, FaultKind.MISSING, "there is no such file, and nothing tells that it was destroyed"
         elif files[name] != size:
-            yield name, Kind.SIZE, f"it has {files[name]} bytes, and had {size}"
+            yield name, FaultKind.SIZE, f"it has {files[name]} bytes, and had {size}"
 
 
-def _apply(connection: Connection, lines: Sequence[Line], now: Now) -> Counter[str]:
+def _apply(connection: Connection, lines: Sequence[Line], now: ReplayTime) -> Counter[str]:
     return Counter(replay.apply(connection, line, now) for line in lines)
 
 

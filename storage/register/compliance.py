@@ -15,16 +15,14 @@ from typing import Final
 from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.mirror import table as mirror_table
-from storage.recovery.service import Books
+from storage.recovery.service import LedgerService
 from storage.register import compliance_table as table
-from storage.register.compliance_table import Against, Amount, Kept, Tally
+from storage.register.compliance_table import Amount, Kept, Tally, Violation
 from storage.register.service import Asked, Entered
 from storage.retention.destruction import Rule, Verdict
 from storage.segments import coverage_queries
 from storage.segments.coverage_queries import Shares
 from storage.words.clock import Clock
-
-__all__ = ["Against", "Amount", "Compliance", "Kept", "Shares", "Tally", "counted"]
 
 PAGES_MAX: Final = 256
 """Blocks of 1024 leaves in one go: a second or two."""
@@ -35,7 +33,7 @@ WORTH_KEEPING: Final = 8
 class Compliance:
     """Of one store."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, books: Books) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, books: LedgerService) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -82,10 +80,10 @@ def counted(before: Tally, entries: list[Entered], leaf: int) -> Tally:
     return Tally(leaf, before.segments + len(entries), faults)
 
 
-def _against(one: Entered) -> Against | None:
+def _against(one: Entered) -> Violation | None:
     match one.what.verdict:
         case Verdict.EARLY:
-            return Against.PERMITTED if one.what.rule is Rule.OVERWRITE else Against.EARLY
+            return Violation.PERMITTED if one.what.rule is Rule.OVERWRITE else Violation.EARLY
         case Verdict.LATE if not one.pins:
-            return Against.LATE
+            return Violation.LATE
     return None

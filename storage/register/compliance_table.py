@@ -21,7 +21,7 @@ class Kept:
     """Wall clock."""
 
 
-class Against(StrEnum):
+class Violation(StrEnum):
     """How an entry of the register is against a bound."""
 
     EARLY = "early"
@@ -49,10 +49,10 @@ class Tally:
     leaf: int = 0
     segments: int = 0
     """All that were destroyed."""
-    against: Mapping[tuple[str, Against], Amount] | None = None
+    against: Mapping[tuple[str, Violation], Amount] | None = None
 
     @property
-    def faults(self) -> Mapping[tuple[str, Against], Amount]:
+    def faults(self) -> Mapping[tuple[str, Violation], Amount]:
         return self.against or {}
 
 
@@ -75,7 +75,7 @@ def tally(connection: sqlite3.Connection) -> Tally:
     """As far as it was read."""
     leaf, segments = connection.execute("SELECT leaf, segments FROM register_read").fetchone() or (0, 0)
     rows = connection.execute("SELECT camera, kind, segments, leaf, wall_ms FROM register_faults")
-    return Tally(leaf, segments, {(camera, Against(kind)): Amount(*rest) for camera, kind, *rest in rows})
+    return Tally(leaf, segments, {(camera, Violation(kind)): Amount(*rest) for camera, kind, *rest in rows})
 
 
 def remember(connection: sqlite3.Connection, read: Tally) -> None:

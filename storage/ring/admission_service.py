@@ -15,10 +15,10 @@ from typing import Final
 
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.ring.admission import NOBODY, Applicant, Room, demand, ranked, rule
+from storage.ring.admission import NOBODY, CameraNeed, Room, demand, ranked, rule
 from storage.ring.ballast import Ballast
-from storage.ring.own_usage import Beside
-from storage.ring.segment_sizes_queries import Pace, paces
+from storage.ring.own_usage import OwnUsage
+from storage.ring.segment_sizes_queries import CameraPace, paces
 from storage.segments import queries
 from storage.segments.segment_file import space_taken
 from storage.volumes import space as space_
@@ -45,7 +45,7 @@ class _Begun:
     needs: int
 
 
-class Door:
+class AdmissionService:
     """Of all volumes together."""
 
     def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: Pool, ballast: Ballast) -> None:
@@ -57,9 +57,9 @@ class Door:
         self._turn = threading.Lock()
         self._priorities: Mapping[str, int] | None = None
         self._segment_ms = 0
-        self._last: Mapping[str, Pace] = {}
+        self._last: Mapping[str, CameraPace] = {}
         self._ruling = NOBODY
-        self._beside = Beside()
+        self._beside = OwnUsage()
 
     def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> Outlook:
         """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
@@ -101,7 +101,7 @@ class Door:
         asked = demand(applicants, anybody_stopped=bool(self._ruling.stopped))
         return asked + (self._ballast.needs if self._ballast.is_on(volume.path) else 0)
 
-    def _paces(self) -> tuple[list[Pace], dict[str, list[_Begun]]]:
+    def _paces(self) -> tuple[list[CameraPace], dict[str, list[_Begun]]]:
         """All cameras of this run, and what each has in progress."""
         told = self._database.read(partial(paces, run=self._life.run, segment_ms=self._segment_ms))
         seen = expected(told, self._last)
@@ -189,7 +189,7 @@ class Door:
         return bytes_needed(space, spec, status.ring_bytes, headroom_bytes) > 0
 
 
-def expected(seen: Sequence[Pace], last: Mapping[str, Pace]) -> list[Pace]:
+def expected(seen: Sequence[CameraPace], last: Mapping[str, CameraPace]) -> list[CameraPace]:
     """A camera of which nothing is there records as it did before, and one that never did like the largest of them.
 
     Otherwise a camera that was stopped for so long that all of its footage is gone would seem to need no room: all
@@ -216,7 +216,7 @@ def room_of(status: VolumeStatus, spec: VolumeSpec, space: Space, begun: Sequenc
     return Room(status.id, room, files, max(0, needs - space.free))
 
 
-def _begun(pace: Pace, now_ms: int) -> list[_Begun]:
+def _begun(pace: CameraPace, now_ms: int) -> list[_Begun]:
     begun = []
     for volume, start_ms in pace.begun:
         left = max(0, pace.usual_ms - max(0, now_ms - start_ms)) / pace.usual_ms if pace.usual_ms else 0.0
@@ -225,11 +225,11 @@ def _begun(pace: Pace, now_ms: int) -> list[_Begun]:
 
 
 def _applicants(
-    seen: Sequence[Pace], begun: Mapping[str, Sequence[_Begun]], priorities: Mapping[str, int] | None
-) -> list[Applicant]:
+    seen: Sequence[CameraPace], begun: Mapping[str, Sequence[_Begun]], priorities: Mapping[str, int] | None
+) -> list[CameraNeed]:
     """Those that are to be recorded; all of this run while nobody has said who is."""
     return [
-        Applicant(
+        CameraNeed(
             pace.camera,
             priorities.get(pace.camera, 0) if priorities else 0,
             pace.bytes,

@@ -20,7 +20,7 @@ BLOCK: Final = 512
 """What `st_blocks` counts in."""
 
 
-class Beside:
+class OwnUsage:
     """Of all volumes; remembers what it saw."""
 
     def __init__(self) -> None:

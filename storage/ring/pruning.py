@@ -15,7 +15,7 @@ from storage.ring.table import longest_stamped
 
 KEEP_MS: Final = 400 * 86_400_000
 """Beyond the ceiling: a year that somebody looks back on, and a month to do so."""
-PAGE_MAX: Final = 256
+PRUNED_MAX: Final = 256
 """Rows that go in one transaction: some ms, for which a commit may have to wait (L4)."""
 
 _GAPS: Final = (
@@ -44,8 +44,8 @@ def is_due(connection: sqlite3.Connection, camera: int, limit_ms: int, age_ms: L
 
 def prune(connection: sqlite3.Connection, camera: int, limit_ms: int, now: Point, age_ms: LowAge) -> int:
     """Remove a page of what ended longer ago; how many rows that was."""
-    gaps = _old(connection, _GAPS, camera, PAGE_MAX, limit_ms, age_ms)
-    spans = _old(connection, _DESTROYED, camera, PAGE_MAX, limit_ms, age_ms)
+    gaps = _old(connection, _GAPS, camera, PRUNED_MAX, limit_ms, age_ms)
+    spans = _old(connection, _DESTROYED, camera, PRUNED_MAX, limit_ms, age_ms)
     connection.executemany("DELETE FROM gaps WHERE id = ?", [(number,) for number, _ in gaps])
     connection.executemany("DELETE FROM destroyed WHERE id = ?", [(number,) for number, _ in spans])
     ends_ms = [end.wall_ms for _, end in (*gaps, *spans)]

@@ -30,7 +30,7 @@ class Paces:
     """Bytes that a pin keeps."""
 
 
-class Pacer:
+class SegmentSizes:
     """Of one database."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -37,7 +37,7 @@ _GAPS_SQL: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class CameraPace:
     """A camera that records in this run."""
 
     camera: str
@@ -49,7 +49,7 @@ class Pace:
     """Of its segments in progress: the volume, and the boottime of their start."""
 
 
-def paces(connection: sqlite3.Connection, run: int, segment_ms: int = 0) -> list[Pace]:
+def paces(connection: sqlite3.Connection, run: int, segment_ms: int = 0) -> list[CameraPace]:
     """By camera recorded in this run, after its last few segments. `segment_ms`: how long the next ones are to be."""
     found = []
     for number, name in connection.execute(
@@ -65,7 +65,7 @@ def paces(connection: sqlite3.Connection, run: int, segment_ms: int = 0) -> list
             " WHERE s.camera = ? AND s.state = 'open' AND s.run = ? ORDER BY s.seq",
             (number, run),
         ).fetchall()
-        found.append(Pace(name, *likely(last, segment_ms), tuple(begun)))
+        found.append(CameraPace(name, *likely(last, segment_ms), tuple(begun)))
     return found
 
 

@@ -27,13 +27,13 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.files.open_beneath import OtherName, sync, tidy, unlink
-from storage.integrity.compare import Kind
+from storage.integrity.compare import FaultKind
 from storage.pins import pinned_segments
 from storage.retention import table as terms
 from storage.retention.in_force import Present, present
 from storage.retention.plan import Decision, Policy, Reason, effective, plan, still_due
 from storage.ring import table as destroying
-from storage.ring.candidates import Head, Heads, candidate
+from storage.ring.candidates import Candidates, SegmentDecision, candidate
 from storage.ring.pruner import Pruner
 from storage.segments import findings_table, queries
 from storage.segments.queries import SegmentRow, segments_by_id
@@ -239,7 +239,7 @@ class Sweeper:
             freed += self._carry_out([decision for decision in decisions if decision.destroy], configured, tally)
         return freed
 
-    def _takable(self, heads: Heads, wanted: Callable[[Decision], bool]) -> Iterator[Head]:
+    def _takable(self, heads: Candidates, wanted: Callable[[Decision], bool]) -> Iterator[SegmentDecision]:
         """Whose space may be taken: what is being copied is passed by, as long as its ceiling is not reached."""
         copied = self._database.read(exports.covering)
         return (head for head in heads.merged(wanted) if head.decision.destroy or not copied.protects(head.row))
@@ -268,10 +268,10 @@ class Sweeper:
             return None
         return GapCause.DISK_FULL if tally.foreign > 0 and not tally.stuck else GapCause.IO_ERROR
 
-    def _heads(self, volume: Volume, policy: Policy) -> Heads:
+    def _heads(self, volume: Volume, policy: Policy) -> Candidates:
         """As of now. While they are used they only grow older, and the transaction that condemns looks again."""
         as_is = self._as_is(policy)
-        return Heads(self._database, volume.id, as_is.ages, as_is.bounds)
+        return Candidates(self._database, volume.id, as_is.ages, as_is.bounds)
 
     def _as_is(self, policy: Policy) -> Present:
         return self._database.read(partial(self._present, policy=policy))
@@ -347,7 +347,9 @@ class Sweeper:
 
     def _miss(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         now_ms = self._clock.now().wall_ms
-        missing = (findings_table.Finding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows)
+        missing = (
+            findings_table.Finding(0, row.volume, row.relative, FaultKind.MISSING, row.id, now_ms) for row in rows
+        )
         findings_table.found_all(connection, missing)
 
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
@@ -366,7 +368,7 @@ def whatever(_: Decision) -> bool:
     return True
 
 
-def slices(heads: Iterator[Head], tally: _Tally) -> Iterator[list[Head]]:
+def slices(heads: Iterator[SegmentDecision], tally: _Tally) -> Iterator[list[SegmentDecision]]:
     """As large as the tally says at the time."""
     while some := list(islice(heads, tally.slice)):
         yield some

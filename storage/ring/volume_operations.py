@@ -83,7 +83,7 @@ def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
     return partial(volumes.come, volume=volume.id, path=volume.path, mount=mount, wall_ms=clock.now().wall_ms)
 
 
-class Disks:
+class VolumeOperations:
     """The volumes of one store."""
 
     def __init__(

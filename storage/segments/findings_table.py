@@ -35,7 +35,7 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One file that differs. `kind` is a `storage.integrity.compare.Kind`."""
+    """One file that differs. `kind` is a `storage.integrity.compare.FaultKind`."""
 
     id: int
     volume: str

@@ -35,7 +35,7 @@ T = TypeVar("T")
 START_ONCE: Final = "start edged once, which puts it in order"
 
 
-class Reading:
+class OfflineDatabase:
     """The database, for reading only; to be closed, or its file stays open. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
@@ -43,9 +43,9 @@ class Reading:
         self.path = path
         self._readers = Readers(path, 0, at_rest)
 
-    def __reduce__(self) -> tuple[type[Reading], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[OfflineDatabase], tuple[Path]]:
         """Another process opens its own."""
-        return Reading, (self.path,)
+        return OfflineDatabase, (self.path,)
 
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
         try:
@@ -62,7 +62,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OfflineVolume:
     """A volume as its open directory."""
 
     id: str
@@ -82,13 +82,13 @@ def opened(state: Path, clock: Clock, policy: Policy | None) -> Iterator[Site]:
     """
     with ExitStack() as undo:
         undo.callback(os.close, _locked(state))
-        read = undo.enter_context(closing(Reading(state / DATABASE_NAME)))
-        disks: dict[str, Held] = {}
+        read = undo.enter_context(closing(OfflineDatabase(state / DATABASE_NAME)))
+        disks: dict[str, OfflineVolume] = {}
         for one in read(volumes.known):
             fd = _volume(one.path, one.id) if one.loss is None and one.path.is_absolute() else None
             if fd is not None:
                 undo.callback(os.close, fd)
-                disks[one.id] = Held(one.id, one.path, fd)
+                disks[one.id] = OfflineVolume(one.id, one.path, fd)
         known = read(boots.boots)
         boot = known[-1].number + (known[-1].boot_id != clock.boot_id) if known else 1
         as_is = partial(present, boot=boot, clock=clock, policy=read(_written_down) if policy is None else policy)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from storage.ring.volume_operations import refuse_known, refuse_other_name, refuse_unfit
 from storage.store import opening
-from storage.store.offline import Reading
+from storage.store.offline import OfflineDatabase
 from storage.volumes import table as volumes
 from storage.volumes.space import VolumeSpec
 from storage.volumes.volume import Volume
@@ -24,7 +24,7 @@ def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[
     with ExitStack() as undo:
         undo.callback(os.close, opening.lock(state))
         database = state / opening.DATABASE_NAME
-        read = undo.enter_context(closing(Reading(database)))
+        read = undo.enter_context(closing(OfflineDatabase(database)))
         known = read(volumes.known) if database.exists() else []
         belongs = {one.path: one.id for one in known if one.belongs}
         refuse_other_name(node, map(VolumeSpec, configured), {one.id for one in known})

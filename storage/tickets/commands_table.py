@@ -32,7 +32,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SignedCommand:
     """A command as it was signed. `requester` is text that somebody chose: no leaf has it."""
 
     key: str
@@ -49,7 +49,7 @@ class Taken:
 
     number: int
     leaf: int
-    told: Told
+    told: SignedCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Rate:
 
 def take(
     connection: sqlite3.Connection,
-    told: Told,
+    told: SignedCommand,
     doing: Doing,
     limits: Sequence[Limit],
     rate: Rate | None,
@@ -112,7 +112,7 @@ def take(
     return Taken(number, leaf, told)
 
 
-def _refuse_replayed(connection: sqlite3.Connection, told: Told) -> None:
+def _refuse_replayed(connection: sqlite3.Connection, told: SignedCommand) -> None:
     before = connection.execute("SELECT state FROM commands WHERE key = ? AND id = ?", (told.key, told.id)).fetchone()
     if before is not None:
         what = f"command {told.id} was taken before, and is {before[0]}"
@@ -176,7 +176,7 @@ def end(
     return True
 
 
-def refuse(connection: sqlite3.Connection, told: Told, reason: str, text: str, wall_ms: int) -> None:
+def refuse(connection: sqlite3.Connection, told: SignedCommand, reason: str, text: str, wall_ms: int) -> None:
     """One that was not taken, of a key that is known: the centre gets to know. Whoever calls holds the rate down."""
     _tell(connection, told, "rejected", wall_ms, reason, text)
 
@@ -188,12 +188,12 @@ def left(connection: sqlite3.Connection, run: int) -> list[Taken]:
         " ORDER BY number",
         (run,),
     )
-    return [Taken(number, leaf, Told(*told)) for number, leaf, *told in rows.fetchall()]
+    return [Taken(number, leaf, SignedCommand(*told)) for number, leaf, *told in rows.fetchall()]
 
 
 def _tell(
     connection: sqlite3.Connection,
-    told: Told,
+    told: SignedCommand,
     state: str,
     wall_ms: int,
     reason: str = "",

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from storage.audit import given_checkpoint, process_pool, ranges
-from storage.audit.findings import Code, Report
-from storage.audit.verify import Box, Verify
+from storage.audit.findings import Code, LedgerReport
+from storage.audit.verify import AuditedState, Verify
 from storage.ledger import generations_table, key, nodes_table, note, tree
 from storage.ledger import table as ledger
 from storage.ledger.generations_table import Generation
@@ -71,7 +71,7 @@ def day(office: Office) -> None:
     office.store.books.sign_now()
 
 
-def verify(office: Office, kept: str | None = None) -> Report:
+def verify(office: Office, kept: str | None = None) -> LedgerReport:
     head = None if kept is None else given_checkpoint.read(kept)
     return office.store.books.verify(head, lambda _: None, threading.Event())
 
@@ -262,7 +262,7 @@ def test_with_the_daemon_down_it_is_the_same(office: Office) -> None:
     kept = Kept(office)
     office.store.close()
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         report = Verify(box, given_checkpoint.read(kept.text)).run()
     assert report.findings.named == []
     assert report.lines == report.leaves > 0
@@ -275,7 +275,7 @@ def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, m
     monkeypatch.setattr(ranges, "LENGTH", 256)
     monkeypatch.setattr(process_pool, "WORTH", 2)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         with process_pool.Processes() as processes:
             alone, shared = Verify(box).run(), Verify(box, spread=processes).run()
     assert alone.clean
@@ -549,7 +549,7 @@ def test_the_newest_hour_deleted_everywhere(office: Office) -> None:
     for file in office.files():
         (office.disk / file).unlink()
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert Verify(box).run().clean
         report = Verify(box, given_checkpoint.read(kept.text)).run()
     assert [found.code for found in report.findings.named] == [Code.OUTSIDE_AHEAD]
@@ -571,7 +571,7 @@ def test_an_old_state_directory_put_back(office: Office, tmp_path: Path) -> None
     shutil.rmtree(office.state)
     (tmp_path / "old").rename(office.state)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert {found.code for found in Verify(box).run().findings.named} == {Code.HEAD_AHEAD, Code.MIRROR_AHEAD}
         shutil.rmtree(office.disk / ".ledger")
         (tmp_path / "old-ledger").rename(office.disk / ".ledger")

@@ -18,7 +18,7 @@ from edged.alarms.conditions import volumes as conditions
 from edged.site import overview
 from edged.site import volume_documents as views_of_volumes
 from edged.site.snapshot import measure
-from storage.integrity.compare import Fault, Kind
+from storage.integrity.compare import Fault, FaultKind
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
 from storage.retention.plan import Policy
@@ -450,7 +450,7 @@ def test_fsck_tells_of_a_lost_one_once_and_of_all_that_went_with_it(box: Box, up
     box.store.disks.replace(box.disk, box.specs[0])
     box.segment("lobby")
     (fault,) = box.fsck(up=up)
-    assert (fault.kind, fault.volume, fault.where) == (Kind.LOST, old, str(box.disk))
+    assert (fault.kind, fault.volume, fault.where) == (FaultKind.LOST, old, str(box.disk))
     span = "recorded from 2026-02-25 06:13 to 2026-02-25 06:13 UTC"
     kept = "when it was replaced 3 segments on it had to be kept (S1)"
     size = sum(segment.bytes for segment in gone)

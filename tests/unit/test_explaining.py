@@ -17,7 +17,7 @@ from storage.pins.model import Ground
 from storage.retention.approved_limits import Loosening, What
 from storage.retention.bounds import Later, Overwriting, Waiting
 from storage.retention.plan import Candidate, judge
-from storage.ring.explain import Explained, Fate, Span, held_ms, shortened, span
+from storage.ring.explain import Explained, Fate, TimeFromNow, held_ms, shortened, span
 from storage.ring.service import RingView
 from storage.ring.table import Breach, Tombstone
 from storage.words.model import Bounds
@@ -145,7 +145,7 @@ def test_pinned_footage_says_which_bound_decides_after_its_pin() -> None:
 
 
 def test_what_only_internal_pins_hold_goes_at_its_ceiling() -> None:
-    until = Span(5, 10)
+    until = TimeFromNow(5, 10)
     assert held_ms([(Ground.INTERNAL, 20)], until) == 10
     assert held_ms([(Ground.INTERNAL, 20), (Ground.LAW, 15)], until) == 15
     assert held_ms([(Ground.INTERNAL, 4)], until) == 4
@@ -180,7 +180,7 @@ def test_on_a_retired_volume_no_space_is_needed() -> None:
 
 
 def test_a_document_has_durations_and_instants() -> None:
-    one = Explained("lobby", 812, Fate.KEPT, judge(aged(0, 0), MONTH), Span(1000, 2000))
+    one = Explained("lobby", 812, Fate.KEPT, judge(aged(0, 0), MONTH), TimeFromNow(1000, 2000))
     document = explanation("lobby/812", one, NOW_MS, TAIPEI)
     assert (document.decision, document.reason, document.state) == ("keep", "under-floor", "committed")
     assert (document.earliest_s, document.latest_s) == (1.0, 2.0)

@@ -21,7 +21,7 @@ from edged.evidence.export.hashing import Hashes
 from edged.evidence.export.streams import Source, of_file, of_text
 from edged.evidence.verify import PATH
 from storage.ages.runs import Point
-from storage.exports.model import Account, CameraAccount, Claim, Clocks, missing, unaccounted
+from storage.exports.model import CameraAccount, Claim, Clocks, ExportAccount, missing, unaccounted
 from storage.pins.model import Interval
 from storage.segments.fragment_hashes import Part
 
@@ -126,8 +126,8 @@ def test_a_gap_that_lasts_goes_as_far_as_it_was_told_of() -> None:
 
 
 def test_an_account_is_kept_as_it_is() -> None:
-    account = Account({"lobby": CameraAccount((3, 1), (2,), ()), "gate": CameraAccount()}, (9,))
-    assert Account.from_json(account.to_json()) == account
+    account = ExportAccount({"lobby": CameraAccount((3, 1), (2,), ()), "gate": CameraAccount()}, (9,))
+    assert ExportAccount.from_json(account.to_json()) == account
 
 
 def claim(begin: int, end: int, boot: int = 1) -> Claim:

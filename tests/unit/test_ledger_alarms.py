@@ -7,19 +7,19 @@ import pytest
 from edged.alarms.conditions.ledger import troubles
 from storage.ledger.centre_head import Contradiction, Word
 from storage.ledger.note import Checkpoint
-from storage.recovery.service import Plight
+from storage.recovery.service import LedgerStatus
 from storage.words.results import Severity
 
 HEAD = Checkpoint("edged/wenshan/7f3a", 1041, b"r" * 32)
 
 
 def test_a_sound_ledger_has_no_alarm() -> None:
-    assert dict(troubles(Plight())) == {}
+    assert dict(troubles(LedgerStatus())) == {}
 
 
 @pytest.mark.parametrize("word", [word for word in Word if word.contradicts])
 def test_what_the_centre_knows_otherwise_comes_first_and_nothing_is_to_be_touched(word: Word) -> None:
-    (key, trouble), *_ = troubles(Plight(unsigned="why", contradiction=Contradiction(HEAD, word)))
+    (key, trouble), *_ = troubles(LedgerStatus(unsigned="why", contradiction=Contradiction(HEAD, word)))
     assert key == "ledger.contradicted"
     assert trouble.severity is Severity.CRITICAL
     assert "1041 leaves" in trouble.text
@@ -30,7 +30,7 @@ def test_what_the_centre_knows_otherwise_comes_first_and_nothing_is_to_be_touche
 
 
 def test_without_a_signature_there_is_a_way_out() -> None:
-    found = dict(troubles(Plight(unsigned="the key of this box, /var/lib/edged/ledger.key, is gone")))
+    found = dict(troubles(LedgerStatus(unsigned="the key of this box, /var/lib/edged/ledger.key, is gone")))
     assert found.keys() == {"ledger.unsigned"}
     trouble = found["ledger.unsigned"]
     assert trouble.severity is Severity.CRITICAL
@@ -41,7 +41,7 @@ def test_without_a_signature_there_is_a_way_out() -> None:
 
 
 def test_a_key_that_others_may_have_read_has_to_be_replaced() -> None:
-    ((key, trouble),) = troubles(Plight(exposed="other accounts may read /var/lib/edged/ledger.key (mode 0644)"))
+    ((key, trouble),) = troubles(LedgerStatus(exposed="other accounts may read /var/lib/edged/ledger.key (mode 0644)"))
     assert key == "ledger.exposed"
     assert trouble.severity is Severity.WARNING
     assert "mode 0644" in trouble.text
@@ -50,7 +50,7 @@ def test_a_key_that_others_may_have_read_has_to_be_replaced() -> None:
 
 def test_each_disk_that_does_not_take_it_is_told_by_itself() -> None:
     found = dict(
-        troubles(Plight(unwritten={"v1": "/srv/a: full", "state": "/var: read-only"}, hole="leaf 7 is missing"))
+        troubles(LedgerStatus(unwritten={"v1": "/srv/a: full", "state": "/var: read-only"}, hole="leaf 7 is missing"))
     )
     assert found.keys() == {"ledger.damaged", "ledger.unwritten:v1", "ledger.unwritten:state"}
     assert "/srv/a: full" in found["ledger.unwritten:v1"].text

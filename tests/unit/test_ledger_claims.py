@@ -14,7 +14,7 @@ from storage.audit import queries as verifying
 from storage.audit import recording_leaves
 from storage.audit.queries import GapClaim, SegmentClaim
 from storage.audit.ranges import spans
-from storage.audit.row_check import Told
+from storage.audit.row_check import ToldLeaves
 from storage.ledger.table import HASHED_SQL, Entry, canonical
 from storage.ledger.tree import LEAF
 
@@ -142,7 +142,7 @@ def test_a_leaf_of_a_segment_has_its_row_or_a_later_leaf(row: int | None, tombst
     st.integers(0, 999),
 )
 def test_a_bit_for_each_leaf(numbers: set[int], first: int, count: int) -> None:
-    told, last = Told(), first + count
+    told, last = ToldLeaves(), first + count
     assert list(told.add(numbers)) == []
     bits = told.among(first, last)
     found = {n for n in range(first, last + 1) if bits.bits[n - bits.first >> 3] >> (n & 7) & 1}
@@ -150,7 +150,7 @@ def test_a_bit_for_each_leaf(numbers: set[int], first: int, count: int) -> None:
 
 
 def test_two_rows_of_one_leaf() -> None:
-    told = Told()
+    told = ToldLeaves()
     assert [found.where for found in told.add([3, 5, 3])] == ["leaf 3"]
     assert [found.where for found in told.add([5])] == ["leaf 5"]
 

@@ -157,7 +157,7 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
         again.execute("PRAGMA foreign_keys = ON")
         migrate(again)
         for line in gap_leaves(book.db):
-            assert replay.apply(again, line, replay.Now(book.life, book.life.start)) is replay.Applied.DONE
+            assert replay.apply(again, line, replay.ReplayTime(book.life, book.life.start)) is replay.Applied.DONE
         kept = [(gap.start, gap.end, gap.pauses) for gap in rows(book) if gap.cause is GapCause.STALLED]
         found = listing_queries.gaps(again, "lobby", None, None, None, 1000)
         assert [(gap.start, gap.end, gap.pauses) for gap in found if gap.cause is GapCause.STALLED] == kept

@@ -13,7 +13,7 @@ from edged.alarms.tracking import Trouble
 from edged.words import units
 from storage.audit.table import Checked
 from storage.ledger.centre_head import Contradiction, Word
-from storage.recovery.service import Plight
+from storage.recovery.service import LedgerStatus
 from storage.words.results import Severity
 
 TURN_S: Final = 15.0
@@ -30,7 +30,7 @@ _KNOWN_OTHERWISE: Final = {
 }
 
 
-def troubles(seen: Plight) -> Iterator[tuple[str, Trouble]]:
+def troubles(seen: LedgerStatus) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble."""
     if seen.contradiction is not None:
         yield "ledger.contradicted", Trouble(Severity.CRITICAL, *_contradicted(seen.contradiction))

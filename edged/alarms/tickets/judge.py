@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.alarms.tickets import table
-from storage.tickets.faults import Aged, Standing, State, Step, Subject
+from storage.tickets.faults import Aged, StandingAlarm, Subject
+from storage.tickets.faults_table import FaultState, FaultStep
 
 OVER_AFTER_MS: Final = 3_600_000
 """An alarm that was gone for so long is over: until then it is the same occurrence."""
@@ -42,7 +43,11 @@ class Look:
 
 
 def look(
-    standing: Iterable[Standing], tickets: Sequence[Aged], held: Collection[str], gone: Mapping[str, int], now_ms: int
+    standing: Iterable[StandingAlarm],
+    tickets: Sequence[Aged],
+    held: Collection[str],
+    gone: Mapping[str, int],
+    now_ms: int,
 ) -> Look:
     """`held`: keys that maintenance covers: they wait for its end, and what covers them is not over either."""
     alarms = [one for one in standing if table.rule_of(one.row.key) is not None]
@@ -60,22 +65,22 @@ def look(
     return Look(tuple(found for found in seen if found is not None), over, since)
 
 
-def _found(one: Standing, tickets: Mapping[str, Aged]) -> Find | None:
+def _found(one: StandingAlarm, tickets: Mapping[str, Aged]) -> Find | None:
     """Unless its ticket knows of it. A repair has the alarm's patience to take effect, and some time in any case."""
     row, about = one.row, table.subject(one.row.key)
     if about is None:
         return None
     known = tickets.get(about.thing)
     stood_ms, count = one.stood_ms, row.count
-    if known is not None and known.ticket.state is State.REPAIRED:
-        repaired_ms = known.since_ms.get(Step.REPAIRED, 0)
+    if known is not None and known.ticket.state is FaultState.REPAIRED:
+        repaired_ms = known.since_ms.get(FaultStep.REPAIRED, 0)
         if repaired_ms < TAKES_EFFECT_MS:
             return None
         stood_ms, count = min(stood_ms, repaired_ms), 1
     if not table.is_due(row.key, stood_ms, count):
         return None
     if known is not None and row.key in known.ticket.keys:
-        goes_on = not known.ticket.over and known.ticket.state is not State.REPAIRED
+        goes_on = not known.ticket.over and known.ticket.state is not FaultState.REPAIRED
         if goes_on:
             return None
     return Find(row.key, row.occurrence, about)

@@ -14,7 +14,7 @@ from edged.evidence import folder, manifest
 from edged.evidence.export import names as naming
 from edged.evidence.export.job import Camera, Told, Work, takes
 from edged.evidence.export.streams import Source, of_file
-from storage.exports.export_proofs import Head, Uncitable
+from storage.exports.export_proofs import ProofHead, Uncitable
 from storage.exports.service import Exports
 from storage.ledger.signer import Signer
 from storage.words.errors import OrderRefused
@@ -74,7 +74,7 @@ def _signed(work: Work, listed: Manifest, signer: Signer) -> dict[str, Source]:
 
 
 def _proofs(
-    work: Work, exports: Exports, heads: Sequence[Head], numbers: Sequence[int]
+    work: Work, exports: Exports, heads: Sequence[ProofHead], numbers: Sequence[int]
 ) -> Iterator[tuple[str, Source]]:
     path = work.spool / naming.LEAVES.replace("/", "-")
     try:
@@ -165,7 +165,7 @@ def _opening(told: tuple[bytes, str] | None) -> dict[str, str] | None:
     return None if told is None else {"text": told[1], "salt": told[0].hex()}
 
 
-def _head(number: int, head: Head, heads: Sequence[Head]) -> dict[str, Any]:
+def _head(number: int, head: ProofHead, heads: Sequence[ProofHead]) -> dict[str, Any]:
     return {
         "origin": head.generation.origin,
         "first": head.generation.first,

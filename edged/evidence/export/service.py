@@ -22,8 +22,8 @@ from edged.evidence.export.job import Place, Work
 from edged.evidence.export.streams import Source
 from edged.site.overview import timestamp
 from edged.site.rounds import Site
-from storage.exports.export_plan import CameraSurvey, Survey
-from storage.exports.model import Export, Order
+from storage.exports.export_plan import CameraPlan, ExportPlan
+from storage.exports.model import Export, ExportOrder
 from storage.pins.model import Interval
 from storage.retention.plan import effective
 from storage.store.facade import Store
@@ -91,7 +91,7 @@ class Desk:
         plan = self._planned(survey, wanted, bounds)
         told = {"who": who, "reason": wanted.reason}
         told |= {name: text for name in ("case", "request") if (text := getattr(wanted, name)) is not None}
-        order = Order(
+        order = ExportOrder(
             *(survey.order.cameras, self._order(wanted).interval, wanted.whole_segments, wanted.max_file_bytes),
             destroy_by_ms=instant("destroy_by", plan.destroy_by) or 0,
         )
@@ -215,7 +215,7 @@ class Desk:
     def _bounds(self) -> dict[str, Bounds]:
         return self._store.ring.view(self._site.policy()).bounds
 
-    def _order(self, wanted: documents.ExportAsked) -> Order:
+    def _order(self, wanted: documents.ExportAsked) -> ExportOrder:
         for name in ("reason", "case", "request"):
             text = getattr(wanted, name)
             if text is not None and not (text.strip() and text.isprintable()):
@@ -224,10 +224,10 @@ class Desk:
         if first_ms >= last_ms:
             raise OrderWrong("the interval is empty", "--from must be earlier than --to")
         cameras = tuple(dict.fromkeys(wanted.cameras))
-        return Order(cameras, Interval(first_ms, last_ms), wanted.whole_segments, wanted.max_file_bytes, 0)
+        return ExportOrder(cameras, Interval(first_ms, last_ms), wanted.whole_segments, wanted.max_file_bytes, 0)
 
     def _planned(
-        self, survey: Survey, wanted: documents.ExportAsked, bounds: dict[str, Bounds]
+        self, survey: ExportPlan, wanted: documents.ExportAsked, bounds: dict[str, Bounds]
     ) -> documents.ExportPlan:
         interval, now = survey.order.interval, self._site.overview().now
         names = self._place().cameras
@@ -261,7 +261,7 @@ class Desk:
         )
 
 
-def _destroy_by(survey: Survey, wanted: documents.ExportAsked, bounds: dict[str, Bounds], now_ms: int) -> int:
+def _destroy_by(survey: ExportPlan, wanted: documents.ExportAsked, bounds: dict[str, Bounds], now_ms: int) -> int:
     """As asked for; else when the last of the footage itself has to be destroyed, if the box runs on."""
     if wanted.destroy_by is not None:
         told_ms = instant("destroy_by", wanted.destroy_by) or 0
@@ -276,7 +276,7 @@ def _destroy_by(survey: Survey, wanted: documents.ExportAsked, bounds: dict[str,
     return max([now_ms + AT_LEAST_MS, *ends_ms])
 
 
-def _camera(one: CameraSurvey, name: str, interval: Interval) -> documents.ExportCamera:
+def _camera(one: CameraPlan, name: str, interval: Interval) -> documents.ExportCamera:
     def within(begin_ms: int, end_ms: int) -> int:
         return max(0, min(end_ms, interval.last_ms) - max(begin_ms, interval.first_ms))
 
