@@ -22,9 +22,8 @@ from edged.words import units
 from edged.words.roles import Verb
 from storage.approvals.service import Act, Arguments, Person
 from storage.database.writer import TransactionPart
-from storage.pins.model import Cost, Ground, Interval, PinOrder, PinStatus, Presence
 from storage.pins.place import check_approver
-from storage.pins.rules import TEXT_MAX
+from storage.pins.rules import TEXT_MAX, Cost, Ground, Interval, PinOrder, PinStatus, Presence
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import OrderWrong

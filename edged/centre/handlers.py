@@ -34,8 +34,8 @@ from mqtt.commands.messages import (
 )
 from mqtt.commands.validation import Commander, Order
 from recorder.words.address import without_login
-from storage.pins.model import Ground, Interval
-from storage.pins.model import PinOrder as Wanted
+from storage.pins.rules import Ground, Interval
+from storage.pins.rules import PinOrder as Wanted
 from storage.store.facade import Store
 from storage.tickets.commands_table import Limit, Rate
 from storage.words.clock import Clock

@@ -14,7 +14,7 @@ from edged.site.overview import Overview
 from mqtt.contract import messages, ticket_messages
 from mqtt.contract.messages import Message, Stamp
 from storage.outbox.table import Depth, Rank
-from storage.pins.model import Left, PinState
+from storage.pins.rules import Left, PinState
 
 EMPTIED_FOR_MS: Final = 31 * 86_400_000
 """An alarm that is not shown any more is emptied at each connection for so long, which outlasts outages of a month."""

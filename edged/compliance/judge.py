@@ -9,7 +9,7 @@ from edged.compliance import evidence, people, retention, streams
 from edged.compliance.model import Facts, Finding, Outcome, Status
 from edged.compliance.summary import Summary
 from edged.profiles.loader import Clause, Judgement, Profile
-from storage.register.compliance_table import Kept
+from storage.register.queries import Kept
 
 JUDGES: Final[Mapping[Judgement, Callable[[Clause, Facts], Outcome]]] = {
     Judgement.FLOOR: retention.floor,

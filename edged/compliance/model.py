@@ -14,8 +14,8 @@ from edged.host.access_lists import Reached
 from edged.profiles.loader import Clause
 from edged.site.overview import Overview
 from edged.words import units
-from storage.pins.model import Ground
-from storage.register.compliance_table import Tally
+from storage.pins.rules import Ground
+from storage.register.queries import Tally
 from storage.segments.coverage_queries import Shares
 
 

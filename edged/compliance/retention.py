@@ -11,7 +11,7 @@ from edged.config.load import Camera
 from edged.evidence.verify import CAUSES
 from edged.profiles.loader import Clause
 from edged.site.retention_documents import CEILING_GRACE_S
-from storage.register.compliance_table import Violation
+from storage.register.queries import Violation
 from storage.retention.plan import effective
 from storage.words.results import VolumeState
 

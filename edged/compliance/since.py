@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from edged.compliance.model import Finding
-from storage.register.compliance_table import Kept
+from storage.register.queries import Kept
 
 
 def advanced(before: Mapping[str, Kept], findings: Iterable[Finding], now_ms: int) -> dict[str, Kept]:

@@ -47,7 +47,7 @@ from edged.words.value_types import (
 from mqtt.commands import validation
 from mqtt.commands.messages import Verb
 from mqtt.tls.certificates import Files
-from storage.pins.model import Limits
+from storage.pins.rules import Limits
 from storage.retention.plan import Policy
 from storage.volumes.space import VolumeSpec
 from storage.words.model import Bounds

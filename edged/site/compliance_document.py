@@ -8,7 +8,7 @@ from edged.compliance.model import Finding, Status
 from edged.documents import compliance as documents
 from edged.site.compliance_watch import Standing
 from edged.site.overview import optional_timestamp, timestamp
-from storage.register.compliance_table import Kept
+from storage.register.queries import Kept
 
 DECLARATION: Final = (
     "本報告為錄影主機依自身量測所作的自我聲明，不是主管機關或稽核人員的認定。"

@@ -24,7 +24,7 @@ from edged.site.overview import Overview
 from edged.site.rounds import Site
 from edged.site.snapshot import DAY_MS
 from storage.ledger.signer import Head
-from storage.register.compliance_table import Kept
+from storage.register.queries import Kept
 from storage.store.facade import Store
 from storage.words.results import VolumeState
 

@@ -14,7 +14,7 @@ from edged.cameras.interruptions import Steadiness
 from storage.ages.service import Doubt
 from storage.ledger.generations_table import Rebuild
 from storage.outbox.table import Depth, Rank
-from storage.pins.model import Left
+from storage.pins.rules import Left
 from storage.recovery.service import LedgerStatus
 from storage.retention.plan import Policy
 from storage.ring.segment_sizes import Paces

@@ -6,22 +6,25 @@ gives him away is when the leaf was entered, and what boots and pins were then.
 
 from __future__ import annotations
 
+import hmac
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from sqlite3 import Connection
 from typing import Final
 
 from storage.ages.history import History
 from storage.audit import queries as verifying
 from storage.audit.findings import Code, LedgerFinding
+from storage.audit.leaf_bodies import SegmentLeaf
 from storage.audit.ledger_state import LedgerState, PinRecord
-from storage.audit.recording_leaves import SegmentLeaf
+from storage.audit.queries import Fact, StoredState
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import queries as leaf_search
 from storage.ledger.queries import LeafFilter
-from storage.ledger.table import Leaf
-from storage.pins.model import Interval
+from storage.ledger.table import Leaf, commitment
+from storage.pins.rules import Interval
 from storage.register import queries as register
 from storage.register.queries import Shift
 from storage.retention import destruction
@@ -121,3 +124,48 @@ def _was_held(found: Destruction, pin: PinRecord, interval: Interval) -> bool:
 
 def _bounds(interval: Interval) -> tuple[int, int]:
     return interval.first_ms, interval.last_ms
+
+
+def besides(
+    read: Reader,
+    ages: History,
+    ground: LedgerState,
+    after: int,
+    suspects: Sequence[SuspectTombstone],
+    pace: Pace = unpaced,
+) -> Iterator[LedgerFinding]:
+    """`ground`: what the leaves up to `after` say; `suspects`: tombstones that may have come too early."""
+    facts, rows = read(partial(_now, after=after))
+    yield from ground.take(facts)
+    yield from ground.differences(rows)
+    yield from early(read, ages, {number: boot.id for number, boot in rows.boots.items()}, suspects)
+    yield from under_pins(read, ground, pace)
+    yield from _holds(read, pace)
+    yield from _openings(read, pace)
+
+
+def _now(connection: Connection, after: int) -> tuple[list[Fact], StoredState]:
+    """Rows, and the leaves that were entered until this moment."""
+    return verifying.facts(connection, after), verifying.rows(connection)
+
+
+def _holds(read: Reader, pace: Pace) -> Iterator[LedgerFinding]:
+    for pin in read(verifying.pins_whole):
+        began = time.monotonic()
+        lacking = read(partial(verifying.unheld, pin=pin))
+        if lacking is not None:
+            what = f"it does not hold {lacking[0]} of the segments that it covers, {lacking[1]} among them"
+            yield LedgerFinding(Code.PIN, f"pin {pin}", what)
+        pace(time.monotonic() - began)
+
+
+def _openings(read: Reader, pace: Pace) -> Iterator[LedgerFinding]:
+    after = (0, "")
+    while page := read(partial(verifying.openings, after=after)):
+        began = time.monotonic()
+        for number, field, salt, value, told in page:
+            if not isinstance(told, str) or not hmac.compare_digest(commitment(salt, value), told):
+                what = f"its {field} is stored as something else than what was committed to"
+                yield LedgerFinding(Code.OPENING, f"leaf {number}", what)
+        after = page[-1][:2]
+        pace(time.monotonic() - began)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from storage.audit import state_leaves
+from storage.audit import leaf_bodies
 from storage.audit.findings import Code, LedgerFinding
-from storage.audit.ledger_state_queries import Fact, StoredBoot, StoredPin, StoredState
+from storage.audit.queries import Fact, StoredBoot, StoredPin, StoredState
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class PinRecord:
     """Number of the first leaf that tells of it."""
     last: int
     """Of the last one, whose words count."""
-    body: state_leaves.PinLeaf
+    body: leaf_bodies.PinLeaf
     placed: bool
     """The first one says that it was placed, here and then."""
 
@@ -44,88 +44,88 @@ class PinRecord:
 class LedgerState:
     """The last word of each thing, as far as the leaves were read."""
 
-    boots: dict[int, LastWord[state_leaves.BootLeaf]] = field(default_factory=dict)
+    boots: dict[int, LastWord[leaf_bodies.BootLeaf]] = field(default_factory=dict)
     ends: dict[int, LastWord[int]] = field(default_factory=dict)
     """Of boots: the leaf of a clean stop and its boottime, as long as nothing ran in them since."""
-    credits: dict[int, state_leaves.CreditLeaf] = field(default_factory=dict)
-    attested: dict[int, state_leaves.AttestedLeaf] = field(default_factory=dict)
-    epochs: dict[int, LastWord[state_leaves.EpochLeaf]] = field(default_factory=dict)
-    corrected: dict[int, state_leaves.CorrectedLeaf] = field(default_factory=dict)
+    credits: dict[int, leaf_bodies.CreditLeaf] = field(default_factory=dict)
+    attested: dict[int, leaf_bodies.AttestedLeaf] = field(default_factory=dict)
+    epochs: dict[int, LastWord[leaf_bodies.EpochLeaf]] = field(default_factory=dict)
+    corrected: dict[int, leaf_bodies.CorrectedLeaf] = field(default_factory=dict)
     offsets: dict[int, set[int]] = field(default_factory=dict)
     """Of epochs that were corrected: every offset that ever counted, the last one, too."""
     pins: dict[str, PinRecord] = field(default_factory=dict)
-    bounds: dict[str, LastWord[state_leaves.BoundsLeaf]] = field(default_factory=dict)
-    overwriting: LastWord[state_leaves.OverwritingLeaf] | None = None
-    agreed: LastWord[state_leaves.AgreedLeaf] | None = None
+    bounds: dict[str, LastWord[leaf_bodies.BoundsLeaf]] = field(default_factory=dict)
+    overwriting: LastWord[leaf_bodies.OverwritingLeaf] | None = None
+    agreed: LastWord[leaf_bodies.AgreedLeaf] | None = None
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Those that stand, by the leaf that says so."""
-    volumes: dict[str, LastWord[state_leaves.VolumeLeaf]] = field(default_factory=dict)
+    volumes: dict[str, LastWord[leaf_bodies.VolumeLeaf]] = field(default_factory=dict)
 
     def take(self, facts: list[Fact]) -> Iterator[LedgerFinding]:
-        """Leaves of `storage.audit.ledger_state_queries.KINDS`, in order; those that do not say what their kind
+        """Leaves of `storage.audit.queries.KINDS`, in order; those that do not say what their kind
         says."""
         for number, kind, hashed in facts:
-            body = state_leaves.told(kind, hashed)
+            body = leaf_bodies.told(kind, hashed)
             if body is None:
                 yield LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
             else:
                 self._take(number, body)
 
-    def _take(self, number: int, body: state_leaves.StateLeaf) -> None:
+    def _take(self, number: int, body: leaf_bodies.StateLeaf) -> None:
         match body:
-            case state_leaves.RunLeaf():
+            case leaf_bodies.RunLeaf():
                 self._run(number, body)
-            case state_leaves.EpochLeaf():
+            case leaf_bodies.EpochLeaf():
                 self._epoch(number, body)
-            case state_leaves.PinLeaf():
+            case leaf_bodies.PinLeaf():
                 self._pin(number, body)
-            case state_leaves.FindingLeaf():
+            case leaf_bodies.FindingLeaf():
                 self._finding(number, body)
-            case state_leaves.RebuiltLeaf():
+            case leaf_bodies.RebuiltLeaf():
                 self.findings.clear()  # a new database looks for itself
             case _:
                 self._keep(number, body)
 
-    def _keep(self, number: int, body: state_leaves.StateLeaf) -> None:
+    def _keep(self, number: int, body: leaf_bodies.StateLeaf) -> None:
         """That of which the last word is all that counts."""
         match body:
-            case state_leaves.BootLeaf():
+            case leaf_bodies.BootLeaf():
                 self.boots[body.boot] = LastWord(number, body)
-            case state_leaves.CreditLeaf():
+            case leaf_bodies.CreditLeaf():
                 self.credits[body.boot] = body
-            case state_leaves.AttestedLeaf():
+            case leaf_bodies.AttestedLeaf():
                 self.attested[body.boot] = body
-            case state_leaves.BoundsLeaf():
+            case leaf_bodies.BoundsLeaf():
                 self.bounds[body.camera] = LastWord(number, body)
-            case state_leaves.OverwritingLeaf():
+            case leaf_bodies.OverwritingLeaf():
                 self.overwriting = LastWord(number, body)
-            case state_leaves.AgreedLeaf():
+            case leaf_bodies.AgreedLeaf():
                 self.agreed = LastWord(number, body)
-            case state_leaves.VolumeLeaf():
+            case leaf_bodies.VolumeLeaf():
                 self.volumes[body.volume] = LastWord(number, body)
 
-    def _run(self, number: int, body: state_leaves.RunLeaf) -> None:
+    def _run(self, number: int, body: leaf_bodies.RunLeaf) -> None:
         if body.boot is None:
             return
         self.ends.pop(body.boot, None)
         if body.end and body.boottime_ms is not None:
             self.ends[body.boot] = LastWord(number, body.boottime_ms)
 
-    def _epoch(self, number: int, body: state_leaves.EpochLeaf) -> None:
+    def _epoch(self, number: int, body: leaf_bodies.EpochLeaf) -> None:
         if body.wall_ms is None:
             return  # earlier versions told less
         self.epochs.setdefault(body.epoch, LastWord(number, body))
-        if isinstance(body, state_leaves.CorrectedLeaf):
+        if isinstance(body, leaf_bodies.CorrectedLeaf):
             self.corrected[body.epoch] = body
             self.offsets.setdefault(body.epoch, set()).add(body.true_offset_ms)
 
-    def _finding(self, number: int, body: state_leaves.FindingLeaf) -> None:
+    def _finding(self, number: int, body: leaf_bodies.FindingLeaf) -> None:
         key = body.volume, body.path, body.kind
         self.findings.pop(key, None)
         if body.state == "differs":
             self.findings[key] = number
 
-    def _pin(self, number: int, body: state_leaves.PinLeaf) -> None:
+    def _pin(self, number: int, body: leaf_bodies.PinLeaf) -> None:
         before = self.pins.get(body.pin)
         first, placed = (number, body.what == "placed") if before is None else (before.first, before.placed)
         self.pins[body.pin] = PinRecord(first, number, body, placed)
@@ -191,7 +191,7 @@ class LedgerState:
             return ""
         return f"it ended after {end.body} ms by leaf {end.leaf}, after {row.ran_ms} ms by its row"
 
-    def _before(self, number: int, before: state_leaves.BootBefore, rows: StoredState) -> Iterator[LedgerFinding]:
+    def _before(self, number: int, before: leaf_bodies.BootBefore, rows: StoredState) -> Iterator[LedgerFinding]:
         """What the next boot found of it. While leaves are read back more of it may become known."""
         row, first = rows.boots.get(before.boot), self.boots.get(before.boot)
         if row is None or first is None or first.leaf < rows.rebuilt:
@@ -252,7 +252,7 @@ def _of_pin(pin: PinRecord, row: StoredPin | None, rows: StoredState) -> str | N
     return next((words for words, is_so in _less(body, row, rows) if is_so), None) if body.lasts else None
 
 
-def _less(body: state_leaves.PinLeaf, row: StoredPin, rows: StoredState) -> Iterator[tuple[str, bool]]:
+def _less(body: leaf_bodies.PinLeaf, row: StoredPin, rows: StoredState) -> Iterator[tuple[str, bool]]:
     """How the row of a pin that lasts may say less than its leaf, and whether it does."""
     placed, same = body.placed, row.version == body.version
     boot = rows.boots.get(placed.boot)

@@ -3,13 +3,14 @@
 Blocking, read-only. Stretches do not depend on each other, so that several processes may share them out. Each page is
 read in one moment of the database together with what it is held against: what is committed or destroyed meanwhile is no
 fault. Bounded: a stretch knows its own leaves only. What rows say has been held against leaves before
-(`storage.audit.row_check`).
+(`storage.audit.ranges`).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,19 +18,21 @@ from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from storage.audit import ledger_state_queries, recording_leaves
+from storage.ages.history import History
+from storage.audit import leaf_bodies
+from storage.audit import queries as ledger_state_queries
 from storage.audit import queries as verifying
 from storage.audit.destruction_check import SuspectTombstone, is_suspect
 from storage.audit.findings import Code, Findings, LedgerFinding
+from storage.audit.leaf_bodies import SEGMENTS, GapKey, GapLeaf, SegmentLeaf
 from storage.audit.leaf_index import Block, blocks_of
-from storage.audit.ledger_state_queries import Fact
-from storage.audit.queries import GapClaim, Stored
-from storage.audit.recording_leaves import SEGMENTS, GapKey, GapLeaf, SegmentLeaf
+from storage.audit.queries import Fact, GapClaim, SegmentClaim, Stored
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import tree
 from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, Leaf
 from storage.ledger.tree import Hash
+from storage.ring.table import KEEP_MS
 from storage.segments.coverage_queries import Reader
 
 _DESTROYED: Final = Leaf.DESTROYED.value.encode()
@@ -197,7 +200,7 @@ class _Page:
         """The row of the same gap, whatever it says of it."""
         start = told.start
         rows = self.gap_rows.get((told.camera, start.boot, start.boottime_ms), ())
-        return next((row for row in rows if recording_leaves.tells_of_gap(told, row)), None)
+        return next((row for row in rows if leaf_bodies.tells_of_gap(told, row)), None)
 
 
 def _page(connection: sqlite3.Connection, span: LeafRange, after: int) -> _Page:
@@ -217,15 +220,15 @@ def _read(page: _Page, leaf: Stored) -> None:
     if kind in SEGMENTS or kind == _DESTROYED:
         _of_segment(page, leaf)
     elif kind == _GAP:
-        gap = recording_leaves.gap_told(body)
+        gap = leaf_bodies.gap_told(body)
         if gap is None:
             page.unread.append(number)
         else:
             page.gaps.append((number, gap))
     elif kind == _SPAN:
-        gone = recording_leaves.span_told(body)
+        gone = leaf_bodies.span_told(body)
         if gone is not None:
-            page.destroyed.append((number, *recording_leaves.recorded(gone)))
+            page.destroyed.append((number, *leaf_bodies.recorded(gone)))
     elif kind in _FACTS:
         page.facts.append((number, kind.decode(), HASHED % leaf[:4]))
     elif kind == _GENERATION:
@@ -234,12 +237,12 @@ def _read(page: _Page, leaf: Stored) -> None:
 
 def _of_segment(page: _Page, leaf: Stored) -> None:
     body, kind, number, wall_ms, _ = leaf
-    told = recording_leaves.segment_told(body)
+    told = leaf_bodies.segment_told(body)
     if told is None:
         page.unread.append(number)
     elif kind == _DESTROYED:
         page.tombs.append(SuspectTombstone(number, told))
-        page.destroyed.append((number, *recording_leaves.recorded(told)))
+        page.destroyed.append((number, *leaf_bodies.recorded(told)))
         if is_suspect(told, wall_ms):
             page.suspects.append(page.tombs[-1])
     else:
@@ -273,10 +276,9 @@ def _claims(found: Stretch, page: _Page) -> None:
     """Of leaves from before there was a tree only which gaps they explain, and what begins."""
     wrong: list[LedgerFinding | None] = [_unread(number) for number in page.unread]
     wrong += [
-        recording_leaves.of_segment(number, told, page.row(told), page.tombstone(told))
-        for number, told in page.segments
+        leaf_bodies.of_segment(number, told, page.row(told), page.tombstone(told)) for number, told in page.segments
     ]
-    wrong += [recording_leaves.returned(tomb.number, tomb.told, page.row(tomb.told)) for tomb in page.tombs]
+    wrong += [leaf_bodies.returned(tomb.number, tomb.told, page.row(tomb.told)) for tomb in page.tombs]
     wrong += [_gap(found, number, gap, page) for number, gap in page.gaps]
     if found.span.in_tree:
         found.findings.take(one for one in wrong if one is not None)
@@ -292,8 +294,160 @@ def _gap(found: Stretch, number: int, told: GapLeaf, page: _Page) -> LedgerFindi
     lacking = told if row is None and told.stands and dated and found.span.in_tree else None
     found.gaps.append(GapSeen(number, told.key(told.start), former, lacking))
     is_earlier = row is not None and row.leaf is not None and row.leaf < number
-    return recording_leaves.differing(number, told) if is_earlier and told.stands else None
+    return leaf_bodies.differing(number, told) if is_earlier and told.stands else None
 
 
 def _unread(number: int) -> LedgerFinding:
     return LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
+
+
+_GAP_KIND: Final = Leaf.GAP.value.encode()
+
+
+_BITS: Final = 16
+
+
+_BYTES: Final = 1 << _BITS - 3
+
+
+_NONE: Final = bytes(_BYTES)
+"""A block of bits: neighbours, however far somebody's number is from all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowSpan:
+    """Rows of a table by id."""
+
+    table: str
+    after: int
+    upto: int
+
+
+@dataclass(slots=True)
+class CheckedRows:
+    """What was found in one."""
+
+    rows: int = 0
+    told: array[int] = field(default_factory=lambda: array("q"))
+    """Numbers of leaves that say of a segment what its row says."""
+    findings: Findings = field(default_factory=Findings)
+
+
+def row_spans(read: Reader) -> Iterator[RowSpan]:
+    """All rows that there are by now."""
+    for table in ("segments", "gaps"):
+        after = 0
+        while (upto := read(partial(verifying.cut, table=table, after=after, count=LENGTH))) > after:
+            yield RowSpan(table, after, upto)
+            after = upto
+
+
+def check_rows(read: Reader, span: RowSpan, early: int, pace: Pace = unpaced) -> CheckedRows:
+    """Go through the rows of a span. Leaves before `early` are of no tree and prove nothing: they need only exist."""
+    found, after = CheckedRows(), span.after
+    look = _segments if span.table == "segments" else _gaps
+    while after < span.upto:
+        began = time.monotonic()
+        after, odd = look(read, found, after, span.upto)
+        if odd:
+            found.findings.take(read(partial(_wrong, table=span.table, odd=odd, early=early)))
+        pace(time.monotonic() - began)
+    return found
+
+
+def _segments(read: Reader, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
+    """A page: its last id, and the ids of rows that do not say what their leaf says, word for word."""
+    (cameras, volumes), page = read(lambda db: (verifying.names(db), verifying.segments(db, after, upto)))
+    odd = []
+    for row in page:
+        told = None if row[5] is None else leaf_bodies.segment_told(row[5])
+        if told is not None and leaf_bodies.same_row(told, row, cameras, volumes):
+            found.told.append(row[1])
+        else:
+            odd.append(row[0])
+    found.rows += len(page)
+    return page[-1][0] if len(page) == verifying.PAGE else upto, odd
+
+
+def _gaps(read: Reader, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
+    """Likewise; gaps are few."""
+    page = read(partial(verifying.ended_gaps, after=after, upto=upto))
+    found.rows += len(page)
+    return page[-1] if len(page) == verifying.PAGE else upto, page
+
+
+def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early: int) -> list[LedgerFinding]:
+    """What is wrong with these rows at this moment."""
+    found = []
+    for number in odd:
+        row = verifying.segment(connection, number) if table == "segments" else verifying.gap(connection, number)
+        wrong = None if row is None else _differing(connection, row, early)
+        if wrong is not None:
+            found.append(wrong)
+    return found
+
+
+def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, early: int) -> LedgerFinding | None:
+    leaf = None if row.leaf is None else verifying.leaf(connection, row.leaf)
+    if leaf is None:
+        return leaf_bodies.untold(row)
+    body, kind, number, *_ = leaf
+    told: SegmentLeaf | GapLeaf | None
+    if isinstance(row, GapClaim):
+        told = gap = leaf_bodies.gap_told(body) if kind == _GAP_KIND else None
+        mine = gap is not None and leaf_bodies.tells_of_gap(gap, row)
+        same = row.end is None or (gap is not None and leaf_bodies.same_gap(gap, row))
+    else:
+        told = segment = leaf_bodies.segment_told(body) if kind in SEGMENTS else None
+        mine = segment is not None and leaf_bodies.tells_of_segment(segment, row)
+        boots = {} if segment is None else verifying.boots(connection, [segment.start.boot])
+        same = segment is not None and leaf_bodies.same_segment(segment, row, boots)
+    if told is None or not mine:
+        return leaf_bodies.untold(row)
+    return None if same or number < early else leaf_bodies.differing(number, told)
+
+
+class ToldLeaves:
+    """Numbers of leaves of which the row was seen, a bit each; of those that nobody has, none."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+
+    def add(self, numbers: Iterable[int]) -> Iterator[LedgerFinding]:
+        """What is wrong with them: no two rows are of one leaf."""
+        for number in numbers:
+            block = self._blocks.get(number >> _BITS)
+            if block is None:
+                block = self._blocks[number >> _BITS] = bytearray(_BYTES)
+            at, bit = number >> 3 & _BYTES - 1, 1 << (number & 7)
+            if block[at] & bit:
+                yield leaf_bodies.twice(number)
+            block[at] |= bit
+
+    def among(self, first: int, last: int) -> Bits:
+        """Of a few thousand neighbours."""
+        parts = (self._blocks.get(block, _NONE) for block in range(first >> _BITS, (last >> _BITS) + 1))
+        return Bits(first >> _BITS << _BITS, b"".join(parts))
+
+
+class OpenGaps:
+    """Gaps that had no row when their leaf was read: a later leaf may say why."""
+
+    def __init__(self) -> None:
+        self._open: dict[GapKey, tuple[int, GapLeaf]] = {}
+
+    def take(self, seen: Iterable[GapSeen]) -> None:
+        """In the order of their leaves."""
+        for one in seen:
+            for key in (one.key, one.former):
+                if key is not None:
+                    self._open.pop(key, None)
+            if one.stands is not None:
+                self._open[one.key] = one.number, one.stands
+
+    def gone(self, ages: History) -> Iterator[LedgerFinding]:
+        """Those that nothing explains, but for what is so old that its row may have been pruned."""
+        for number, told in self._open.values():
+            end = told.end or told.start
+            if ages.age(end.boot, end.boottime_ms).low_ms < KEEP_MS:
+                yield leaf_bodies.gone(number, told)

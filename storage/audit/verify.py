@@ -22,16 +22,14 @@ from typing import Any, Final, Protocol, TypeVar
 from storage.ages.history import History
 from storage.audit import given_checkpoint, ranges
 from storage.audit import queries as verifying
-from storage.audit.destruction_check import SuspectTombstone
+from storage.audit.destruction_check import SuspectTombstone, besides
 from storage.audit.findings import CheckpointVerdict, Code, LedgerFinding, LedgerReport, Reach, Tree
 from storage.audit.given_checkpoint import Outside
 from storage.audit.leaf_index import Blocks
 from storage.audit.ledger_state import LedgerState
 from storage.audit.mirrors import MirrorCheck
-from storage.audit.other_tables import besides
 from storage.audit.queries import Overview
-from storage.audit.ranges import SUSPECTS_MAX, LeafRange, spans
-from storage.audit.row_check import OpenGaps, ToldLeaves, check_rows, row_spans
+from storage.audit.ranges import SUSPECTS_MAX, LeafRange, OpenGaps, ToldLeaves, check_rows, row_spans, spans
 from storage.audit.trees import BuiltTree, SignedHead, Trees
 from storage.files.open_beneath import reading
 from storage.integrity import queries as audit

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final, Self
 
 from storage.ages.runs import Point
-from storage.pins.model import Interval
+from storage.pins.rules import Interval
 from storage.words.layout import segment_path
 from storage.words.model import Parts, Pause, Sha256
 

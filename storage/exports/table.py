@@ -18,9 +18,8 @@ from storage.exports.model import Export, ExportAccount, ExportOrder, ExportStat
 from storage.ledger import generations_table
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf, Value, enter
-from storage.pins.model import Interval
-from storage.pins.pinned_segments import Covering
-from storage.pins.segments_in_interval import HELD_IN, given
+from storage.pins.queries import HELD_IN, Covering, given
+from storage.pins.rules import Interval
 from storage.segments import gaps_table as gaps_
 from storage.segments import listing_queries, true_time_table
 from storage.segments import table as segments_table

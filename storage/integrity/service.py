@@ -21,7 +21,8 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.files.fsync import become_idle
 from storage.integrity import queries as audit
-from storage.integrity import sidecar_and_mirror_check, sidecars
+from storage.integrity import sidecar_and_mirror_check
+from storage.integrity import sidecar_and_mirror_check as sidecars
 from storage.integrity.compare import FOUND, Fault, FaultKind, is_segment
 from storage.integrity.fsck import Fsck, FsckReport, Scope, Site
 from storage.integrity.inspect_file import Looker, Stopped, VolumeDirectory, look_at, names

@@ -5,14 +5,23 @@ Blocking, read-only; imports the catalog and `storage.audit.mirrors`.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Final
 
 from storage.audit.mirrors import MirrorCheck
 from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, FaultKind
 from storage.integrity.fsck import Level, Site
-from storage.integrity.inspect_file import Pace
-from storage.integrity.sidecars import faults
+from storage.integrity.inspect_file import Pace, VolumeDirectory
 from storage.ledger import generations_table
+from storage.pins import sidecar
+from storage.pins import sidecar as links
+from storage.pins import table as pins
+from storage.pins.table import Filed
+from storage.segments.coverage_queries import Reader
 
 
 def sidecars(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
@@ -42,3 +51,61 @@ def mirrors(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
             yield Fault(
                 FaultKind.MIRROR, volume, LEDGER_NAME, what, "keep it as it is; `edgectl ledger verify` tells more"
             )
+
+
+NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
+"""Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
+
+
+GONE: Final = "a lost database would come back without it, or with less of it"
+
+
+ACTION: Final = "edged writes it anew; find out who did that"
+
+
+def path_of(pin_id: str) -> PurePosixPath:
+    return PurePosixPath(links.PINS_NAME, pin_id, links.SIDECAR_NAME)
+
+
+def faults(read: Reader, disk: VolumeDirectory, pin_id: str | None = None) -> Iterator[Fault]:
+    """Of each pin that lasts and has something there, or of that one. OSError behind the others, if nobody can tell."""
+    failed = None
+    for filed in read(partial(pins.filed, volume=disk.id, pin_id=pin_id)):
+        try:
+            what = _difference(disk, filed)
+        except OSError as error:
+            failed = failed or error
+            continue
+        if what is not None and read(partial(pins.filed, volume=disk.id, pin_id=filed.pin.id)) == [filed]:
+            words = f"pin {filed.pin.id} {what}"
+            yield Fault(FaultKind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
+    if failed is not None:
+        raise failed
+
+
+def _difference(disk: VolumeDirectory, filed: Filed) -> str | None:
+    try:
+        with disk.held() as root:
+            content = links.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        return f"has a sidecar on this volume that cannot be read ({error.strerror}): {GONE}"
+    if content is None:
+        return f"has no sidecar on this volume: {GONE}"
+    return None if agrees(content, filed) else f"has a sidecar on this volume that is not as edged wrote it: {GONE}"
+
+
+def agrees(content: bytes, filed: Filed) -> bool:
+    """Whether a sidecar says what the row does. Pure.
+
+    Of a pin that was adopted it may tell of another boot: one that this database never counted.
+    """
+    row = sidecar.of_pin(filed.pin, filed.boot_id)
+    try:
+        told = sidecar.parse(content, filed.pin.id)
+    except ValueError:
+        return False
+    if filed.pin.adopted:
+        told = replace(told, boot_id=row.boot_id, boottime_ms=row.boottime_ms, wall_ms=row.wall_ms)
+    return told == row

@@ -21,10 +21,12 @@ from storage.database.writer import Database
 from storage.integrity import queries as audit
 from storage.ledger import generations_table
 from storage.ledger.key import Keyring
-from storage.pins import links, pinned_segments, pins_from_leaves, sidecar
+from storage.pins import queries as pinned_segments
+from storage.pins import queries as pins_from_leaves
+from storage.pins import sidecar
+from storage.pins import sidecar as links
 from storage.pins import table as pins
-from storage.pins.model import Pin
-from storage.pins.rules import DAY_MS
+from storage.pins.rules import DAY_MS, Pin
 from storage.pins.sidecar import Sidecar
 from storage.segments import queries
 from storage.segments.queries import SegmentRow

@@ -20,11 +20,13 @@ from storage.ages.runs import DaemonRun, Point
 from storage.approvals.service import short_id
 from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
-from storage.pins import pinned_segments, rules, segments_in_interval
+from storage.pins import queries as pinned_segments
+from storage.pins import queries as segments_in_interval
+from storage.pins import rules
 from storage.pins import table as pins
 from storage.pins.files import Filing, by_volume
-from storage.pins.model import CameraCost, Cost, Limits, Pin, PinOrder, PinState, VolumeCost
-from storage.pins.pins_from_leaves import UNTOLD
+from storage.pins.queries import UNTOLD
+from storage.pins.rules import CameraCost, Cost, Limits, Pin, PinOrder, PinState, VolumeCost
 from storage.pins.sidecar import Sidecar
 from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume

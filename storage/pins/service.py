@@ -22,11 +22,12 @@ from storage.ages.table import history
 from storage.approvals.table import Person
 from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
-from storage.pins import pinned_segments, rules
+from storage.pins import queries as pinned_segments
+from storage.pins import rules
 from storage.pins import table as pins
 from storage.pins.files import Filing
-from storage.pins.model import Cost, Ground, Left, Limits, Pin, PinOrder, PinState, PinStatus
 from storage.pins.place import Placer, StoreView, check_approver
+from storage.pins.rules import Cost, Ground, Left, Limits, Pin, PinOrder, PinState, PinStatus
 from storage.retention.plan import effective
 from storage.segments.queries import SegmentRow, segment_by_seq
 from storage.volumes.volume import Volume

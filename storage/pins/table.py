@@ -2,7 +2,7 @@
 
 Keeps S2: `segments.pins` counts the rows of `pinned`, changed in the same transaction, and a sweep sees only segments
 of none. A segment that is committed, adopted or set aside is matched with the pins of its camera in that transaction.
-What was there before a pin comes to be held by and by (`storage.pins.pinned_segments`).
+What was there before a pin comes to be held by and by (`storage.pins.queries`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from storage.ages.table import place_of
 from storage.approvals import table as acts
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
-from storage.pins.model import Ground, Interval, Pin, PinOrder, PinState
+from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 
@@ -197,7 +197,7 @@ def end(
 
 
 def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **more: Value) -> None:
-    """Its leaf: what became of it, without anything that tells of people (`storage.pins.pins_from_leaves` reads it)."""
+    """Its leaf: what became of it, without anything that tells of people (`storage.pins.queries` reads it)."""
     order = pin.order
     state, version = connection.execute("SELECT state, version FROM pins WHERE number = ?", (pin.number,)).fetchone()
     body: dict[str, Value] = {

@@ -27,7 +27,7 @@ from storage.mirror import files as ledgerdir
 from storage.mirror import table as mirror_table
 from storage.mirror.lines import BELIEVED_MAX, Line
 from storage.mirror.service import STATE_HEAD
-from storage.recovery import quick_check
+from storage.recovery import queries as quick_check
 from storage.recovery import snapshot_table as heads
 from storage.recovery.snapshot_table import Seen
 from storage.ring.volume_operations import whose

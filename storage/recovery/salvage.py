@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import PurePosixPath
@@ -26,7 +27,6 @@ from storage.files.fsync import rename_noreplace
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
 from storage.pins import table as pins
-from storage.recovery.outcome import Outcome
 from storage.recovery.reconcile import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
 from storage.segments import queries
 from storage.segments import table as facts
@@ -47,7 +47,8 @@ from storage.words.layout import (
     parse_segment_name,
     segment_path,
 )
-from storage.words.model import Bounds, GapCause, Parts, SegmentState, Sha256
+from storage.words.model import Bounds, GapCause, Parts, Segment, SegmentState, Sha256
+from storage.words.results import RecoveryReport
 
 T = TypeVar("T")
 Known: TypeAlias = tuple[Sha256, Parts]
@@ -404,3 +405,55 @@ def _unlink(directory: int, name: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
     os.fsync(directory)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a round of repairs came to."""
+
+    adopted: list[Segment] = field(default_factory=list)
+    unproven: int = 0
+    quarantined: int = 0
+    without_file: int = 0
+    left: list[str] = field(default_factory=list)
+    again: bool = False
+    """Some of what was left is still being written, or was not come to before the stop."""
+
+    def report(self, orphans: Outcome, garbage: int) -> RecoveryReport:
+        """Together with files that no row vouched for, and destructions that were finished."""
+        return RecoveryReport(
+            adopted=len(self.adopted),
+            unproven=orphans.unproven,
+            quarantined=self.quarantined + orphans.quarantined,
+            without_file=self.without_file,
+            garbage=garbage,
+            left=(*self.left, *orphans.left),
+            again=self.again or orphans.again,
+        )
+
+
+AGAIN_MS: Final = 600_000
+"""Running time between two looks at what failed; a volume that comes is looked at at once. S3 gives an hour."""
+
+
+class Stragglers:
+    """Of earlier runs; what this one left is asked for by the recorder."""
+
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, salvager: Salvager) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._salvager = salvager
+        self._seen: set[Volume] = set()
+        self._looked_ms: int | None = None
+
+    def tend(self, present: Mapping[str, Volume]) -> Outcome:
+        """Work off what lies on these volumes, where that is due."""
+        now_ms, volumes = self._clock.now().boottime_ms, set(present.values())
+        if volumes <= self._seen and self._looked_ms is not None and now_ms - self._looked_ms < AGAIN_MS:
+            self._seen = volumes
+            return Outcome()
+        self._seen, self._looked_ms = volumes, now_ms
+        rows = self._database.read(partial(queries.open_rows, before_run=self._life.run))
+        here = [row for row in rows if row.volume in present]
+        return self._salvager.rows(here, present, self._life.previous_end or GapCause.UNKNOWN, "")

@@ -32,8 +32,9 @@ from storage.ledger import generations_table as ledger_generations
 from storage.mirror import files as ledgerdir
 from storage.mirror import table as mirroring
 from storage.mirror.lines import Line, merged
-from storage.recovery import carving, replay
-from storage.recovery.replay import Applied, ReplayTime
+from storage.recovery import queries as quick_check
+from storage.recovery import replay_table
+from storage.recovery.replay_table import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
 from storage.retention import table as terms
 from storage.store.opening import OpenState
@@ -297,11 +298,11 @@ class Rebuilder:
     def _carve(self, count: Counter[str]) -> None:
         """Gaps that the loss left, where there is footage after all."""
         after = 0
-        while page := self._database.read(partial(carving.ended_gaps, after=after, limit=PAGE)):
+        while page := self._database.read(partial(quick_check.ended_gaps, after=after, limit=PAGE)):
             for gap in page:
-                recorded = self._database.read(partial(carving.recorded_within, gap=gap))
+                recorded = self._database.read(partial(quick_check.recorded_within, gap=gap))
                 if recorded:
-                    self._submit(partial(carving.carve, gap=gap, recorded=recorded))
+                    self._submit(partial(quick_check.carve, gap=gap, recorded=recorded))
                     count["gaps"] += 1
             after = page[-1].id
             if self._stop.is_set():
@@ -332,11 +333,11 @@ def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[t
 
 
 def _apply(connection: Connection, lines: Sequence[Line], now: ReplayTime) -> Counter[str]:
-    return Counter(replay.apply(connection, line, now) for line in lines)
+    return Counter(replay_table.apply(connection, line, now) for line in lines)
 
 
 def _make_known(connection: Connection, camera: str, life: DaemonRun) -> None:
-    replay.camera_number(connection, camera, life.start)
+    replay_table.camera_number(connection, camera, life.start)
 
 
 def _gone_through(connection: Connection, volume: str) -> None:

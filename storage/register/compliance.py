@@ -16,8 +16,8 @@ from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.mirror import table as mirror_table
 from storage.recovery.service import LedgerService
-from storage.register import compliance_table as table
-from storage.register.compliance_table import Amount, Kept, Tally, Violation
+from storage.register import queries as table
+from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.register.service import Asked, Entered
 from storage.retention.destruction import Rule, Verdict
 from storage.segments import coverage_queries

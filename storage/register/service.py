@@ -20,7 +20,7 @@ from storage.ledger.queries import LeafFilter, Listed, Listing
 from storage.ledger.table import Entry, Leaf
 from storage.mirror import table as mirror_table
 from storage.pins import table as pins
-from storage.pins.model import Ground, Pin
+from storage.pins.rules import Ground, Pin
 from storage.register import queries as register
 from storage.register.queries import Aside, Shift
 from storage.retention import destruction

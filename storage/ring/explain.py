@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from storage.pins.model import Ground
+from storage.pins.rules import Ground
 from storage.retention.bounds import Later, Overwriting
 from storage.retention.plan import Candidate, Decision, effective
 from storage.ring.table import Tombstone

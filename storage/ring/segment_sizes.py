@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from storage.database.writer import Database
-from storage.ring import segment_sizes_queries
+from storage.ring import table as segment_sizes_queries
 from storage.words.clock import Clock
 
 LOOK_EVERY_MS: Final = 600_000

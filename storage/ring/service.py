@@ -16,8 +16,7 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.pins import table as pins
-from storage.pins.model import Ground
-from storage.pins.rules import left_ms
+from storage.pins.rules import Ground, left_ms
 from storage.retention.bounds import Overwriting, Standing, Waiting, waiting
 from storage.retention.in_force import Present, present
 from storage.retention.plan import Policy, judge

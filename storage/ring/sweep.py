@@ -28,13 +28,13 @@ from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.files.open_beneath import OtherName, sync, tidy, unlink
 from storage.integrity.compare import FaultKind
-from storage.pins import pinned_segments
+from storage.pins import queries as pinned_segments
 from storage.retention import table as terms
 from storage.retention.in_force import Present, present
 from storage.retention.plan import Decision, Policy, Reason, effective, plan, still_due
 from storage.ring import table as destroying
+from storage.ring import table as pruning
 from storage.ring.candidates import Candidates, SegmentDecision, candidate
-from storage.ring.pruner import Pruner
 from storage.segments import findings_table, queries
 from storage.segments.queries import SegmentRow, segments_by_id
 from storage.volumes.service import Pool
@@ -372,3 +372,43 @@ def slices(heads: Iterator[SegmentDecision], tally: _Tally) -> Iterator[list[Seg
     """As large as the tally says at the time."""
     while some := list(islice(heads, tally.slice)):
         yield some
+
+
+EVERY_MS: Final = 3_600_000
+"""Running time between two looks: what is to be pruned is more than a year old."""
+
+
+class Pruner:
+    """Its owner lets one thread at a time use it."""
+
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, stop: Event) -> None:
+        self._database = database
+        self._boot = life.boot
+        self._clock = clock
+        self._stop = stop
+        self._looked_ms: int | None = None
+
+    def tend(self, policy: Policy) -> int:
+        """Rows that went."""
+        now_ms = self._clock.now().boottime_ms
+        if self._looked_ms is not None and now_ms - self._looked_ms < EVERY_MS:
+            return 0
+        self._looked_ms, gone = now_ms, 0
+        for camera, limit_ms in self._database.read(partial(self._due, policy=policy)).items():
+            page = partial(self._prune, camera=camera, limit_ms=limit_ms)
+            while not self._stop.is_set() and (some := self._database.submit(page, yielding=True).result()):
+                gone += some
+        return gone
+
+    def _due(self, connection: sqlite3.Connection, policy: Policy) -> dict[int, int]:
+        as_is = present(connection, self._boot, self._clock, policy)
+        limits = pruning.limits_ms(connection, {camera: bounds.ceiling_s for camera, bounds in policy.bounds.items()})
+        return {
+            camera: limit_ms
+            for camera, limit_ms in limits.items()
+            if pruning.is_due(connection, camera, limit_ms, as_is.low_age_ms)
+        }
+
+    def _prune(self, connection: sqlite3.Connection, camera: int, limit_ms: int) -> int:
+        as_is = present(connection, self._boot, self._clock, Policy())
+        return pruning.prune(connection, camera, limit_ms, as_is.now, as_is.low_age_ms)

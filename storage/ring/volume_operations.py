@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.pins import pinned_segments
+from storage.pins import queries as pinned_segments
 from storage.retention.in_force import present
 from storage.retention.plan import Policy, judge
 from storage.ring import table as destroying

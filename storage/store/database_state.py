@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from storage.recovery import quick_check
+from storage.recovery import queries as quick_check
 from storage.store.offline import OfflineDatabase
 from storage.store.opening import DATABASE_NAME, LOCK_NAME
 from storage.volumes import table as volumes

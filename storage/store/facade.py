@@ -27,14 +27,13 @@ from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
 from storage.outbox.service import Post
-from storage.pins import pinned_segments
+from storage.pins import queries as pinned_segments
 from storage.pins import table as pins
 from storage.pins.place import StoreView
 from storage.pins.service import Pins
-from storage.recovery import replay
-from storage.recovery.salvage import Salvager
+from storage.recovery import replay_table
+from storage.recovery.salvage import Salvager, Stragglers
 from storage.recovery.service import LedgerService
-from storage.recovery.unfinished import Stragglers
 from storage.register.compliance import Compliance
 from storage.retention.service import Agreement
 from storage.ring.admission_service import AdmissionService
@@ -413,5 +412,5 @@ class Store:
     def _adopt(self, volume: str, day: PurePosixPath) -> None:
         """What was put into a directory of one day by nobody knows whom is governed from now on."""
         with self._recovering:
-            self._submit(partial(replay.camera_number, camera=day.parts[0], since=self._life.start)).result()
+            self._submit(partial(replay_table.camera_number, camera=day.parts[0], since=self._life.start)).result()
             self._salvager.orphans_in(volume, day, self._pool.present())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,9 +24,13 @@ from storage.integrity.fsck import Site
 from storage.retention import table as terms
 from storage.retention.in_force import present
 from storage.retention.plan import Policy
+from storage.ring.volume_operations import refuse_known, refuse_other_name, refuse_unfit
+from storage.store import opening
 from storage.store.opening import DATABASE_NAME, LOCK_NAME
 from storage.volumes import table as volumes
 from storage.volumes.identity import read_identity
+from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable
 
@@ -130,3 +134,19 @@ def _volume(path: Path, volume: str) -> int | None:
         pass
     os.close(fd)
     return None
+
+
+def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[Path]) -> str:
+    """The new volume's id. StateLocked while a daemon runs; otherwise as `Disks.init`."""
+    with ExitStack() as undo:
+        undo.callback(os.close, opening.lock(state))
+        database = state / opening.DATABASE_NAME
+        read = undo.enter_context(closing(OfflineDatabase(database)))
+        known = read(volumes.known) if database.exists() else []
+        belongs = {one.path: one.id for one in known if one.belongs}
+        refuse_other_name(node, map(VolumeSpec, configured), {one.id for one in known})
+        refuse_known(spec.path, known)
+        refuse_unfit(spec, {*belongs, *configured} - {spec.path})
+        volume = Volume.open(spec, node=node, known=belongs, taken={})
+        volume.close()
+        return volume.id

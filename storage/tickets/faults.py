@@ -19,7 +19,7 @@ from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.service import NOBODY, short_id
 from storage.database.writer import Database
-from storage.ring.pruning import KEEP_MS
+from storage.ring.table import KEEP_MS
 from storage.tickets import alarms_table
 from storage.tickets import faults_table as table
 from storage.tickets.faults_table import FaultState, FaultStep, Ticket

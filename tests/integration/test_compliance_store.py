@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.register import compliance
-from storage.register.compliance_table import Kept, Violation
+from storage.register.queries import Kept, Violation
 from storage.retention.plan import Policy
 from storage.words.model import Bounds, GapCause
 from tests.support.office import BOUNDS, DEADLINE_S, Office

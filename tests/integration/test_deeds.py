@@ -20,8 +20,8 @@ from edged.host import logs
 from mqtt.commands.messages import Reason, Verb
 from mqtt.commands.validation import Order, judge
 from storage.pins import rules
-from storage.pins.model import Ground, Interval, PinState
-from storage.pins.model import PinOrder as Wanted
+from storage.pins.rules import Ground, Interval, PinState
+from storage.pins.rules import PinOrder as Wanted
 from storage.words.errors import OrderRefused, SamePerson, TooOften, UnknownId
 from storage.words.model import Segment
 from storage.words.results import Severity

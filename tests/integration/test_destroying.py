@@ -17,7 +17,9 @@ import pytest
 from storage.retention.bounds import WAIT_MS, Overwriting, Waiting
 from storage.retention.plan import Candidate, Decision, Policy, judge
 from storage.ring import candidates as ring_heads
-from storage.ring import pruner, pruning, sweep
+from storage.ring import sweep
+from storage.ring import sweep as pruner
+from storage.ring import table as pruning
 from storage.ring.explain import Fate
 from storage.ring.table import BREACH_TOLD_MS
 from storage.volumes.space import VolumeSpec
@@ -435,7 +437,7 @@ def test_the_account_is_cut_a_year_and_a_month_behind_the_ceiling(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S12; and what is still told adds up (S9)."""
-    monkeypatch.setattr(pruning, "PAGE_MAX", 3)
+    monkeypatch.setattr(pruning, "PRUNED_MAX", 3)
     policy = Policy({"lobby": BOUNDS})
     office.segment("lobby")
     stutter(office, 20)

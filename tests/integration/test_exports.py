@@ -15,7 +15,7 @@ from storage.exports.model import Contents, Export, ExportOrder, ExportState
 from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
 from storage.ledger.queries import LeafFilter
-from storage.pins.model import Interval
+from storage.pins.rules import Interval
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
 from storage.segments.fragment_hashes import Digest

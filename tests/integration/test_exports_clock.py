@@ -13,7 +13,7 @@ import pytest
 
 from storage.exports import table as catalog
 from storage.exports.model import CameraContents, Export, ExportOrder
-from storage.pins.model import Interval
+from storage.pins.rules import Interval
 from storage.retention.plan import Policy
 from storage.volumes import table as volumes
 from storage.words.model import GapCause

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.approvals.service import NOBODY
-from storage.ring.pruning import KEEP_MS
+from storage.ring.table import KEEP_MS
 from storage.tickets.faults import AGAIN_MS, Subject
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.errors import OrderRefused, SamePerson, UnknownId

@@ -16,7 +16,7 @@ import pytest
 
 from storage.approvals.service import Person
 from storage.pins import rules
-from storage.pins.model import Ground, Interval, Limits, PinOrder, PinState, PinStatus
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState, PinStatus
 from storage.retention.plan import Policy
 from storage.volumes.space import VolumeSpec
 from storage.words import failpoints

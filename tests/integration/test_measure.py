@@ -9,7 +9,7 @@ import pytest
 
 from edged.site.snapshot import DAY_MS, measure
 from storage.approvals.service import Person
-from storage.pins.model import Ground, Interval, Limits, PinOrder
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.words.model import Bounds
 from tests.support.office import BOUNDS, DEADLINE_S, Office

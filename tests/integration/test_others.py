@@ -17,8 +17,7 @@ import pytest
 
 from storage.approvals.service import Person
 from storage.mirror import table as mirroring
-from storage.pins.model import Ground, Interval, Limits, PinOrder
-from storage.pins.rules import DAY_MS
+from storage.pins.rules import DAY_MS, Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.segments import segment_file
 from storage.volumes.space import VolumeSpec

@@ -17,7 +17,7 @@ from storage.ledger import key
 from storage.ledger.queries import LeafFilter
 from storage.pins import sidecar
 from storage.pins.files import UNVOUCHED_MS
-from storage.pins.model import Ground, Interval, Limits, PinOrder, PinState
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState
 from storage.retention.plan import Policy
 from tests.support.office import BOUNDS, Office
 from tests.support.renewing import renew

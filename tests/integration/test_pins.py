@@ -20,9 +20,11 @@ from storage.approvals.journal import Doing
 from storage.approvals.service import Person
 from storage.database.writer import Database
 from storage.ledger.table import Entry, Leaf, leaves
-from storage.pins import pinned_segments, rules, segments_in_interval
+from storage.pins import queries as pinned_segments
+from storage.pins import queries as segments_in_interval
+from storage.pins import rules
 from storage.pins import table as pins
-from storage.pins.model import Ground, Interval, Limits, PinOrder, PinState, PinStatus, Presence, Share
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState, PinStatus, Presence, Share
 from storage.retention import plan
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
@@ -372,7 +374,7 @@ def test_no_more_rows_are_read_than_one_pin_may_hold(office: Office, monkeypatch
         asked.append(camera)
         return found_in(connection, camera, interval, limit)
 
-    monkeypatch.setattr("storage.pins.segments_in_interval.found_in", noted)
+    monkeypatch.setattr("storage.pins.queries.found_in", noted)
     with pytest.raises(OrderRefused, match="more than the 2 segments"):
         place(office, order(*lobby, gate))
     assert asked == ["lobby"]
@@ -473,9 +475,9 @@ def test_an_interval_protects_until_each_of_its_segments_is_held(
         raise StoreBusy("many facts wait", "wait")
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.pins.pinned_segments.hold", busy)
+        patched.setattr("storage.pins.queries.hold", busy)
         if ignored:
-            patched.setattr("storage.pins.pinned_segments.covering", lambda connection: pinned_segments.Covering({}))  # noqa: ARG005
+            patched.setattr("storage.pins.queries.covering", lambda connection: pinned_segments.Covering({}))  # noqa: ARG005
         pin = place(office, order(*wanted))
         assert (pin.segments, pin.bytes) == (2, sum(segment.bytes for segment in wanted))
         office.clock.tick(LONG_AGO_MS)
@@ -737,7 +739,7 @@ def test_nothing_is_destroyed_on_a_volume_whose_pins_cannot_be_read(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.pins.links.pin_ids", broken)
+        patched.setattr("storage.pins.sidecar.pin_ids", broken)
         assert sweep(office) == 0
         assert office.store.recover().garbage == 0
         assert office.store.pins.unread == {office.store.volumes()[0].id: f"{office.disk}: Input/output error"}
@@ -778,7 +780,7 @@ def test_what_pins_hold_is_not_read_every_few_seconds(office: Office, monkeypatc
     def counted(*_: Any, **__: Any) -> None:
         raise AssertionError("all of it was counted")
 
-    monkeypatch.setattr("storage.pins.pinned_segments.totals", counted)
+    monkeypatch.setattr("storage.pins.queries.totals", counted)
     sweep(office)
     measured = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
     assert [(one.pin.id, one.left_ms) for one in measured.pins] == [(pin_id, rules.PROVISIONAL_MS)]

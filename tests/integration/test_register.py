@@ -14,7 +14,7 @@ from storage.approvals.table import Person
 from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
-from storage.pins.model import Ground, Interval, Limits, PinOrder
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.register.service import Asked, Entered
 from storage.retention.destruction import Rule, Totals, Verdict
 from storage.retention.plan import Policy

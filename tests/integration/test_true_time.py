@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from storage.approvals.table import Person
-from storage.pins.model import Ground, Interval, Limits, PinOrder
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.store.opening import DATABASE_NAME
 from storage.words.model import Bounds, GapCause, Segment

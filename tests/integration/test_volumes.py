@@ -25,7 +25,7 @@ from storage.retention.plan import Policy
 from storage.ring.explain import Fate
 from storage.ring.volume_operations import Reconfigured
 from storage.store import offline
-from storage.store.offline_init import init_alone
+from storage.store.offline import init_alone
 from storage.volumes import mounts
 from storage.volumes.space import VolumeSpec
 from storage.words.errors import OrderRefused, UnknownId, VolumeRefused

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from storage.approvals.service import Person
 from storage.pins import rules
-from storage.pins.model import Ground, Interval, Limits, PinOrder, PinState
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState
 from storage.retention.plan import Policy
 from storage.words import failpoints
 from storage.words.errors import OrderRefused

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from storage.approvals.table import Person
-from storage.pins.model import Ground, Interval, Limits, PinOrder
-from storage.pins.rules import DAY_MS
+from storage.pins.rules import DAY_MS, Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.segments.segment_file import SegmentFile
 from storage.volumes.space import VolumeSpec

@@ -13,7 +13,7 @@ from storage.ages import table as boots
 from storage.ages.runs import DaemonRun, Point
 from storage.database.migrations import migrate
 from storage.pins import table as pins
-from storage.ring import segment_sizes_queries
+from storage.ring import table as segment_sizes_queries
 from storage.segments import coverage_queries, gaps_table, listing_queries, queries
 from storage.segments import gaps_table as pauses
 from storage.segments import table as facts

@@ -28,8 +28,8 @@ from edged.site import compliance_document, overview
 from edged.site.compliance_watch import Standing
 from edged.site.snapshot import Measurements
 from edged.words.roles import TABLE, Record, Verb
-from storage.pins.model import Left, PinState
-from storage.register.compliance_table import Amount, Kept, Tally, Violation
+from storage.pins.rules import Left, PinState
+from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.segments.coverage_queries import Shares
 from storage.segments.findings_table import Tampered
 from storage.words.model import Bounds, Moment, Segment, SegmentState

@@ -18,9 +18,10 @@ from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.database.migrations import migrate
-from storage.pins import pinned_segments, segments_in_interval
+from storage.pins import queries as pinned_segments
+from storage.pins import queries as segments_in_interval
 from storage.pins import table as pins
-from storage.pins.model import Ground, Interval, PinOrder, PinState
+from storage.pins.rules import Ground, Interval, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
 from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
 from storage.segments import table as facts

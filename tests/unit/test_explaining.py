@@ -13,7 +13,7 @@ from edged.site.explain import explanation
 from edged.site.snapshot import Measurements
 from storage.ages.history import Age
 from storage.ages.runs import Point
-from storage.pins.model import Ground
+from storage.pins.rules import Ground
 from storage.retention.approved_limits import Loosening, What
 from storage.retention.bounds import Later, Overwriting, Waiting
 from storage.retention.plan import Candidate, judge

@@ -22,7 +22,7 @@ from edged.evidence.export.streams import Source, of_file, of_text
 from edged.evidence.verify import PATH
 from storage.ages.runs import Point
 from storage.exports.model import CameraAccount, Claim, Clocks, ExportAccount, missing, unaccounted
-from storage.pins.model import Interval
+from storage.pins.rules import Interval
 from storage.segments.fragment_hashes import Part
 
 CAMERAS = st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=60), max_size=6, unique=True)

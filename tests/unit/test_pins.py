@@ -14,8 +14,9 @@ from edged.alarms.conditions import pins as conditions
 from edged.site.snapshot import Measurements
 from storage.ages.runs import Point
 from storage.approvals.table import Person
-from storage.pins import links, rules, sidecar
-from storage.pins.model import Cost, Ground, Interval, Limits, Pin, PinOrder, PinState, PinStatus, VolumeCost
+from storage.pins import rules, sidecar
+from storage.pins import sidecar as links
+from storage.pins.rules import Cost, Ground, Interval, Limits, Pin, PinOrder, PinState, PinStatus, VolumeCost
 from storage.pins.sidecar import Sidecar
 from storage.words.errors import OrderRefused, OrderWrong
 from storage.words.layout import aside_path, segment_path

@@ -20,7 +20,7 @@ from mqtt.contract.messages import Message
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.outbox.table import Depth, Rank
-from storage.pins.model import Ground, Interval, Left, Pin, PinOrder, PinState
+from storage.pins.rules import Ground, Interval, Left, Pin, PinOrder, PinState
 from storage.words.results import AlarmRow, Past, Severity
 from tests.unit.test_views import CONFIG, NOW, overview
 

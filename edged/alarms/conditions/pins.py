@@ -7,8 +7,7 @@ from typing import Final
 
 from edged.alarms.tracking import Trouble
 from edged.site.overview import Overview
-from storage.pins.model import Left, PinState
-from storage.pins.rules import DAY_MS, HOUR_MS
+from storage.pins.rules import DAY_MS, HOUR_MS, Left, PinState
 from storage.words.results import Severity
 
 ENDING: Final = (

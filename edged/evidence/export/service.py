@@ -24,7 +24,7 @@ from edged.site.overview import timestamp
 from edged.site.rounds import Site
 from storage.exports.export_plan import CameraPlan, ExportPlan
 from storage.exports.model import Export, ExportOrder
-from storage.pins.model import Interval
+from storage.pins.rules import Interval
 from storage.retention.plan import effective
 from storage.store.facade import Store
 from storage.words.errors import OrderWrong, RetryError, UnknownId

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from storage.approvals.service import Person
-from storage.pins.model import Ground, Interval, Limits, PinOrder
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.words.errors import OrderRefused
 from storage.words.failpoints import Step
 from storage.words.model import Bounds, GapCause

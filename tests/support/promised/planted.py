@@ -11,7 +11,7 @@ import pytest
 
 from storage.ages.history import Age, History
 from storage.ages.runs import Point
-from storage.pins import pinned_segments
+from storage.pins import queries as pinned_segments
 from storage.pins import table as catalog
 from storage.retention import bounds
 from storage.retention import in_force as ring_present

@@ -16,13 +16,15 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from storage.ages import table as boots
 from storage.ages.runs import DaemonRun, Point
 from storage.ledger import generations_table
 from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror.lines import Line
-from storage.pins import pinned_segments, pins_from_leaves
+from storage.pins import queries as pinned_segments
+from storage.pins import queries as pins_from_leaves
 from storage.pins import table as pins
 from storage.retention import table as approved_limits_table
 from storage.segments import gaps_table, true_time_table
@@ -30,6 +32,7 @@ from storage.segments import gaps_table as holes
 from storage.segments import table as facts
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, boot_that_ran, segment_by_seq, segment_row
 from storage.tickets import faults_table, maintenance_table
+from storage.volumes import table as volumes
 from storage.words.layout import SEQ_LAST, is_aside, is_camera
 from storage.words.model import Bounds, GapCause, SegmentState
 
@@ -358,3 +361,112 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Repl
     Leaf.FAULT: _apply_fault,
 }
 """Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""
+
+
+def remember(connection: sqlite3.Connection, line: Line) -> None:
+    """What a leaf from after the head adds to it. Leaves of kinds that add nothing are passed over."""
+    adding = _ADDING.get(line.kind)
+    if adding is not None:
+        adding(connection, line)
+
+
+def _remember_boot(connection: sqlite3.Connection, line: Line) -> None:
+    body = line.body
+    if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
+        began_ms = int(body.get("began_ms", 0))
+        connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
+
+
+def _remember_clock(connection: sqlite3.Connection, line: Line) -> None:
+    boots.remember(connection, line.body)
+    _remember_epoch(connection, line.body)
+    true_time_table.remember(connection, line.body)
+
+
+def _remember_run(connection: sqlite3.Connection, line: Line) -> None:
+    body, wall_ms = line.body, line.wall_ms
+    known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (body["boot"],)).fetchone()
+    if known is None:
+        return
+    at_ms = body["boottime_ms"]
+    connection.execute(
+        "INSERT INTO runs (number, boot, start_wall_ms, start_boottime_ms, alive_wall_ms, alive_boottime_ms, clean)"
+        " VALUES (?1, ?2, ?3, ?4, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET clean = excluded.clean,"
+        " alive_boottime_ms = max(alive_boottime_ms, excluded.alive_boottime_ms),"
+        " alive_wall_ms = excluded.alive_wall_ms",
+        (body["run"], body["boot"], wall_ms, at_ms, bool(body["end"])),
+    )
+    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (at_ms, body["boot"]))
+
+
+def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """Also one in which nothing was completed: what was in progress then is of no other."""
+    if body.get("what") in (boots.BEGAN, boots.STEPPED):
+        start = place(body)
+        if count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
+            boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+
+
+def _remember_segment(connection: sqlite3.Connection, line: Line) -> None:
+    body = line.body
+    start = place(body["start"])
+    end = start.point.plus_ms(int(body["duration_ms"]))
+    if not count_boot(connection, start.boot, start.boot_id, end.boottime_ms):
+        return
+    number = camera_number(connection, body["camera"], start.point)
+    seq, sha256 = int(body["seq"]), bytes.fromhex(body["sha256"])
+    boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+    connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (seq + 1, number))
+    connection.execute(
+        "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1", (seq, sha256, number)
+    )
+    connection.execute(
+        "UPDATE runs SET alive_boottime_ms = max(alive_boottime_ms, ?1), alive_wall_ms = ?2"
+        " WHERE number = (SELECT max(number) FROM runs) AND boot = ?3 AND alive_boottime_ms < ?1",
+        (end.boottime_ms, end.wall_ms, end.boot),
+    )
+    connection.execute("DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL", (number,))
+    gaps_table.advance(connection, number, end)
+
+
+def _remember_gap(connection: sqlite3.Connection, line: Line) -> None:
+    body = line.body
+    if body.get("end") is None or body.get("inside"):
+        return
+    start, end = place(body["start"]), place(body["end"])
+    if not count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
+        return
+    number = camera_number(connection, body["camera"], start.point)
+    connection.execute(
+        "DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL AND (boot, start_boottime_ms) < (?, ?)",
+        (number, end.boot, end.boottime_ms),
+    )
+    gaps_table.advance(connection, number, end.point)
+
+
+def _remember_terms(connection: sqlite3.Connection, line: Line) -> None:
+    body = line.body
+    at = place(body["at"])
+    if count_boot(connection, at.boot, at.boot_id, at.boottime_ms):
+        connection.execute(
+            "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(camera_number(connection, body["camera"], at.point), at.boot, at.boottime_ms, at.wall_ms),
+                *(body["floor_s"], body["ceiling_s"]),
+            ),
+        )
+
+
+_ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, Line], object]]] = {
+    Leaf.BOOT: _remember_boot,
+    Leaf.CLOCK: _remember_clock,
+    Leaf.RUN: _remember_run,
+    Leaf.SEGMENT: _remember_segment,
+    Leaf.GAP: _remember_gap,
+    Leaf.BOUNDS: _remember_terms,
+    Leaf.AGREED: lambda connection, line: approved_limits_table.remember_approved(connection, line.number, line.body),
+    Leaf.VOLUME: lambda connection, line: volumes.remember(connection, line.body),
+    Leaf.GENERATION: lambda connection, line: generations_table.remember(connection, line.number, line.body),
+    Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),
+    Leaf.MAINTENANCE: lambda connection, line: remember_maintenance(connection, line.body, line.number, lasts=True),
+}
