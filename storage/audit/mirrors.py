@@ -17,13 +17,16 @@ from typing import Final
 from storage.audit import queries as verifying
 from storage.audit.findings import Code, LedgerFinding
 from storage.audit.queries import PAGE
+from storage.integrity.compare import LEDGER_NAME, Fault
+from storage.integrity.fsck import Level, Site
 from storage.integrity.inspect_file import Pace, VolumeDirectory, unpaced
-from storage.ledger import checkpoint_files
+from storage.ledger import checkpoint_files, generations_table
 from storage.ledger.tree import LEAF
 from storage.mirror import files as ledgerdir
 from storage.mirror import table as mirroring
 from storage.mirror.lines import parse
 from storage.segments.coverage_queries import Reader
+from storage.segments.findings_table import FaultKind
 
 ACTION: Final = "keep the disk as it is; a head that the centre kept tells whether the ledger is right"
 
@@ -128,3 +131,22 @@ def _means(line: bytes) -> bytes | None:
     """What would be hashed of a line that says the same in other words: an earlier version may have written it."""
     told = parse(line)
     return None if told is None else LEAF + told.entry.data
+
+
+def mirror_faults(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
+    """At level hash, because it reads all of it. The first difference of each volume tells enough."""
+    if level is not Level.HASH:
+        return
+    firsts = [one.first for one in site.read(generations_table.every)]
+    for volume, disk in site.disks.items():
+        try:
+            found = next(filter(None, MirrorCheck(site.read, disk, firsts, pace).differences()), None)
+            what = None if found is None else f"{found.where}: {found.what}"
+        except FileNotFoundError:
+            continue  # nothing is mirrored here yet
+        except OSError as error:
+            what = f"the mirror in {disk.path / LEDGER_NAME} cannot be read: {error.strerror or error}"
+        if what is not None:
+            yield Fault(
+                FaultKind.MIRROR, volume, LEDGER_NAME, what, "keep it as it is; `edgectl ledger verify` tells more"
+            )

@@ -32,7 +32,7 @@ from storage.ledger import tree
 from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, Leaf
 from storage.ledger.tree import Hash
-from storage.ring.table import KEEP_MS
+from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
 from storage.segments.coverage_queries import Reader
 
 _DESTROYED: Final = Leaf.DESTROYED.value.encode()
@@ -449,5 +449,5 @@ class OpenGaps:
         """Those that nothing explains, but for what is so old that its row may have been pruned."""
         for number, told in self._open.values():
             end = told.end or told.start
-            if ages.age(end.boot, end.boottime_ms).low_ms < KEEP_MS:
+            if ages.age(end.boot, end.boottime_ms).low_ms < TIME_ACCOUNT_KEPT_MS:
                 yield leaf_bodies.gone(number, told)

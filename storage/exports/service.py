@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -41,8 +41,8 @@ from storage.exports.model import (
     recorded,
 )
 from storage.files.open_beneath import inside, open_file
-from storage.ledger.signer import Signer
-from storage.recovery.service import LedgerService
+from storage.ledger.signer import Notary, Signer
+from storage.register.service import Register
 from storage.segments.queries import GapRow
 from storage.volumes.service import Pool
 from storage.words.clock import Clock
@@ -67,15 +67,24 @@ NOTHING: Final[Mapping[str, str]] = {}
 class Exports:
     """Of one store."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: Pool, books: LedgerService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        life: DaemonRun,
+        clock: Clock,
+        pool: Pool,
+        register: Register,
+        notary: Notary,
+        sign_now: Callable[[], None],
+    ) -> None:
+        """`sign_now`: the head of the ledger covers what has been entered by now, if it can be signed."""
         self._database = database
         self._life = life
         self._clock = clock
         self._pool = pool
-        self._books = books
-        self._surveyor = ExportPlanner(
-            database.read, books.register, lambda: pool.present().keys(), self._ages, self._now
-        )
+        self._notary = notary
+        self._sign_now = sign_now
+        self._surveyor = ExportPlanner(database.read, register, lambda: pool.present().keys(), self._ages, self._now)
         self._tidied = False
 
     # --- coming and going ---------------------------------------------------------------------------------------
@@ -166,15 +175,15 @@ class Exports:
 
     def signer(self) -> Signer:
         """Who signs its list. OrderRefused where nobody can: what cannot be proven is no export."""
-        signer = self._books.notary.signer()
+        signer = self._notary.signer()
         if signer is None:
-            why = self._books.notary.fault() or "this box has no ledger yet"
+            why = self._notary.fault() or "this box has no ledger yet"
             raise OrderRefused(f"an export cannot be signed: {why}", "see edgectl alarms; edgectl ledger renew")
         return signer
 
     def heads(self, export: Export) -> list[ProofHead]:
         """Signed now, so that the leaf of this export is under the last one."""
-        self._books.sign_now()
+        self._sign_now()
         account = export.account or ExportAccount({})
         told = (
             leaf for one in account.cameras.values() for leaf in (*one.segments, *one.gaps, *one.destroyed, *one.beside)

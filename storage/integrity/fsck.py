@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from storage.ages.history import History
 from storage.integrity import queries as audit
-from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, FaultKind, is_loose
+from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, is_loose
 from storage.integrity.inspect_file import (
     Looker,
     Pace,
@@ -33,6 +33,7 @@ from storage.retention.in_force import Present
 from storage.retention.plan import effective
 from storage.segments import coverage_queries
 from storage.segments.coverage_queries import Reader
+from storage.segments.findings_table import FaultKind
 from storage.segments.queries import PAGE_MAX
 from storage.volumes import table as volumes
 from storage.volumes.identity import read_identity
@@ -107,10 +108,11 @@ class Site:
     uid: int
     live: bool = False
     """Rows and files may change meanwhile."""
-    more: Sequence[Callable[[Site, Level, Pace], Iterator[Fault]]] = ()
-    """Checks of what lies beside the footage (`storage.integrity.sidecar_and_mirror_check`)."""
+    more: Sequence[Check] = ()
+    """Of what lies beside the footage: sidecars of pins, mirrors of the ledger."""
 
 
+Check = Callable[[Site, Level, Pace], Iterator[Fault]]
 Progress = Callable[[Mapping[str, Any]], None]
 
 

@@ -17,9 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from storage.integrity import queries as audit
-from storage.integrity.compare import PINS_NAME, Fault, FaultKind, Row, SeenFile, of_name, of_row
+from storage.integrity.compare import PINS_NAME, Fault, Row, SeenFile, of_name, of_row
 from storage.integrity.queries import Claimed
 from storage.segments.coverage_queries import Reader
+from storage.segments.findings_table import FaultKind
 from storage.segments.fragment_hashes import Digest
 from storage.words.layout import PART_SUFFIX, in_words
 from storage.words.model import Parts, Sha256

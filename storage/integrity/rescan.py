@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from storage.integrity import queries as audit
-from storage.integrity.compare import OUR_NAMES, FaultKind, is_day
+from storage.integrity.compare import OUR_NAMES, is_day
 from storage.integrity.inspect_file import Looker, VolumeDirectory, look_at, names
 from storage.segments.coverage_queries import Reader
-from storage.segments.findings_table import Rescan
+from storage.segments.findings_table import FaultKind, Rescan
 from storage.segments.queries import PAGE_MAX
 from storage.words.layout import is_camera
 

@@ -21,10 +21,9 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.files.fsync import become_idle
 from storage.integrity import queries as audit
-from storage.integrity import sidecar_and_mirror_check
-from storage.integrity import sidecar_and_mirror_check as sidecars
-from storage.integrity.compare import FOUND, Fault, FaultKind, is_segment
-from storage.integrity.fsck import Fsck, FsckReport, Scope, Site
+from storage.integrity import sidecar_check
+from storage.integrity.compare import FOUND, Fault, is_segment
+from storage.integrity.fsck import Check, Fsck, FsckReport, Scope, Site
 from storage.integrity.inspect_file import Looker, Stopped, VolumeDirectory, look_at, names
 from storage.integrity.rescan import Round
 from storage.integrity.tamper import Look, Touched, aim, how_closely
@@ -32,7 +31,7 @@ from storage.pins import table as pins
 from storage.retention.in_force import present
 from storage.retention.plan import Policy
 from storage.segments import findings_table
-from storage.segments.findings_table import End, Finding, Rescan, Tampered
+from storage.segments.findings_table import End, FaultKind, Finding, Rescan, Tampered
 from storage.volumes import table as volumes
 from storage.words.clock import Clock
 from storage.words.errors import StoreBusy
@@ -70,14 +69,17 @@ class Checks:
         pool: Callable[[], Mapping[str, Any]],
         adopt: Adopt,
         desk: PinRepair,
+        more: Sequence[Check],
         stop: threading.Event,
     ) -> None:
+        """`more`: checks of what lies beside the footage that `fsck` makes, too."""
         self._database = database
         self._life = life
         self._clock = clock
         self._present = pool
         self._adopt = adopt
         self._pins = desk
+        self._more = more
         self._stop = stop
         self._looker = Looker(database.read, os.geteuid(), self._pause)
         self._looking = threading.Lock()
@@ -113,7 +115,7 @@ class Checks:
     def _papers(self, disk: VolumeDirectory, pin_id: str | None = None) -> int:
         """What tells of pins on a volume. It is told first, and then put back."""
         new = 0
-        for fault in sidecars.faults(self._database.read, disk, pin_id):
+        for fault in sidecar_check.faults(self._database.read, disk, pin_id):
             new += self.enter([fault])
             with _lenient():
                 self._pins.put_back(disk.id, from_words(fault.where).parts[1])
@@ -226,7 +228,7 @@ class Checks:
         if pin is None or not pin.state.lasts:
             return End.DESTROYED
         filed = self._database.read(partial(pins.filed, volume=disk.id, pin_id=pin_id))
-        return End.AGREES if filed and not list(sidecars.faults(self._database.read, disk, pin_id)) else None
+        return End.AGREES if filed and not list(sidecar_check.faults(self._database.read, disk, pin_id)) else None
 
     def tampered(self) -> list[Tampered]:
         """Volumes with findings, for the alarms; cheap."""
@@ -267,7 +269,7 @@ class Checks:
                 lambda: self._database.read(as_is),
                 os.geteuid(),
                 live=True,
-                more=(sidecar_and_mirror_check.sidecars, sidecar_and_mirror_check.mirrors),
+                more=(sidecar_check.of_site, *self._more),
             )
             report = Fsck(site, scope, pace=lambda s: wait(pause_after(s)), progress=progress, wait=wait).run()
             self.enter(report.faults)

@@ -18,7 +18,6 @@ from typing import Final
 from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.database.writer import Database
-from storage.integrity import queries as audit
 from storage.ledger import generations_table
 from storage.ledger.key import Keyring
 from storage.pins import queries as pinned_segments
@@ -249,8 +248,8 @@ class Filing:
         for begin in range(0, len(names), LINKS_LOOKED_AT):
             page = names[begin : begin + LINKS_LOOKED_AT]
             paths = {path: name for name in page if (path := links.path_of(name)) is not None}
-            claims = self._database.read(partial(audit.claims_of, volume=volume.id, paths=list(paths)))
-            found |= {paths[path]: claim.row for path, claim in claims.items()}
+            rows = self._database.read(partial(queries.rows_by_name, volume=volume.id, paths=list(paths)))
+            found |= {paths[path]: row for path, row in rows.items()}
         return found
 
     # --- as the rows say ----------------------------------------------------------------------------------------

@@ -10,18 +10,21 @@ from functools import partial
 from typing import Any, Final
 
 from storage.ages.history import History
+from storage.ages.runs import DaemonRun
 from storage.ages.table import boots
 from storage.audit.findings import LedgerReport
 from storage.audit.given_checkpoint import Outside
 from storage.audit.schedule import SLOWLY, SelfCheck
 from storage.audit.table import Checked
 from storage.audit.verify import AuditedState, Verify
+from storage.database.writer import Database
 from storage.files.fsync import become_idle
 from storage.integrity.compare import Fault
 from storage.integrity.inspect_file import Stopped
 from storage.integrity.service import pause_after
 from storage.ledger import generations_table, key_rotation
 from storage.ledger.centre_head import Contradiction, Witness
+from storage.ledger.key import Keyring
 from storage.ledger.key_rotation import Order, Terms, Turn
 from storage.ledger.note import Checkpoint
 from storage.ledger.queries import Listing
@@ -31,7 +34,7 @@ from storage.recovery import detect
 from storage.recovery.salvage import Salvager
 from storage.recovery.walk import Progress, Rebuilder, RebuildReport
 from storage.register.service import Register
-from storage.store.opening import OpenState
+from storage.volumes.service import Pool
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, StoreBusy
@@ -59,29 +62,33 @@ class LedgerService:
 
     def __init__(
         self,
-        held: OpenState,
+        database: Database,
+        life: DaemonRun,
         clock: Clock,
+        node: str,
+        keyring: Keyring,
+        pool: Pool,
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
         stop: threading.Event,
     ) -> None:
-        self._database = held.database
-        self._life = held.life
+        self._database = database
+        self._life = life
         self._clock = clock
         self._stop = stop
-        self._keyring = held.keyring
-        self.leaves: Final = Listing(held.database)
-        self.register: Final = Register(held.database, held.life, clock, self.leaves, held.pool.present)
-        self.witness: Final = Witness(held.database, held.keyring)
-        self.notary: Final = Notary(held.database, clock, held.keyring)
-        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
-        self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
-        self.settle(held.pool.opened)
+        self._keyring = keyring
+        self.leaves: Final = Listing(database)
+        self.register: Final = Register(database, life, clock, self.leaves, pool.present)
+        self.witness: Final = Witness(database, keyring)
+        self.notary: Final = Notary(database, clock, keyring)
+        self._mirror = Mirror(database, life, clock, node, pool.present, self.notary)
+        self._rebuilder = Rebuilder(database, life, clock, keyring, pool.present, salvager, note, stop)
+        self.settle(pool.opened)
         self._broken = threading.Lock()
         self._verifying = threading.Lock()
-        self._present = held.pool.present
+        self._present = pool.present
         slowly = partial(self.verify, None, lambda _: None, stop, slowly=SLOWLY)
-        self.itself: Final = SelfCheck(held.database, held.life, clock, self._ages, slowly)
+        self.itself: Final = SelfCheck(database, life, clock, self._ages, slowly)
         self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
         self._database.on_damage = self._damaged
 

@@ -26,9 +26,10 @@ from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
-from storage.integrity.compare import OUR_NAMES, Fault, FaultKind, is_day
+from storage.integrity.compare import OUR_NAMES, Fault, is_day
 from storage.ledger import checkpoint_files
 from storage.ledger import generations_table as ledger_generations
+from storage.ledger.key import Keyring
 from storage.mirror import files as ledgerdir
 from storage.mirror import table as mirroring
 from storage.mirror.lines import Line, merged
@@ -37,7 +38,7 @@ from storage.recovery import replay_table
 from storage.recovery.replay_table import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
 from storage.retention import table as terms
-from storage.store.opening import OpenState
+from storage.segments.findings_table import FaultKind
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.failpoints import Step, reach
@@ -83,18 +84,21 @@ class Rebuilder:
 
     def __init__(
         self,
-        held: OpenState,
+        database: Database,
+        life: DaemonRun,
         clock: Clock,
+        keyring: Keyring,
+        present: Present,
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
         stop: threading.Event,
     ) -> None:
         """`note` makes findings of what differs; `stop` ends a round between two pages or directories."""
-        self._database: Database = held.database
-        self._life = held.life
+        self._database = database
+        self._life = life
         self._clock = clock
-        self._present: Present = held.pool.present
-        self._keyring = held.keyring
+        self._present = present
+        self._keyring = keyring
         self._salvager = salvager
         self._note = note
         self._stop = stop

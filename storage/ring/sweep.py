@@ -27,7 +27,6 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.files.open_beneath import OtherName, sync, tidy, unlink
-from storage.integrity.compare import FaultKind
 from storage.pins import queries as pinned_segments
 from storage.retention import table as terms
 from storage.retention.in_force import Present, present
@@ -36,6 +35,7 @@ from storage.ring import table as destroying
 from storage.ring import table as pruning
 from storage.ring.candidates import Candidates, SegmentDecision, candidate
 from storage.segments import findings_table, queries
+from storage.segments.findings_table import FaultKind
 from storage.segments.queries import SegmentRow, segments_by_id
 from storage.volumes.service import Pool
 from storage.volumes.volume import Volume

@@ -15,7 +15,7 @@ from storage.ages import table as ages_table
 from storage.ages.history import History
 from storage.ages.runs import Point
 from storage.ledger.table import Leaf, Value, enter
-from storage.retention.bounds import LowAge
+from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS, LowAge
 from storage.segments import table as facts
 from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, pauses_of, segment_by_seq, segment_row
 from storage.words.model import Bounds, missing
@@ -301,10 +301,6 @@ def gaps_ms(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: 
     return missing_ms
 
 
-KEEP_MS: Final = 400 * 86_400_000
-"""Beyond the ceiling: a year that somebody looks back on, and a month to do so."""
-
-
 PRUNED_MAX: Final = 256
 """Rows that go in one transaction: some ms, for which a commit may have to wait (L4)."""
 
@@ -325,7 +321,7 @@ def limits_ms(connection: sqlite3.Connection, ceilings_s: dict[str, int]) -> dic
     """By camera number: how old its account may become. `ceilings_s` are those that are configured."""
     stamped = longest_stamped(connection)
     return {
-        number: max(ceilings_s.get(camera, 0), stamped.get(camera, 0)) * 1000 + KEEP_MS
+        number: max(ceilings_s.get(camera, 0), stamped.get(camera, 0)) * 1000 + TIME_ACCOUNT_KEPT_MS
         for number, camera in connection.execute("SELECT number, id FROM cameras").fetchall()
     }
 

@@ -22,6 +22,7 @@ from storage.ages.runs import Point
 from storage.ages.service import Boots
 from storage.approvals.journal import Journal
 from storage.approvals.service import Acts
+from storage.audit.mirrors import mirror_faults
 from storage.database.writer import Database
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
@@ -100,21 +101,41 @@ class Store:
         self.ballast: Final[Ballast] = held.ballast
         self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
-        self._books = LedgerService(held, clock, self._salvager, self._found, self._stop)
+        self._books = LedgerService(
+            held.database,
+            held.life,
+            clock,
+            held.node,
+            held.keyring,
+            held.pool,
+            self._salvager,
+            self._found,
+            self._stop,
+        )
         self._pacer = SegmentSizes(held.database, clock)
         self._door = AdmissionService(held.database, held.life, clock, held.pool, held.ballast)
         box = StoreView(self._books.known, held.pool.present, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box, held.keyring)
-        self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._pins, self._stop)
+        self._checks = Checks(
+            held.database, held.life, clock, self._books.known, self._adopt, self._pins, (mirror_faults,), self._stop
+        )
         self.boots: Final = Boots(held.database, clock)
         self._disks = VolumeOperations(
             held.database, held.pool, held.life, clock, self._books.settle, self._books.mirror_now
         )
         ready = self._books.gate(self._pins.ready)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
-        self.exports: Final = Exports(held.database, held.life, clock, held.pool, self._books)
+        self.exports: Final = Exports(
+            held.database,
+            held.life,
+            clock,
+            held.pool,
+            self._books.register,
+            self._books.notary,
+            self._books.sign_now,
+        )
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
-        self.compliance: Final = Compliance(held.database, held.life, clock, self._books)
+        self.compliance: Final = Compliance(held.database, held.life, clock, self._books.register, self._books.waiting)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering, self._sweeping = threading.Lock(), threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from storage.ages import table as boots
+from storage.audit.mirrors import mirror_faults
 from storage.database.readers import Readers, at_rest
-from storage.integrity import sidecar_and_mirror_check
+from storage.integrity import sidecar_check
 from storage.integrity.fsck import Site
 from storage.retention import table as terms
 from storage.retention.in_force import present
@@ -96,7 +97,7 @@ def opened(state: Path, clock: Clock, policy: Policy | None) -> Iterator[Site]:
         known = read(boots.boots)
         boot = known[-1].number + (known[-1].boot_id != clock.boot_id) if known else 1
         as_is = partial(present, boot=boot, clock=clock, policy=read(_written_down) if policy is None else policy)
-        more = (sidecar_and_mirror_check.sidecars, sidecar_and_mirror_check.mirrors)
+        more = (sidecar_check.of_site, mirror_faults)
         yield Site(read, disks, lambda: read(as_is), os.geteuid(), more=more)
 
 

@@ -19,7 +19,7 @@ from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.service import NOBODY, short_id
 from storage.database.writer import Database
-from storage.ring.table import KEEP_MS
+from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
 from storage.tickets import alarms_table
 from storage.tickets import faults_table as table
 from storage.tickets.faults_table import FaultState, FaultStep, Ticket
@@ -143,7 +143,7 @@ class Faults:
                 for one in table.listed(connection, LISTED_MAX, everything=True)
                 if (at := one.moments.get(FaultStep.CHECKED)) is not None
                 and not one.is_open
-                and ages.age(at.boot, at.boottime_ms).low_ms > KEEP_MS
+                and ages.age(at.boot, at.boottime_ms).low_ms > TIME_ACCOUNT_KEPT_MS
             ]
             for one in old[:PRUNED_MAX]:
                 table.forget(connection, one.id)
@@ -274,7 +274,7 @@ def _new_id(connection: sqlite3.Connection, now: Point) -> str:
 
 def _stood_ms(row: AlarmRow, ages: History) -> int:
     """Of one that an earlier version raised nobody knows: it stood before this one was installed."""
-    return KEEP_MS if row.at is None else ages.age(*row.at).low_ms
+    return TIME_ACCOUNT_KEPT_MS if row.at is None else ages.age(*row.at).low_ms
 
 
 def _aged(one: Ticket, ages: History) -> Aged:

@@ -21,8 +21,8 @@ import pytest
 from edged.cli import client
 from edged.documents import exports as documents
 from edged.words import exit_codes
-from storage.integrity.compare import FaultKind
 from storage.recovery import detect
+from storage.segments.findings_table import FaultKind
 from storage.store.opening import DATABASE_NAME
 from storage.words.failpoints import Step
 from storage.words.layout import IDENTITY_NAME

@@ -19,12 +19,13 @@ import pytest
 from edged.words import exit_codes
 from storage.integrity import fsck, inspect_file, rescan
 from storage.integrity import service as checks
-from storage.integrity.compare import Fault, FaultKind
+from storage.integrity.compare import Fault
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.integrity.tamper import Touch, Touched
 from storage.ledger.table import Leaf
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy
+from storage.segments.findings_table import FaultKind
 from storage.store import offline
 from storage.words.errors import UnknownId
 from storage.words.layout import IDENTITY_NAME

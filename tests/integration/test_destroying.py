@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from storage.retention import bounds as bounds_
 from storage.retention.bounds import WAIT_MS, Overwriting, Waiting
 from storage.retention.plan import Candidate, Decision, Policy, judge
 from storage.ring import candidates as ring_heads
@@ -442,8 +443,8 @@ def test_the_account_is_cut_a_year_and_a_month_behind_the_ceiling(
     office.segment("lobby")
     stutter(office, 20)
     many = len(rows(office, "SELECT 1 FROM gaps"))
-    office.clock.tick(pruning.KEEP_MS + 300_000 - 10_000)
-    cut = office.clock.wall_ms - pruning.KEEP_MS - 300_000
+    office.clock.tick(bounds_.TIME_ACCOUNT_KEPT_MS + 300_000 - 10_000)
+    cut = office.clock.wall_ms - bounds_.TIME_ACCOUNT_KEPT_MS - 300_000
     office.store.sweep(lambda: policy)
     left = rows(office, "SELECT end_wall_ms FROM gaps WHERE end_wall_ms IS NOT NULL")
     assert 0 < len(left) < many
@@ -459,11 +460,11 @@ def test_the_account_is_cut_a_year_and_a_month_behind_the_ceiling(
 
 
 def test_a_wall_clock_that_was_wrong_takes_away_no_account(office: Office) -> None:
-    office.clock.step_wall(2 * pruning.KEEP_MS)
+    office.clock.step_wall(2 * bounds_.TIME_ACCOUNT_KEPT_MS)
     stutter(office, 4)
-    office.clock.step_wall(-2 * pruning.KEEP_MS)
-    office.clock.tick(pruning.KEEP_MS + 400_000)
+    office.clock.step_wall(-2 * bounds_.TIME_ACCOUNT_KEPT_MS)
+    office.clock.tick(bounds_.TIME_ACCOUNT_KEPT_MS + 400_000)
     office.store.sweep(lambda: Policy({"lobby": BOUNDS}))
     known = office.store.coverage("lobby", 0, office.clock.wall_ms).known_since_ms
     assert known is not None
-    assert known <= office.clock.wall_ms - pruning.KEEP_MS
+    assert known <= office.clock.wall_ms - bounds_.TIME_ACCOUNT_KEPT_MS

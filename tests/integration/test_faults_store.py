@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.approvals.service import NOBODY
-from storage.ring.table import KEEP_MS
+from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
 from storage.tickets.faults import AGAIN_MS, Subject
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
@@ -179,7 +179,7 @@ def test_what_was_closed_long_ago_goes_with_its_names_and_its_leaves_stay(office
     cleared(office)
     office.store.faults.check(fault, LIN, {}, who("lin"))
     for _ in range(3):
-        office.clock.tick(KEEP_MS // 3 + 1)
+        office.clock.tick(TIME_ACCOUNT_KEPT_MS // 3 + 1)
         office.store.heartbeat().result(DEADLINE_S)
     assert office.store.faults.prune() == 1
     assert [one.ticket.id for one in office.store.faults.all(everything=True)] == [kept]

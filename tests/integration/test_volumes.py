@@ -18,12 +18,13 @@ from edged.alarms.conditions import volumes as conditions
 from edged.site import overview
 from edged.site import volume_documents as views_of_volumes
 from edged.site.snapshot import measure
-from storage.integrity.compare import Fault, FaultKind
+from storage.integrity.compare import Fault
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
 from storage.retention.plan import Policy
 from storage.ring.explain import Fate
 from storage.ring.volume_operations import Reconfigured
+from storage.segments.findings_table import FaultKind
 from storage.store import offline
 from storage.store.offline import init_alone
 from storage.volumes import mounts

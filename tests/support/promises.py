@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from storage.audit.verify import AuditedState as Ledger
 from storage.audit.verify import Verify
-from storage.integrity.compare import FaultKind
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.retention.plan import Policy
+from storage.segments.findings_table import FaultKind
 from storage.store import offline
 from storage.store.opening import DATABASE_NAME
 from storage.words.clock import Clock

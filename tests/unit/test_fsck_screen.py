@@ -11,8 +11,9 @@ from rich.console import Console
 from edged.cli.fsck import line, screen
 from edged.documents.checks import Fsck, FsckAsked
 from edged.site import fsck_document
-from storage.integrity.compare import Fault, FaultKind
+from storage.integrity.compare import Fault
 from storage.integrity.fsck import FsckReport, Level, Scope
+from storage.segments.findings_table import FaultKind
 from tests.support.samples import FSCK
 
 

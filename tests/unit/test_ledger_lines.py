@@ -10,13 +10,13 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.integrity.compare import FaultKind
 from storage.ledger.table import Entry, Leaf, Value, canonical
 from storage.mirror.files import Span, chapters
 from storage.mirror.lines import NUMBER_MAX, Line, file_name, merged, parse, render, rising
 from storage.recovery.detect import FoundDatabase, VolumeLedger, merged_names, verdict
 from storage.recovery.snapshot_table import Seen
 from storage.recovery.walk import differences
+from storage.segments.findings_table import FaultKind
 
 
 def line(number: int, what: str = "") -> Line:

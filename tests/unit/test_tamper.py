@@ -14,10 +14,10 @@ from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEv
 from edged.alarms.conditions import tamper as condition
 from edged.evidence.tamper_watch import DAYS_WATCHED, directories
 from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
-from storage.integrity.compare import FaultKind, Row, SeenFile, is_loose, of_name, of_row, owning_name
+from storage.integrity.compare import Row, SeenFile, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
 from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
-from storage.segments.findings_table import Tampered
+from storage.segments.findings_table import FaultKind, Tampered
 from storage.words.layout import DIR_MODE, FILE_MODE, part_path, segment_path
 from storage.words.model import SegmentState
 from storage.words.results import Severity

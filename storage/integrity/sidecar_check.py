@@ -1,6 +1,7 @@
-"""What lies on the volumes beside the footage, against the database: sidecars of pins (S2), the ledger's mirror (S13).
+"""Sidecars of pins against their rows (S2, S13): one comparison for `fsck`, the rescan and the tamper watch.
 
-Blocking, read-only; imports the catalog and `storage.audit.mirrors`.
+Blocking, read-only. A difference counts only if the row said the same before and after the look: a sidecar is written
+before its row is told of it, and goes after the row that has ended.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.audit.mirrors import MirrorCheck
-from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, FaultKind
+from storage.integrity.compare import PINS_NAME, Fault
 from storage.integrity.fsck import Level, Site
 from storage.integrity.inspect_file import Pace, VolumeDirectory
-from storage.ledger import generations_table
 from storage.pins import sidecar
 from storage.pins import sidecar as links
 from storage.pins import table as pins
 from storage.pins.table import Filed
 from storage.segments.coverage_queries import Reader
+from storage.segments.findings_table import FaultKind
 
 
-def sidecars(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
+def of_site(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
     """Each pin that lasts is told of, as it is, on each volume where it holds something."""
     for volume, disk in site.disks.items():
         try:
@@ -32,25 +32,6 @@ def sidecars(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
         except OSError as error:
             what = f"it cannot be looked at: {error.strerror or error}"
             yield Fault(FaultKind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
-
-
-def mirrors(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
-    """At level hash, because it reads all of it. The first difference of each volume tells enough."""
-    if level is not Level.HASH:
-        return
-    firsts = [one.first for one in site.read(generations_table.every)]
-    for volume, disk in site.disks.items():
-        try:
-            found = next(filter(None, MirrorCheck(site.read, disk, firsts, pace).differences()), None)
-            what = None if found is None else f"{found.where}: {found.what}"
-        except FileNotFoundError:
-            continue  # nothing is mirrored here yet
-        except OSError as error:
-            what = f"the mirror in {disk.path / LEDGER_NAME} cannot be read: {error.strerror or error}"
-        if what is not None:
-            yield Fault(
-                FaultKind.MIRROR, volume, LEDGER_NAME, what, "keep it as it is; `edgectl ledger verify` tells more"
-            )
 
 
 NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
