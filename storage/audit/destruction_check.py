@@ -1,7 +1,10 @@
-"""Tombstones that should not be: of what was younger than its floor, and of what a pin held.
+"""Tombstones that should not be: of what was younger than its floor, and of what a pin held; and the tables beside.
 
 Blocking, read-only, in short reads. Who forges a tombstone for footage that he removed by hand has to lie in it; what
 gives him away is when the leaf was entered, and what boots and pins were then.
+
+`besides` looks at whatever decides by leaves, says who, or leads to a leaf. It is bounded by boots, clocks, pins and
+findings, of which there are some thousand.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from storage.ages.history import History
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit.findings import Code, LedgerFinding
 from storage.audit.leaf_bodies import SegmentLeaf
 from storage.audit.ledger_state import LedgerState, PinRecord
@@ -59,7 +62,7 @@ def early(
         if boots.get(start.boot) != start.id:
             continue  # nobody can say
         end_ms = start.boottime_ms + tomb.told.duration_ms
-        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(verifying.entered_at, after=tomb.number)))
+        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(audit_queries.entered_at, after=tomb.number)))
         if kept_ms is not None and kept_ms + SLACK_MS < floor_ms:
             what = f"segment {tomb.told.seq} of {tomb.told.camera} was destroyed {kept_ms // 1000} s after it was"
             what += f" recorded, at the most; its floor is {floor_ms // 1000} s"
@@ -146,13 +149,13 @@ def besides(
 
 def _now(connection: Connection, after: int) -> tuple[list[Fact], StoredState]:
     """Rows, and the leaves that were entered until this moment."""
-    return verifying.facts(connection, after), verifying.rows(connection)
+    return audit_queries.facts(connection, after), audit_queries.rows(connection)
 
 
 def _holds(read: Reader, pace: Pace) -> Iterator[LedgerFinding]:
-    for pin in read(verifying.pins_whole):
+    for pin in read(audit_queries.pins_whole):
         began = time.monotonic()
-        lacking = read(partial(verifying.unheld, pin=pin))
+        lacking = read(partial(audit_queries.unheld, pin=pin))
         if lacking is not None:
             what = f"it does not hold {lacking[0]} of the segments that it covers, {lacking[1]} among them"
             yield LedgerFinding(Code.PIN, f"pin {pin}", what)
@@ -161,7 +164,7 @@ def _holds(read: Reader, pace: Pace) -> Iterator[LedgerFinding]:
 
 def _openings(read: Reader, pace: Pace) -> Iterator[LedgerFinding]:
     after = (0, "")
-    while page := read(partial(verifying.openings, after=after)):
+    while page := read(partial(audit_queries.openings, after=after)):
         began = time.monotonic()
         for number, field, salt, value, told in page:
             if not isinstance(told, str) or not hmac.compare_digest(commitment(salt, value), told):

@@ -1,7 +1,8 @@
-"""What leaves say of boots, clocks, pins, bounds and findings. Pure; imports msgspec.
+"""What leaves say, kind by kind, and whether rows say the same. Pure; imports msgspec.
 
-Read as strictly as those of segments and gaps (`storage.audit.leaf_bodies`). What earlier versions did not
-write has a default that says so.
+First segments, gaps and spans, which are compared with rows one by one, then boots, clocks, pins, bounds and findings,
+of which the last word counts (`storage.audit.ledger_state`). All are read strictly. What earlier versions did not write
+has a default that says so.
 """
 
 from __future__ import annotations

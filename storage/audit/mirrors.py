@@ -14,7 +14,7 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit.findings import Code, LedgerFinding
 from storage.audit.queries import PAGE
 from storage.integrity.compare import LEDGER_NAME, Fault
@@ -114,7 +114,7 @@ class MirrorCheck:
     def _peek(self) -> int | None:
         """Number of the next leaf of the ledger; None: there is none yet."""
         if not self._page:
-            found = self._read(partial(verifying.hashed, after=self._after, until=1 << 62))
+            found = self._read(partial(audit_queries.hashed, after=self._after, until=1 << 62))
             self._page = found[::-1]
         return self._page[-1][0] if self._page else None
 
@@ -124,7 +124,7 @@ class MirrorCheck:
 
 
 def _leaf(connection: Connection, number: int) -> bytes | None:
-    return next((data for _, data in verifying.hashed(connection, number - 1, number)), None)
+    return next((data for _, data in audit_queries.hashed(connection, number - 1, number)), None)
 
 
 def _means(line: bytes) -> bytes | None:

@@ -1,7 +1,7 @@
 """Questions of the ledger's check: leaves as they are hashed, and what rows and kept nodes say beside them.
 
 Functions over a read-only connection, in pages that take some hundredths of a second. They judge nothing
-(`storage.audit.verify` does).
+(`storage.audit.verify` does). The second half asks for what decides by leaves: boots, clocks, pins, bounds, findings.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""One stretch of the ledger: each leaf hashed, counted, and asked for the rows that it tells of.
+"""The ledger in ranges: each leaf hashed, counted and asked for its rows; each row held against the leaf it goes by.
 
-Blocking, read-only. Stretches do not depend on each other, so that several processes may share them out. Each page is
-read in one moment of the database together with what it is held against: what is committed or destroyed meanwhile is no
-fault. Bounded: a stretch knows its own leaves only. What rows say has been held against leaves before
-(`storage.audit.ranges`).
+Blocking, read-only. Neither ranges of leaves nor spans of rows depend on each other, so that several processes may
+share them out. Each page of leaves is read in one moment of the database together with what it is held against: what
+is committed or destroyed meanwhile is no fault. Rows are gone through before leaves, page by page; what seems wrong
+with one is asked again in one moment. Bounded: a range knows its own leaves only, rows need one bit for each leaf,
+and the gaps that nothing has explained yet are kept.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from typing import Final
 
 from storage.ages.history import History
 from storage.audit import leaf_bodies
-from storage.audit import queries as ledger_state_queries
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit.destruction_check import SuspectTombstone, is_suspect
 from storage.audit.findings import Code, Findings, LedgerFinding
 from storage.audit.leaf_bodies import SEGMENTS, GapKey, GapLeaf, SegmentLeaf
@@ -39,7 +39,7 @@ _DESTROYED: Final = Leaf.DESTROYED.value.encode()
 _GAP: Final = Leaf.GAP.value.encode()
 _SPAN: Final = Leaf.SPAN.value.encode()
 _GENERATION: Final = Leaf.GENERATION.value.encode()
-_FACTS: Final = frozenset(kind.encode() for kind in ledger_state_queries.KINDS)
+_FACTS: Final = frozenset(kind.encode() for kind in audit_queries.KINDS)
 SUSPECTS_MAX: Final = 100
 """Of a stretch: a clock that was set back makes some, a stranger any number."""
 LENGTH: Final = 64 * WIDTH
@@ -113,7 +113,7 @@ def check(read: Reader, span: LeafRange, pace: Pace = unpaced) -> Stretch:
     while after < span.last:
         began = time.monotonic()
         page = read(partial(_page, span=span, after=after))
-        upto = page.leaves[-1][2] if len(page.leaves) == verifying.PAGE else span.last
+        upto = page.leaves[-1][2] if len(page.leaves) == audit_queries.PAGE else span.last
         hashes += _hashes(found, page.leaves, after, upto)
         _claims(found, page)
         for number, block in blocks_of(page.leaves, page.destroyed).items():
@@ -204,7 +204,7 @@ class _Page:
 
 
 def _page(connection: sqlite3.Connection, span: LeafRange, after: int) -> _Page:
-    page = _Page(verifying.stored(connection, after, span.last))
+    page = _Page(audit_queries.stored(connection, after, span.last))
     told, first, leaves = span.told.bits, span.told.first, page.leaves
     if told:
         leaves = [leaf for leaf in leaves if not told[leaf[2] - first >> 3] >> (leaf[2] & 7) & 1]
@@ -251,18 +251,18 @@ def _of_segment(page: _Page, leaf: Stored) -> None:
 
 def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
     segments = [told for _, told in page.segments]
-    page.tombstones = verifying.tombstones(connection, _by_camera(segments))
+    page.tombstones = audit_queries.tombstones(connection, _by_camera(segments))
     asked = [told for number, told in page.segments if (page.tombstone(told) or 0) < number]
     asked += [tomb.told for tomb in page.tombs]
-    page.rows = verifying.going_by(connection, _by_camera(told for told in asked if told.name is None))
+    page.rows = audit_queries.going_by(connection, _by_camera(told for told in asked if told.name is None))
     for told in asked:
         if told.name is not None:
-            page.aside[told.volume, told.name] = verifying.aside(connection, told.volume, told.name)
-    page.boots = verifying.boots(connection, {gap.start.boot for _, gap in page.gaps})
+            page.aside[told.volume, told.name] = audit_queries.aside(connection, told.volume, told.name)
+    page.boots = audit_queries.boots(connection, {gap.start.boot for _, gap in page.gaps})
     for _, gap in page.gaps:
         place = (gap.camera, gap.start.boot, gap.start.boottime_ms)
         if place not in page.gap_rows:
-            page.gap_rows[place] = verifying.gaps(connection, *place)
+            page.gap_rows[place] = audit_queries.gaps(connection, *place)
 
 
 def _by_camera(segments: Iterable[SegmentLeaf]) -> Mapping[str, Collection[int]]:
@@ -337,7 +337,7 @@ def row_spans(read: Reader) -> Iterator[RowSpan]:
     """All rows that there are by now."""
     for table in ("segments", "gaps"):
         after = 0
-        while (upto := read(partial(verifying.cut, table=table, after=after, count=LENGTH))) > after:
+        while (upto := read(partial(audit_queries.cut, table=table, after=after, count=LENGTH))) > after:
             yield RowSpan(table, after, upto)
             after = upto
 
@@ -357,7 +357,7 @@ def check_rows(read: Reader, span: RowSpan, early: int, pace: Pace = unpaced) ->
 
 def _segments(read: Reader, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
     """A page: its last id, and the ids of rows that do not say what their leaf says, word for word."""
-    (cameras, volumes), page = read(lambda db: (verifying.names(db), verifying.segments(db, after, upto)))
+    (cameras, volumes), page = read(lambda db: (audit_queries.names(db), audit_queries.segments(db, after, upto)))
     odd = []
     for row in page:
         told = None if row[5] is None else leaf_bodies.segment_told(row[5])
@@ -366,21 +366,23 @@ def _segments(read: Reader, found: CheckedRows, after: int, upto: int) -> tuple[
         else:
             odd.append(row[0])
     found.rows += len(page)
-    return page[-1][0] if len(page) == verifying.PAGE else upto, odd
+    return page[-1][0] if len(page) == audit_queries.PAGE else upto, odd
 
 
 def _gaps(read: Reader, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
     """Likewise; gaps are few."""
-    page = read(partial(verifying.ended_gaps, after=after, upto=upto))
+    page = read(partial(audit_queries.ended_gaps, after=after, upto=upto))
     found.rows += len(page)
-    return page[-1] if len(page) == verifying.PAGE else upto, page
+    return page[-1] if len(page) == audit_queries.PAGE else upto, page
 
 
 def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early: int) -> list[LedgerFinding]:
     """What is wrong with these rows at this moment."""
     found = []
     for number in odd:
-        row = verifying.segment(connection, number) if table == "segments" else verifying.gap(connection, number)
+        row = (
+            audit_queries.segment(connection, number) if table == "segments" else audit_queries.gap(connection, number)
+        )
         wrong = None if row is None else _differing(connection, row, early)
         if wrong is not None:
             found.append(wrong)
@@ -388,7 +390,7 @@ def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early
 
 
 def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, early: int) -> LedgerFinding | None:
-    leaf = None if row.leaf is None else verifying.leaf(connection, row.leaf)
+    leaf = None if row.leaf is None else audit_queries.leaf(connection, row.leaf)
     if leaf is None:
         return leaf_bodies.untold(row)
     body, kind, number, *_ = leaf
@@ -400,7 +402,7 @@ def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, ear
     else:
         told = segment = leaf_bodies.segment_told(body) if kind in SEGMENTS else None
         mine = segment is not None and leaf_bodies.tells_of_segment(segment, row)
-        boots = {} if segment is None else verifying.boots(connection, [segment.start.boot])
+        boots = {} if segment is None else audit_queries.boots(connection, [segment.start.boot])
         same = segment is not None and leaf_bodies.same_segment(segment, row, boots)
     if told is None or not mine:
         return leaf_bodies.untold(row)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit.findings import Code, LedgerFinding
 from storage.ledger import nodes_table, tree
 from storage.ledger.generations_table import Generation
@@ -62,7 +62,7 @@ class BuiltTree:
         """Kept nodes that are not what the leaves make, up to the `last` of each level; later ones are still coming."""
         first = self.generation.first
         at = (0, 0)
-        while page := self._read(partial(verifying.kept, generation=first, after=at)):
+        while page := self._read(partial(audit_queries.kept, generation=first, after=at)):
             for level, number, stored in page:
                 made = self.level(level) if level in LEVELS else ()
                 if number <= last.get((first, level), -1) and (

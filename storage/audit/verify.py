@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from storage.ages.history import History
 from storage.audit import given_checkpoint, ranges
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit.destruction_check import SuspectTombstone, besides
 from storage.audit.findings import CheckpointVerdict, Code, LedgerFinding, LedgerReport, Reach, Tree
 from storage.audit.given_checkpoint import Outside
@@ -32,7 +32,7 @@ from storage.audit.queries import Overview
 from storage.audit.ranges import SUSPECTS_MAX, LeafRange, OpenGaps, ToldLeaves, check_rows, row_spans, spans
 from storage.audit.trees import BuiltTree, SignedHead, Trees
 from storage.files.open_beneath import reading
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.integrity.inspect_file import Pace, VolumeDirectory, unpaced
 from storage.ledger import checkpoint_files
 from storage.ledger.note import NOTE_MAX_BYTES
@@ -94,7 +94,7 @@ class Verify:
         """All of it. StoreBusy while leaves are still being read back after a loss; Stopped."""
         found = self._report.findings
         said = list(self._said())  # before the leaves: what they cover is then among them
-        at = self._box.read(verifying.overview)
+        at = self._box.read(audit_queries.overview)
         if at.being_read:
             what = "the database is being made anew, and leaves are still being read back from the volumes"
             raise StoreBusy(what, "check again when that is done: `edgectl alarms`")
@@ -155,7 +155,7 @@ class Verify:
         return told
 
     def _mirrors(self, firsts: list[int]) -> None:
-        unknown = self._box.read(audit.unreconciled)
+        unknown = self._box.read(integrity_queries.unreconciled)
         volumes = []
         for volume, disk in sorted(self._box.disks.items()):
             if volume in unknown:
@@ -234,7 +234,7 @@ class Verify:
         if size == 0:
             return Reach(0)
         number = one.generation.first + size - 1
-        return Reach(size, number, self._box.read(partial(verifying.entered_ms, number=number)))
+        return Reach(size, number, self._box.read(partial(audit_queries.entered_ms, number=number)))
 
     def _tell(self, stage: str, done: int, of: int) -> None:
         elapsed_s = round(time.monotonic() - self._began, 1)

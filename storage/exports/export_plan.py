@@ -15,7 +15,7 @@ from storage.ages.history import History
 from storage.ages.runs import Point
 from storage.exports import table as exports
 from storage.exports.model import Claim, ExportOrder, breaks, unaccounted
-from storage.pins import queries as pinned_segments
+from storage.pins import queries as pin_queries
 from storage.pins.rules import Ground, Interval, PinOrder
 from storage.register.service import Asked, Register
 from storage.retention.destruction import Destruction
@@ -162,7 +162,7 @@ def _complete(connection: sqlite3.Connection, order: ExportOrder, now: Point) ->
         except UnknownCamera:
             raise OrderWrong(f"there is no camera {camera}", "`edgectl cameras` lists them") from None
     pin = PinOrder(order.cameras, order.interval, Ground.INTERNAL, "", "", "", 0)
-    garbage = pinned_segments.garbage_in(connection, pin)
+    garbage = pin_queries.garbage_in(connection, pin)
     if garbage is not None:
         raise NotYet(f"{garbage.path} is being destroyed: its time is over", "try again in a minute")
     first_ms, last_ms, cut_by = order.interval.first_ms, min(order.interval.last_ms, now.wall_ms), None

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from storage.ages.history import History
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, is_loose
 from storage.integrity.inspect_file import (
     Looker,
@@ -138,7 +138,7 @@ class Fsck:
         self._report = FsckReport()
         self._suspects: dict[tuple[str, PurePosixPath], None] = {}
         self._broken: set[str] = set()
-        self._total, self._total_bytes = site.read(audit.size_of_ring)
+        self._total, self._total_bytes = site.read(integrity_queries.size_of_ring)
         self._began = time.monotonic()
 
     def run(self) -> FsckReport:
@@ -163,7 +163,7 @@ class Fsck:
     def _refuse_unknown(self) -> None:
         """A slip must not be told that all is well."""
         camera, volume = self._scope.camera, self._scope.volume
-        if camera is not None and camera not in {name for name, _, _ in self._site.read(audit.cameras)}:
+        if camera is not None and camera not in {name for name, _, _ in self._site.read(integrity_queries.cameras)}:
             raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
         if volume is not None and not any(volume in (one.id, str(one.path)) for one in self._site.read(volumes.known)):
             raise UnknownId(f"there is no volume {volume}", "`edgectl volume list` shows those there are")
@@ -174,7 +174,7 @@ class Fsck:
 
     def _disks(self) -> list[VolumeDirectory]:
         """Those asked for, as far as it is known what lies there."""
-        wanted, unknown = self._scope.volume, self._site.read(audit.unreconciled)
+        wanted, unknown = self._scope.volume, self._site.read(integrity_queries.unreconciled)
         return [
             disk
             for volume, disk in self._site.disks.items()
@@ -193,7 +193,7 @@ class Fsck:
             self._report.add(Fault(FaultKind.UNREADABLE, disk.id, str(disk.path), what, "check the disk and `dmesg`"))
 
     def _database(self) -> Iterator[Fault]:
-        for words in self._site.read(partial(audit.unsound, thorough=self._scope.level is Level.HASH)):
+        for words in self._site.read(partial(integrity_queries.unsound, thorough=self._scope.level is Level.HASH)):
             yield Fault(
                 FaultKind.DATABASE, "", "edged.db", f"SQLite says: {words}", "stop edged, then `edgectl rebuild`"
             )
@@ -201,7 +201,7 @@ class Fsck:
     def _leaves(self) -> Iterator[Fault]:
         after = 0
         while True:
-            missing, last = self._site.read(partial(audit.hole_in_leaves, after=after))
+            missing, last = self._site.read(partial(integrity_queries.hole_in_leaves, after=after))
             self._breathe()
             if missing is not None:
                 what = f"leaf {missing} is missing: the next one is {last}"
@@ -214,18 +214,18 @@ class Fsck:
 
     def _counters(self) -> Iterator[Fault]:
         group = (0, 0, 0, 0)
-        while following := self._site.read(partial(audit.next_group, after=group)):
+        while following := self._site.read(partial(integrity_queries.next_group, after=group)):
             group = following
-            counted, real = self._site.read(partial(audit.recount, group=group))
+            counted, real = self._site.read(partial(integrity_queries.recount, group=group))
             self._breathe()
             if counted != real:
-                where = self._site.read(partial(audit.name_of_group, group=group))
+                where = self._site.read(partial(integrity_queries.name_of_group, group=group))
                 what = f"counted {counted[0]} segments of {counted[1]} bytes, there are {real[0]} of {real[1]}"
                 yield Fault(FaultKind.COUNTER, "", where, what, "`edgectl rebuild` counts anew")
 
     def _chains(self) -> Iterator[Fault]:
         """S9, in wall time, as people ask: what neither a segment nor a gap with a cause accounts for."""
-        for camera, since_ms, until_ms in self._site.read(audit.cameras):
+        for camera, since_ms, until_ms in self._site.read(integrity_queries.cameras):
             if self._scope.camera not in (None, camera):
                 continue
             found = coverage_queries.of(self._site.read, camera, since_ms, until_ms, None)
@@ -237,8 +237,8 @@ class Fsck:
 
     def _volumes(self) -> Iterator[Fault]:
         """S10: each volume that should hold footage is there, and is who it should be."""
-        unknown = self._site.read(audit.unreconciled)
-        for volume, path in self._site.read(audit.volumes_with_footage).items():
+        unknown = self._site.read(integrity_queries.unreconciled)
+        for volume, path in self._site.read(integrity_queries.volumes_with_footage).items():
             if self._scope.volume not in (None, volume, path):
                 continue
             disk = self._site.disks.get(volume)
@@ -274,7 +274,9 @@ class Fsck:
         after: int | None = 0
         while after is not None:
             began = time.monotonic()
-            claims, after = self._site.read(partial(audit.rows_after, after=after, camera=self._scope.camera))
+            claims, after = self._site.read(
+                partial(integrity_queries.rows_after, after=after, camera=self._scope.camera)
+            )
             as_is = self._site.present()
             configured = as_is.bounds
             for claim in claims:
@@ -289,19 +291,21 @@ class Fsck:
                     self._tell("files of segments")
             self._breathe(time.monotonic() - began)
 
-    def _row(self, disk: VolumeDirectory, claim: audit.Claimed) -> None:
+    def _row(self, disk: VolumeDirectory, claim: integrity_queries.Claimed) -> None:
         seen = look_at(disk, claim.row.relative)
         kinds = self._looker.kinds(disk, claim.row.relative, claim, seen)
         if self._scope.level is Level.PRESENCE:
             kinds = [kind for kind in kinds if kind is not FaultKind.SIZE]
         if self._scope.level is Level.HASH and seen is not None and FaultKind.SIZE not in kinds:
             kinds += self._looker.content(disk, claim.row.relative, claim)
-            self._report.whole_only += self._site.read(partial(audit.parts_told, segment=claim.row.id)) is None
+            self._report.whole_only += (
+                self._site.read(partial(integrity_queries.parts_told, segment=claim.row.id)) is None
+            )
             self._tell("files of segments")
         if kinds:
             self._suspect(disk, claim.row.relative)
 
-    def _terms(self, claim: audit.Claimed, ages: History, bounds: Bounds) -> None:
+    def _terms(self, claim: integrity_queries.Claimed, ages: History, bounds: Bounds) -> None:
         """S1 and S3, by the low bound of the age."""
         row = claim.row
         where = str(row.relative)
@@ -349,7 +353,9 @@ class Fsck:
         found = names(disk, day)
         for begin in range(0, len(found), PAGE_MAX):
             page = found[begin : begin + PAGE_MAX]
-            claims = self._site.read(partial(audit.claims_of, volume=disk.id, paths=[name for name, _ in page]))
+            claims = self._site.read(
+                partial(integrity_queries.claims_of, volume=disk.id, paths=[name for name, _ in page])
+            )
             for relative, seen in page:
                 claim = claims.get(relative)
                 looked_at = claim is not None and relative == claim.row.relative  # with its row
@@ -359,7 +365,7 @@ class Fsck:
         self._tell("names on volumes")
         self._breathe(time.monotonic() - began)
 
-    def _name(self, disk: VolumeDirectory, relative: PurePosixPath, claim: audit.Claimed | None) -> None:
+    def _name(self, disk: VolumeDirectory, relative: PurePosixPath, claim: integrity_queries.Claimed | None) -> None:
         seen = look_at(disk, relative)
         if seen is not None and self._looker.kinds(disk, relative, claim, seen):
             self._suspect(disk, relative)

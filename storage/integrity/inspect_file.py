@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import PINS_NAME, Fault, Row, SeenFile, of_name, of_row
 from storage.integrity.queries import Claimed
 from storage.segments.coverage_queries import Reader
@@ -134,7 +134,7 @@ class Looker:
             return [FaultKind.UNREADABLE]
         if sha256 != claim.row.sha256:
             return [FaultKind.CONTENT]
-        told = self._read(partial(audit.parts_told, segment=claim.row.id))
+        told = self._read(partial(integrity_queries.parts_told, segment=claim.row.id))
         return [] if told in (None, (parts.count, parts.root.hex())) else [FaultKind.PARTS]
 
     def _explained(
@@ -152,7 +152,7 @@ class Looker:
     def _claim(self, disk: VolumeDirectory, relative: PurePosixPath) -> Claimed | None:
         if len(relative.parts) != 3:
             return None
-        return self._read(partial(audit.claims_of, volume=disk.id, paths=[relative])).get(relative)
+        return self._read(partial(integrity_queries.claims_of, volume=disk.id, paths=[relative])).get(relative)
 
     def _same(self, disk: VolumeDirectory, relative: PurePosixPath, seen: SeenFile | None) -> bool:
         return look_at(disk, relative) == seen

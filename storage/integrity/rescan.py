@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import OUR_NAMES, is_day
 from storage.integrity.inspect_file import Looker, VolumeDirectory, look_at, names
 from storage.segments.coverage_queries import Reader
@@ -60,12 +60,12 @@ class Round:
 
     def go(self, at: Rescan, since_s: float, pause: Callable[[float], None]) -> Rescan:
         """From here on; where the next round goes on. `pause` may raise: then this round is done again."""
-        total, _ = self._read(audit.size_of_ring)
+        total, _ = self._read(integrity_queries.size_of_ring)
         left = share(total, since_s)
         while not at.directory and left > 0:
             began = time.monotonic()
             asked = min(left, PAGE_MAX)
-            claims, last = self._read(partial(audit.rows_after, after=at.segment, limit=asked))
+            claims, last = self._read(partial(integrity_queries.rows_after, after=at.segment, limit=asked))
             for claim in claims:
                 self._row(claim, at.before_ms)
             pause(time.monotonic() - began)
@@ -83,7 +83,7 @@ class Round:
             at = replace(at, directory=name)
         return replace(at, done=True)
 
-    def _row(self, claim: audit.Claimed, before_ms: int) -> None:
+    def _row(self, claim: integrity_queries.Claimed, before_ms: int) -> None:
         disk = self._disks.get(claim.row.volume)
         if disk is None:
             return
@@ -115,7 +115,7 @@ class Round:
         found = names(disk, day)
         for begin in range(0, len(found), PAGE_MAX):
             page = found[begin : begin + PAGE_MAX]
-            claims = self._read(partial(audit.claims_of, volume=disk.id, paths=[name for name, _ in page]))
+            claims = self._read(partial(integrity_queries.claims_of, volume=disk.id, paths=[name for name, _ in page]))
             for relative, seen in page:
                 kinds = self._looker.kinds(disk, relative, claims.get(relative), seen)
                 if set(kinds) - {FaultKind.MODE}:

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.files.fsync import become_idle
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.integrity import sidecar_check
 from storage.integrity.compare import FOUND, Fault, is_segment
 from storage.integrity.fsck import Check, Fsck, FsckReport, Scope, Site
@@ -123,7 +123,7 @@ class Checks:
 
     def _day(self, disk: VolumeDirectory, day: PurePosixPath) -> int:
         """Everything in a directory, and everything that should be."""
-        should = {row.relative for row in audit.rows_of_day(self._database.read, disk.id, day)}
+        should = {row.relative for row in integrity_queries.rows_of_day(self._database.read, disk.id, day)}
         there = {relative for relative, _ in names(disk, day)}
         return sum(self._name(disk, relative, deep=False) for relative in sorted(should | there))
 
@@ -215,7 +215,7 @@ class Checks:
         if finding.kind == FaultKind.SIDECAR:
             return self._end_of_sidecar(disk, finding.path.parts[1])
         if finding.segment is not None:
-            claim = self._database.read(partial(audit.claimed, segment=finding.segment))
+            claim = self._database.read(partial(integrity_queries.claimed, segment=finding.segment))
             if claim is None:
                 return End.DESTROYED
         deep = finding.kind in (FaultKind.CONTENT, FaultKind.UNREADABLE)

@@ -17,7 +17,6 @@ from storage.integrity.compare import PINS_NAME, Fault
 from storage.integrity.fsck import Level, Site
 from storage.integrity.inspect_file import Pace, VolumeDirectory
 from storage.pins import sidecar
-from storage.pins import sidecar as links
 from storage.pins import table as pins
 from storage.pins.table import Filed
 from storage.segments.coverage_queries import Reader
@@ -45,7 +44,7 @@ ACTION: Final = "edged writes it anew; find out who did that"
 
 
 def path_of(pin_id: str) -> PurePosixPath:
-    return PurePosixPath(links.PINS_NAME, pin_id, links.SIDECAR_NAME)
+    return PurePosixPath(sidecar.PINS_NAME, pin_id, sidecar.SIDECAR_NAME)
 
 
 def faults(read: Reader, disk: VolumeDirectory, pin_id: str | None = None) -> Iterator[Fault]:
@@ -67,7 +66,7 @@ def faults(read: Reader, disk: VolumeDirectory, pin_id: str | None = None) -> It
 def _difference(disk: VolumeDirectory, filed: Filed) -> str | None:
     try:
         with disk.held() as root:
-            content = links.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
+            content = sidecar.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
     except OSError as error:
         if error.errno not in NO_FILE:
             raise

@@ -20,8 +20,7 @@ from storage.ages.runs import DaemonRun, Point
 from storage.approvals.service import short_id
 from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
-from storage.pins import queries as pinned_segments
-from storage.pins import queries as segments_in_interval
+from storage.pins import queries as pin_queries
 from storage.pins import rules
 from storage.pins import table as pins
 from storage.pins.files import Filing, by_volume
@@ -90,9 +89,9 @@ class Placer:
         rules.check_cost(cost, limits)
         return cost, rows
 
-    def _found(self, camera: str, order: PinOrder) -> segments_in_interval.FootageInInterval:
+    def _found(self, camera: str, order: PinOrder) -> pin_queries.FootageInInterval:
         found = self._database.read(
-            partial(segments_in_interval.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
+            partial(pin_queries.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
         )
         if found is None:
             raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
@@ -105,7 +104,7 @@ class Placer:
         return found
 
     def _camera_cost(
-        self, found: segments_in_interval.FootageInInterval, order: PinOrder, bytes_per_day: float | None
+        self, found: pin_queries.FootageInInterval, order: PinOrder, bytes_per_day: float | None
     ) -> CameraCost:
         now_ms, interval = self._clock.now().wall_ms, order.interval
         coming_ms = max(0, interval.last_ms - max(now_ms, interval.first_ms))
@@ -190,7 +189,7 @@ class Placer:
             raise OrderRefused(f"{rules.LASTING_MAX} pins last already", "release what is needed no longer")
         pin = pins.insert(connection, told, placed, adopted=False)
         _refuse_garbage(connection, told.order)
-        pinned_segments.cover(connection, pin)
+        pin_queries.cover(connection, pin)
         for volume in filed:
             pins.mark_volume(connection, pin.number, volume, told.version)
         pins.note(connection, "placed", pin, placed.wall_ms, segments=segments)
@@ -205,7 +204,7 @@ class Placer:
 
 
 def _refuse_garbage(connection: Connection, order: PinOrder) -> None:
-    garbage = segments_in_interval.garbage_in(connection, order)
+    garbage = pin_queries.garbage_in(connection, order)
     if garbage is not None:
         what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
         raise OrderRefused(what, "choose an interval that does not touch it")

@@ -1,7 +1,12 @@
-"""What pins hold: all that was in their intervals when they came, in steps, and what internal ones must let go of.
+"""What footage an interval touches, what pins hold of it, and pins that come back from their leaves.
 
-Functions over a connection. Keeps S2 and L4: recording waits for each transaction, so a pin comes to hold what it
-covers in many; until the last one its interval protects, and that is asked in the transaction that condemns.
+Functions over a connection. An interval goes by the time that footage was recorded under or, where the wall clock was
+found to have been wrong then, by true time: a pin is to hold what happened at its time. Keeps S2 and L4: recording
+waits for each transaction, so a pin comes to hold what it covers in many; until the last one its interval protects,
+and that is asked in the transaction that condemns.
+
+After a lost database a leaf tells what a pin holds and for how long, and of no person: what only its sidecar knows is
+`UNTOLD` until one is read (`complete`). What the database knows of a later version wins (S13, S2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a pin may, how long it lasts, what it costs. Pure: values in, values or a refusal out.
+"""What a pin is, may, lasts and costs. Pure: values in, values or a refusal out.
 
 Keeps S2's other half: what was not allowed is refused before anything is placed; and S7: a pin ends by running time,
 of which the low bound counts, so that no clock ends one early.

@@ -22,7 +22,7 @@ from storage.ages.table import history
 from storage.approvals.table import Person
 from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
-from storage.pins import queries as pinned_segments
+from storage.pins import queries as pin_queries
 from storage.pins import rules
 from storage.pins import table as pins
 from storage.pins.files import Filing
@@ -319,15 +319,15 @@ class Pins:
         if self._ceilings_at_ms is not None and now_ms - self._ceilings_at_ms < CEILINGS_EVERY_MS:
             return
         present, ages, in_force = self._box.present(), self._database.read(self._history), bounds()
-        for terms in self._database.read(pinned_segments.internal_terms):
+        for terms in self._database.read(pin_queries.internal_terms):
             if terms.volume in present:
                 ceiling_ms = effective(terms.bounds, in_force.get(terms.camera)).ceiling_s * 1000
                 self._let_go(present[terms.volume], terms, ages, ceiling_ms)
         self._ceilings_at_ms = now_ms
 
-    def _let_go(self, volume: Volume, terms: pinned_segments.InternalPinGroup, ages: History, ceiling_ms: int) -> None:
+    def _let_go(self, volume: Volume, terms: pin_queries.InternalPinGroup, ages: History, ceiling_ms: int) -> None:
         """Only what has become due is read: of a group of equal terms whoever began first is past its ceiling first."""
-        ask = partial(pinned_segments.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
+        ask = partial(pin_queries.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
         after = None
         while page := self._database.read(partial(ask, after=after)):
             after, going = page[-1][0], dict[str, list[SegmentRow]]()
@@ -371,7 +371,7 @@ class Pins:
         return [
             PinStatus(
                 *(one.pin, one.age_ms, one.left_ms, one.until_ms),
-                tuple(self._database.read(partial(pinned_segments.totals, pin=one.pin.number, there=there))),
+                tuple(self._database.read(partial(pin_queries.totals, pin=one.pin.number, there=there))),
             )
             for one in lefts
         ]

@@ -1,8 +1,12 @@
-"""A pin as it lies beside the footage it holds: `.pins/<id>/pin.json`. Everything that its row needs (S13). Pure.
+"""What lies of a pin on a volume: `.pins/<id>/pin.json`, its sidecar, and a hard link of each segment it holds.
 
-Persons and reasons are in it on purpose: whoever has the volume has the footage, too. It bears the signature of the
-box (Ed25519 over its canonical JSON, RFC 8785, without the field `signature`), by which one that somebody planted is
-told from ours. Signed or not, a sidecar can only add protection, never take any away.
+The sidecar has everything that the pin's row needs (S13). Persons and reasons are in it on purpose: whoever has the
+volume has the footage, too. It bears the signature of the box (Ed25519 over its canonical JSON, RFC 8785, without the
+field `signature`), by which one that somebody planted is told from ours. Signed or not, a sidecar can only add
+protection, never take any away.
+
+Links are made and removed relative to the volume's open directory, blocking, and no link of a stranger's is followed
+(S10). As long as a link is there, no unlinking of the segment frees the file (S2), whatever the database believes.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ from storage.mirror import files as ledgerdir
 from storage.mirror import table as mirror_table
 from storage.mirror.lines import BELIEVED_MAX, Line
 from storage.mirror.service import STATE_HEAD
-from storage.recovery import queries as quick_check
-from storage.recovery import snapshot_table as heads
+from storage.recovery import queries as recovery_queries
+from storage.recovery import snapshot_table
 from storage.recovery.snapshot_table import Seen
 from storage.ring.volume_operations import whose
 from storage.volumes.identity import read_identity
@@ -193,7 +193,7 @@ def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None,
     database = None
     try:
         database = Database(path, relief)
-        blank, last = database.read(quick_check.look)
+        blank, last = database.read(recovery_queries.look)
         _check_length(database, path)
     except DatabaseCorrupt as error:
         _close(database)
@@ -219,11 +219,11 @@ def _close(database: Database | None) -> None:
 def _check_length(database: Database, path: Path) -> None:
     """A file that ends before its last page was cut off, unless the rest still lies in the WAL."""
     for attempt in range(2):
-        if path.stat().st_size >= database.read(quick_check.size):
+        if path.stat().st_size >= database.read(recovery_queries.size):
             return
         if attempt == 0:
             database.submit(lambda _: None).result(PATIENCE_S)
-            quick_check.checkpoint(path)
+            recovery_queries.checkpoint(path)
     raise DatabaseCorrupt(f"{path} is cut off", "")
 
 
@@ -336,10 +336,10 @@ def _plant(
     notes = [note for ledger in ledgers for note in ledger.notes]
 
     def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:
-        heads.plant(connection, head, tail(_leaf(head)), seen)
+        snapshot_table.plant(connection, head, tail(_leaf(head)), seen)
         generations_table.recall(connection, notes)
         told = None if aside is None else str(aside)
-        heads.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
+        snapshot_table.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
 
     found = sorted((ledger.head for ledger in ledgers if _leaf(ledger.head)), key=_leaf, reverse=True)
     for head in found:

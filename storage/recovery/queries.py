@@ -1,4 +1,8 @@
-"""Whether a database can be used, as far as every start needs to know it. What lies deeper shows when it is met."""
+"""What recovery asks of a database: whether it can be used at all, and which gaps turn out to be recorded.
+
+Functions over a connection. Every start asks `look`; the doctor asks more, of the file. Damage that lies deeper shows
+when it is met. `carve` takes what is recorded out of a gap that a lost database left (S9), in its caller's transaction.
+"""
 
 from __future__ import annotations
 

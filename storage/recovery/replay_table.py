@@ -1,8 +1,13 @@
-"""Leaves become rows again, behind running recording. Functions over a connection, inside their caller's transaction.
+"""Leaves become rows again. Functions over a connection, inside their caller's transaction. Part of S13.
 
-A leaf is applied in the transaction that puts it back into the ledger, so each is applied once, whenever a rebuild
-breaks off. What the database already knows wins over a leaf. Part of S13; keeps S1: of a boot that nobody counted the
-age counts from now.
+There are two phases:
+
+- `remember`, before the first run of a new database, in the transaction that plants the head: numbers, boots, how far
+  accounts go. Boots keep their numbers (S7).
+- `apply`, behind running recording: rows of segments, gaps, pins. A leaf is applied in the transaction that puts it
+  back into the ledger, so each is applied once, whenever a rebuild breaks off.
+
+What the database already knows wins over a leaf. Keeps S1: of a boot that nobody counted the age counts from now.
 """
 
 from __future__ import annotations
@@ -23,8 +28,7 @@ from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror.lines import Line
-from storage.pins import queries as pinned_segments
-from storage.pins import queries as pins_from_leaves
+from storage.pins import queries as pin_queries
 from storage.pins import table as pins
 from storage.retention import table as approved_limits_table
 from storage.segments import gaps_table, true_time_table
@@ -299,7 +303,7 @@ def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Rep
     """What was recorded before a clock was right is found by true time again."""
     if body.get("what") == true_time_table.WHAT:
         true_time_table.remember(connection, body)
-        pinned_segments.hold_again(connection)
+        pin_queries.hold_again(connection)
 
 
 def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
@@ -312,7 +316,7 @@ def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
     placed = _dated(connection, place(body["placed"]), 0, now)
     for camera in body["cameras"]:
         camera_number(connection, camera, placed)
-    pins_from_leaves.apply(connection, body, placed, now.at.wall_ms)
+    pin_queries.apply(connection, body, placed, now.at.wall_ms)
 
 
 def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:

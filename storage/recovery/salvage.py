@@ -4,6 +4,9 @@ Blocking file work, in the thread of its caller; rows are changed through the on
 was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched: that
 lock, rows claimed by one thread at a time, and a row looked at once more when it is changed, let several threads work.
 A stop is noticed between two files and between two blocks of a hash; what was not come to is left for the next time.
+
+`Stragglers` comes back to what a start could not work off: the volume was away, or a file could not be read. Until it
+is committed or set aside, such a file is under no ceiling, and nothing but the next start would come to it (S3, S5).
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from storage.ages.table import NO_EPOCH
 from storage.database.writer import Database
 from storage.files.fsync import rename_noreplace
 from storage.files.open_beneath import inside
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.pins import table as pins
 from storage.recovery.reconcile import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
 from storage.segments import queries
@@ -216,7 +219,7 @@ class Salvager:
     def _adopt_aside(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
         """Set aside once, and its row was never told, or is lost. Whoever sets aside holds the lock until it is."""
         with _locked(volume, repair.relative) as (file, _):
-            claims = partial(audit.claims_of, volume=repair.volume, paths=[repair.relative])
+            claims = partial(integrity_queries.claims_of, volume=repair.volume, paths=[repair.relative])
             if not self._database.read(claims):
                 self._adopt_unread(repair, camera, str(repair.relative), _size(file), self._known(file))
                 outcome.quarantined += 1

@@ -25,7 +25,7 @@ from typing import Any, Final
 from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.files.open_beneath import inside
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import OUR_NAMES, Fault, is_day
 from storage.ledger import checkpoint_files
 from storage.ledger import generations_table as ledger_generations
@@ -33,7 +33,7 @@ from storage.ledger.key import Keyring
 from storage.mirror import files as ledgerdir
 from storage.mirror import table as mirroring
 from storage.mirror.lines import Line, merged
-from storage.recovery import queries as quick_check
+from storage.recovery import queries as recovery_queries
 from storage.recovery import replay_table
 from storage.recovery.replay_table import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
@@ -274,7 +274,10 @@ class Rebuilder:
 
     def _day(self, disk: Volume, day: PurePosixPath, count: Counter[str], left: list[str]) -> bool:
         """One directory: what is missing or of another size is a finding, what has no row gets one."""
-        rows = {row.relative.name: (row.bytes, row.id) for row in audit.rows_of_day(self._database.read, disk.id, day)}
+        rows = {
+            row.relative.name: (row.bytes, row.id)
+            for row in integrity_queries.rows_of_day(self._database.read, disk.id, day)
+        }
         sizes: dict[str, int] = {}
         with (
             suppress(FileNotFoundError),
@@ -302,11 +305,11 @@ class Rebuilder:
     def _carve(self, count: Counter[str]) -> None:
         """Gaps that the loss left, where there is footage after all."""
         after = 0
-        while page := self._database.read(partial(quick_check.ended_gaps, after=after, limit=PAGE)):
+        while page := self._database.read(partial(recovery_queries.ended_gaps, after=after, limit=PAGE)):
             for gap in page:
-                recorded = self._database.read(partial(quick_check.recorded_within, gap=gap))
+                recorded = self._database.read(partial(recovery_queries.recorded_within, gap=gap))
                 if recorded:
-                    self._submit(partial(quick_check.carve, gap=gap, recorded=recorded))
+                    self._submit(partial(recovery_queries.carve, gap=gap, recorded=recorded))
                     count["gaps"] += 1
             after = page[-1].id
             if self._stop.is_set():
@@ -345,7 +348,7 @@ def _make_known(connection: Connection, camera: str, life: DaemonRun) -> None:
 
 
 def _gone_through(connection: Connection, volume: str) -> None:
-    if volume in audit.unreconciled(connection):
+    if volume in integrity_queries.unreconciled(connection):
         terms.doubt(connection)
     mirroring.set_reconciled(connection, volume, known=True)
 

@@ -1,4 +1,8 @@
-"""What the register of destruction and the account of a month ask of the catalog. Functions over a connection."""
+"""The SQL of the register: what an account of a month asks, and how clauses stand and since when.
+
+Functions over a connection, inside their caller's transaction. What is kept of clauses, and how far the register was
+read for them, is no evidence: the ledger is. A lost database begins both anew.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,11 @@
-"""The door to the volumes: who begins another segment, and where. Blocking, thread-safe; decides nothing by itself.
+"""Who begins another segment, and on which volume. Blocking, thread-safe; decides nothing by itself.
 
-Puts what the catalog, the disks and the configuration say before `storage.ring.admission`, and remembers who was
-stopped. Imports catalog, volumes and the pure modules. Part of S1: with `on_full = "stop"` recording waits for room,
-and no floor is broken for it.
+It puts what the catalog, the disks and the configuration say before `storage.ring.admission`, and remembers who was
+stopped. Part of S1: with `on_full = "stop"` recording waits for room, and no floor is broken for it.
+
+`OwnUsage` measures what edged keeps on a volume beside footage: the ledger's mirror, and the sidecars of pins. It looks
+again only where a file came or went: a day's file of the ledger, its head every ten minutes, a pin. The links of a pin
+are footage that counts already. No link of a stranger's is followed (S10).
 """
 
 from __future__ import annotations

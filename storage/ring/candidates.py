@@ -19,7 +19,7 @@ from storage.ages.history import History
 from storage.ages.runs import Point
 from storage.database.writer import Database
 from storage.retention.plan import Candidate, Decision, judge
-from storage.ring import table as destroying
+from storage.ring import table as ring_table
 from storage.ring.table import Group
 from storage.segments.queries import SegmentRow
 from storage.words.model import Bounds
@@ -61,7 +61,7 @@ class Candidates:
         self._ages = ages
         self.configured = configured
         self._oldest = [
-            (group, self._judged(row)) for group, row in database.read(partial(destroying.oldest, volume=volume))
+            (group, self._judged(row)) for group, row in database.read(partial(ring_table.oldest, volume=volume))
         ]
 
     @property
@@ -90,7 +90,7 @@ class Candidates:
         yield head
         size, after = FIRST_PAGE, head.row
         while True:
-            rows = self._read(partial(destroying.page, group=group, after=after, limit=size))
+            rows = self._read(partial(ring_table.page, group=group, after=after, limit=size))
             yield from map(self._judged, rows)
             if len(rows) < size:
                 return

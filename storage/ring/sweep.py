@@ -5,6 +5,8 @@ garbage; S5 by the order of destroying: row to garbage, unlink, fsync of the dir
 A crash in between leaves garbage rows, which the next sweep finishes. A file that cannot be removed stops nothing: the
 others go on. First what is past its ceiling, then what space is needed of, then, where `on_full = "overwrite"` allows
 it and nothing else may go, what is below its floor. Its facts yield to those of recording (L4).
+
+Now and then, after a sweep, `Pruner` cuts the account of each camera's time where nobody needs it any more (S12).
 """
 
 from __future__ import annotations
@@ -27,12 +29,11 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.files.open_beneath import OtherName, sync, tidy, unlink
-from storage.pins import queries as pinned_segments
+from storage.pins import queries as pin_queries
 from storage.retention import table as terms
 from storage.retention.in_force import Present, present
 from storage.retention.plan import Decision, Policy, Reason, effective, plan, still_due
-from storage.ring import table as destroying
-from storage.ring import table as pruning
+from storage.ring import table as ring_table
 from storage.ring.candidates import Candidates, SegmentDecision, candidate
 from storage.segments import findings_table, queries
 from storage.segments.findings_table import FaultKind
@@ -287,7 +288,7 @@ class Sweeper:
         """
         policy = configured()
         as_is = self._present(connection, policy)
-        bounds, covering, copied = as_is.bounds, pinned_segments.covering(connection), exports.covering(connection)
+        bounds, covering, copied = as_is.bounds, pin_queries.covering(connection), exports.covering(connection)
         doomed = []
         rows = segments_by_id(connection, [decision.candidate.id for decision in going])
         for decision in going:
@@ -300,7 +301,7 @@ class Sweeper:
             if still_due(decision, now, binding, overwrite=as_is.overwriting.holds):
                 age = now.start_age if decision.reason is Reason.CEILING else now.end_age
                 stood = effective(row.bounds, binding)
-                destroying.condemn(connection, row, decision.reason.value, stood, age.low_ms)
+                ring_table.condemn(connection, row, decision.reason.value, stood, age.low_ms)
                 doomed.append(row)
         return doomed
 
@@ -355,7 +356,7 @@ class Sweeper:
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())
         for row in rows:
-            destroying.bury(connection, row, as_is.now, as_is.ages)
+            ring_table.bury(connection, row, as_is.now, as_is.ages)
 
 
 def may_go(decision: Decision) -> bool:
@@ -402,13 +403,15 @@ class Pruner:
 
     def _due(self, connection: sqlite3.Connection, policy: Policy) -> dict[int, int]:
         as_is = present(connection, self._boot, self._clock, policy)
-        limits = pruning.limits_ms(connection, {camera: bounds.ceiling_s for camera, bounds in policy.bounds.items()})
+        limits = ring_table.limits_ms(
+            connection, {camera: bounds.ceiling_s for camera, bounds in policy.bounds.items()}
+        )
         return {
             camera: limit_ms
             for camera, limit_ms in limits.items()
-            if pruning.is_due(connection, camera, limit_ms, as_is.low_age_ms)
+            if ring_table.is_due(connection, camera, limit_ms, as_is.low_age_ms)
         }
 
     def _prune(self, connection: sqlite3.Connection, camera: int, limit_ms: int) -> int:
         as_is = present(connection, self._boot, self._clock, Policy())
-        return pruning.prune(connection, camera, limit_ms, as_is.now, as_is.low_age_ms)
+        return ring_table.prune(connection, camera, limit_ms, as_is.now, as_is.low_age_ms)

@@ -1,7 +1,12 @@
-"""Destroying as the catalog sees it: condemned, then gone with a tombstone; breaches of a floor; who is the oldest.
+"""The SQL of the ring: what is condemned and gone, breaches of a floor, how long time is accounted for, sizes of
+segments.
 
-Functions over a connection, each inside the transaction of its caller. A row that is garbage carries with it why it had
-to go, so that its tombstone says so also after a crash in between.
+Functions over a connection, each inside the transaction of its caller. A row that is garbage carries with it why it
+had to go, so that its tombstone says so also after a crash in between.
+
+At the end: what is pruned of the account of a camera's time (gaps and spans of destroyed footage, long past). It is
+part of S12: a camera that stutters for years must not fill the state directory. Coverage of the time before is no
+longer answered, and the account says so: it begins later (`cameras.known_since_ms`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from storage.recovery import queries as quick_check
+from storage.recovery import queries as recovery_queries
 from storage.store.offline import OfflineDatabase
 from storage.store.opening import DATABASE_NAME, LOCK_NAME
 from storage.volumes import table as volumes
@@ -79,9 +79,9 @@ def glance(state: Path, patience_s: float) -> DatabaseState | None:
     until_s = time.monotonic() + patience_s
     try:
         with closing(OfflineDatabase(state / DATABASE_NAME)) as read:
-            life = read(quick_check.last_life)
+            life = read(recovery_queries.last_life)
             known = {str(one.path): one.id for one in read(volumes.known) if one.loss is None}
-            complaints = read(lambda connection: quick_check.complaints(connection, until_s))
+            complaints = read(lambda connection: recovery_queries.complaints(connection, until_s))
     except StoreError as error:
         return DatabaseState(
             found.bytes, found.wal_bytes, 0, clean=False, boot_id="", volumes={}, complaints=(), unreadable=error.what

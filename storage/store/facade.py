@@ -28,7 +28,7 @@ from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
 from storage.outbox.service import Post
-from storage.pins import queries as pinned_segments
+from storage.pins import queries as pin_queries
 from storage.pins import table as pins
 from storage.pins.place import StoreView
 from storage.pins.service import Pins
@@ -342,7 +342,7 @@ class Store:
                 true_time_table.heartbeat,
                 life=self._life,
                 reading=read(self._clock),
-                corrected=pinned_segments.hold_again,
+                corrected=pin_queries.hold_again,
             )
         )
 

@@ -1,8 +1,9 @@
-"""The files of a store whose daemon is down, held and read, never written. Blocking.
+"""The files of a store whose daemon is down: held, read, and a directory made a volume. Blocking.
 
-Takes the lock of the state directory, so that no daemon starts meanwhile, and that of each volume that is found where
-the database last met it. Whoever calls must be the owner of the state directory (`edged.host.drop_privileges`):
-SQLite makes files beside a database even to read it, and the daemon could not use those of somebody else.
+`opened` takes the lock of the state directory, so that no daemon starts meanwhile, and that of each volume that is
+found where the database last met it. The database is only ever read; a new volume is met when edged finds it where it
+is configured. Whoever calls must be the owner of the state directory (`edged.host.drop_privileges`): SQLite makes
+files beside a database even to read it, and the daemon could not use those of somebody else.
 """
 
 from __future__ import annotations
