@@ -303,8 +303,16 @@ Fact: TypeAlias = tuple[int, str, bytes]
 KINDS: Final = frozenset(
     kind.value
     for kind in (
-        *(Leaf.BOOT, Leaf.RUN, Leaf.CLOCK, Leaf.PIN, Leaf.BOUNDS, Leaf.OVERWRITING, Leaf.AGREED, Leaf.FINDING),
-        *(Leaf.VOLUME, Leaf.REBUILT),
+        Leaf.BOOT,
+        Leaf.RUN,
+        Leaf.CLOCK,
+        Leaf.PIN,
+        Leaf.BOUNDS,
+        Leaf.OVERWRITING,
+        Leaf.AGREED,
+        Leaf.FINDING,
+        Leaf.VOLUME,
+        Leaf.REBUILT,
     )
 )
 """Leaves that tell of these; of twenty million some thousand."""

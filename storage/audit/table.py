@@ -49,7 +49,13 @@ def remember(connection: sqlite3.Connection, checked: Checked) -> None:
         "INSERT OR REPLACE INTO checked (id, run, boot, boottime_ms, wall_ms, leaves, took_ms, findings, named)"
         " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(checked.run, checked.boot, checked.boottime_ms, checked.wall_ms, checked.leaves, checked.took_ms),
-            *(checked.findings, named),
+            checked.run,
+            checked.boot,
+            checked.boottime_ms,
+            checked.wall_ms,
+            checked.leaves,
+            checked.took_ms,
+            checked.findings,
+            named,
         ),
     )

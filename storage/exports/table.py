@@ -49,8 +49,17 @@ def insert(connection: sqlite3.Connection, export_id: str, order: ExportOrder, r
         "INSERT INTO exports (id, state, cameras, first_wall_ms, last_wall_ms, whole, max_bytes, destroy_by_ms, run,"
         " boot, boottime_ms, wall_ms) VALUES (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
-            *(export_id, json.dumps(list(order.cameras)), interval.first_ms, interval.last_ms, order.whole),
-            *(order.max_bytes, order.destroy_by_ms, run, at.boot, at.boottime_ms, at.wall_ms),
+            export_id,
+            json.dumps(list(order.cameras)),
+            interval.first_ms,
+            interval.last_ms,
+            order.whole,
+            order.max_bytes,
+            order.destroy_by_ms,
+            run,
+            at.boot,
+            at.boottime_ms,
+            at.wall_ms,
         ),
     ).fetchone()[0]
     return number

@@ -36,16 +36,15 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 FOUND: Final = frozenset(
     {
-        *(
-            FaultKind.MISSING,
-            FaultKind.SIZE,
-            FaultKind.CONTENT,
-            FaultKind.APPEARED,
-            FaultKind.STRANGE,
-            FaultKind.LINK,
-            FaultKind.UNREADABLE,
-        ),
-        *(FaultKind.PIN, FaultKind.SIDECAR),
+        FaultKind.MISSING,
+        FaultKind.SIZE,
+        FaultKind.CONTENT,
+        FaultKind.APPEARED,
+        FaultKind.STRANGE,
+        FaultKind.LINK,
+        FaultKind.UNREADABLE,
+        FaultKind.PIN,
+        FaultKind.SIDECAR,
     }
 )
 """What becomes a finding with leaf and alarm; of the rest only `fsck` tells."""

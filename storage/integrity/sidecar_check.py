@@ -23,6 +23,12 @@ from storage.segments.coverage_queries import Reader
 from storage.segments.findings_table import FaultKind
 
 
+NO_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.EACCES})
+"""Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
+GONE: Final = "a lost database would come back without it, or with less of it"
+ACTION: Final = "edged writes it anew; find out who did that"
+
+
 def of_site(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
     """Each pin that lasts is told of, as it is, on each volume where it holds something."""
     for volume, disk in site.disks.items():
@@ -31,16 +37,6 @@ def of_site(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
         except OSError as error:
             what = f"it cannot be looked at: {error.strerror or error}"
             yield Fault(FaultKind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
-
-
-NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
-"""Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
-
-
-GONE: Final = "a lost database would come back without it, or with less of it"
-
-
-ACTION: Final = "edged writes it anew; find out who did that"
 
 
 def path_of(pin_id: str) -> PurePosixPath:

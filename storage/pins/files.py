@@ -212,7 +212,8 @@ class Filing:
         pins.note(connection, "adopted", pin, now.wall_ms, signed=ours)
         log.warning(
             "pin %s was found on a volume without a row%s: it holds again what it was placed for",
-            *(pin.id, "" if ours else ", not signed by this box"),
+            pin.id,
+            "" if ours else ", not signed by this box",
         )
         return pin
 

@@ -142,8 +142,15 @@ class Placer:
             rules.check_again(self._database.read(pins.every), order.interval, cost.cameras)
         now = Point.of(self._life.boot, self._clock.now())
         told = Sidecar(
-            *(self._new_id(now.wall_ms), PinState.PROVISIONAL, 1, order, placer, None),
-            *(self._clock.boot_id, now.boottime_ms, now.wall_ms),
+            self._new_id(now.wall_ms),
+            PinState.PROVISIONAL,
+            1,
+            order,
+            placer,
+            None,
+            self._clock.boot_id,
+            now.boottime_ms,
+            now.wall_ms,
         )
         present = self._box.present()
         filed = {present[volume]: found for volume, found in by_volume(rows, present).items()}

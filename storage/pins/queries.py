@@ -273,8 +273,13 @@ def complete(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
         "UPDATE pins SET reference = ?, case_name = ?, approver = ?, placer_uid = ?, placer = ?, approved_by = ?"
         " WHERE number = ?",
         (
-            *(told.order.reference, told.order.case, told.order.approver, told.placer.uid, told.placer.name),
-            *(told.approved_by, pin.number),
+            told.order.reference,
+            told.order.case,
+            told.order.approver,
+            told.placer.uid,
+            told.placer.name,
+            told.approved_by,
+            pin.number,
         ),
     )
     connection.execute("UPDATE pin_volumes SET version = 0 WHERE pin = ?", (pin.number,))
@@ -288,6 +293,13 @@ def _told(body: Mapping[str, Any], placed: Point) -> Sidecar:
     state = PinState(body["state"])
     begun = state if state.lasts else PinState.PROVISIONAL  # and ended at once
     return Sidecar(
-        *(body["pin"], begun, int(body["version"]), order, UNTOLD, None),
-        *("", placed.boottime_ms, placed.wall_ms),
+        body["pin"],
+        begun,
+        int(body["version"]),
+        order,
+        UNTOLD,
+        None,
+        "",
+        placed.boottime_ms,
+        placed.wall_ms,
     )

@@ -370,7 +370,10 @@ class Pins:
         lefts, there = self._database.read(lambda db: self._left(db, found)), self._box.there()
         return [
             PinStatus(
-                *(one.pin, one.age_ms, one.left_ms, one.until_ms),
+                one.pin,
+                one.age_ms,
+                one.left_ms,
+                one.until_ms,
                 tuple(self._database.read(partial(pin_queries.totals, pin=one.pin.number, there=there))),
             )
             for one in lefts

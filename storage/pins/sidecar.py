@@ -57,8 +57,15 @@ class Sidecar:
 def of_pin(pin: Pin, boot_id: str) -> Sidecar:
     placed = pin.placed
     return Sidecar(
-        *(pin.id, pin.state, pin.version, pin.order, pin.placer, pin.approved_by),
-        *(boot_id, placed.boottime_ms, placed.wall_ms),
+        pin.id,
+        pin.state,
+        pin.version,
+        pin.order,
+        pin.placer,
+        pin.approved_by,
+        boot_id,
+        placed.boottime_ms,
+        placed.wall_ms,
     )
 
 

@@ -43,10 +43,24 @@ def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adop
         " placer_uid, placer, approver, approved_by, boot, boottime_ms, wall_ms, span_ms, adopted)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(told.id, told.state, told.version, order.interval.first_ms, order.interval.last_ms),
-            *(json.dumps(list(order.cameras)), order.ground, order.reference, order.case),
-            *(told.placer.uid, told.placer.name, order.approver, told.approved_by),
-            *(placed.boot, placed.boottime_ms, placed.wall_ms, order.span_ms, adopted),
+            told.id,
+            told.state,
+            told.version,
+            order.interval.first_ms,
+            order.interval.last_ms,
+            json.dumps(list(order.cameras)),
+            order.ground,
+            order.reference,
+            order.case,
+            told.placer.uid,
+            told.placer.name,
+            order.approver,
+            told.approved_by,
+            placed.boot,
+            placed.boottime_ms,
+            placed.wall_ms,
+            order.span_ms,
+            adopted,
         ),
     )
     return _required(connection, told.id)
@@ -336,6 +350,16 @@ def _pin(row: tuple[Any, ...]) -> Pin:
         tuple(json.loads(names)), Interval(first_ms, last_ms), Ground(ground), reference, case, approver, span_ms
     )
     return Pin(
-        *(number, pin_id, PinState(state), version, order, Person(placer_uid, placer), approved_by),
-        *(Point(boot, boottime_ms, wall_ms), bool(adopted), ended_ms, ended_by, ended_reason),
+        number,
+        pin_id,
+        PinState(state),
+        version,
+        order,
+        Person(placer_uid, placer),
+        approved_by,
+        Point(boot, boottime_ms, wall_ms),
+        bool(adopted),
+        ended_ms,
+        ended_by,
+        ended_reason,
     )

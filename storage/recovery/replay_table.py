@@ -190,11 +190,26 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
         " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, leaf)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         (
-            *(camera, int(body["seq"]), _volume_number(connection, body["volume"])),
-            *(SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED, now.life.run),
-            *(start.boot, start.boottime_ms, start.wall_ms, duration_ms, size, bytes.fromhex(body["sha256"])),
-            *(int(body["frames"]), bounds.floor_s, bounds.ceiling_s, int(body["epoch"])),
-            *(bool(body["synced"]), bool(body["unproven"]), name, body.get("offset_ms"), now.leaf),
+            camera,
+            int(body["seq"]),
+            _volume_number(connection, body["volume"]),
+            SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED,
+            now.life.run,
+            start.boot,
+            start.boottime_ms,
+            start.wall_ms,
+            duration_ms,
+            size,
+            bytes.fromhex(body["sha256"]),
+            int(body["frames"]),
+            bounds.floor_s,
+            bounds.ceiling_s,
+            int(body["epoch"]),
+            bool(body["synced"]),
+            bool(body["unproven"]),
+            name,
+            body.get("offset_ms"),
+            now.leaf,
         ),
     ).fetchone()
     if row is None:
@@ -287,8 +302,18 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
             " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(camera, start.boot, start.wall_ms, start.boottime_ms, end.boot, end.wall_ms, end.boottime_ms),
-                *(GapCause(body["cause"]), str(body.get("detail", "")), inside, pauses, now.leaf),
+                camera,
+                start.boot,
+                start.wall_ms,
+                start.boottime_ms,
+                end.boot,
+                end.wall_ms,
+                end.boottime_ms,
+                GapCause(body["cause"]),
+                str(body.get("detail", "")),
+                inside,
+                pauses,
+                now.leaf,
                 None if body.get("beneath") is None else GapCause(body["beneath"]),
             ),
         )
@@ -455,8 +480,12 @@ def _remember_terms(connection: sqlite3.Connection, line: Line) -> None:
         connection.execute(
             "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
             (
-                *(camera_number(connection, body["camera"], at.point), at.boot, at.boottime_ms, at.wall_ms),
-                *(body["floor_s"], body["ceiling_s"]),
+                camera_number(connection, body["camera"], at.point),
+                at.boot,
+                at.boottime_ms,
+                at.wall_ms,
+                body["floor_s"],
+                body["ceiling_s"],
             ),
         )
 

@@ -258,7 +258,12 @@ class Salvager:
             if boot is not None:
                 start, epoch = Point.of(boot, story.start), story.epoch
             orphan = facts.Orphan(
-                *(story.camera, story.seq, repair.volume, start, story.bounds, epoch),
+                story.camera,
+                story.seq,
+                repair.volume,
+                start,
+                story.bounds,
+                epoch,
                 camera_offset_ms=story.camera_offset_ms,
                 synced=story.synced,
             )

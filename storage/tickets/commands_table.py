@@ -99,8 +99,16 @@ def take(
         "INSERT INTO commands (key, counter, id, verb, requester, state, leaf, run, boot, boottime_ms, wall_ms)"
         " VALUES (?, ?, ?, ?, ?, 'accepted', ?, ?, ?, ?, ?) RETURNING number",
         (
-            *(told.key, told.counter, told.id, told.verb, told.requester, leaf),
-            *(life.run, now.boot, now.boottime_ms, now.wall_ms),
+            told.key,
+            told.counter,
+            told.id,
+            told.verb,
+            told.requester,
+            leaf,
+            life.run,
+            now.boot,
+            now.boottime_ms,
+            now.wall_ms,
         ),
     ).fetchone()[0]
     connection.execute(

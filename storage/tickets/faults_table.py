@@ -233,9 +233,20 @@ def _keep(connection: sqlite3.Connection, one: Ticket) -> None:
         " state = excluded.state, version = excluded.version, over = excluded.over, keys = excluded.keys,"
         " moments = excluded.moments, by = excluded.by",
         (
-            *(one.id, one.thing, one.key, one.camera, one.volume),
-            *(one.found.boot, one.found.boottime_ms, one.found.wall_ms),
-            *(one.state, one.version, one.over, json.dumps(list(one.keys)), json.dumps(moments), one.by),
+            one.id,
+            one.thing,
+            one.key,
+            one.camera,
+            one.volume,
+            one.found.boot,
+            one.found.boottime_ms,
+            one.found.wall_ms,
+            one.state,
+            one.version,
+            one.over,
+            json.dumps(list(one.keys)),
+            json.dumps(moments),
+            one.by,
         ),
     )
 

@@ -154,12 +154,15 @@ def _insert(connection: sqlite3.Connection, one: Maintenance, over: Point | None
         "INSERT INTO maintenances (id, state, cameras, boot, boottime_ms, wall_ms, span_ms, leaf, end_boot,"
         " end_boottime_ms, end_wall_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (
-            *(
-                one.id,
-                MaintenanceState.LASTING if over is None else MaintenanceState.LAPSED,
-                json.dumps(list(one.cameras)),
-            ),
-            *(one.start.boot, one.start.boottime_ms, one.start.wall_ms, one.span_ms, one.leaf, *ends),
+            one.id,
+            MaintenanceState.LASTING if over is None else MaintenanceState.LAPSED,
+            json.dumps(list(one.cameras)),
+            one.start.boot,
+            one.start.boottime_ms,
+            one.start.wall_ms,
+            one.span_ms,
+            one.leaf,
+            *ends,
         ),
     )
 
