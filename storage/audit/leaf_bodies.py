@@ -91,17 +91,9 @@ class GapLeaf(msgspec.Struct, frozen=True):
 
 
 GapKey: TypeAlias = tuple[str, int, int, int, bool, bool]
-
-
 _SEGMENT: Final = msgspec.json.Decoder(SegmentLeaf)
-
-
 _GAP: Final = msgspec.json.Decoder(GapLeaf)
-
-
 _SPAN: Final = msgspec.json.Decoder(SpanLeaf)
-
-
 SEGMENTS: Final = frozenset({Leaf.SEGMENT.value.encode(), Leaf.QUARANTINED.value.encode()})
 """Kinds that tell of a segment that is there."""
 

@@ -23,10 +23,8 @@ from storage.pins.table import LASTS
 
 PAGE: Final = 4096
 """Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
-
 NEXT: Final = 16
 """Leaves behind one that may say when it was entered, by running time."""
-
 Stored: TypeAlias = tuple[bytes, bytes, int, int, "Hash | None"]
 """A leaf as it lies there: body, kind, number, wall clock, hash. What is hashed of it is `HASHED` of the first four."""
 
@@ -161,8 +159,6 @@ _SEGMENT: Final = (
     " lower(hex(s.sha256)), s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name "
 )
 _OF: Final = " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
-
-
 Row: TypeAlias = tuple[Any, ...]
 """A row of `segments` and its leaf: id, number of the leaf, camera and volume by number, hash, body of the leaf; then
 seq, boot, boottime and wall clock of its start, duration, bytes, floor, ceiling, clock epoch, whether that was
@@ -298,8 +294,6 @@ def _number(connection: sqlite3.Connection, sql: str) -> int:
 
 Fact: TypeAlias = tuple[int, str, bytes]
 """A leaf: its number, its kind, what is hashed of it."""
-
-
 KINDS: Final = frozenset(
     kind.value
     for kind in (

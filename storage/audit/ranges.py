@@ -44,6 +44,10 @@ SUSPECTS_MAX: Final = 100
 """Of a stretch: a clock that was set back makes some, a stranger any number."""
 LENGTH: Final = 64 * WIDTH
 """Leaves: a tenth of a second of work, so that progress shows and processes have equal shares."""
+_BITS: Final = 16
+_BYTES: Final = 1 << _BITS - 3
+_NONE: Final = bytes(_BYTES)
+"""A block of bits: neighbours, however far somebody's number is from all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,19 +305,6 @@ def _unread(number: int) -> LedgerFinding:
     return LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
 
 
-_GAP_KIND: Final = Leaf.GAP.value.encode()
-
-
-_BITS: Final = 16
-
-
-_BYTES: Final = 1 << _BITS - 3
-
-
-_NONE: Final = bytes(_BYTES)
-"""A block of bits: neighbours, however far somebody's number is from all others."""
-
-
 @dataclass(frozen=True, slots=True)
 class RowSpan:
     """Rows of a table by id."""
@@ -396,7 +387,7 @@ def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, ear
     body, kind, number, *_ = leaf
     told: SegmentLeaf | GapLeaf | None
     if isinstance(row, GapClaim):
-        told = gap = leaf_bodies.gap_told(body) if kind == _GAP_KIND else None
+        told = gap = leaf_bodies.gap_told(body) if kind == _GAP else None
         mine = gap is not None and leaf_bodies.tells_of_gap(gap, row)
         same = row.end is None or (gap is not None and leaf_bodies.same_gap(gap, row))
     else:

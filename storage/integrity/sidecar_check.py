@@ -22,7 +22,6 @@ from storage.pins.table import Filed
 from storage.segments.coverage_queries import Reader
 from storage.segments.findings_table import FaultKind
 
-
 NO_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.EACCES})
 """Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
 GONE: Final = "a lost database would come back without it, or with less of it"

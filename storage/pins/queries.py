@@ -28,6 +28,67 @@ from storage.segments.queries import SEGMENT_SQL, TRUE_START_MS, SegmentRow, seg
 from storage.segments.true_time_table import LONGEST_MS, known
 from storage.words.model import Bounds
 
+_START: Final = TRUE_START_MS
+_TOUCHES: Final = f" {_START} < :last AND ({_START} + s.duration_ms > :first OR {_START} >= :first)"
+"""`storage.pins.rules.Interval.touches`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FootageInInterval:
+    """What there is of one camera in an interval."""
+
+    camera: str
+    rows: tuple[SegmentRow, ...]
+    """Committed and quarantined, at most one more than was asked for."""
+    recording: bool
+    """Something is in progress that began before the interval ends."""
+
+
+def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> FootageInInterval | None:
+    """None for a camera that nobody knows."""
+    known = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if known is None:
+        return None
+    values = {"camera": known[0], "longest": known[1], "limit": limit + 1} | given(interval)
+    rows = connection.execute(
+        SEGMENT_SQL + f"WHERE s.id IN ({HELD_IN}) ORDER BY s.boot, s.start_boottime_ms", values
+    ).fetchall()
+    in_progress = connection.execute(
+        f"SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND {_START} < :last",  # noqa: S608
+        values,
+    ).fetchone()
+    return FootageInInterval(camera, tuple(segment_row(row) for row in rows), in_progress is not None)
+
+
+HELD_IN: Final = (
+    "SELECT s.id FROM segments s WHERE s.camera = :camera AND s.state = 'committed'"  # noqa: S608
+    f" AND s.start_wall_ms >= :first - :longest AND s.start_wall_ms < :last AND {_TOUCHES}"
+    " UNION SELECT s.id FROM epochs e CROSS JOIN segments s WHERE e.true_offset_ms IS NOT NULL"
+    " AND s.camera = :camera AND s.epoch = e.number AND s.synced = 0 AND s.state = 'committed'"
+    " AND s.start_boottime_ms >= :first - :longest - e.true_offset_ms"
+    f" AND s.start_boottime_ms < :last - e.true_offset_ms AND {_TOUCHES}"
+    " UNION ALL SELECT s.id FROM segments s WHERE s.camera = :camera AND s.name IS NOT NULL"
+    f" AND s.state = 'quarantined' AND {_TOUCHES} LIMIT :limit"
+)
+"""Committed ones by their time, recorded or true; those that are set aside are few, and looked at all."""
+
+
+def garbage_in(connection: sqlite3.Connection, order: PinOrder) -> SegmentRow | None:
+    """Something of what is ordered that is being destroyed."""
+    for camera in order.cameras:
+        row = connection.execute(
+            SEGMENT_SQL + f"WHERE s.state = 'garbage' AND c.id = :camera AND {_TOUCHES} LIMIT 1",
+            {"camera": camera} | given(order.interval),
+        ).fetchone()
+        if row is not None:
+            return segment_row(row)
+    return None
+
+
+def given(interval: Interval) -> dict[str, int]:
+    """As the statements here name it."""
+    return {"first": interval.first_ms, "last": interval.last_ms}
+
 
 def cover(connection: sqlite3.Connection, pin: Pin) -> None:
     """From here on its interval protects; what there is in it is yet to be held (`hold`, `settle`)."""
@@ -179,70 +240,6 @@ def hold_again(connection: sqlite3.Connection) -> None:
         first_ms, last_ms = pin.order.interval.first_ms - LONGEST_MS, pin.order.interval.last_ms
         if any(one.touches(first_ms, last_ms) for one in corrected):
             cover(connection, pin)
-
-
-_START: Final = TRUE_START_MS
-
-
-_TOUCHES: Final = f" {_START} < :last AND ({_START} + s.duration_ms > :first OR {_START} >= :first)"
-"""`storage.pins.rules.Interval.touches`."""
-
-
-@dataclass(frozen=True, slots=True)
-class FootageInInterval:
-    """What there is of one camera in an interval."""
-
-    camera: str
-    rows: tuple[SegmentRow, ...]
-    """Committed and quarantined, at most one more than was asked for."""
-    recording: bool
-    """Something is in progress that began before the interval ends."""
-
-
-def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> FootageInInterval | None:
-    """None for a camera that nobody knows."""
-    known = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
-    if known is None:
-        return None
-    values = {"camera": known[0], "longest": known[1], "limit": limit + 1} | given(interval)
-    rows = connection.execute(
-        SEGMENT_SQL + f"WHERE s.id IN ({HELD_IN}) ORDER BY s.boot, s.start_boottime_ms", values
-    ).fetchall()
-    in_progress = connection.execute(
-        f"SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND {_START} < :last",  # noqa: S608
-        values,
-    ).fetchone()
-    return FootageInInterval(camera, tuple(segment_row(row) for row in rows), in_progress is not None)
-
-
-HELD_IN: Final = (
-    "SELECT s.id FROM segments s WHERE s.camera = :camera AND s.state = 'committed'"  # noqa: S608
-    f" AND s.start_wall_ms >= :first - :longest AND s.start_wall_ms < :last AND {_TOUCHES}"
-    " UNION SELECT s.id FROM epochs e CROSS JOIN segments s WHERE e.true_offset_ms IS NOT NULL"
-    " AND s.camera = :camera AND s.epoch = e.number AND s.synced = 0 AND s.state = 'committed'"
-    " AND s.start_boottime_ms >= :first - :longest - e.true_offset_ms"
-    f" AND s.start_boottime_ms < :last - e.true_offset_ms AND {_TOUCHES}"
-    " UNION ALL SELECT s.id FROM segments s WHERE s.camera = :camera AND s.name IS NOT NULL"
-    f" AND s.state = 'quarantined' AND {_TOUCHES} LIMIT :limit"
-)
-"""Committed ones by their time, recorded or true; those that are set aside are few, and looked at all."""
-
-
-def garbage_in(connection: sqlite3.Connection, order: PinOrder) -> SegmentRow | None:
-    """Something of what is ordered that is being destroyed."""
-    for camera in order.cameras:
-        row = connection.execute(
-            SEGMENT_SQL + f"WHERE s.state = 'garbage' AND c.id = :camera AND {_TOUCHES} LIMIT 1",
-            {"camera": camera} | given(order.interval),
-        ).fetchone()
-        if row is not None:
-            return segment_row(row)
-    return None
-
-
-def given(interval: Interval) -> dict[str, int]:
-    """As the statements here name it."""
-    return {"first": interval.first_ms, "last": interval.last_ms}
 
 
 UNTOLD: Final = Person(-1, "")

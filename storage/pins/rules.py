@@ -36,117 +36,6 @@ TEXT_MAX: Final = 200
 """Characters of a case, a reference or a name."""
 
 
-def lasts_ms(state: PinState, span_ms: int) -> int:
-    """How long, from when it was placed: a provisional one waits for its approval only so long."""
-    if not state.lasts:
-        return 0
-    return min(span_ms, PROVISIONAL_MS) if state is PinState.PROVISIONAL else span_ms
-
-
-def why_over(state: PinState, span_ms: int) -> str:
-    """Of one of which nothing is left."""
-    unapproved = state is PinState.PROVISIONAL and span_ms > PROVISIONAL_MS
-    return "nobody approved it in time" if unapproved else "its time was over"
-
-
-def left_ms(state: PinState, span_ms: int, age_low_ms: int) -> int:
-    """What is left of it; 0: it is over."""
-    return max(0, lasts_ms(state, span_ms) - age_low_ms)
-
-
-def protects(ground: Ground, *, past_ceiling: bool) -> bool:
-    """Whether a pin that lasts holds this segment."""
-    return ground.crosses_ceiling or not past_ceiling
-
-
-def check_order(order: PinOrder, limits: Limits, now_wall_ms: int) -> None:
-    """OrderWrong for what no footage could make right."""
-    if not order.cameras:
-        raise OrderWrong("no camera is named", "name one with --camera")
-    if order.interval.first_ms >= order.interval.last_ms:
-        raise OrderWrong("the interval is empty", "--from must be earlier than --to")
-    if order.interval.last_ms > now_wall_ms + AHEAD_MAX_MS:
-        raise OrderWrong("the interval ends more than 24 h from now", "end it earlier, and place another one then")
-    if order.ground.crosses_ceiling and not order.reference:
-        what = "article" if order.ground is Ground.LAW else "letter number"
-        raise OrderWrong(f"ground {order.ground} needs its {what}", f"write it as --ground '{order.ground}: {what}'")
-    for name, text in (("case", order.case), ("approver", order.approver)):
-        if not text:
-            raise OrderWrong(f"the {name} is not named", f"name it with --{name}")
-    for name, text in (("case", order.case), ("approver", order.approver), ("reference", order.reference)):
-        if len(text) > TEXT_MAX or not text.isprintable():
-            raise OrderWrong(f"the {name} is not one line of at most {TEXT_MAX} characters", "write it shorter")
-    check_span(order.span_ms, limits)
-
-
-def check_waiting(lasting: Iterable[Pin], key: int) -> None:
-    """TooOften where enough pins of this key of the centre wait for a person."""
-    waiting = sum(pin.state is PinState.PROVISIONAL and pin.placer.uid == key for pin in lasting)
-    if waiting >= WAITING_MAX:
-        what = f"{waiting} pins of this key wait for approval, and no more may"
-        raise TooOften(what, "let somebody at the box approve them (edgectl pin approve), or let them lapse")
-
-
-def check_again(known: Iterable[Pin], interval: Interval, cameras: Iterable[CameraCost]) -> None:
-    """What a key of the centre asks for: OrderRefused where a pin of such a key held some of it, and ended unapproved.
-
-    Else keys that place one pin after the other would keep what no person ever asked for, beyond its ceiling.
-    """
-    over = [pin for pin in known if pin.placer.uid >= KEYS_FIRST and not pin.state.lasts and pin.approved_by is None]
-    for camera in cameras:
-        held = _held(interval, camera)
-        for pin in over:
-            before = pin.order.interval
-            if camera.camera in pin.order.cameras and held.touches(before.first_ms, before.last_ms - before.first_ms):
-                what = f"{pin.id} of the centre held this footage of camera {camera.camera}, and nobody approved it"
-                raise OrderRefused(what, "let somebody at the box place this pin (edgectl pin add)")
-
-
-def _held(interval: Interval, camera: CameraCost) -> Interval:
-    """With the whole of each segment that it touches."""
-    first_ms = interval.first_ms if camera.first_ms is None else min(camera.first_ms, interval.first_ms)
-    last_ms = interval.last_ms if camera.last_ms is None else max(camera.last_ms, interval.last_ms)
-    return Interval(first_ms, last_ms)
-
-
-def check_span(span_ms: int, limits: Limits, age_low_ms: int = 0) -> None:
-    """How long a pin may last, counted from when it was placed, extensions included."""
-    if span_ms <= age_low_ms:
-        raise OrderWrong("its end has passed already", "choose a later --until")
-    if span_ms > limits.max_ms:
-        what = f"it would last {span_ms / DAY_MS:.1f} days from its placing, and at most {limits.max_ms / DAY_MS:g} are"
-        raise OrderWrong(f"{what} allowed", "choose an earlier --until; [pins] max in edged.toml sets the limit")
-
-
-def check_cost(cost: Cost, limits: Limits) -> None:
-    """No pin of too many segments, and no volume pinned full."""
-    if cost.segments > SEGMENTS_MAX:
-        what = f"it touches more than the {SEGMENTS_MAX} segments that one pin may hold"
-        raise OrderRefused(what, "place several pins, of fewer cameras or shorter intervals")
-    for volume in cost.volumes:
-        allowed = int(volume.limit_bytes * limits.share_percent / 100)
-        if volume.limit_bytes and volume.new_bytes and volume.pinned_bytes + volume.new_bytes > allowed:
-            what = (
-                f"volume {volume.path} would hold {_size(volume.pinned_bytes + volume.new_bytes)} of pinned footage, "
-                f"{_size(volume.pinned_bytes)} of it pinned already; {limits.share_percent:g} % of its "
-                f"{_size(volume.limit_bytes)} may be pinned, which is {_size(allowed)}"
-            )
-            raise OrderRefused(what, "pin less, or release what is needed no longer (edgectl pin list)")
-
-
-def headroom_ms(new_bytes: int, bytes_per_day: Iterable[float | None]) -> int | None:
-    """How long all cameras could have recorded into the space that is taken."""
-    a_day = sum(rate or 0.0 for rate in bytes_per_day)
-    return int(new_bytes / a_day * DAY_MS) if a_day > 0 else None
-
-
-def _size(count: int) -> str:
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count / 1e3:.1f} kB"
-
-
 class Ground(StrEnum):
     """Why footage is kept out of the ring."""
 
@@ -326,3 +215,114 @@ class Limits:
 
     max_ms: int
     share_percent: float
+
+
+def lasts_ms(state: PinState, span_ms: int) -> int:
+    """How long, from when it was placed: a provisional one waits for its approval only so long."""
+    if not state.lasts:
+        return 0
+    return min(span_ms, PROVISIONAL_MS) if state is PinState.PROVISIONAL else span_ms
+
+
+def why_over(state: PinState, span_ms: int) -> str:
+    """Of one of which nothing is left."""
+    unapproved = state is PinState.PROVISIONAL and span_ms > PROVISIONAL_MS
+    return "nobody approved it in time" if unapproved else "its time was over"
+
+
+def left_ms(state: PinState, span_ms: int, age_low_ms: int) -> int:
+    """What is left of it; 0: it is over."""
+    return max(0, lasts_ms(state, span_ms) - age_low_ms)
+
+
+def protects(ground: Ground, *, past_ceiling: bool) -> bool:
+    """Whether a pin that lasts holds this segment."""
+    return ground.crosses_ceiling or not past_ceiling
+
+
+def check_order(order: PinOrder, limits: Limits, now_wall_ms: int) -> None:
+    """OrderWrong for what no footage could make right."""
+    if not order.cameras:
+        raise OrderWrong("no camera is named", "name one with --camera")
+    if order.interval.first_ms >= order.interval.last_ms:
+        raise OrderWrong("the interval is empty", "--from must be earlier than --to")
+    if order.interval.last_ms > now_wall_ms + AHEAD_MAX_MS:
+        raise OrderWrong("the interval ends more than 24 h from now", "end it earlier, and place another one then")
+    if order.ground.crosses_ceiling and not order.reference:
+        what = "article" if order.ground is Ground.LAW else "letter number"
+        raise OrderWrong(f"ground {order.ground} needs its {what}", f"write it as --ground '{order.ground}: {what}'")
+    for name, text in (("case", order.case), ("approver", order.approver)):
+        if not text:
+            raise OrderWrong(f"the {name} is not named", f"name it with --{name}")
+    for name, text in (("case", order.case), ("approver", order.approver), ("reference", order.reference)):
+        if len(text) > TEXT_MAX or not text.isprintable():
+            raise OrderWrong(f"the {name} is not one line of at most {TEXT_MAX} characters", "write it shorter")
+    check_span(order.span_ms, limits)
+
+
+def check_waiting(lasting: Iterable[Pin], key: int) -> None:
+    """TooOften where enough pins of this key of the centre wait for a person."""
+    waiting = sum(pin.state is PinState.PROVISIONAL and pin.placer.uid == key for pin in lasting)
+    if waiting >= WAITING_MAX:
+        what = f"{waiting} pins of this key wait for approval, and no more may"
+        raise TooOften(what, "let somebody at the box approve them (edgectl pin approve), or let them lapse")
+
+
+def check_again(known: Iterable[Pin], interval: Interval, cameras: Iterable[CameraCost]) -> None:
+    """What a key of the centre asks for: OrderRefused where a pin of such a key held some of it, and ended unapproved.
+
+    Else keys that place one pin after the other would keep what no person ever asked for, beyond its ceiling.
+    """
+    over = [pin for pin in known if pin.placer.uid >= KEYS_FIRST and not pin.state.lasts and pin.approved_by is None]
+    for camera in cameras:
+        held = _held(interval, camera)
+        for pin in over:
+            before = pin.order.interval
+            if camera.camera in pin.order.cameras and held.touches(before.first_ms, before.last_ms - before.first_ms):
+                what = f"{pin.id} of the centre held this footage of camera {camera.camera}, and nobody approved it"
+                raise OrderRefused(what, "let somebody at the box place this pin (edgectl pin add)")
+
+
+def _held(interval: Interval, camera: CameraCost) -> Interval:
+    """With the whole of each segment that it touches."""
+    first_ms = interval.first_ms if camera.first_ms is None else min(camera.first_ms, interval.first_ms)
+    last_ms = interval.last_ms if camera.last_ms is None else max(camera.last_ms, interval.last_ms)
+    return Interval(first_ms, last_ms)
+
+
+def check_span(span_ms: int, limits: Limits, age_low_ms: int = 0) -> None:
+    """How long a pin may last, counted from when it was placed, extensions included."""
+    if span_ms <= age_low_ms:
+        raise OrderWrong("its end has passed already", "choose a later --until")
+    if span_ms > limits.max_ms:
+        what = f"it would last {span_ms / DAY_MS:.1f} days from its placing, and at most {limits.max_ms / DAY_MS:g} are"
+        raise OrderWrong(f"{what} allowed", "choose an earlier --until; [pins] max in edged.toml sets the limit")
+
+
+def check_cost(cost: Cost, limits: Limits) -> None:
+    """No pin of too many segments, and no volume pinned full."""
+    if cost.segments > SEGMENTS_MAX:
+        what = f"it touches more than the {SEGMENTS_MAX} segments that one pin may hold"
+        raise OrderRefused(what, "place several pins, of fewer cameras or shorter intervals")
+    for volume in cost.volumes:
+        allowed = int(volume.limit_bytes * limits.share_percent / 100)
+        if volume.limit_bytes and volume.new_bytes and volume.pinned_bytes + volume.new_bytes > allowed:
+            what = (
+                f"volume {volume.path} would hold {_size(volume.pinned_bytes + volume.new_bytes)} of pinned footage, "
+                f"{_size(volume.pinned_bytes)} of it pinned already; {limits.share_percent:g} % of its "
+                f"{_size(volume.limit_bytes)} may be pinned, which is {_size(allowed)}"
+            )
+            raise OrderRefused(what, "pin less, or release what is needed no longer (edgectl pin list)")
+
+
+def headroom_ms(new_bytes: int, bytes_per_day: Iterable[float | None]) -> int | None:
+    """How long all cameras could have recorded into the space that is taken."""
+    a_day = sum(rate or 0.0 for rate in bytes_per_day)
+    return int(new_bytes / a_day * DAY_MS) if a_day > 0 else None
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"

@@ -33,6 +33,10 @@ from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState
 from storage.words.layout import DIR_MODE, FILE_MODE, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
 from storage.words.model import WHOLE_MAX
 
+PINS_NAME: Final = ".pins"
+SIDECAR_NAME: Final = "pin.json"
+_UNFINISHED: Final = SIDECAR_NAME + ".new"
+PIN_ID: Final = re.compile(r"P-\d{8}-[0-9A-Z]{4,8}", re.ASCII)
 FORMAT: Final = "edged.pin/1"
 MAX_BYTES: Final = 64 * 1024
 """256 cameras and some lines of text take a tenth of it."""
@@ -158,18 +162,6 @@ def _number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > WHOLE_MAX:
         raise TypeError("a number")
     return value
-
-
-PINS_NAME: Final = ".pins"
-
-
-SIDECAR_NAME: Final = "pin.json"
-
-
-_UNFINISHED: Final = SIDECAR_NAME + ".new"
-
-
-PIN_ID: Final = re.compile(r"P-\d{8}-[0-9A-Z]{4,8}", re.ASCII)
 
 
 def link_name(relative: PurePosixPath) -> str:

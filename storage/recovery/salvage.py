@@ -56,13 +56,37 @@ from storage.words.results import RecoveryReport
 T = TypeVar("T")
 Known: TypeAlias = tuple[Sha256, Parts]
 """What a file is known by."""
-
 UNSTAMPED: Final = Bounds(0, 365 * 86_400)
 """Bounds of a file that tells none, of a camera without a segment: a year, and a configured floor holds besides."""
 DAYS_LOOKED_INTO: Final = 2
 """Days in whose directories files without a row are looked for; older ones belong to a check of everything."""
 HASH_BLOCK_BYTES: Final = 1 << 20
 """Read at a time: large enough that a hard disk streams, small enough to be nothing."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a round of repairs came to."""
+
+    adopted: list[Segment] = field(default_factory=list)
+    unproven: int = 0
+    quarantined: int = 0
+    without_file: int = 0
+    left: list[str] = field(default_factory=list)
+    again: bool = False
+    """Some of what was left is still being written, or was not come to before the stop."""
+
+    def report(self, orphans: Outcome, garbage: int) -> RecoveryReport:
+        """Together with files that no row vouched for, and destructions that were finished."""
+        return RecoveryReport(
+            adopted=len(self.adopted),
+            unproven=orphans.unproven,
+            quarantined=self.quarantined + orphans.quarantined,
+            without_file=self.without_file,
+            garbage=garbage,
+            left=(*self.left, *orphans.left),
+            again=self.again or orphans.again,
+        )
 
 
 class Salvager:
@@ -413,31 +437,6 @@ def _unlink(directory: int, name: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
     os.fsync(directory)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a round of repairs came to."""
-
-    adopted: list[Segment] = field(default_factory=list)
-    unproven: int = 0
-    quarantined: int = 0
-    without_file: int = 0
-    left: list[str] = field(default_factory=list)
-    again: bool = False
-    """Some of what was left is still being written, or was not come to before the stop."""
-
-    def report(self, orphans: Outcome, garbage: int) -> RecoveryReport:
-        """Together with files that no row vouched for, and destructions that were finished."""
-        return RecoveryReport(
-            adopted=len(self.adopted),
-            unproven=orphans.unproven,
-            quarantined=self.quarantined + orphans.quarantined,
-            without_file=self.without_file,
-            garbage=garbage,
-            left=(*self.left, *orphans.left),
-            again=self.again or orphans.again,
-        )
 
 
 AGAIN_MS: Final = 600_000

@@ -45,6 +45,8 @@ from storage.words.failpoints import Step, reach
 from storage.words.model import GapCause, SegmentState
 from storage.words.results import SweepReport
 
+EVERY_MS: Final = 3_600_000
+"""Running time between two looks: what is to be pruned is more than a year old."""
 SLICE: Final = 32
 """Segments condemned in one transaction, and buried in one: some ms, for which a commit may have to wait (L4); and what
 cannot be removed shows before more is condemned."""
@@ -65,7 +67,6 @@ TOLD_MAX: Final = 8
 """Files of a volume named as not removed, of perhaps thousands."""
 UNUSED_DAYS: Final = 2
 """A day's directory is removed when empty and this old: no worker is about to make a file in it."""
-
 Configured = Callable[[], Policy]
 """What is configured now; asked in the writer's thread too, so quick and thread-safe."""
 
@@ -373,10 +374,6 @@ def slices(heads: Iterator[SegmentDecision], tally: _Tally) -> Iterator[list[Seg
     """As large as the tally says at the time."""
     while some := list(islice(heads, tally.slice)):
         yield some
-
-
-EVERY_MS: Final = 3_600_000
-"""Running time between two looks: what is to be pruned is more than a year old."""
 
 
 class Pruner:

@@ -27,7 +27,6 @@ from storage.words.model import Bounds, missing
 
 Group: TypeAlias = tuple[int, int, int, int]
 """Volume, camera, floor and ceiling: what is stamped alike goes in the order of its age."""
-
 OVERWRITE: Final = "overwrite"
 BREACH_TOLD_MS: Final = 24 * 3_600_000
 """A floor counts as broken until nothing was overwritten for so long, in running time."""
@@ -186,24 +185,14 @@ def longest_stamped(connection: sqlite3.Connection) -> dict[str, int]:
 
 LIKE_THE_LAST: Final = 3
 """The next segment of a camera will be like the largest of so many before it: one alone may have been cut short."""
-
-
 RATE_MS: Final = 10_000
 """Of less footage no rate is told: its first key frame weighs too much."""
-
-
 WINDOW_SEGMENTS: Final = 300
 """A rate is that of so many segments in a row: a day at the usual length of 5 minutes, so that night and day are both
 in it. A page, too."""
-
-
 WINDOWS: Final = 7
 """A week of them: how a trend is told from a noisy day."""
-
-
 DAY_MS: Final = 86_400_000
-
-
 _GAPS_SQL: Final = (
     "WITH one AS (SELECT number FROM cameras WHERE id = ?1)"
     " SELECT start_wall_ms, end_wall_ms, pauses FROM gaps, one"
@@ -308,14 +297,10 @@ def gaps_ms(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: 
 
 PRUNED_MAX: Final = 256
 """Rows that go in one transaction: some ms, for which a commit may have to wait (L4)."""
-
-
 _GAPS: Final = (
     "SELECT id, end_boot, end_boottime_ms, end_wall_ms FROM gaps WHERE camera = ? AND end_boot IS NOT NULL"
     " ORDER BY boot, start_boottime_ms LIMIT ?"
 )
-
-
 _DESTROYED: Final = (
     "SELECT id, boot, end_boottime_ms, end_wall_ms FROM destroyed WHERE camera = ?"
     " ORDER BY boot, end_boottime_ms LIMIT ?"
