@@ -109,7 +109,7 @@ def spec(folder: Path, max_bytes: int = 10**18) -> VolumeSpec:
 
 
 @contextmanager
-def held(folder: Path, size: Size) -> Iterator[opening.Held]:
+def held(folder: Path, size: Size) -> Iterator[opening.OpenState]:
     (folder / "volume").mkdir(exist_ok=True)
     one = opening.hold(folder, "bench", [spec(folder)], size.clock())
     try:

@@ -31,8 +31,8 @@ from storage.ages.history import History
 from storage.audit import queries as verifying
 from storage.audit import ranges
 from storage.audit.process_pool import WORTH, Processes
-from storage.audit.trees import Made
-from storage.audit.verify import Box, Spread, Verify
+from storage.audit.trees import BuiltTree
+from storage.audit.verify import AuditedState, Spread, Verify
 from storage.ledger import generations_table, nodes_table, tree
 from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
@@ -40,7 +40,7 @@ from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, HASHED_SQL, Leaf
 from storage.mirror import table as mirror_table
 from storage.store.facade import Store
-from storage.store.offline import Reading
+from storage.store.offline import OfflineDatabase
 from storage.store.opening import DATABASE_NAME
 
 APPENDED: Final = 20_000
@@ -83,7 +83,7 @@ def sign(folder: Path, size: Size) -> None:
 
 def prove(folder: Path) -> dict[str, float]:
     """Each checked against the head."""
-    read = Reading(folder / DATABASE_NAME)
+    read = OfflineDatabase(folder / DATABASE_NAME)
     generation = read(generations_table.present)
     if generation is None or generation.root is None:
         raise SystemExit("there is no head")
@@ -100,18 +100,18 @@ def prove(folder: Path) -> dict[str, float]:
 
 def hash_all(folder: Path, spread: Spread) -> float:
     """Leaves a second: each hashed, and the tree over them held against the head; nothing else."""
-    read, begin = Reading(folder / DATABASE_NAME), time.perf_counter()
+    read, begin = OfflineDatabase(folder / DATABASE_NAME), time.perf_counter()
     generation = read(generations_table.present)
     if generation is None:
         raise SystemExit("there is no ledger")
     spans = ranges.spans(generation.first, generation.first + generation.size - 1, in_tree=True)
     blocks = [node for some in spread(partial(_nodes, read), spans) for node in some]
-    if Made(read, generation, generation.size, blocks).root(generation.size) != generation.root:
+    if BuiltTree(read, generation, generation.size, blocks).root(generation.size) != generation.root:
         raise SystemExit("the leaves are not those under the head")
     return generation.size / (time.perf_counter() - begin)
 
 
-def _nodes(read: Reading, span: ranges.Span) -> list[tree.Hash]:
+def _nodes(read: OfflineDatabase, span: ranges.LeafRange) -> list[tree.Hash]:
     """Over each whole block of 256 leaves."""
     found, at = [], span.first - 1
     while page := read(partial(verifying.stored, after=at, until=span.last)):
@@ -150,8 +150,8 @@ def lists(folder: Path) -> None:
 
 def verify(folder: Path, spread: Spread) -> float:
     """Leaves a second, of a clean ledger."""
-    with closing(Reading(folder / DATABASE_NAME)) as read:
-        report = Verify(Box(read, {}, folder, lambda: History([], 1, 0)), spread=spread).run()
+    with closing(OfflineDatabase(folder / DATABASE_NAME)) as read:
+        report = Verify(AuditedState(read, {}, folder, lambda: History([], 1, 0)), spread=spread).run()
     if not report.clean or report.leaves != report.trees[0].signed.size:
         raise SystemExit(f"not clean: {report.findings.named[:3]}")
     return report.leaves / report.took_s

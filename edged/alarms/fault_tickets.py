@@ -22,7 +22,8 @@ from typing import Final
 
 from edged.overview.model import AlarmCondition, Overview
 from storage.store.facade import Store
-from storage.tickets.faults import Aged, Standing, State, Step, Subject
+from storage.tickets.faults import Aged, StandingAlarm, Subject
+from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.clock import Clock
 from storage.words.results import OpenFault, Severity
 
@@ -142,7 +143,11 @@ class TicketChanges:
 
 
 def look(
-    standing: Iterable[Standing], tickets: Sequence[Aged], held: Collection[str], gone: Mapping[str, int], now_ms: int
+    standing: Iterable[StandingAlarm],
+    tickets: Sequence[Aged],
+    held: Collection[str],
+    gone: Mapping[str, int],
+    now_ms: int,
 ) -> TicketChanges:
     """`held`: keys that maintenance covers: they wait for its end, and what covers them is not over either."""
     alarms = [one for one in standing if rule_of(one.row.key) is not None]
@@ -160,22 +165,22 @@ def look(
     return TicketChanges(tuple(found for found in seen if found is not None), over, since)
 
 
-def _found(one: Standing, tickets: Mapping[str, Aged]) -> Find | None:
+def _found(one: StandingAlarm, tickets: Mapping[str, Aged]) -> Find | None:
     """Unless its ticket knows of it. A repair has the alarm's patience to take effect, and some time in any case."""
     row, about = one.row, subject(one.row.key)
     if about is None:
         return None
     known = tickets.get(about.thing)
     stood_ms, count = one.stood_ms, row.count
-    if known is not None and known.ticket.state is State.REPAIRED:
-        repaired_ms = known.since_ms.get(Step.REPAIRED, 0)
+    if known is not None and known.ticket.state is FaultState.REPAIRED:
+        repaired_ms = known.since_ms.get(FaultStep.REPAIRED, 0)
         if repaired_ms < TAKES_EFFECT_MS:
             return None
         stood_ms, count = min(stood_ms, repaired_ms), 1
     if not is_due(row.key, stood_ms, count):
         return None
     if known is not None and row.key in known.ticket.keys:
-        goes_on = not known.ticket.over and known.ticket.state is not State.REPAIRED
+        goes_on = not known.ticket.over and known.ticket.state is not FaultState.REPAIRED
         if goes_on:
             return None
     return Find(row.key, row.occurrence, about)

@@ -15,7 +15,7 @@ from edged.overview.model import AlarmCondition
 from edged.words import units
 from storage.audit.table import Checked
 from storage.ledger.centre_head import Contradiction, HeadAgreement
-from storage.recovery.service import Plight
+from storage.recovery.service import LedgerStatus
 from storage.words.results import Severity
 
 TURN_S: Final = 15.0
@@ -34,7 +34,7 @@ _KNOWN_OTHERWISE: Final = {
 }
 
 
-def ledger_troubles(seen: Plight) -> Iterator[tuple[str, AlarmCondition]]:
+def ledger_troubles(seen: LedgerStatus) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble."""
     if seen.contradiction is not None:
         yield "ledger.contradicted", AlarmCondition(Severity.CRITICAL, *_contradicted(seen.contradiction))

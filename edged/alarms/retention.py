@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 from edged.config.loosened_bounds import sentence
 from edged.overview.model import AlarmCondition, Overview
 from edged.words import units
-from storage.pins.model import Left, PinState
-from storage.pins.rules import DAY_MS, HOUR_MS
+from storage.pins.rules import DAY_MS, HOUR_MS, Left, PinState
 from storage.words.results import Severity
 
 ROUND_MS: Final = 300_000

@@ -25,7 +25,8 @@ from edged.words import exit_codes, times
 from edged.words.roles import Verb
 from storage.ledger.table import Value
 from storage.store.facade import Store
-from storage.tickets.faults import Aged, Ticket
+from storage.tickets.faults import Aged
+from storage.tickets.faults_table import Ticket
 from storage.words.errors import UnknownId
 from storage.words.results import AlarmRow
 

@@ -21,9 +21,8 @@ from edged.words.roles import Verb
 from edged.words.times import optional_timestamp, timestamp
 from storage.approvals.service import Act, Arguments, Person
 from storage.database.writer import TransactionPart
-from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
 from storage.pins.place import check_approver
-from storage.pins.rules import TEXT_MAX
+from storage.pins.rules import TEXT_MAX, Cost, Ground, Interval, PinOrder, PinStatus, Presence
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import OrderWrong
@@ -108,10 +107,10 @@ class PinCalls:
         act = await carried_out(work)
         return answer(documents.PinRelease(act=approvals.act_document(self.acts, act, self.clock)))
 
-    def _order(self, wanted: documents.PinAddAsked) -> Order:
+    def _order(self, wanted: documents.PinAddAsked) -> PinOrder:
         until_ms = None if wanted.until is None else _ms("until", wanted.until)
         span_ms = self.config().pins.default // MS if until_ms is None else until_ms - self.clock.now().wall_ms
-        return Order(
+        return PinOrder(
             cameras=tuple(dict.fromkeys(wanted.cameras)),
             interval=Interval(_ms("from", wanted.start), _ms("to", wanted.end)),
             ground=Ground(wanted.ground),
@@ -144,7 +143,7 @@ def _releasing(arguments: Arguments) -> str:
     return f"release pin {arguments['pin']}, whose footage is then destroyed in its time: {arguments['reason']}"
 
 
-def _span_until(standing: Standing, until_ms: int, now_ms: int) -> int:
+def _span_until(standing: PinStatus, until_ms: int, now_ms: int) -> int:
     """From its placing to `until`, in running time: what has passed of it, and what is to come."""
     return standing.age_ms + until_ms - now_ms
 
@@ -159,7 +158,7 @@ def _reason(text: str) -> str:
     return text
 
 
-def document(standing: Standing) -> documents.Pin:
+def document(standing: PinStatus) -> documents.Pin:
     """As programs and screens get it."""
     pin, order = standing.pin, standing.pin.order
     return documents.Pin(

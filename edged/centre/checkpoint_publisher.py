@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from mqtt.contract.messages import LedgerCheckpoint, Message
 from storage.ledger.centre_head import HeadAgreement
 from storage.ledger.signer import IssuedHead
-from storage.recovery.service import Books
+from storage.recovery.service import LedgerService
 from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.centre.checkpoint_publisher")
@@ -36,7 +36,7 @@ class Centre(Protocol):
 class CheckpointPublisher:
     """See the module. `step` is a loop's work."""
 
-    def __init__(self, books: Books, centre: Centre) -> None:
+    def __init__(self, books: LedgerService, centre: Centre) -> None:
         self._books = books
         self._centre = centre
         self._loop = asyncio.get_running_loop()

@@ -23,7 +23,8 @@ from mqtt import commands
 from mqtt.commands import Commander, Order, Reason, Refusal, Reply, SignedCommand, State, Verb, plain, validate
 from mqtt.contract.messages import Payload
 from storage.store.facade import Store
-from storage.tickets.commands import ROLE, Taken, Told
+from storage.tickets.commands import ROLE
+from storage.tickets.commands_table import CommandEntry, Taken
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, Replayed, StoreError, TooOften
 
@@ -229,7 +230,7 @@ class CentreCommands:
         return allowance.take(now_ms)
 
     def _answer(
-        self, told: Told, state: State, reason: Reason | None, words: str, result: Mapping[str, Any] = _NOTHING
+        self, told: CommandEntry, state: State, reason: Reason | None, words: str, result: Mapping[str, Any] = _NOTHING
     ) -> None:
         self._say(
             Reply(
@@ -248,5 +249,5 @@ class CentreCommands:
         )
 
 
-def _told(commander: Commander, command: SignedCommand) -> Told:
-    return Told(commander.key_id, command.counter, command.id, command.verb, command.requester)
+def _told(commander: Commander, command: SignedCommand) -> CommandEntry:
+    return CommandEntry(commander.key_id, command.counter, command.id, command.verb, command.requester)

@@ -41,11 +41,11 @@ from mqtt.commands import (
     instant_ms,
 )
 from recorder.words.address import without_login
-from storage.pins.model import Ground, Interval
-from storage.pins.model import Order as Wanted
-from storage.pins.rules import KEYS_FIRST
+from storage.pins.rules import KEYS_FIRST, Ground, Interval
+from storage.pins.rules import PinOrder as Wanted
 from storage.store.facade import Store
-from storage.tickets.commands import ROLE, Limit, Rate
+from storage.tickets.commands import ROLE
+from storage.tickets.commands_table import Limit, Rate
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.orders")

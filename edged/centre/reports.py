@@ -28,7 +28,7 @@ from mqtt.tls import Keyring, TlsView
 from recorder.words.address import without_login
 from storage.ledger.signer import IssuedHead
 from storage.outbox.table import EventRank, OutboxDepth
-from storage.pins.model import Left, PinState
+from storage.pins.rules import Left, PinState
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.centre.reports")

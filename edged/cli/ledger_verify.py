@@ -83,7 +83,7 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
     from edged.host.drop_privileges import files_of
     from edged.site import check_documents
     from storage.audit import given_checkpoint, process_pool
-    from storage.audit.verify import Box, Verify
+    from storage.audit.verify import AuditedState, Verify
     from storage.ledger.note import NoteDamaged
     from storage.store import offline
     from storage.words.clock import SystemClock
@@ -96,7 +96,7 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
     state, config = files_of(address, why)
     try:
         with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
-            box = Box(site.read, site.disks, state, lambda: site.present().ages)
+            box = AuditedState(site.read, site.disks, state, lambda: site.present().ages)
             with process_pool.Processes() as processes:
                 report = Verify(box, head, progress=lambda told: show(dict(told)), spread=processes).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}

@@ -93,7 +93,7 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     from edged.config import load as configuration
     from edged.host.drop_privileges import become_owner, unusable
     from edged.site import documents as site_documents
-    from storage.store.offline_init import init_alone
+    from storage.store.offline import init_alone
     from storage.words.errors import NodeChanged, StateLocked, StoreError, VolumeAbsent
 
     try:

@@ -6,7 +6,7 @@ from typing import Final
 
 from edged.compliance.model import GROUNDS, Facts, Outcome, judged, span, when
 from edged.profiles.loader import Clause
-from storage.pins.model import Left, PinState
+from storage.pins.rules import Left, PinState
 from storage.words.results import OpenFault
 
 REPORTED_WITHIN_MS: Final = 86_400_000

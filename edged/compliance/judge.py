@@ -9,7 +9,7 @@ from edged.compliance import evidence, people, retention, streams
 from edged.compliance.model import ClauseFinding, ClauseStatus, Facts, Outcome
 from edged.overview.model import ComplianceSummary
 from edged.profiles.loader import Clause, Judgement, Profile
-from storage.register.compliance import Kept
+from storage.register.queries import Kept
 
 JUDGES: Final[Mapping[Judgement, Callable[[Clause, Facts], Outcome]]] = {
     Judgement.FLOOR: retention.floor,

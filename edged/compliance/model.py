@@ -14,8 +14,8 @@ from edged.host.access_lists import Reached
 from edged.overview.model import Overview
 from edged.profiles.loader import Clause
 from edged.words import units
-from storage.pins.model import Ground
-from storage.register.compliance import Tally
+from storage.pins.rules import Ground
+from storage.register.queries import Tally
 from storage.segments.coverage_queries import CoverageShares
 
 

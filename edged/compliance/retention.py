@@ -10,7 +10,7 @@ from edged.compliance.model import GROUNDS, Facts, Outcome, judged, named, perce
 from edged.config.load import Camera
 from edged.evidence.verify import CAUSES
 from edged.profiles.loader import Clause
-from storage.register.compliance import Against
+from storage.register.queries import Violation
 from storage.retention.plan import effective
 from storage.words.results import VolumeState
 
@@ -84,12 +84,12 @@ def _configured(clause: Clause, facts: Facts) -> Iterator[str]:
 
 
 def _early(clause: Clause, facts: Facts) -> Iterator[str]:
-    kinds = [Against.EARLY] if "overwrite" in clause.demands.on_full else [Against.EARLY, Against.PERMITTED]
+    kinds = [Violation.EARLY] if "overwrite" in clause.demands.on_full else [Violation.EARLY, Violation.PERMITTED]
     for kind in kinds:
         yield from _against(kind, "未滿最低期限即銷毀", facts)
 
 
-def _against(kind: Against, what: str, facts: Facts) -> Iterator[str]:
+def _against(kind: Violation, what: str, facts: Facts) -> Iterator[str]:
     if facts.register is None:
         return
     zone, since_ms = facts.seen.config.site.zone, facts.seen.now.wall_ms - REGISTER_MS
@@ -127,7 +127,7 @@ def ceiling(clause: Clause, facts: Facts) -> Outcome:
     """Nothing without an excepting pin is older than its ceiling."""
     faults, evidence = list(_unmeasured(facts)), []
     if not faults:
-        faults += [*_against(Against.LATE, "逾銷毀期限始銷毀", facts), *_unmoved(facts)]
+        faults += [*_against(Violation.LATE, "逾銷毀期限始銷毀", facts), *_unmoved(facts)]
         for name in sorted(facts.seen.measured.usage):
             told, wrong = _oldest(name, clause, facts)
             evidence += told

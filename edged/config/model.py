@@ -47,7 +47,7 @@ from edged.words.value_types import (
 from mqtt import commands
 from mqtt.commands import Verb
 from mqtt.tls import Files
-from storage.pins.model import Limits
+from storage.pins.rules import Limits
 from storage.retention.plan import Policy
 from storage.volumes.space import VolumeSpec
 from storage.words.model import Bounds

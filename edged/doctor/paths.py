@@ -11,7 +11,7 @@ from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Volume
 from edged.host.file_access import Barred
 from edged.words import units
-from storage.store.database_state import Glance, Sizes
+from storage.store.database_state import DatabaseState, Sizes
 
 STATE_LOW_BYTES: Final = 1 << 30
 STATE_FULL_BYTES: Final = 64 << 20
@@ -170,7 +170,7 @@ def judge_state(place: Place | Missing) -> Check:
     return ok(name, f"{free} free beside the database")
 
 
-def judge_database(found: Glance | Sizes | Missing | None) -> Check:
+def judge_database(found: DatabaseState | Sizes | Missing | None) -> Check:
     """`Sizes`: it is in use, and nobody else opens it."""
     name = "database"
     if isinstance(found, Missing):
@@ -178,7 +178,7 @@ def judge_database(found: Glance | Sizes | Missing | None) -> Check:
     if found is None:
         return unknown(name, "there is no database yet", "start edged once")
     size = f"{units.format_size(found.bytes)}, WAL {units.format_size(found.wal_bytes)}"
-    if isinstance(found, Glance) and (found.unreadable or found.complaints):
+    if isinstance(found, DatabaseState) and (found.unreadable or found.complaints):
         what = found.unreadable or "; ".join(found.complaints or ())
         action = "start edged: it takes up again from the volumes; then edgectl rebuild"
         return critical(name, f"it is damaged: {what}", action)
@@ -187,7 +187,7 @@ def judge_database(found: Glance | Sizes | Missing | None) -> Check:
     return ok(name, f"{_soundness(found)} ({size})")
 
 
-def _soundness(found: Glance | Sizes) -> str:
+def _soundness(found: DatabaseState | Sizes) -> str:
     if isinstance(found, Sizes):
         return "in use by edged, which looks after it itself"
     if found.complaints is None:

@@ -27,7 +27,7 @@ from edged.doctor.unit import Unit
 from edged.documents.site import Status
 from edged.words import units
 from mqtt.broker_check import BrokerAnswer
-from storage.store.database_state import Glance, Sizes
+from storage.store.database_state import DatabaseState, Sizes
 from storage.words.clock import SystemClock
 
 KNOCK_S: Final = 1.0
@@ -132,7 +132,7 @@ def _of_its_files(site: Site | Missing, status: Status | None, *, down: bool) ->
         tasks["holder"] = Task(int, partial(files.holder, state))
         tasks["sizes"] = Task(Sizes, partial(files.sizes, state))
         if down:
-            tasks["glance"] = Task(Glance | None, partial(files.database, state, DATABASE_S - 2), DATABASE_S)
+            tasks["glance"] = Task(DatabaseState | None, partial(files.database, state, DATABASE_S - 2), DATABASE_S)
     if isinstance(site, Site):
         tasks["files"] = Task(tuple[File, ...], partial(files.files, Path(site.file), site.secrets))
         if down:
@@ -156,7 +156,7 @@ def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[Down
     )
     glance, state, words = found.get("glance"), found.get("state"), found["words"]
     last = None
-    if isinstance(glance, Glance) and glance.alive_ms:
+    if isinstance(glance, DatabaseState) and glance.alive_ms:
         last = LastRun(glance.alive_ms, glance.clean, glance.boot_id == SystemClock().boot_id)
     holder = found.get("holder")
     known = Known(
@@ -177,7 +177,7 @@ def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[Down
 
 def _away(found: Mapping[str, Any]) -> tuple[str, ...]:
     glance = found.get("glance")
-    known = glance.volumes if isinstance(glance, Glance) else {}
+    known = glance.volumes if isinstance(glance, DatabaseState) else {}
     some = ((name.removeprefix("place "), place) for name, place in found.items() if name.startswith("place "))
     return tuple(path for path, place in some if isinstance(place, Place) and paths.is_away(place, known.get(path, "")))
 
@@ -261,7 +261,7 @@ def _expected(gathered: Visit, path: str) -> str | None:
     if gathered.status is not None:
         return next((volume.id for volume in gathered.status.volumes if volume.path == path), "")
     glance = gathered.found.get("glance")
-    if isinstance(glance, Glance):
+    if isinstance(glance, DatabaseState):
         return glance.volumes.get(path, "")
     return "" if "glance" in gathered.found and glance is None else None
 

@@ -19,7 +19,7 @@ from edged.documents.evidence import Limit
 from storage.ledger import dsse
 from storage.ledger.note import Verifier
 from storage.ledger.signer import IssuedHead
-from storage.register.service import Account
+from storage.register.service import FootageAccount
 from storage.retention.destruction import Destruction, Rule, Totals, Verdict
 from storage.words.model import Bounds
 
@@ -92,7 +92,7 @@ def interval(month: str, zone: tzinfo) -> tuple[int, int]:
 def statement(
     box: StatementIssuer,
     month: str,
-    account: Account,
+    account: FootageAccount,
     standing: BoundsInForce,
     rests: LedgerBasis | None,
     key: bytes | None,
@@ -172,7 +172,7 @@ def _bounded(bounds: Bounds | None) -> documents.Bounded | None:
     return None if bounds is None else documents.Bounded(floor_s=bounds.floor_s, ceiling_s=bounds.ceiling_s)
 
 
-def _coverage(account: Account, at: _Clock) -> documents.MonthCoverage:
+def _coverage(account: FootageAccount, at: _Clock) -> documents.MonthCoverage:
     shares = account.shares
     return documents.MonthCoverage(
         known_ms=shares.recorded_ms + sum(shares.causes.values()) + shares.unexplained_ms,
@@ -194,7 +194,7 @@ def _coverage(account: Account, at: _Clock) -> documents.MonthCoverage:
     )
 
 
-def _held(account: Account, at: _Clock) -> documents.MonthHeld:
+def _held(account: FootageAccount, at: _Clock) -> documents.MonthHeld:
     held, aside = account.held, account.aside
     return documents.MonthHeld(
         segments=held.segments,

@@ -12,7 +12,7 @@ from typing import Final
 from edged.config.load import Config
 from edged.overview.measurements import Measurements
 from storage.retention.plan import effective
-from storage.ring.forecast import DAY_S, Forecast, Load, Shelf, expected, forecast, room
+from storage.ring.forecast import DAY_S, Forecast, Load, VolumeRoom, expected, forecast, room
 from storage.words.results import VolumeState, VolumeStatus
 
 WARN_S: Final = 14 * DAY_S
@@ -93,9 +93,9 @@ def _loads(config: Config, measured: Measurements, serving: list[VolumeStatus]) 
     return loads
 
 
-def _shelf(status: VolumeStatus) -> Shelf:
+def _shelf(status: VolumeStatus) -> VolumeRoom:
     free_bytes = max(0, status.free_bytes - status.reserve_bytes)
-    return Shelf(status.limit_bytes, status.ring_bytes, free_bytes, status.device)
+    return VolumeRoom(status.limit_bytes, status.ring_bytes, free_bytes, status.device)
 
 
 def _others(

@@ -14,8 +14,8 @@ from edged.cameras.interruptions import Interruptions
 from storage.ages.service import OffTimeDoubt
 from storage.ledger.generations_table import Rebuild
 from storage.outbox.table import EventRank, OutboxDepth
-from storage.pins.model import Left
-from storage.recovery.service import Plight
+from storage.pins.rules import Left
+from storage.recovery.service import LedgerStatus
 from storage.retention.plan import Policy
 from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
@@ -63,7 +63,7 @@ class Measurements:
     """What lets a full disk be cleared is not all there."""
     ballast_gone: bool = False
     """Nothing of it is."""
-    ledger: Plight = field(default_factory=Plight)
+    ledger: LedgerStatus = field(default_factory=LedgerStatus)
     """What is wrong with the ledger."""
     outbox: Mapping[EventRank, OutboxDepth] = field(default_factory=dict)
     """Events that wait for the centre."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from edged.words.roles import Role
 from edged.words.value_types import PROFILES, OnFull, Span
-from storage.pins.model import Ground
+from storage.pins.rules import Ground
 
 __all__ = ["PROFILES", "Clause", "Demands", "Inspection", "Judgement", "Picture", "Profile", "profile"]
 

@@ -13,10 +13,9 @@ from edged.documents import checks as check_documents
 from edged.documents import ledger as ledger_documents
 from edged.documents.rebuild import Rebuild
 from edged.words.times import optional_timestamp
-from storage.audit.findings import Against, Finding, Reach, Tree
-from storage.audit.findings import Report as LedgerReport
+from storage.audit.findings import CheckpointVerdict, LedgerFinding, LedgerReport, Reach, Tree
 from storage.integrity.compare import Fault
-from storage.integrity.fsck import Level, Report, Scope
+from storage.integrity.fsck import FsckReport, Level, Scope
 from storage.recovery.walk import RebuildReport
 
 
@@ -25,7 +24,7 @@ def fsck_scope(asked: check_documents.FsckAsked) -> Scope:
 
 
 def fsck(
-    report: Report, asked: check_documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
+    report: FsckReport, asked: check_documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
 ) -> check_documents.Fsck:
     """Paths become absolute; by promise, then by place."""
     faults = sorted(report.faults, key=lambda fault: (int(fault.kind.promise[1:]), fault.volume, fault.where))
@@ -107,7 +106,7 @@ def ledger_check(report: LedgerReport, volumes: Mapping[str, Path], *, daemon: b
     )
 
 
-def _ledger_finding(one: Finding) -> ledger_documents.VerifyFinding:
+def _ledger_finding(one: LedgerFinding) -> ledger_documents.VerifyFinding:
     return ledger_documents.VerifyFinding(code=one.code.value, where=one.where, what=one.what, action=one.action)
 
 
@@ -123,7 +122,7 @@ def _tree(one: Tree) -> ledger_documents.VerifiedTree:
     )
 
 
-def _against(one: Against) -> ledger_documents.HeldAgainst:
+def _against(one: CheckpointVerdict) -> ledger_documents.HeldAgainst:
     return ledger_documents.HeldAgainst(origin=one.head.origin, proven=one.proven, reach=_reach(one.reach))
 
 

@@ -26,7 +26,7 @@ from edged.profiles.loader import Profile, profile
 from edged.site.rounds import SiteState
 from edged.words.times import optional_timestamp, timestamp
 from storage.ledger.signer import IssuedHead
-from storage.register.compliance import Kept
+from storage.register.queries import Kept
 from storage.store.facade import Store
 from storage.words.results import VolumeState
 

@@ -45,7 +45,8 @@ from storage.retention.destruction import Rule, Totals, Verdict
 from storage.retention.plan import effective
 from storage.ring.table import Breach
 from storage.ring.volume_operations import Reconfigured, Replaced
-from storage.tickets.faults import Aged, State, Step, Told
+from storage.tickets.faults import Aged, ToldStep
+from storage.tickets.faults_table import FaultState, FaultStep
 from storage.volumes.space import VolumeSpec
 from storage.volumes.table import KnownVolume
 from storage.words import model
@@ -296,12 +297,12 @@ def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
     """`standing`: things of which an alarm stands, with its key."""
     ticket, since = one.ticket, one.since_ms
 
-    def when(step: Step) -> str | None:
+    def when(step: FaultStep) -> str | None:
         at = ticket.moments.get(step)
         return None if at is None else timestamp(at.wall_ms)
 
-    closed_ms = since.get(Step.CHECKED, 0) if not ticket.is_open else 0
-    repaired_ms = since.get(Step.REPAIRED)
+    closed_ms = since.get(FaultStep.CHECKED, 0) if not ticket.is_open else 0
+    repaired_ms = since.get(FaultStep.REPAIRED)
     return fault_documents.Fault(
         id=ticket.id,
         state=ticket.state.value,
@@ -312,9 +313,9 @@ def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
         stands=standing.get(ticket.thing) if ticket.is_open else None,
         over=ticket.over,
         found=timestamp(ticket.found.wall_ms),
-        reported=when(Step.REPORTED),
-        repaired=when(Step.REPAIRED),
-        checked=when(Step.CHECKED) if not ticket.is_open else None,
+        reported=when(FaultStep.REPORTED),
+        repaired=when(FaultStep.REPAIRED),
+        checked=when(FaultStep.CHECKED) if not ticket.is_open else None,
         age_s=max(0, one.age_ms - closed_ms) / 1000,
         repair_s=None if repaired_ms is None else max(0, one.age_ms - repaired_ms) / 1000,
         late=_fault_late(one),
@@ -325,24 +326,24 @@ def _fault_late(one: Aged) -> Literal["unreported", "overdue"] | None:
     """As the alarms have it (`edged.alarms.fault_tickets`)."""
     if one.ticket.over:
         return None
-    if one.ticket.state is State.FOUND and one.age_ms > REPORT_WITHIN_MS:
+    if one.ticket.state is FaultState.FOUND and one.age_ms > REPORT_WITHIN_MS:
         return "unreported"
-    if one.ticket.state is State.REPORTED and one.age_ms > MEND_WITHIN_MS:
+    if one.ticket.state is FaultState.REPORTED and one.age_ms > MEND_WITHIN_MS:
         return "overdue"
     return None
 
 
-def fault_history(one: Aged, told: list[Told], standing: Mapping[str, str]) -> fault_documents.FaultsShow:
+def fault_history(one: Aged, told: list[ToldStep], standing: Mapping[str, str]) -> fault_documents.FaultsShow:
     """With all that befell it. What another version wrote is left out."""
-    known = {step.value for step in Step}
+    known = {step.value for step in FaultStep}
     return fault_documents.FaultsShow(
         fault=fault(one, standing), steps=[_fault_step(leaf) for leaf in told if leaf.body.get("what") in known]
     )
 
 
-def _fault_step(leaf: Told) -> fault_documents.FaultStep:
-    step, words = Step(leaf.body["what"]), leaf.words
-    of_alarm = step in (Step.FOUND, Step.AGAIN, Step.JOINED)
+def _fault_step(leaf: ToldStep) -> fault_documents.FaultStep:
+    step, words = FaultStep(leaf.body["what"]), leaf.words
+    of_alarm = step in (FaultStep.FOUND, FaultStep.AGAIN, FaultStep.JOINED)
     return fault_documents.FaultStep(
         step=step.value,
         at=timestamp(leaf.wall_ms),

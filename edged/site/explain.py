@@ -13,7 +13,7 @@ from edged.alarms.retention import site_time
 from edged.documents import ring as documents
 from edged.words.times import timestamp
 from storage.retention.plan import Reason, in_words
-from storage.ring.explain import Explained, Fate, Span
+from storage.ring.explain import Explained, Fate, TimeFromNow
 
 _RULES: Final = {
     "ceiling": "it had reached its ceiling",
@@ -81,12 +81,12 @@ def _first(segment: str, one: Explained, zone: ZoneInfo) -> str:
     return one.decision.sentence()
 
 
-def _retired(span: Span, now_ms: int, zone: ZoneInfo) -> str:
+def _retired(span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
     latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
     return f"Its volume is retired, so no space is needed there: it goes in {latest}."
 
 
-def _when(one: Explained, span: Span, now_ms: int, zone: ZoneInfo) -> str:
+def _when(one: Explained, span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
     latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
     if span.earliest_ms <= 0:
         return f"It goes as soon as its space is needed, and in {latest} at the latest."
@@ -94,7 +94,7 @@ def _when(one: Explained, span: Span, now_ms: int, zone: ZoneInfo) -> str:
     return f"It may go in {earliest}{_before(one, span, now_ms, zone)}, and goes in {latest} at the latest."
 
 
-def _before(one: Explained, span: Span, now_ms: int, zone: ZoneInfo) -> str:
+def _before(one: Explained, span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
     """Where floors give way, or will by then."""
     if one.overwriting.holds:
         return ', or before where nothing else may go (on_full is "overwrite")'
@@ -126,7 +126,7 @@ def _held(one: Explained, now_ms: int, zone: ZoneInfo) -> str:
     return f"{held}; then it stays until {at(one.span.earliest_ms)}, {floor}, and goes {latest}, at the latest."
 
 
-def _last_ceiling_s(one: Explained, span: Span) -> int:
+def _last_ceiling_s(one: Explained, span: TimeFromNow) -> int:
     """The ceiling that will hold when it is reached."""
     holding = [later.ceiling_s for later in one.shortened if later.left_ms <= span.latest_ms]
     return min(holding, default=one.decision.bounds.ceiling_s if one.decision else 0)

@@ -1,27 +1,33 @@
-"""Tombstones that should not be: of what was younger than its floor, and of what a pin held.
+"""Tombstones that should not be: of what was younger than its floor, and of what a pin held; and the tables beside.
 
 Blocking, read-only, in short reads. Who forges a tombstone for footage that he removed by hand has to lie in it; what
 gives him away is when the leaf was entered, and what boots and pins were then.
+
+`besides` looks at whatever decides by leaves, says who, or leads to a leaf. It is bounded by boots, clocks, pins and
+findings, of which there are some thousand.
 """
 
 from __future__ import annotations
 
+import hmac
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from sqlite3 import Connection
 from typing import Final
 
 from storage.ages.history import History
-from storage.audit import queries as verifying
-from storage.audit.findings import Code, Finding
-from storage.audit.ledger_state import Ground, PinTold
-from storage.audit.recording_leaves import SegmentTold
+from storage.audit import queries as audit_queries
+from storage.audit.findings import Code, LedgerFinding
+from storage.audit.leaf_bodies import SegmentLeaf
+from storage.audit.ledger_state import LedgerState, PinRecord
+from storage.audit.queries import Fact, StoredState
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import queries as ledger_queries
 from storage.ledger.queries import LeafFilter
-from storage.ledger.table import Leaf
-from storage.pins.model import Interval
+from storage.ledger.table import Leaf, commitment
+from storage.pins.rules import Interval
 from storage.register import queries as register
 from storage.register.queries import Shift
 from storage.retention import destruction
@@ -33,32 +39,34 @@ SLACK_MS: Final = 600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tomb:
+class SuspectTombstone:
     """A tombstone, as far as it matters here."""
 
     number: int
-    told: SegmentTold
+    told: SegmentLeaf
 
 
-def is_suspect(told: SegmentTold, entered_ms: int) -> bool:
+def is_suspect(told: SegmentLeaf, entered_ms: int) -> bool:
     """By the wall clock it was entered before the floor was over. Only a hint: that clock may have been set. Pure."""
     if told.rule in (None, Rule.OVERWRITE.value) or told.floor_s is None:
         return False
     return entered_ms - told.start.wall_ms - told.duration_ms < told.floor_s * 1000
 
 
-def early(read: ReadQuery, ages: History, boots: dict[int, str], suspects: Iterable[Tomb]) -> Iterator[Finding]:
+def early(
+    read: ReadQuery, ages: History, boots: dict[int, str], suspects: Iterable[SuspectTombstone]
+) -> Iterator[LedgerFinding]:
     """Those that were younger than their floor for certain, by running time."""
     for tomb in suspects:
         start, floor_ms = tomb.told.start, (tomb.told.floor_s or 0) * 1000
         if boots.get(start.boot) != start.id:
             continue  # nobody can say
         end_ms = start.boottime_ms + tomb.told.duration_ms
-        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(verifying.entered_at, after=tomb.number)))
+        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(audit_queries.entered_at, after=tomb.number)))
         if kept_ms is not None and kept_ms + SLACK_MS < floor_ms:
             what = f"segment {tomb.told.seq} of {tomb.told.camera} was destroyed {kept_ms // 1000} s after it was"
             what += f" recorded, at the most; its floor is {floor_ms // 1000} s"
-            yield Finding(Code.DESTROYED_EARLY, f"leaf {tomb.number}", what)
+            yield LedgerFinding(Code.DESTROYED_EARLY, f"leaf {tomb.number}", what)
 
 
 def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | None) -> int | None:
@@ -71,7 +79,7 @@ def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | Non
     return since if entered is None else since - ages.age(*entered).low_ms
 
 
-def under_pins(read: ReadQuery, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
+def under_pins(read: ReadQuery, ground: LedgerState, pace: Pace = unpaced) -> Iterator[LedgerFinding]:
     """Those of what a pin held then: by the time that it was recorded under and by every true one that was ever told
     of it, to be certain.
     """
@@ -99,11 +107,11 @@ def under_pins(read: ReadQuery, ground: Ground, pace: Pace = unpaced) -> Iterato
                     for ms in _corrections(found, moved, ground)
                 ):
                     what = f"segment {found.seq} of {found.camera} was destroyed while pin {name} held it"
-                    yield Finding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
+                    yield LedgerFinding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
             pace(time.monotonic() - began)
 
 
-def _corrections(found: Destruction, moved: Iterable[Shift], ground: Ground) -> Iterator[int]:
+def _corrections(found: Destruction, moved: Iterable[Shift], ground: LedgerState) -> Iterator[int]:
     """What was ever to be added to its time: a clock that vouched may have proved wrong, too."""
     for shift in moved:
         if (ms := shift.of(found)) is not None:
@@ -111,7 +119,7 @@ def _corrections(found: Destruction, moved: Iterable[Shift], ground: Ground) -> 
             yield from (ms + offset - shift.one.true_offset_ms for offset in ground.offsets.get(shift.one.epoch, ()))
 
 
-def _was_held(found: Destruction, pin: PinTold, interval: Interval) -> bool:
+def _was_held(found: Destruction, pin: PinRecord, interval: Interval) -> bool:
     lasted = pin.first < found.leaf and (pin.body.lasts or found.leaf < pin.last)
     mine = found.camera in pin.body.cameras and found.name is None and found.rule is not Rule.LOST
     return lasted and mine and interval.touches(found.start_ms, found.duration_ms)
@@ -119,3 +127,48 @@ def _was_held(found: Destruction, pin: PinTold, interval: Interval) -> bool:
 
 def _bounds(interval: Interval) -> tuple[int, int]:
     return interval.first_ms, interval.last_ms
+
+
+def besides(
+    read: ReadQuery,
+    ages: History,
+    ground: LedgerState,
+    after: int,
+    suspects: Sequence[SuspectTombstone],
+    pace: Pace = unpaced,
+) -> Iterator[LedgerFinding]:
+    """`ground`: what the leaves up to `after` say; `suspects`: tombstones that may have come too early."""
+    facts, rows = read(partial(_now, after=after))
+    yield from ground.take(facts)
+    yield from ground.differences(rows)
+    yield from early(read, ages, {number: boot.id for number, boot in rows.boots.items()}, suspects)
+    yield from under_pins(read, ground, pace)
+    yield from _holds(read, pace)
+    yield from _openings(read, pace)
+
+
+def _now(connection: Connection, after: int) -> tuple[list[Fact], StoredState]:
+    """Rows, and the leaves that were entered until this moment."""
+    return audit_queries.facts(connection, after), audit_queries.rows(connection)
+
+
+def _holds(read: ReadQuery, pace: Pace) -> Iterator[LedgerFinding]:
+    for pin in read(audit_queries.pins_whole):
+        began = time.monotonic()
+        lacking = read(partial(audit_queries.unheld, pin=pin))
+        if lacking is not None:
+            what = f"it does not hold {lacking[0]} of the segments that it covers, {lacking[1]} among them"
+            yield LedgerFinding(Code.PIN, f"pin {pin}", what)
+        pace(time.monotonic() - began)
+
+
+def _openings(read: ReadQuery, pace: Pace) -> Iterator[LedgerFinding]:
+    after = (0, "")
+    while page := read(partial(audit_queries.openings, after=after)):
+        began = time.monotonic()
+        for number, field, salt, value, told in page:
+            if not isinstance(told, str) or not hmac.compare_digest(commitment(salt, value), told):
+                what = f"its {field} is stored as something else than what was committed to"
+                yield LedgerFinding(Code.OPENING, f"leaf {number}", what)
+        after = page[-1][:2]
+        pace(time.monotonic() - began)

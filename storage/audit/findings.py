@@ -84,7 +84,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LedgerFinding:
     """One thing that is not as it must be, for people: where, what, what to do."""
 
     code: Code
@@ -97,16 +97,16 @@ class Finding:
 class Findings:
     """Those that are named, and how many more there are."""
 
-    named: list[Finding] = field(default_factory=list)
+    named: list[LedgerFinding] = field(default_factory=list)
     more: int = 0
 
-    def add(self, found: Finding) -> None:
+    def add(self, found: LedgerFinding) -> None:
         if len(self.named) < FINDINGS_MAX:
             self.named.append(found)
         else:
             self.more += 1
 
-    def take(self, found: Iterable[Finding]) -> None:
+    def take(self, found: Iterable[LedgerFinding]) -> None:
         for one in found:
             self.add(one)
 
@@ -145,7 +145,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class CheckpointVerdict:
     """What became of the head that was kept outside."""
 
     head: Checkpoint
@@ -155,11 +155,11 @@ class Against:
 
 
 @dataclass(slots=True)
-class Report:
+class LedgerReport:
     """What was looked at, and what was found."""
 
     trees: Sequence[Tree] = ()
-    against: Against | None = None
+    against: CheckpointVerdict | None = None
     findings: Findings = field(default_factory=Findings)
     leaves: int = 0
     early: int = 0

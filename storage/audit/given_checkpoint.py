@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from storage.audit.findings import Code, Finding
-from storage.audit.trees import Made, Trees, signed
+from storage.audit.findings import Code, LedgerFinding
+from storage.audit.trees import BuiltTree, Trees, signed
 from storage.ledger.note import Checkpoint, Note, NoteDamaged, parse
 
 TEXT_MAX: Final = 256 << 10
@@ -51,7 +51,7 @@ def _note(text: str) -> str:
     return note
 
 
-def judge(outside: Outside, trees: Trees) -> Iterator[Finding]:
+def judge(outside: Outside, trees: Trees) -> Iterator[LedgerFinding]:
     """What is wrong with the box, by that head. Nothing: its leaves are there, and it is of the present generation."""
     head = outside.head
     one = trees.of(head.origin)
@@ -59,28 +59,32 @@ def judge(outside: Outside, trees: Trees) -> Iterator[Finding]:
         has = trees.made[-1].generation.origin if trees.made else "none"
         what = f"it is of the ledger {head.origin}, which this box does not have (it has {has})"
         why = "the whole ledger was put aside, or this is the head of another box"
-        yield Finding(Code.OUTSIDE_STRANGE, WHERE, f"{what}: {why}", LOOK)
+        yield LedgerFinding(Code.OUTSIDE_STRANGE, WHERE, f"{what}: {why}", LOOK)
     elif not signed(outside.note, one.generation):
         what = f"it is not signed by the key that the box has for {head.origin}"
-        yield Finding(Code.OUTSIDE_SIGNATURE, WHERE, f"{what}: the key was exchanged, or the head was made up", LOOK)
+        yield LedgerFinding(
+            Code.OUTSIDE_SIGNATURE, WHERE, f"{what}: the key was exchanged, or the head was made up", LOOK
+        )
     else:
         yield from _held(head, one)
         if one is not trees.made[-1]:
             yield _older(head, one, trees.made[-1])
 
 
-def _held(head: Checkpoint, one: Made) -> Iterator[Finding]:
+def _held(head: Checkpoint, one: BuiltTree) -> Iterator[LedgerFinding]:
     if head.size > one.size:
         what = f"it knows {head.size:,} leaves of {head.origin}, the box has {one.size:,}"
-        yield Finding(Code.OUTSIDE_AHEAD, WHERE, f"{what}: an older state was put back, or leaves were removed", LOOK)
+        yield LedgerFinding(
+            Code.OUTSIDE_AHEAD, WHERE, f"{what}: an older state was put back, or leaves were removed", LOOK
+        )
     elif (root := one.root(head.size)) != head.root:
         why = "some are missing" if root is None else "they were written anew"
         what = f"the first {head.size:,} leaves of {head.origin} are not those that it was signed over: {why}"
-        yield Finding(Code.OUTSIDE_ROOT, WHERE, what, LOOK)
+        yield LedgerFinding(Code.OUTSIDE_ROOT, WHERE, what, LOOK)
 
 
-def _older(head: Checkpoint, one: Made, present: Made) -> Finding:
+def _older(head: Checkpoint, one: BuiltTree, present: BuiltTree) -> LedgerFinding:
     what = f"it is of {head.origin}, which ended with leaf {one.generation.first + one.size - 1}"
     since = f"of {present.generation.origin}, which goes on since leaf {present.generation.first}, it proves nothing"
     action = "hold the box against the last head that the centre has; if it has none of the new one, ask why it began"
-    return Finding(Code.OUTSIDE_OLDER, WHERE, f"{what}; {since}", action)
+    return LedgerFinding(Code.OUTSIDE_OLDER, WHERE, f"{what}; {since}", action)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
 
-from storage.audit.findings import Code, Finding
+from storage.audit.findings import Code, LedgerFinding
 from storage.audit.queries import Stored
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import queries as ledger_queries
@@ -77,7 +77,7 @@ class Blocks:
             before = self._made.get(number)
             self._made[number] = one if before is None else before | one
 
-    def differences(self, read: ReadQuery, pace: Pace = unpaced) -> Iterator[Finding]:
+    def differences(self, read: ReadQuery, pace: Pace = unpaced) -> Iterator[LedgerFinding]:
         """Rows that are not what their leaves make."""
         after = -1
         while page := read(partial(ledger_queries.rows, after=after, limit=PAGE)):
@@ -91,10 +91,10 @@ class Blocks:
             pace(time.monotonic() - began)
 
 
-def _wrong(block: int) -> Finding:
+def _wrong(block: int) -> LedgerFinding:
     first = block << BITS
     where = f"leaves {first} to {first + BLOCK - 1}"
-    return Finding(Code.BLOCK, where, f"what lists pass over is not what these leaves are: {MORE}")
+    return LedgerFinding(Code.BLOCK, where, f"what lists pass over is not what these leaves are: {MORE}")
 
 
 def _around(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from storage.audit import state_leaves
-from storage.audit.findings import Code, Finding
-from storage.audit.ledger_state_queries import Boot, Fact, PinRow, Rows
+from storage.audit import leaf_bodies
+from storage.audit.findings import Code, LedgerFinding
+from storage.audit.queries import Fact, StoredBoot, StoredPin, StoredState
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ _UNKNOWN: Final = (0, None, "unproven")
 """How long the box was off before a boot, while nothing was credited."""
 
 
-class Said(NamedTuple, Generic[T]):
+class LastWord(NamedTuple, Generic[T]):
     """By which leaf, and what."""
 
     leaf: int
@@ -28,146 +28,146 @@ class Said(NamedTuple, Generic[T]):
 
 
 @dataclass(slots=True)
-class PinTold:
+class PinRecord:
     """What became of a pin."""
 
     first: int
     """Number of the first leaf that tells of it."""
     last: int
     """Of the last one, whose words count."""
-    body: state_leaves.Pin
+    body: leaf_bodies.PinLeaf
     placed: bool
     """The first one says that it was placed, here and then."""
 
 
 @dataclass(slots=True)
-class Ground:
+class LedgerState:
     """The last word of each thing, as far as the leaves were read."""
 
-    boots: dict[int, Said[state_leaves.Boot]] = field(default_factory=dict)
-    ends: dict[int, Said[int]] = field(default_factory=dict)
+    boots: dict[int, LastWord[leaf_bodies.BootLeaf]] = field(default_factory=dict)
+    ends: dict[int, LastWord[int]] = field(default_factory=dict)
     """Of boots: the leaf of a clean stop and its boottime, as long as nothing ran in them since."""
-    credits: dict[int, state_leaves.Credit] = field(default_factory=dict)
-    attested: dict[int, state_leaves.Attested] = field(default_factory=dict)
-    epochs: dict[int, Said[state_leaves.Epoch]] = field(default_factory=dict)
-    corrected: dict[int, state_leaves.Corrected] = field(default_factory=dict)
+    credits: dict[int, leaf_bodies.CreditLeaf] = field(default_factory=dict)
+    attested: dict[int, leaf_bodies.AttestedLeaf] = field(default_factory=dict)
+    epochs: dict[int, LastWord[leaf_bodies.EpochLeaf]] = field(default_factory=dict)
+    corrected: dict[int, leaf_bodies.CorrectedLeaf] = field(default_factory=dict)
     offsets: dict[int, set[int]] = field(default_factory=dict)
     """Of epochs that were corrected: every offset that ever counted, the last one, too."""
-    pins: dict[str, PinTold] = field(default_factory=dict)
-    bounds: dict[str, Said[state_leaves.Bounds]] = field(default_factory=dict)
-    overwriting: Said[state_leaves.Overwriting] | None = None
-    agreed: Said[state_leaves.Agreed] | None = None
+    pins: dict[str, PinRecord] = field(default_factory=dict)
+    bounds: dict[str, LastWord[leaf_bodies.BoundsLeaf]] = field(default_factory=dict)
+    overwriting: LastWord[leaf_bodies.OverwritingLeaf] | None = None
+    agreed: LastWord[leaf_bodies.AgreedLeaf] | None = None
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Those that stand, by the leaf that says so."""
-    volumes: dict[str, Said[state_leaves.Volume]] = field(default_factory=dict)
+    volumes: dict[str, LastWord[leaf_bodies.VolumeLeaf]] = field(default_factory=dict)
 
-    def take(self, facts: list[Fact]) -> Iterator[Finding]:
-        """Leaves of `storage.audit.ledger_state_queries.KINDS`, in order; those that do not say what their kind
+    def take(self, facts: list[Fact]) -> Iterator[LedgerFinding]:
+        """Leaves of `storage.audit.queries.KINDS`, in order; those that do not say what their kind
         says."""
         for number, kind, hashed in facts:
-            body = state_leaves.told(kind, hashed)
+            body = leaf_bodies.told(kind, hashed)
             if body is None:
-                yield Finding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
+                yield LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
             else:
                 self._take(number, body)
 
-    def _take(self, number: int, body: state_leaves.Told) -> None:
+    def _take(self, number: int, body: leaf_bodies.StateLeaf) -> None:
         match body:
-            case state_leaves.Run():
+            case leaf_bodies.RunLeaf():
                 self._run(number, body)
-            case state_leaves.Epoch():
+            case leaf_bodies.EpochLeaf():
                 self._epoch(number, body)
-            case state_leaves.Pin():
+            case leaf_bodies.PinLeaf():
                 self._pin(number, body)
-            case state_leaves.Finding():
+            case leaf_bodies.FindingLeaf():
                 self._finding(number, body)
-            case state_leaves.Rebuilt():
+            case leaf_bodies.RebuiltLeaf():
                 self.findings.clear()  # a new database looks for itself
             case _:
                 self._keep(number, body)
 
-    def _keep(self, number: int, body: state_leaves.Told) -> None:
+    def _keep(self, number: int, body: leaf_bodies.StateLeaf) -> None:
         """That of which the last word is all that counts."""
         match body:
-            case state_leaves.Boot():
-                self.boots[body.boot] = Said(number, body)
-            case state_leaves.Credit():
+            case leaf_bodies.BootLeaf():
+                self.boots[body.boot] = LastWord(number, body)
+            case leaf_bodies.CreditLeaf():
                 self.credits[body.boot] = body
-            case state_leaves.Attested():
+            case leaf_bodies.AttestedLeaf():
                 self.attested[body.boot] = body
-            case state_leaves.Bounds():
-                self.bounds[body.camera] = Said(number, body)
-            case state_leaves.Overwriting():
-                self.overwriting = Said(number, body)
-            case state_leaves.Agreed():
-                self.agreed = Said(number, body)
-            case state_leaves.Volume():
-                self.volumes[body.volume] = Said(number, body)
+            case leaf_bodies.BoundsLeaf():
+                self.bounds[body.camera] = LastWord(number, body)
+            case leaf_bodies.OverwritingLeaf():
+                self.overwriting = LastWord(number, body)
+            case leaf_bodies.AgreedLeaf():
+                self.agreed = LastWord(number, body)
+            case leaf_bodies.VolumeLeaf():
+                self.volumes[body.volume] = LastWord(number, body)
 
-    def _run(self, number: int, body: state_leaves.Run) -> None:
+    def _run(self, number: int, body: leaf_bodies.RunLeaf) -> None:
         if body.boot is None:
             return
         self.ends.pop(body.boot, None)
         if body.end and body.boottime_ms is not None:
-            self.ends[body.boot] = Said(number, body.boottime_ms)
+            self.ends[body.boot] = LastWord(number, body.boottime_ms)
 
-    def _epoch(self, number: int, body: state_leaves.Epoch) -> None:
+    def _epoch(self, number: int, body: leaf_bodies.EpochLeaf) -> None:
         if body.wall_ms is None:
             return  # earlier versions told less
-        self.epochs.setdefault(body.epoch, Said(number, body))
-        if isinstance(body, state_leaves.Corrected):
+        self.epochs.setdefault(body.epoch, LastWord(number, body))
+        if isinstance(body, leaf_bodies.CorrectedLeaf):
             self.corrected[body.epoch] = body
             self.offsets.setdefault(body.epoch, set()).add(body.true_offset_ms)
 
-    def _finding(self, number: int, body: state_leaves.Finding) -> None:
+    def _finding(self, number: int, body: leaf_bodies.FindingLeaf) -> None:
         key = body.volume, body.path, body.kind
         self.findings.pop(key, None)
         if body.state == "differs":
             self.findings[key] = number
 
-    def _pin(self, number: int, body: state_leaves.Pin) -> None:
+    def _pin(self, number: int, body: leaf_bodies.PinLeaf) -> None:
         before = self.pins.get(body.pin)
         first, placed = (number, body.what == "placed") if before is None else (before.first, before.placed)
-        self.pins[body.pin] = PinTold(first, number, body, placed)
+        self.pins[body.pin] = PinRecord(first, number, body, placed)
 
     # --- against the rows ---------------------------------------------------------------------------------------------
 
-    def differences(self, rows: Rows) -> Iterator[Finding]:
+    def differences(self, rows: StoredState) -> Iterator[LedgerFinding]:
         """Rows that say something else."""
         yield from self._boots(rows)
         yield from self._epochs(rows)
         for name, pin in self.pins.items():
             what = _of_pin(pin, rows.pins.get(name), rows)
             if what is not None:
-                yield Finding(Code.PIN, f"pin {name}", f"{what} (leaf {pin.last})")
+                yield LedgerFinding(Code.PIN, f"pin {name}", f"{what} (leaf {pin.last})")
         yield from self._bounds(rows)
         for key, number in self.findings.items():
             if key not in rows.findings and number >= rows.rebuilt:
                 what = (
                     f"leaf {number} says that it differs ({key[2]}), no later one that it does not, and it is not told"
                 )
-                yield Finding(Code.STANDING, f"{key[1]} on volume {key[0]}", what)
+                yield LedgerFinding(Code.STANDING, f"{key[1]} on volume {key[0]}", what)
         for volume in sorted(rows.lost):
             said = self.volumes.get(volume)
             if said is not None and said.body.event != "lost":
                 what = f"it is stored as gone for good; leaf {said.leaf} says: {said.body.event}"
-                yield Finding(Code.STANDING, f"volume {volume}", what)
+                yield LedgerFinding(Code.STANDING, f"volume {volume}", what)
 
-    def _boots(self, rows: Rows) -> Iterator[Finding]:
+    def _boots(self, rows: StoredState) -> Iterator[LedgerFinding]:
         for boot, (number, body) in self.boots.items():
             row, fresh = rows.boots.get(boot), number >= rows.rebuilt
             if row is None or row.id != body.id:
                 if fresh:
                     what = "it is not there" if row is None else "it is stored as another one"
-                    yield Finding(Code.BOOT, f"boot {boot}", f"{what} (leaf {number})")
+                    yield LedgerFinding(Code.BOOT, f"boot {boot}", f"{what} (leaf {number})")
                 continue
             for what in (self._off(boot, row, fresh), self._attested(boot, row, fresh), self._ran(boot, row, rows)):
                 if what:
-                    yield Finding(Code.BOOT, f"boot {boot}", f"{what}: ages of what was recorded are told by it")
+                    yield LedgerFinding(Code.BOOT, f"boot {boot}", f"{what}: ages of what was recorded are told by it")
             if body.before is not None:
                 yield from self._before(number, body.before, rows)
 
-    def _off(self, boot: int, row: Boot, fresh: bool) -> str:
+    def _off(self, boot: int, row: StoredBoot, fresh: bool) -> str:
         """Where it began, and how long the box was off before."""
         began_ms = self.boots[boot].body.began_ms
         if fresh and row.began_ms != began_ms:
@@ -178,69 +178,71 @@ class Ground:
             return ""
         return f"it is stored that the box was off for {row.off_low_ms} ms before it, leaves say {said[0]} ms"
 
-    def _attested(self, boot: int, row: Boot, fresh: bool) -> str:
+    def _attested(self, boot: int, row: StoredBoot, fresh: bool) -> str:
         body = self.attested.get(boot)
         said = None if body is None else body.off_ms
         if row.attested_ms == said or not (fresh or (row.attested_ms or 0) > (said or 0)):
             return ""
         return f"attested are {row.attested_ms} ms by its row, {said} ms by the leaves"
 
-    def _ran(self, boot: int, row: Boot, rows: Rows) -> str:
+    def _ran(self, boot: int, row: StoredBoot, rows: StoredState) -> str:
         end = self.ends.get(boot)
         if end is None or end.leaf < rows.rebuilt or row.ran_ms <= end.body:
             return ""
         return f"it ended after {end.body} ms by leaf {end.leaf}, after {row.ran_ms} ms by its row"
 
-    def _before(self, number: int, before: state_leaves.Before, rows: Rows) -> Iterator[Finding]:
+    def _before(self, number: int, before: leaf_bodies.BootBefore, rows: StoredState) -> Iterator[LedgerFinding]:
         """What the next boot found of it. While leaves are read back more of it may become known."""
         row, first = rows.boots.get(before.boot), self.boots.get(before.boot)
         if row is None or first is None or first.leaf < rows.rebuilt:
             return
         if (row.ran_ms, row.lag_us, row.gain_us) != (before.ran_ms, before.lag_us, before.gain_us):
             what = f"it ran for {row.ran_ms} ms by its row, {before.ran_ms} ms by leaf {number}"
-            yield Finding(Code.BOOT, f"boot {before.boot}", f"{what}: ages of what was recorded are told by it")
+            yield LedgerFinding(Code.BOOT, f"boot {before.boot}", f"{what}: ages of what was recorded are told by it")
 
-    def _epochs(self, rows: Rows) -> Iterator[Finding]:
+    def _epochs(self, rows: StoredState) -> Iterator[LedgerFinding]:
         for epoch, (number, body) in self.epochs.items():
             where, row, fresh = f"clock epoch {epoch}", rows.epochs.get(epoch), number >= rows.rebuilt
             if row is None or row[:4] != body.row:
                 if fresh:
                     what = "it is not there" if row is None else "it is stored as another one"
-                    yield Finding(Code.EPOCH, where, f"{what} (leaf {number}): recorded times are told by it")
+                    yield LedgerFinding(Code.EPOCH, where, f"{what} (leaf {number}): recorded times are told by it")
                 continue
             corrected = self.corrected.get(epoch)
             said = None if corrected is None else corrected.true_offset_ms
             if row.true_offset_ms != said and (fresh or row.true_offset_ms is not None):
                 what = f"it is corrected to {row.true_offset_ms} ms by its row, {said} by leaves"
-                yield Finding(Code.EPOCH, where, f"{what}: recorded times are told by it")
+                yield LedgerFinding(Code.EPOCH, where, f"{what}: recorded times are told by it")
         if rows.rebuilt == 0 and self.epochs:
             first = min(self.epochs)  # those before are of an earlier version
             for epoch in sorted(epoch for epoch in rows.epochs if epoch >= first and epoch not in self.epochs):
-                yield Finding(Code.EPOCH, f"clock epoch {epoch}", "no leaf tells of it: recorded times are told by it")
+                yield LedgerFinding(
+                    Code.EPOCH, f"clock epoch {epoch}", "no leaf tells of it: recorded times are told by it"
+                )
 
-    def _bounds(self, rows: Rows) -> Iterator[Finding]:
+    def _bounds(self, rows: StoredState) -> Iterator[LedgerFinding]:
         for camera, (number, body) in self.bounds.items():
             said, stored = (body.floor_s, body.ceiling_s), rows.bounds.get(camera, (None, None))
             if number >= rows.rebuilt and said != stored:
                 what = f"floor and ceiling are stored as {_pair(stored)}, leaf {number} says {_pair(said)}"
-                yield Finding(Code.BOUNDS, f"camera {camera}", what)
+                yield LedgerFinding(Code.BOUNDS, f"camera {camera}", what)
         if self.overwriting is not None and self.overwriting[0] >= rows.rebuilt:
             number, overwriting = self.overwriting
             stored_on, at = rows.overwriting, (overwriting.at.boot, overwriting.at.boottime_ms)
             if stored_on is None or stored_on[0] != overwriting.on or stored_on[1:] not in ((None, None), at):
                 what = f"whether floors give way, and since when, is not stored as leaf {number} says it"
-                yield Finding(Code.BOUNDS, "on_full", what)
+                yield LedgerFinding(Code.BOUNDS, "on_full", what)
         if self.agreed is not None:
             number, agreed = self.agreed
             if rows.agreed is None or (rows.agreed[0] == number and rows.agreed[1] != agreed.text):
                 what = f"they are not stored as leaf {number} says them"
-                yield Finding(Code.BOUNDS, "the bounds that are agreed upon", what)
+                yield LedgerFinding(Code.BOUNDS, "the bounds that are agreed upon", what)
             elif rows.agreed[0] < number or (rows.agreed[0] > number and rows.agreed[0] >= rows.rebuilt):
                 what = f"they are stored as leaf {rows.agreed[0]} would say them; the last one that does is {number}"
-                yield Finding(Code.BOUNDS, "the bounds that are agreed upon", what)
+                yield LedgerFinding(Code.BOUNDS, "the bounds that are agreed upon", what)
 
 
-def _of_pin(pin: PinTold, row: PinRow | None, rows: Rows) -> str | None:
+def _of_pin(pin: PinRecord, row: StoredPin | None, rows: StoredState) -> str | None:
     """What is wrong with the row of a pin. A sidecar may tell of a later version, which makes no pin shorter."""
     body = pin.body
     if row is None:
@@ -250,7 +252,7 @@ def _of_pin(pin: PinTold, row: PinRow | None, rows: Rows) -> str | None:
     return next((words for words, is_so in _less(body, row, rows) if is_so), None) if body.lasts else None
 
 
-def _less(body: state_leaves.Pin, row: PinRow, rows: Rows) -> Iterator[tuple[str, bool]]:
+def _less(body: leaf_bodies.PinLeaf, row: StoredPin, rows: StoredState) -> Iterator[tuple[str, bool]]:
     """How the row of a pin that lasts may say less than its leaf, and whether it does."""
     placed, same = body.placed, row.version == body.version
     boot = rows.boots.get(placed.boot)

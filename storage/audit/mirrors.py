@@ -14,24 +14,27 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.audit import queries as verifying
-from storage.audit.findings import Code, Finding
+from storage.audit import queries as audit_queries
+from storage.audit.findings import Code, LedgerFinding
 from storage.audit.queries import PAGE
-from storage.integrity.inspect_file import Disk, Pace, unpaced
-from storage.ledger import checkpoint_files
+from storage.integrity.compare import LEDGER_NAME, Fault
+from storage.integrity.fsck import Level, Site
+from storage.integrity.inspect_file import Pace, VolumeDirectory, unpaced
+from storage.ledger import checkpoint_files, generations_table
 from storage.ledger.tree import LEAF
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.lines import parse
 from storage.segments.coverage_queries import ReadQuery
+from storage.segments.findings_table import FaultKind
 
 ACTION: Final = "keep the disk as it is; a head that the centre kept tells whether the ledger is right"
 
 
-class Mirror:
+class MirrorCheck:
     """Of one volume."""
 
-    def __init__(self, read: ReadQuery, disk: Disk, firsts: Sequence[int], pace: Pace = unpaced) -> None:
+    def __init__(self, read: ReadQuery, disk: VolumeDirectory, firsts: Sequence[int], pace: Pace = unpaced) -> None:
         """`firsts`: numbers of the leaves with which generations begin, in order."""
         self._read = read
         self._disk = disk
@@ -45,7 +48,7 @@ class Mirror:
         self.lines = 0
         """Looked at so far."""
 
-    def differences(self) -> Iterator[Finding | None]:
+    def differences(self) -> Iterator[LedgerFinding | None]:
         """What is wrong, and now and then None. FileNotFoundError: nothing is mirrored yet. OSError."""
         said = self._read(mirror_table.wanted).get(self._disk.id)
         with self._disk.held() as root, checkpoint_files.opened(root) as directory:
@@ -76,7 +79,7 @@ class Mirror:
             self._end = self._read(mirror_table.last_leaf)
         return number <= self._end
 
-    def _between(self, last: int, number: int) -> Iterator[Finding]:
+    def _between(self, last: int, number: int) -> Iterator[LedgerFinding]:
         """Leaves of the same generation that should have had a line between these two."""
         if not last:
             self._after = number - 1
@@ -89,25 +92,29 @@ class Mirror:
         if first:
             yield self._lacks(first, end)
 
-    def _line(self, number: int, line: bytes, leaf: bytes | None) -> Iterator[Finding]:
+    def _line(self, number: int, line: bytes, leaf: bytes | None) -> Iterator[LedgerFinding]:
         if leaf == LEAF + line or (leaf is not None and _means(line) == leaf):
             return
         what = "the ledger has no leaf of this number" if leaf is None else "it says something else than in the ledger"
-        yield Finding(Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
+        yield LedgerFinding(
+            Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION
+        )
 
-    def _beyond(self, number: int) -> Finding:
+    def _beyond(self, number: int) -> LedgerFinding:
         what = "the ledger ends before it: an older database was put back, or leaves were removed"
-        return Finding(Code.MIRROR_AHEAD, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
+        return LedgerFinding(
+            Code.MIRROR_AHEAD, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION
+        )
 
-    def _lacks(self, first: int, end: int) -> Finding:
+    def _lacks(self, first: int, end: int) -> LedgerFinding:
         where = f"{'leaf' if first == end else 'leaves'} {first}{'' if first == end else f' to {end}'}"
         what = "no line that can be read tells of them, where there should be one"
-        return Finding(Code.MIRROR_LACKS, f"{where} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
+        return LedgerFinding(Code.MIRROR_LACKS, f"{where} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
 
     def _peek(self) -> int | None:
         """Number of the next leaf of the ledger; None: there is none yet."""
         if not self._page:
-            found = self._read(partial(verifying.hashed, after=self._after, until=1 << 62))
+            found = self._read(partial(audit_queries.hashed, after=self._after, until=1 << 62))
             self._page = found[::-1]
         return self._page[-1][0] if self._page else None
 
@@ -117,10 +124,29 @@ class Mirror:
 
 
 def _leaf(connection: Connection, number: int) -> bytes | None:
-    return next((data for _, data in verifying.hashed(connection, number - 1, number)), None)
+    return next((data for _, data in audit_queries.hashed(connection, number - 1, number)), None)
 
 
 def _means(line: bytes) -> bytes | None:
     """What would be hashed of a line that says the same in other words: an earlier version may have written it."""
     told = parse(line)
     return None if told is None else LEAF + told.entry.data
+
+
+def mirror_faults(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
+    """At level hash, because it reads all of it. The first difference of each volume tells enough."""
+    if level is not Level.HASH:
+        return
+    firsts = [one.first for one in site.read(generations_table.every)]
+    for volume, disk in site.disks.items():
+        try:
+            found = next(filter(None, MirrorCheck(site.read, disk, firsts, pace).differences()), None)
+            what = None if found is None else f"{found.where}: {found.what}"
+        except FileNotFoundError:
+            continue  # nothing is mirrored here yet
+        except OSError as error:
+            what = f"the mirror in {disk.path / LEDGER_NAME} cannot be read: {error.strerror or error}"
+        if what is not None:
+            yield Fault(
+                FaultKind.MIRROR, volume, LEDGER_NAME, what, "keep it as it is; `edgectl ledger verify` tells more"
+            )

@@ -1,15 +1,17 @@
-"""One stretch of the ledger: each leaf hashed, counted, and asked for the rows that it tells of.
+"""The ledger in ranges: each leaf hashed, counted and asked for its rows; each row held against the leaf it goes by.
 
-Blocking, read-only. Stretches do not depend on each other, so that several processes may share them out. Each page is
-read in one moment of the database together with what it is held against: what is committed or destroyed meanwhile is no
-fault. Bounded: a stretch knows its own leaves only. What rows say has been held against leaves before
-(`storage.audit.row_check`).
+Blocking, read-only. Neither ranges of leaves nor spans of rows depend on each other, so that several processes may
+share them out. Each page of leaves is read in one moment of the database together with what it is held against: what
+is committed or destroyed meanwhile is no fault. Rows are gone through before leaves, page by page; what seems wrong
+with one is asked again in one moment. Bounded: a range knows its own leaves only, rows need one bit for each leaf,
+and the gaps that nothing has explained yet are kept.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,30 +19,35 @@ from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from storage.audit import ledger_state_queries, recording_leaves
-from storage.audit import queries as verifying
-from storage.audit.destruction_check import Tomb, is_suspect
-from storage.audit.findings import Code, Finding, Findings
+from storage.ages.history import History
+from storage.audit import leaf_bodies
+from storage.audit import queries as audit_queries
+from storage.audit.destruction_check import SuspectTombstone, is_suspect
+from storage.audit.findings import Code, Findings, LedgerFinding
+from storage.audit.leaf_bodies import SEGMENTS, GapKey, GapLeaf, SegmentLeaf
 from storage.audit.leaf_index import Block, blocks_of
-from storage.audit.ledger_state_queries import Fact
-from storage.audit.queries import GapClaim, Stored
-from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTold
+from storage.audit.queries import Fact, GapClaim, SegmentClaim, Stored
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import tree
 from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, Leaf
 from storage.ledger.tree import Hash
+from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
 from storage.segments.coverage_queries import ReadQuery
 
 _DESTROYED: Final = Leaf.DESTROYED.value.encode()
 _GAP: Final = Leaf.GAP.value.encode()
 _SPAN: Final = Leaf.SPAN.value.encode()
 _GENERATION: Final = Leaf.GENERATION.value.encode()
-_FACTS: Final = frozenset(kind.encode() for kind in ledger_state_queries.KINDS)
+_FACTS: Final = frozenset(kind.encode() for kind in audit_queries.KINDS)
 SUSPECTS_MAX: Final = 100
 """Of a stretch: a clock that was set back makes some, a stranger any number."""
 LENGTH: Final = 64 * WIDTH
 """Leaves: a tenth of a second of work, so that progress shows and processes have equal shares."""
+_BITS: Final = 16
+_BYTES: Final = 1 << _BITS - 3
+_NONE: Final = bytes(_BYTES)
+"""A block of bits: neighbours, however far somebody's number is from all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ NONE: Final = Bits(0, b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LeafRange:
     """Leaves from the number `first` up to `last`."""
 
     first: int
@@ -74,14 +81,14 @@ class GapSeen:
     key: GapKey
     former: GapKey | None
     """What it was before."""
-    stands: GapTold | None
+    stands: GapLeaf | None
 
 
 @dataclass(slots=True)
 class Stretch:
     """What was found in one."""
 
-    span: Span
+    span: LeafRange
     leaves: int = 0
     blocks: list[Hash | None] = field(default_factory=list)
     """The node over each whole block of 256 leaves; None where one of them is missing."""
@@ -92,17 +99,17 @@ class Stretch:
     """Leaves that begin a tree, with their lines."""
     facts: list[Fact] = field(default_factory=list)
     """What decides what stays and goes (`storage.audit.ledger_state`)."""
-    suspects: list[Tomb] = field(default_factory=list)
+    suspects: list[SuspectTombstone] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
 
 
-def spans(first: int, last: int, *, in_tree: bool) -> Iterator[Span]:
+def spans(first: int, last: int, *, in_tree: bool) -> Iterator[LeafRange]:
     """Of the leaves of a tree, or of those before the first."""
     for begin in range(first, last + 1, LENGTH):
-        yield Span(begin, min(begin + LENGTH - 1, last), in_tree)
+        yield LeafRange(begin, min(begin + LENGTH - 1, last), in_tree)
 
 
-def check(read: ReadQuery, span: Span, pace: Pace = unpaced) -> Stretch:
+def check(read: ReadQuery, span: LeafRange, pace: Pace = unpaced) -> Stretch:
     """Go through the leaves of a span."""
     found = Stretch(span)
     hashes: list[Hash | None] = []
@@ -110,7 +117,7 @@ def check(read: ReadQuery, span: Span, pace: Pace = unpaced) -> Stretch:
     while after < span.last:
         began = time.monotonic()
         page = read(partial(_page, span=span, after=after))
-        upto = page.leaves[-1][2] if len(page.leaves) == verifying.PAGE else span.last
+        upto = page.leaves[-1][2] if len(page.leaves) == audit_queries.PAGE else span.last
         hashes += _hashes(found, page.leaves, after, upto)
         _claims(found, page)
         for number, block in blocks_of(page.leaves, page.destroyed).items():
@@ -141,14 +148,14 @@ def _hashes(found: Stretch, leaves: Sequence[Stored], after: int, upto: int) -> 
         hashes.append(stored)
         if right != stored and (stored is not None or found.span.in_tree):
             what = "it is not what was hashed when it was entered" if stored else "it was entered without its hash"
-            found.findings.add(Finding(Code.LEAF_CHANGED, f"leaf {number}", what))
+            found.findings.add(LedgerFinding(Code.LEAF_CHANGED, f"leaf {number}", what))
     return hashes + _hole(found, expected, upto + 1)
 
 
 def _hole(found: Stretch, first: int, end: int) -> list[None]:
     if first < end and found.span.in_tree:
         where = f"leaf {first}" if end == first + 1 else f"leaves {first} to {end - 1}"
-        found.findings.add(Finding(Code.LEAF_MISSING, where, "nothing has this number"))
+        found.findings.add(LedgerFinding(Code.LEAF_MISSING, where, "nothing has this number"))
     return [None] * (end - first)
 
 
@@ -165,16 +172,16 @@ class _Page:
     """Leaves, and what the database says of the same at the same moment."""
 
     leaves: list[Stored]
-    segments: list[tuple[int, SegmentTold]] = field(default_factory=list)
+    segments: list[tuple[int, SegmentLeaf]] = field(default_factory=list)
     """Number of each leaf that tells of one and that no row was found to agree with yet."""
-    tombs: list[Tomb] = field(default_factory=list)
+    tombs: list[SuspectTombstone] = field(default_factory=list)
     destroyed: list[tuple[int, int, int]] = field(default_factory=list)
     """By number of the leaf: from when to when that was recorded of which it tells that it is gone."""
-    gaps: list[tuple[int, GapTold]] = field(default_factory=list)
+    gaps: list[tuple[int, GapLeaf]] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     generations: list[tuple[int, bytes]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
-    suspects: list[Tomb] = field(default_factory=list)
+    suspects: list[SuspectTombstone] = field(default_factory=list)
     tombstones: dict[tuple[str, int], int] = field(default_factory=dict)
     rows: dict[tuple[str, int], int] = field(default_factory=dict)
     """The leaf that each row goes by; 0: none."""
@@ -184,24 +191,24 @@ class _Page:
     boots: Mapping[int, str] = field(default_factory=dict)
     """Their own ids, by number, of those in which gaps begin."""
 
-    def row(self, told: SegmentTold) -> int | None:
+    def row(self, told: SegmentLeaf) -> int | None:
         """The leaf that the row of this segment goes by; None: there is no row."""
         if told.name is not None:
             return self.aside.get((told.volume, told.name))
         return self.rows.get((told.camera, told.seq))
 
-    def tombstone(self, told: SegmentTold) -> int | None:
+    def tombstone(self, told: SegmentLeaf) -> int | None:
         return self.tombstones.get((told.camera, told.seq))
 
-    def gap(self, told: GapTold) -> GapClaim | None:
+    def gap(self, told: GapLeaf) -> GapClaim | None:
         """The row of the same gap, whatever it says of it."""
         start = told.start
         rows = self.gap_rows.get((told.camera, start.boot, start.boottime_ms), ())
-        return next((row for row in rows if recording_leaves.tells_of_gap(told, row)), None)
+        return next((row for row in rows if leaf_bodies.tells_of_gap(told, row)), None)
 
 
-def _page(connection: sqlite3.Connection, span: Span, after: int) -> _Page:
-    page = _Page(verifying.stored(connection, after, span.last))
+def _page(connection: sqlite3.Connection, span: LeafRange, after: int) -> _Page:
+    page = _Page(audit_queries.stored(connection, after, span.last))
     told, first, leaves = span.told.bits, span.told.first, page.leaves
     if told:
         leaves = [leaf for leaf in leaves if not told[leaf[2] - first >> 3] >> (leaf[2] & 7) & 1]
@@ -217,15 +224,15 @@ def _read(page: _Page, leaf: Stored) -> None:
     if kind in SEGMENTS or kind == _DESTROYED:
         _of_segment(page, leaf)
     elif kind == _GAP:
-        gap = recording_leaves.gap_told(body)
+        gap = leaf_bodies.gap_told(body)
         if gap is None:
             page.unread.append(number)
         else:
             page.gaps.append((number, gap))
     elif kind == _SPAN:
-        gone = recording_leaves.span_told(body)
+        gone = leaf_bodies.span_told(body)
         if gone is not None:
-            page.destroyed.append((number, *recording_leaves.recorded(gone)))
+            page.destroyed.append((number, *leaf_bodies.recorded(gone)))
     elif kind in _FACTS:
         page.facts.append((number, kind.decode(), HASHED % leaf[:4]))
     elif kind == _GENERATION:
@@ -234,12 +241,12 @@ def _read(page: _Page, leaf: Stored) -> None:
 
 def _of_segment(page: _Page, leaf: Stored) -> None:
     body, kind, number, wall_ms, _ = leaf
-    told = recording_leaves.segment_told(body)
+    told = leaf_bodies.segment_told(body)
     if told is None:
         page.unread.append(number)
     elif kind == _DESTROYED:
-        page.tombs.append(Tomb(number, told))
-        page.destroyed.append((number, *recording_leaves.recorded(told)))
+        page.tombs.append(SuspectTombstone(number, told))
+        page.destroyed.append((number, *leaf_bodies.recorded(told)))
         if is_suspect(told, wall_ms):
             page.suspects.append(page.tombs[-1])
     else:
@@ -248,21 +255,21 @@ def _of_segment(page: _Page, leaf: Stored) -> None:
 
 def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
     segments = [told for _, told in page.segments]
-    page.tombstones = verifying.tombstones(connection, _by_camera(segments))
+    page.tombstones = audit_queries.tombstones(connection, _by_camera(segments))
     asked = [told for number, told in page.segments if (page.tombstone(told) or 0) < number]
     asked += [tomb.told for tomb in page.tombs]
-    page.rows = verifying.going_by(connection, _by_camera(told for told in asked if told.name is None))
+    page.rows = audit_queries.going_by(connection, _by_camera(told for told in asked if told.name is None))
     for told in asked:
         if told.name is not None:
-            page.aside[told.volume, told.name] = verifying.aside(connection, told.volume, told.name)
-    page.boots = verifying.boots(connection, {gap.start.boot for _, gap in page.gaps})
+            page.aside[told.volume, told.name] = audit_queries.aside(connection, told.volume, told.name)
+    page.boots = audit_queries.boots(connection, {gap.start.boot for _, gap in page.gaps})
     for _, gap in page.gaps:
         place = (gap.camera, gap.start.boot, gap.start.boottime_ms)
         if place not in page.gap_rows:
-            page.gap_rows[place] = verifying.gaps(connection, *place)
+            page.gap_rows[place] = audit_queries.gaps(connection, *place)
 
 
-def _by_camera(segments: Iterable[SegmentTold]) -> Mapping[str, Collection[int]]:
+def _by_camera(segments: Iterable[SegmentLeaf]) -> Mapping[str, Collection[int]]:
     found: defaultdict[str, list[int]] = defaultdict(list)
     for told in segments:
         found[told.camera].append(told.seq)
@@ -271,12 +278,11 @@ def _by_camera(segments: Iterable[SegmentTold]) -> Mapping[str, Collection[int]]
 
 def _claims(found: Stretch, page: _Page) -> None:
     """Of leaves from before there was a tree only which gaps they explain, and what begins."""
-    wrong: list[Finding | None] = [_unread(number) for number in page.unread]
+    wrong: list[LedgerFinding | None] = [_unread(number) for number in page.unread]
     wrong += [
-        recording_leaves.of_segment(number, told, page.row(told), page.tombstone(told))
-        for number, told in page.segments
+        leaf_bodies.of_segment(number, told, page.row(told), page.tombstone(told)) for number, told in page.segments
     ]
-    wrong += [recording_leaves.returned(tomb.number, tomb.told, page.row(tomb.told)) for tomb in page.tombs]
+    wrong += [leaf_bodies.returned(tomb.number, tomb.told, page.row(tomb.told)) for tomb in page.tombs]
     wrong += [_gap(found, number, gap, page) for number, gap in page.gaps]
     if found.span.in_tree:
         found.findings.take(one for one in wrong if one is not None)
@@ -285,15 +291,156 @@ def _claims(found: Stretch, page: _Page) -> None:
     found.generations += page.generations
 
 
-def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | None:
+def _gap(found: Stretch, number: int, told: GapLeaf, page: _Page) -> LedgerFinding | None:
     row = page.gap(told)
     dated = page.boots.get(told.start.boot) == told.start.id  # else a rebuild could not say when, and left it out
     former = told.key(told.was) if told.was is not None else None
     lacking = told if row is None and told.stands and dated and found.span.in_tree else None
     found.gaps.append(GapSeen(number, told.key(told.start), former, lacking))
     is_earlier = row is not None and row.leaf is not None and row.leaf < number
-    return recording_leaves.differing(number, told) if is_earlier and told.stands else None
+    return leaf_bodies.differing(number, told) if is_earlier and told.stands else None
 
 
-def _unread(number: int) -> Finding:
-    return Finding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
+def _unread(number: int) -> LedgerFinding:
+    return LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
+
+
+@dataclass(frozen=True, slots=True)
+class RowSpan:
+    """Rows of a table by id."""
+
+    table: str
+    after: int
+    upto: int
+
+
+@dataclass(slots=True)
+class CheckedRows:
+    """What was found in one."""
+
+    rows: int = 0
+    told: array[int] = field(default_factory=lambda: array("q"))
+    """Numbers of leaves that say of a segment what its row says."""
+    findings: Findings = field(default_factory=Findings)
+
+
+def row_spans(read: ReadQuery) -> Iterator[RowSpan]:
+    """All rows that there are by now."""
+    for table in ("segments", "gaps"):
+        after = 0
+        while (upto := read(partial(audit_queries.cut, table=table, after=after, count=LENGTH))) > after:
+            yield RowSpan(table, after, upto)
+            after = upto
+
+
+def check_rows(read: ReadQuery, span: RowSpan, early: int, pace: Pace = unpaced) -> CheckedRows:
+    """Go through the rows of a span. Leaves before `early` are of no tree and prove nothing: they need only exist."""
+    found, after = CheckedRows(), span.after
+    look = _segments if span.table == "segments" else _gaps
+    while after < span.upto:
+        began = time.monotonic()
+        after, odd = look(read, found, after, span.upto)
+        if odd:
+            found.findings.take(read(partial(_wrong, table=span.table, odd=odd, early=early)))
+        pace(time.monotonic() - began)
+    return found
+
+
+def _segments(read: ReadQuery, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
+    """A page: its last id, and the ids of rows that do not say what their leaf says, word for word."""
+    (cameras, volumes), page = read(lambda db: (audit_queries.names(db), audit_queries.segments(db, after, upto)))
+    odd = []
+    for row in page:
+        told = None if row[5] is None else leaf_bodies.segment_told(row[5])
+        if told is not None and leaf_bodies.same_row(told, row, cameras, volumes):
+            found.told.append(row[1])
+        else:
+            odd.append(row[0])
+    found.rows += len(page)
+    return page[-1][0] if len(page) == audit_queries.PAGE else upto, odd
+
+
+def _gaps(read: ReadQuery, found: CheckedRows, after: int, upto: int) -> tuple[int, list[int]]:
+    """Likewise; gaps are few."""
+    page = read(partial(audit_queries.ended_gaps, after=after, upto=upto))
+    found.rows += len(page)
+    return page[-1] if len(page) == audit_queries.PAGE else upto, page
+
+
+def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early: int) -> list[LedgerFinding]:
+    """What is wrong with these rows at this moment."""
+    found = []
+    for number in odd:
+        row = (
+            audit_queries.segment(connection, number) if table == "segments" else audit_queries.gap(connection, number)
+        )
+        wrong = None if row is None else _differing(connection, row, early)
+        if wrong is not None:
+            found.append(wrong)
+    return found
+
+
+def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, early: int) -> LedgerFinding | None:
+    leaf = None if row.leaf is None else audit_queries.leaf(connection, row.leaf)
+    if leaf is None:
+        return leaf_bodies.untold(row)
+    body, kind, number, *_ = leaf
+    told: SegmentLeaf | GapLeaf | None
+    if isinstance(row, GapClaim):
+        told = gap = leaf_bodies.gap_told(body) if kind == _GAP else None
+        mine = gap is not None and leaf_bodies.tells_of_gap(gap, row)
+        same = row.end is None or (gap is not None and leaf_bodies.same_gap(gap, row))
+    else:
+        told = segment = leaf_bodies.segment_told(body) if kind in SEGMENTS else None
+        mine = segment is not None and leaf_bodies.tells_of_segment(segment, row)
+        boots = {} if segment is None else audit_queries.boots(connection, [segment.start.boot])
+        same = segment is not None and leaf_bodies.same_segment(segment, row, boots)
+    if told is None or not mine:
+        return leaf_bodies.untold(row)
+    return None if same or number < early else leaf_bodies.differing(number, told)
+
+
+class ToldLeaves:
+    """Numbers of leaves of which the row was seen, a bit each; of those that nobody has, none."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+
+    def add(self, numbers: Iterable[int]) -> Iterator[LedgerFinding]:
+        """What is wrong with them: no two rows are of one leaf."""
+        for number in numbers:
+            block = self._blocks.get(number >> _BITS)
+            if block is None:
+                block = self._blocks[number >> _BITS] = bytearray(_BYTES)
+            at, bit = number >> 3 & _BYTES - 1, 1 << (number & 7)
+            if block[at] & bit:
+                yield leaf_bodies.twice(number)
+            block[at] |= bit
+
+    def among(self, first: int, last: int) -> Bits:
+        """Of a few thousand neighbours."""
+        parts = (self._blocks.get(block, _NONE) for block in range(first >> _BITS, (last >> _BITS) + 1))
+        return Bits(first >> _BITS << _BITS, b"".join(parts))
+
+
+class OpenGaps:
+    """Gaps that had no row when their leaf was read: a later leaf may say why."""
+
+    def __init__(self) -> None:
+        self._open: dict[GapKey, tuple[int, GapLeaf]] = {}
+
+    def take(self, seen: Iterable[GapSeen]) -> None:
+        """In the order of their leaves."""
+        for one in seen:
+            for key in (one.key, one.former):
+                if key is not None:
+                    self._open.pop(key, None)
+            if one.stands is not None:
+                self._open[one.key] = one.number, one.stands
+
+    def gone(self, ages: History) -> Iterator[LedgerFinding]:
+        """Those that nothing explains, but for what is so old that its row may have been pruned."""
+        for number, told in self._open.values():
+            end = told.end or told.start
+            if ages.age(end.boot, end.boottime_ms).low_ms < TIME_ACCOUNT_KEPT_MS:
+                yield leaf_bodies.gone(number, told)

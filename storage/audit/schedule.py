@@ -15,7 +15,7 @@ from typing import Final
 from storage.ages.history import History
 from storage.ages.runs import DaemonRun
 from storage.audit import table as checked
-from storage.audit.findings import Report
+from storage.audit.findings import LedgerReport
 from storage.audit.table import NAMED_MAX, Checked
 from storage.database.writer import Database
 from storage.integrity.inspect_file import Stopped
@@ -36,7 +36,7 @@ OF_OUTSIDE: Final = "outside"
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class CheckSituation:
     """What the decision rests on."""
 
     run: int
@@ -48,7 +48,7 @@ class Now:
     """Running time since the last check, at the least."""
 
 
-def is_due(last: Checked | None, now: Now) -> bool:
+def is_due(last: Checked | None, now: CheckSituation) -> bool:
     """Pure."""
     if now.up_ms < SETTLE_MS:
         return False
@@ -66,7 +66,7 @@ class SelfCheck:
         life: DaemonRun,
         clock: Clock,
         ages: Callable[[], History],
-        check: Callable[[], Report],
+        check: Callable[[], LedgerReport],
     ) -> None:
         """`check`: all of it, slowly; StoreBusy, Stopped."""
         self._database = database
@@ -91,7 +91,7 @@ class SelfCheck:
             return False
         return True
 
-    def remember(self, report: Report) -> None:
+    def remember(self, report: LedgerReport) -> None:
         """What a check came to, whoever asked for it."""
         now, mine = self._clock.now(), [one for one in report.findings.named if not one.code.startswith(OF_OUTSIDE)]
         found = Checked(
@@ -108,9 +108,9 @@ class SelfCheck:
         with suppress(StoreError):
             self._database.submit(partial(checked.remember, checked=found), yielding=True).result()
 
-    def _now(self) -> Now:
+    def _now(self) -> CheckSituation:
         life, last, boottime_ms = self._life, self.last(), self._clock.now().boottime_ms
-        return Now(
+        return CheckSituation(
             run=life.run,
             up_ms=boottime_ms - life.start.boottime_ms,
             unclean=life.previous_end not in (None, GapCause.DAEMON_STOPPED),

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from storage.audit.findings import Code, Finding
+from storage.audit.findings import Code, LedgerFinding
 
 NAMED_MAX = 20
 """Findings that are kept with their words: the first says what to do, `edgectl ledger verify` names all."""
@@ -27,7 +27,7 @@ class Checked:
     leaves: int
     took_ms: int
     findings: int
-    named: tuple[Finding, ...]
+    named: tuple[LedgerFinding, ...]
 
 
 def last(connection: sqlite3.Connection) -> Checked | None:
@@ -38,7 +38,7 @@ def last(connection: sqlite3.Connection) -> Checked | None:
     if row is None:
         return None
     run, boot, boottime_ms, wall_ms, leaves, took_ms, findings, named = row
-    told = tuple(Finding(Code(code), *words) for code, *words in json.loads(named))
+    told = tuple(LedgerFinding(Code(code), *words) for code, *words in json.loads(named))
     return Checked(run, boot, boottime_ms, wall_ms, leaves, took_ms, findings, told)
 
 
@@ -49,7 +49,13 @@ def remember(connection: sqlite3.Connection, checked: Checked) -> None:
         "INSERT OR REPLACE INTO checked (id, run, boot, boottime_ms, wall_ms, leaves, took_ms, findings, named)"
         " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(checked.run, checked.boot, checked.boottime_ms, checked.wall_ms, checked.leaves, checked.took_ms),
-            *(checked.findings, named),
+            checked.run,
+            checked.boot,
+            checked.boottime_ms,
+            checked.wall_ms,
+            checked.leaves,
+            checked.took_ms,
+            checked.findings,
+            named,
         ),
     )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from storage.audit import queries as verifying
-from storage.audit.findings import Code, Finding
+from storage.audit import queries as audit_queries
+from storage.audit.findings import Code, LedgerFinding
 from storage.ledger import nodes_table, tree
 from storage.ledger.generations_table import Generation
 from storage.ledger.nodes_table import LEVELS, STRIDE, WIDTH, LeafMissing
@@ -21,7 +21,7 @@ from storage.ledger.tree import LEAF, Hash
 from storage.segments.coverage_queries import ReadQuery
 
 
-class Made:
+class BuiltTree:
     """The tree of one generation, made anew from its leaves (`storage.ledger.tree.Nodes`)."""
 
     def __init__(self, read: ReadQuery, generation: Generation, size: int, blocks: Sequence[Hash | None]) -> None:
@@ -58,11 +58,11 @@ class Made:
         except LeafMissing:
             return None
 
-    def wrong_nodes(self, last: Mapping[tuple[int, int], int]) -> Iterator[Finding]:
+    def wrong_nodes(self, last: Mapping[tuple[int, int], int]) -> Iterator[LedgerFinding]:
         """Kept nodes that are not what the leaves make, up to the `last` of each level; later ones are still coming."""
         first = self.generation.first
         at = (0, 0)
-        while page := self._read(partial(verifying.kept, generation=first, after=at)):
+        while page := self._read(partial(audit_queries.kept, generation=first, after=at)):
             for level, number, stored in page:
                 made = self.level(level) if level in LEVELS else ()
                 if number <= last.get((first, level), -1) and (
@@ -70,12 +70,12 @@ class Made:
                 ):
                     begin = first + (number << level)
                     where = f"node {number} of level {level}, over leaves {begin} to {begin + (1 << level) - 1}"
-                    yield Finding(Code.NODE, where, "it is not what these leaves make")
+                    yield LedgerFinding(Code.NODE, where, "it is not what these leaves make")
             at = page[-1][:2]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SignedHead:
     """A head, and where it lies."""
 
     where: str
@@ -85,7 +85,7 @@ class Said:
 class Trees:
     """All generations of a box."""
 
-    def __init__(self, made: Sequence[Made]) -> None:
+    def __init__(self, made: Sequence[BuiltTree]) -> None:
         self.made = made
         self._by_origin = {one.generation.origin: one for one in made}
         self.proven: dict[str, int] = {}
@@ -94,17 +94,17 @@ class Trees:
         """By origin: the leaves that the first leaf of the next tree names, as they are."""
         self._roots: dict[tuple[str, int], Hash | None] = {}
 
-    def of(self, origin: str) -> Made | None:
+    def of(self, origin: str) -> BuiltTree | None:
         return self._by_origin.get(origin)
 
-    def root(self, one: Made, size: int) -> Hash | None:
+    def root(self, one: BuiltTree, size: int) -> Hash | None:
         """Asked for the same head in several places."""
         key = (one.generation.origin, size)
         if key not in self._roots:
             self._roots[key] = one.root(size)
         return self._roots[key]
 
-    def stored(self) -> Iterator[Finding]:
+    def stored(self) -> Iterator[LedgerFinding]:
         """The last head of each generation, as the database has it."""
         for one in self.made:
             generation = one.generation
@@ -113,29 +113,29 @@ class Trees:
             where = f"the last head of {generation.origin}, as stored"
             head = Checkpoint(generation.origin, generation.size, generation.root)
             if generation.note is None:
-                yield Finding(Code.HEAD_SIGNATURE, where, "it is not signed")
+                yield LedgerFinding(Code.HEAD_SIGNATURE, where, "it is not signed")
             else:
-                yield from self.said(Said(where, generation.note), expected=head)
+                yield from self.said(SignedHead(where, generation.note), expected=head)
 
-    def said(self, said: Said, expected: Checkpoint | None = None) -> Iterator[Finding]:
+    def said(self, said: SignedHead, expected: Checkpoint | None = None) -> Iterator[LedgerFinding]:
         """A signed head of this box, wherever it lies."""
         try:
             note = parse(said.text)
             head = note.checkpoint()
         except NoteDamaged as error:
-            yield Finding(Code.HEAD_DAMAGED, said.where, f"it is no signed head: {error}")
+            yield LedgerFinding(Code.HEAD_DAMAGED, said.where, f"it is no signed head: {error}")
             return
         if expected is not None and head != expected:
             what = f"it covers {head.size} leaves of {head.origin}, and is stored as one of {expected.size}"
-            yield Finding(Code.HEAD_DAMAGED, said.where, what)
+            yield LedgerFinding(Code.HEAD_DAMAGED, said.where, what)
         one = self.of(head.origin)
         if one is None:
             what = f"it is of the ledger {head.origin}, which this box does not have"
-            yield Finding(Code.HEAD_STRANGE, said.where, what)
+            yield LedgerFinding(Code.HEAD_STRANGE, said.where, what)
             return
         if not signed(note, one.generation):
             what = f"it is not signed by the key that {head.origin} began with"
-            yield Finding(Code.HEAD_SIGNATURE, said.where, what)
+            yield LedgerFinding(Code.HEAD_SIGNATURE, said.where, what)
             return
         fault = self.holds(said.where, one, head)
         if fault is None:
@@ -143,50 +143,52 @@ class Trees:
         else:
             yield fault
 
-    def holds(self, where: str, one: Made, head: Checkpoint) -> Finding | None:
+    def holds(self, where: str, one: BuiltTree, head: Checkpoint) -> LedgerFinding | None:
         """What is wrong with a head of that tree, whoever signed it; None: its leaves are there as they were."""
         if head.size > one.size:
             what = f"it covers {head.size} leaves, and there are {one.size}: leaves were taken away"
-            return Finding(Code.HEAD_AHEAD, where, what)
+            return LedgerFinding(Code.HEAD_AHEAD, where, what)
         root = self.root(one, head.size)
         if root == head.root:
             return None
         why = "some are missing" if root is None else "some were changed since"
-        return Finding(Code.HEAD_ROOT, where, f"not all {head.size} leaves that it covers are as they were: {why}")
+        return LedgerFinding(
+            Code.HEAD_ROOT, where, f"not all {head.size} leaves that it covers are as they were: {why}"
+        )
 
-    def begun(self, leaves: Mapping[int, bytes]) -> Iterator[Finding]:
+    def begun(self, leaves: Mapping[int, bytes]) -> Iterator[LedgerFinding]:
         """Each generation begins with a leaf that names it, its key, and how far the one before went.
 
         `leaves`: those of kind `generation`, by number.
         """
-        before: Made | None = None
+        before: BuiltTree | None = None
         for one in self.made:
             first = one.generation.first
             if first not in leaves:
                 what = f"the leaf with which {one.generation.origin} begins is not there"
-                yield Finding(Code.GENERATION, f"leaf {first}", what)
+                yield LedgerFinding(Code.GENERATION, f"leaf {first}", what)
             else:
                 yield from self._begins(one, _body(leaves[first]), before)
             before = one
         for number in sorted(leaves.keys() - {one.generation.first for one in self.made}):
-            yield Finding(Code.GENERATION, f"leaf {number}", "it begins a tree that the database does not know")
+            yield LedgerFinding(Code.GENERATION, f"leaf {number}", "it begins a tree that the database does not know")
 
-    def _begins(self, one: Made, body: Mapping[str, Any], before: Made | None) -> Iterator[Finding]:
+    def _begins(self, one: BuiltTree, body: Mapping[str, Any], before: BuiltTree | None) -> Iterator[LedgerFinding]:
         generation, where = one.generation, f"leaf {one.generation.first}"
         if (body.get("origin"), body.get("key")) != (generation.origin, generation.key):
             what = f"{generation.origin} is stored with another name or key than its first leaf has"
-            yield Finding(Code.GENERATION, where, what)
+            yield LedgerFinding(Code.GENERATION, where, what)
         named, told = _head(body.get("previous")), body.get("previous") is not None
         if before is None or named is None:
             if told or before is not None:
                 what = f"it does not say how far {before.generation.origin if before else 'the one before'} went"
-                yield Finding(Code.GENERATION, where, what)
+                yield LedgerFinding(Code.GENERATION, where, what)
             return
         origin, size, root = named
         if origin != before.generation.origin or size < before.generation.size:
             what = f"it says that {origin} went before it, with {size} leaves under its last head"
             stored = f"{before.generation.origin} is stored, with {before.generation.size}"
-            yield Finding(Code.GENERATION, where, f"{what}; {stored}")
+            yield LedgerFinding(Code.GENERATION, where, f"{what}; {stored}")
         elif size:
             fault = self.holds(f"the head that {where} names", before, Checkpoint(origin, size, root))
             if fault is None:
@@ -194,7 +196,7 @@ class Trees:
             else:
                 yield fault
 
-    def reaching(self, own: Callable[[Made], int]) -> dict[str, int]:
+    def reaching(self, own: Callable[[BuiltTree], int]) -> dict[str, int]:
         """By origin: how many leaves some heads vouch for. `own`: of each tree, those under a head of its own.
 
         Whatever vouches for the first leaf of a tree vouches for what that names.

@@ -21,21 +21,19 @@ from typing import Any, Final, Protocol, TypeVar
 
 from storage.ages.history import History
 from storage.audit import given_checkpoint, ranges
-from storage.audit import queries as verifying
-from storage.audit.destruction_check import Tomb
-from storage.audit.findings import Against, Code, Finding, Reach, Report, Tree
+from storage.audit import queries as audit_queries
+from storage.audit.destruction_check import SuspectTombstone, besides
+from storage.audit.findings import CheckpointVerdict, Code, LedgerFinding, LedgerReport, Reach, Tree
 from storage.audit.given_checkpoint import Outside
 from storage.audit.leaf_index import Blocks
-from storage.audit.ledger_state import Ground
-from storage.audit.mirrors import Mirror
-from storage.audit.other_tables import besides
+from storage.audit.ledger_state import LedgerState
+from storage.audit.mirrors import MirrorCheck
 from storage.audit.queries import Overview
-from storage.audit.ranges import SUSPECTS_MAX, Span, spans
-from storage.audit.row_check import OpenGaps, Told, check_rows, row_spans
-from storage.audit.trees import Made, Said, Trees
+from storage.audit.ranges import SUSPECTS_MAX, LeafRange, OpenGaps, ToldLeaves, check_rows, row_spans, spans
+from storage.audit.trees import BuiltTree, SignedHead, Trees
 from storage.files.open_beneath import reading
-from storage.integrity import queries as audit
-from storage.integrity.inspect_file import Disk, Pace, unpaced
+from storage.integrity import queries as integrity_queries
+from storage.integrity.inspect_file import Pace, VolumeDirectory, unpaced
 from storage.ledger import checkpoint_files
 from storage.ledger.note import NOTE_MAX_BYTES
 from storage.ledger.signer import STATE_FILE
@@ -60,11 +58,11 @@ TELL_EVERY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class AuditedState:
     """What is checked."""
 
     read: ReadQuery
-    disks: Mapping[str, Disk]
+    disks: Mapping[str, VolumeDirectory]
     """Volumes that are there, by id."""
     state: Path
     """The state directory."""
@@ -76,7 +74,7 @@ class Verify:
 
     def __init__(
         self,
-        box: Box,
+        box: AuditedState,
         kept: Outside | None = None,
         *,
         pace: Pace = unpaced,
@@ -89,14 +87,14 @@ class Verify:
         self._pace = pace
         self._progress = progress
         self._spread = spread
-        self._report = Report()
+        self._report = LedgerReport()
         self._began = time.monotonic()
 
-    def run(self) -> Report:
+    def run(self) -> LedgerReport:
         """All of it. StoreBusy while leaves are still being read back after a loss; Stopped."""
         found = self._report.findings
         said = list(self._said())  # before the leaves: what they cover is then among them
-        at = self._box.read(verifying.overview)
+        at = self._box.read(audit_queries.overview)
         if at.being_read:
             what = "the database is being made anew, and leaves are still being read back from the volumes"
             raise StoreBusy(what, "check again when that is done: `edgectl alarms`")
@@ -119,7 +117,7 @@ class Verify:
         told, gaps, lists = self._rows(at), OpenGaps(), Blocks()
         blocks: dict[int, list[Hash | None]] = {one.first: [] for one in at.generations}
         begun: dict[int, bytes] = {}
-        ground, suspects = Ground(), list[Tomb]()
+        ground, suspects = LedgerState(), list[SuspectTombstone]()
         check = partial(ranges.check, self._box.read, pace=self._pace)
         for one in self._spread(check, _all_spans(at, told)):
             self._report.leaves += one.leaves
@@ -143,11 +141,11 @@ class Verify:
         rest = besides(self._box.read, self._box.ages(), ground, at.last, suspects, self._pace)
         self._report.findings.take(rest)
         sized = zip(at.generations, at.sizes, strict=True)
-        return Trees([Made(self._box.read, one, size, blocks[one.first]) for one, size in sized]), begun
+        return Trees([BuiltTree(self._box.read, one, size, blocks[one.first]) for one, size in sized]), begun
 
-    def _rows(self, at: Overview) -> Told:
+    def _rows(self, at: Overview) -> ToldLeaves:
         """Each row; the leaves that say what rows say."""
-        told = Told()
+        told = ToldLeaves()
         check = partial(check_rows, self._box.read, early=_begin(at), pace=self._pace)
         for one in self._spread(check, row_spans(self._box.read)):
             self._report.rows += one.rows
@@ -157,12 +155,12 @@ class Verify:
         return told
 
     def _mirrors(self, firsts: list[int]) -> None:
-        unknown = self._box.read(audit.unreconciled)
+        unknown = self._box.read(integrity_queries.unreconciled)
         volumes = []
         for volume, disk in sorted(self._box.disks.items()):
             if volume in unknown:
                 continue  # it may know of more: `edgectl alarms` tells that it is being gone through
-            mirror = Mirror(self._box.read, disk, firsts, self._pace)
+            mirror = MirrorCheck(self._box.read, disk, firsts, self._pace)
             before = self._report.lines
             try:
                 for number, found in enumerate(mirror.differences()):
@@ -175,7 +173,7 @@ class Verify:
             except OSError as error:
                 what = f"it cannot be read: {error.strerror or error}"
                 self._report.findings.add(
-                    Finding(
+                    LedgerFinding(
                         Code.MIRROR_UNREAD, str(disk.path / checkpoint_files.NAME), what, "check the disk and `dmesg`"
                     )
                 )
@@ -185,13 +183,13 @@ class Verify:
 
     # --- heads ---
 
-    def _said(self) -> Iterator[Said]:
+    def _said(self) -> Iterator[SignedHead]:
         """Heads that lie in the state directory and on the volumes."""
         fd = os.open(self._box.state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with suppress(FileNotFoundError), reading(fd, STATE_FILE) as file:
                 text = file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
-                yield Said(str(self._box.state / STATE_FILE), text)
+                yield SignedHead(str(self._box.state / STATE_FILE), text)
         finally:
             os.close(fd)
         for disk in self._box.disks.values():
@@ -201,7 +199,7 @@ class Verify:
                 checkpoint_files.opened(root) as directory,
             ):  # its mirror will say so
                 for name, text in checkpoint_files.named_notes(directory):
-                    yield Said(str(disk.path / checkpoint_files.NAME / name), text)
+                    yield SignedHead(str(disk.path / checkpoint_files.NAME / name), text)
 
     def _hold(self, kept: Outside, trees: Trees) -> None:
         wrong = list(given_checkpoint.judge(kept, trees))
@@ -209,14 +207,14 @@ class Verify:
         one, head = trees.of(kept.head.origin), kept.head
         proven = one is not None and not {found.code for found in wrong} - {Code.OUTSIDE_OLDER}
         reach = self._reach(one, head.size) if one is not None and proven else Reach(head.size)
-        self._report.against = Against(head, proven, reach)
+        self._report.against = CheckpointVerdict(head, proven, reach)
 
     def _trees(self, trees: Trees) -> list[Tree]:
         vouched = trees.reaching(lambda one: trees.proven.get(one.generation.origin, 0))
         seen = trees.reaching(lambda one: min(one.generation.seen, one.size))
         return [self._tree(one, trees, vouched, seen) for one in trees.made]
 
-    def _tree(self, one: Made, trees: Trees, vouched: Mapping[str, int], seen: Mapping[str, int]) -> Tree:
+    def _tree(self, one: BuiltTree, trees: Trees, vouched: Mapping[str, int], seen: Mapping[str, int]) -> Tree:
         generation = one.generation
         try:
             verifier = generation.verifier
@@ -232,11 +230,11 @@ class Verify:
             seen=self._reach(one, seen[generation.origin]),
         )
 
-    def _reach(self, one: Made, size: int) -> Reach:
+    def _reach(self, one: BuiltTree, size: int) -> Reach:
         if size == 0:
             return Reach(0)
         number = one.generation.first + size - 1
-        return Reach(size, number, self._box.read(partial(verifying.entered_ms, number=number)))
+        return Reach(size, number, self._box.read(partial(audit_queries.entered_ms, number=number)))
 
     def _tell(self, stage: str, done: int, of: int) -> None:
         elapsed_s = round(time.monotonic() - self._began, 1)
@@ -248,7 +246,7 @@ def _begin(at: Overview) -> int:
     return at.generations[0].first if at.generations else at.last + 1
 
 
-def _all_spans(at: Overview, told: Told) -> Iterator[Span]:
+def _all_spans(at: Overview, told: ToldLeaves) -> Iterator[LeafRange]:
     """From the first leaf to the last."""
     early = spans(1, _begin(at) - 1, in_tree=False)
     sized = zip(at.generations, at.sizes, strict=True)

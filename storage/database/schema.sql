@@ -569,8 +569,8 @@ CREATE TABLE rebuilds (
     CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL))
 ) STRICT;
 
--- Rows of a table that an earlier version entered without leaves (storage.catalog.arrears): up to which they go, and up
--- to which they have got them.
+-- Rows of a table that a version before the ledger entered without leaves: up to which they go, and up to which they
+-- have got them. Nobody reads it any more: no such version was released.
 CREATE TABLE arrears (
     name TEXT PRIMARY KEY,
     last INTEGER NOT NULL,

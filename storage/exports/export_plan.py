@@ -14,10 +14,9 @@ from typing import Final
 from storage.ages.history import History
 from storage.ages.runs import Point
 from storage.exports import table as exports
-from storage.exports.model import Claim, Order, breaks, unaccounted
-from storage.pins import segments_in_interval
-from storage.pins.model import Ground, Interval
-from storage.pins.model import Order as PinOrder
+from storage.exports.model import Claim, ExportOrder, breaks, unaccounted
+from storage.pins import queries as pin_queries
+from storage.pins.rules import Ground, Interval, PinOrder
 from storage.register.service import Asked, Register
 from storage.retention.destruction import Destruction
 from storage.retention.plan import effective
@@ -40,7 +39,7 @@ class NotYet(RetryError):
 
 
 @dataclass(frozen=True, slots=True)
-class CameraSurvey:
+class CameraPlan:
     """What there is of one camera."""
 
     camera: str
@@ -62,13 +61,13 @@ class CameraSurvey:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ExportPlan:
     """What there is, for an interval that may end earlier than it was asked for: where something is in progress."""
 
-    order: Order
+    order: ExportOrder
     cut_by: str | None
     """The camera whose segment in progress it ends at."""
-    cameras: tuple[CameraSurvey, ...]
+    cameras: tuple[CameraPlan, ...]
 
     @property
     def boots(self) -> set[int]:
@@ -80,7 +79,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Surveyor:
+class ExportPlanner:
     """`there`: volumes at hand, by id. `ages` and `now` as they are when asked."""
 
     read: ReadQuery
@@ -89,7 +88,7 @@ class Surveyor:
     ages: Callable[[], History]
     now: Callable[[], Point]
 
-    def look(self, order: Order, bounds: Mapping[str, Bounds]) -> Survey:
+    def look(self, order: ExportOrder, bounds: Mapping[str, Bounds]) -> ExportPlan:
         """`bounds` in force. OrderWrong, OrderRefused, NotYet."""
         now = self.now()
         order, cut_by = self.read(partial(_complete, order=order, now=now))
@@ -105,7 +104,7 @@ class Surveyor:
                 what = f"that is more than {SEGMENTS_MAX} segments"
                 raise OrderRefused(what, "export in parts: fewer cameras, or a shorter interval, at a time")
             cameras.append(self._camera(camera, order.interval, rows, there, ages, bounds.get(camera), now))
-        return Survey(order, cut_by, tuple(cameras))
+        return ExportPlan(order, cut_by, tuple(cameras))
 
     def _camera(
         self,
@@ -116,7 +115,7 @@ class Surveyor:
         ages: History,
         bounds: Bounds | None,
         now: Point,
-    ) -> CameraSurvey:
+    ) -> CameraPlan:
         at_hand = [row for row in rows if row.volume in there and not row.lost]
         away = [row for row in rows if row.volume not in there or row.lost]
         gaps = [gap for gap, _ in self.read(partial(exports.gaps_in, camera=camera, interval=interval))]
@@ -132,7 +131,7 @@ class Surveyor:
         leaves: dict[int, int | None] = {}
         for at in range(0, len(told), PAGE):
             leaves |= self.read(partial(exports.leaves_of, segments=told[at : at + PAGE]))
-        return CameraSurvey(
+        return CameraPlan(
             camera=camera,
             segments=tuple(at_hand),
             leaves=leaves,
@@ -155,7 +154,7 @@ class Surveyor:
         return (tuple(segments), tuple(gaps)) if max(len(segments), len(gaps)) <= SEGMENTS_MAX else ((), ())
 
 
-def _complete(connection: sqlite3.Connection, order: Order, now: Point) -> tuple[Order, str | None]:
+def _complete(connection: sqlite3.Connection, order: ExportOrder, now: Point) -> tuple[ExportOrder, str | None]:
     """As far as it is complete: what is in progress has no end yet, and no hash."""
     for camera in order.cameras:
         try:
@@ -163,7 +162,7 @@ def _complete(connection: sqlite3.Connection, order: Order, now: Point) -> tuple
         except UnknownCamera:
             raise OrderWrong(f"there is no camera {camera}", "`edgectl cameras` lists them") from None
     pin = PinOrder(order.cameras, order.interval, Ground.INTERNAL, "", "", "", 0)
-    garbage = segments_in_interval.garbage_in(connection, pin)
+    garbage = pin_queries.garbage_in(connection, pin)
     if garbage is not None:
         raise NotYet(f"{garbage.path} is being destroyed: its time is over", "try again in a minute")
     first_ms, last_ms, cut_by = order.interval.first_ms, min(order.interval.last_ms, now.wall_ms), None

@@ -28,7 +28,7 @@ KNOWN_MAX: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ProofHead:
     """Of a generation, as far as it vouches for its leaves."""
 
     generation: Generation
@@ -55,21 +55,21 @@ class Uncitable(LookupError):
     """No head vouches for a leaf, in words."""
 
 
-def heads(connection: sqlite3.Connection, least: int) -> list[Head]:
+def heads(connection: sqlite3.Connection, least: int) -> list[ProofHead]:
     """From the generation that leaf `least` is in up to the present one. Uncitable."""
-    found: list[Head] = []
+    found: list[ProofHead] = []
     named: Any = None
     for one in reversed(generations_table.every(connection)):
         if not found:
             if one.root is None or one.note is None:
                 raise Uncitable(f"generation {one.origin} of the ledger has no signed head")
-            found.append(Head(one, one.size, one.root, one.note))
+            found.append(ProofHead(one, one.size, one.root, one.note))
         else:
             if not isinstance(named, dict) or named.get("origin") != one.origin or not named.get("root"):
                 raise Uncitable(f"nothing vouches for generation {one.origin} of the ledger")
             root = bytes.fromhex(named["root"])
             same = (one.size, one.root) == (named["size"], root)
-            found.append(Head(one, named["size"], root, one.note if same else None))
+            found.append(ProofHead(one, named["size"], root, one.note if same else None))
         if one.first <= least:
             return found[::-1]
         first = ledger.leaf(connection, one.first)
@@ -77,7 +77,7 @@ def heads(connection: sqlite3.Connection, least: int) -> list[Head]:
     raise Uncitable(f"leaf {least} was entered before the ledger was a tree")
 
 
-def cite(read: ReadQuery, known: Sequence[Head], numbers: Iterable[int]) -> Iterator[Cited]:
+def cite(read: ReadQuery, known: Sequence[ProofHead], numbers: Iterable[int]) -> Iterator[Cited]:
     """These leaves, under these heads. Uncitable."""
     remembered: dict[tuple[int, int, int], Hash] = {}
     waiting = iter(numbers)
@@ -87,7 +87,7 @@ def cite(read: ReadQuery, known: Sequence[Head], numbers: Iterable[int]) -> Iter
 
 def _page(
     connection: sqlite3.Connection,
-    known: Sequence[Head],
+    known: Sequence[ProofHead],
     numbers: Sequence[int],
     remembered: dict[tuple[int, int, int], Hash],
 ) -> list[Cited]:

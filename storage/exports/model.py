@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final, Self
 
 from storage.ages.runs import Point
-from storage.pins.model import Interval
+from storage.pins.rules import Interval
 from storage.words.layout import segment_path
 from storage.words.model import Parts, Pause, Sha256
 
@@ -30,7 +30,7 @@ class ExportState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ExportOrder:
     """An export as a person asks for it, but for names and reasons."""
 
     cameras: tuple[str, ...]
@@ -55,7 +55,7 @@ class CameraAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ExportAccount:
     """What an export consists of."""
 
     cameras: Mapping[str, CameraAccount]
@@ -80,13 +80,13 @@ class Export:
     number: int
     id: str
     state: ExportState
-    order: Order
+    order: ExportOrder
     run: int
     """Of the daemon, in which it began."""
     begun: Point
     leaf: int | None
     """Its `copy` leaf "begun"; None: it has none yet, and discloses nothing."""
-    account: Account | None
+    account: ExportAccount | None
     """None likewise, and once it has ended."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,25 +24,25 @@ from storage.approvals.service import short_id
 from storage.database.writer import Database
 from storage.exports import export_proofs
 from storage.exports import table as exports
-from storage.exports.export_plan import Survey, Surveyor
-from storage.exports.export_proofs import Cited, Head
+from storage.exports.export_plan import ExportPlan, ExportPlanner
+from storage.exports.export_proofs import Cited, ProofHead
 from storage.exports.model import (
-    Account,
     CameraAccount,
     CameraContents,
     Clocks,
     Contents,
     Export,
+    ExportAccount,
+    ExportOrder,
     ExportState,
-    Order,
     Recorded,
     destroyed,
     missing,
     recorded,
 )
 from storage.files.open_beneath import inside, open_file
-from storage.ledger.signer import Signer
-from storage.recovery.service import Books
+from storage.ledger.signer import HeadSigner, Signer
+from storage.register.service import Register
 from storage.segments.queries import GapRow
 from storage.volumes.service import VolumePool
 from storage.words.clock import Clock
@@ -67,22 +67,33 @@ NOTHING: Final[Mapping[str, str]] = {}
 class Exports:
     """Of one store."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: VolumePool, books: Books) -> None:
+    def __init__(
+        self,
+        database: Database,
+        life: DaemonRun,
+        clock: Clock,
+        pool: VolumePool,
+        register: Register,
+        notary: HeadSigner,
+        sign_now: Callable[[], None],
+    ) -> None:
+        """`sign_now`: the head of the ledger covers what has been entered by now, if it can be signed."""
         self._database = database
         self._life = life
         self._clock = clock
         self._pool = pool
-        self._books = books
-        self._surveyor = Surveyor(database.read, books.register, lambda: pool.present().keys(), self._ages, self._now)
+        self._notary = notary
+        self._sign_now = sign_now
+        self._surveyor = ExportPlanner(database.read, register, lambda: pool.present().keys(), self._ages, self._now)
         self._tidied = False
 
     # --- coming and going ---------------------------------------------------------------------------------------
 
-    def survey(self, order: Order, bounds: Mapping[str, Bounds]) -> Survey:
+    def survey(self, order: ExportOrder, bounds: Mapping[str, Bounds]) -> ExportPlan:
         """What there is of it; `bounds` in force. OrderWrong, OrderRefused, RetryError."""
         return self._surveyor.look(order, bounds)
 
-    def begin(self, order: Order, bounds: Mapping[str, Bounds], size: int, told: Mapping[str, str]) -> Export:
+    def begin(self, order: ExportOrder, bounds: Mapping[str, Bounds], size: int, told: Mapping[str, str]) -> Export:
         """On record, and held. `size`: about how many bytes leave; `told`: who, why. As `survey`, and OrderRefused."""
         self.signer()
         export_id = self._new_id()
@@ -164,16 +175,16 @@ class Exports:
 
     def signer(self) -> Signer:
         """Who signs its list. OrderRefused where nobody can: what cannot be proven is no export."""
-        signer = self._books.notary.signer()
+        signer = self._notary.signer()
         if signer is None:
-            why = self._books.notary.fault() or "this box has no ledger yet"
+            why = self._notary.fault() or "this box has no ledger yet"
             raise OrderRefused(f"an export cannot be signed: {why}", "see edgectl alarms; edgectl ledger renew")
         return signer
 
-    def heads(self, export: Export) -> list[Head]:
+    def heads(self, export: Export) -> list[ProofHead]:
         """Signed now, so that the leaf of this export is under the last one."""
-        self._books.sign_now()
-        account = export.account or Account({})
+        self._sign_now()
+        account = export.account or ExportAccount({})
         told = (
             leaf for one in account.cameras.values() for leaf in (*one.segments, *one.gaps, *one.destroyed, *one.beside)
         )
@@ -186,19 +197,19 @@ class Exports:
             raise OrderRefused("the ledger is not signed up to now", "see edgectl alarms")
         return found
 
-    def cited(self, heads: Sequence[Head], numbers: Iterable[int]) -> Iterable[Cited]:
+    def cited(self, heads: Sequence[ProofHead], numbers: Iterable[int]) -> Iterable[Cited]:
         """Leaves with what proves them, under these heads. `citing.Uncitable`."""
         return export_proofs.cite(self._database.read, heads, numbers)
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _hold(self, connection: Connection, export_id: str, order: Order) -> int:
+    def _hold(self, connection: Connection, export_id: str, order: ExportOrder) -> int:
         if len(exports.lasting(connection)) >= EXPORTS_MAX:
             what = f"{EXPORTS_MAX} exports are under way already"
             raise OrderRefused(what, "let one end, or end one: edgectl export --list, edgectl export --undo ID")
         return exports.insert(connection, export_id, order, self._life.run, self._now())
 
-    def _account(self, survey: Survey) -> Account:
+    def _account(self, survey: ExportPlan) -> ExportAccount:
         """Of segments and of what was destroyed; gaps are looked at where the export begins."""
         vouched = self._database.read(exports.vouched)
         cameras = {}
@@ -223,7 +234,7 @@ class Exports:
                     destroyed.append(self._database.submit(fact_of_span).result())
             told = tuple(leaf for row in beside if (leaf := known.get(row.id)) is not None)
             cameras[one.camera] = CameraAccount(tuple(segments), (), tuple(destroyed), told)
-        return Account(cameras, tuple(self._database.read(partial(exports.corrections_of, boots=survey.boots))))
+        return ExportAccount(cameras, tuple(self._database.read(partial(exports.corrections_of, boots=survey.boots))))
 
     def _tell_segments(self, connection: Connection, segments: Sequence[int]) -> dict[int, int | None]:
         wall_ms = self._clock.now().wall_ms
@@ -233,8 +244,8 @@ class Exports:
         self,
         connection: Connection,
         export_id: str,
-        survey: Survey,
-        account: Account,
+        survey: ExportPlan,
+        account: ExportAccount,
         size: int,
         told: Mapping[str, str],
     ) -> Export:
@@ -254,7 +265,7 @@ class Exports:
             cameras[one.camera] = replace(known, gaps=tuple(gaps), beside=(*known.beside, *passed))
         anything = any(one.segments for one in cameras.values())
         begun = replace(export, order=replace(order, whole=order.whole and anything))
-        exports.begin(connection, begun, Account(cameras, account.clock), now.wall_ms, size, told)
+        exports.begin(connection, begun, ExportAccount(cameras, account.clock), now.wall_ms, size, told)
         return _found(connection, export_id)
 
     def _ended(

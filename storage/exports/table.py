@@ -14,13 +14,12 @@ from typing import Any, Final
 
 from storage.ages import table as ages_table
 from storage.ages.runs import Point
-from storage.exports.model import Account, Export, ExportState, Order
+from storage.exports.model import Export, ExportAccount, ExportOrder, ExportState
 from storage.ledger import generations_table
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf, Value, enter
-from storage.pins.model import Interval
-from storage.pins.pinned_segments import Covering
-from storage.pins.segments_in_interval import HELD_IN, given
+from storage.pins.queries import HELD_IN, Covering, given
+from storage.pins.rules import Interval
 from storage.segments import gaps_table, listing_queries, true_time_table
 from storage.segments import table as segments_table
 from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
@@ -42,22 +41,36 @@ _SQL: Final = (
 )
 
 
-def insert(connection: sqlite3.Connection, export_id: str, order: Order, run: int, at: Point) -> int:
+def insert(connection: sqlite3.Connection, export_id: str, order: ExportOrder, run: int, at: Point) -> int:
     """It holds from here on; it has no leaf yet, so nothing may be disclosed."""
     interval = order.interval
     number: int = connection.execute(
         "INSERT INTO exports (id, state, cameras, first_wall_ms, last_wall_ms, whole, max_bytes, destroy_by_ms, run,"
         " boot, boottime_ms, wall_ms) VALUES (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
-            *(export_id, json.dumps(list(order.cameras)), interval.first_ms, interval.last_ms, order.whole),
-            *(order.max_bytes, order.destroy_by_ms, run, at.boot, at.boottime_ms, at.wall_ms),
+            export_id,
+            json.dumps(list(order.cameras)),
+            interval.first_ms,
+            interval.last_ms,
+            order.whole,
+            order.max_bytes,
+            order.destroy_by_ms,
+            run,
+            at.boot,
+            at.boottime_ms,
+            at.wall_ms,
         ),
     ).fetchone()[0]
     return number
 
 
 def begin(
-    connection: sqlite3.Connection, export: Export, account: Account, wall_ms: int, size: int, told: Mapping[str, str]
+    connection: sqlite3.Connection,
+    export: Export,
+    account: ExportAccount,
+    wall_ms: int,
+    size: int,
+    told: Mapping[str, str],
 ) -> None:
     """Its leaf, before anything of it is disclosed, and what it consists of. `told`: names and reasons."""
     leaf = note(connection, export, "begun", wall_ms, told, bytes=size)
@@ -298,6 +311,6 @@ def _export(row: tuple[Any, ...]) -> Export:
     """A row of _SQL."""
     number, export_id, state, cameras, first_ms, last_ms, whole, max_bytes, destroy_by_ms, run, *rest = row
     *begun, leaf, account = rest
-    order = Order(tuple(json.loads(cameras)), Interval(first_ms, last_ms), bool(whole), max_bytes, destroy_by_ms)
-    known = None if account is None else Account.from_json(account)
+    order = ExportOrder(tuple(json.loads(cameras)), Interval(first_ms, last_ms), bool(whole), max_bytes, destroy_by_ms)
+    known = None if account is None else ExportAccount.from_json(account)
     return Export(number, export_id, ExportState(state), order, run, Point(*begun), leaf, known)

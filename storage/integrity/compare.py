@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final
 
+from storage.segments.findings_table import FaultKind
 from storage.words.layout import (
     DIR_MODE,
     FILE_MODE,
@@ -34,70 +34,17 @@ OUR_NAMES: Final = frozenset({IDENTITY_NAME, UNFINISHED, *PROBES, PINS_NAME, LED
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-class Kind(StrEnum):
-    """What can be wrong. Those before SIDECAR are of a file."""
-
-    MISSING = "missing"
-    SIZE = "size"
-    CONTENT = "content"
-    PARTS = "parts"
-    """Its content is what was recorded, and its entry in the ledger tells of other fragments."""
-    APPEARED = "appeared"
-    """Called as a segment is, and no row vouches for it."""
-    STRANGE = "strange"
-    """Nothing that edged would put there."""
-    MODE = "mode"
-    LINK = "link"
-    UNREADABLE = "unreadable"
-    PIN = "pin"
-    """It lacks a link that should hold it, or is miscounted."""
-    SIDECAR = "sidecar"
-    """It does not say, or says otherwise, what is pinned."""
-    LOST = "lost"
-    """Its volume is gone for good, with all that lay there."""
-    IDENTITY = "identity"
-    COUNTER = "counter"
-    FLOOR = "floor"
-    CEILING = "ceiling"
-    HOLE = "hole"
-    LEAVES = "leaves"
-    MIRROR = "mirror"
-    DATABASE = "database"
-
-    @property
-    def promise(self) -> str:
-        """The id of the promise (DESIGN §1) that this breaks."""
-        return _PROMISES[self]
-
-
-_PROMISES: Final = {
-    Kind.MISSING: "S4",
-    Kind.SIZE: "S4",
-    Kind.CONTENT: "S4",
-    Kind.PARTS: "S4",
-    Kind.UNREADABLE: "S4",
-    Kind.LOST: "S4",
-    Kind.APPEARED: "S5",
-    Kind.STRANGE: "S5",
-    Kind.MODE: "S5",
-    Kind.LINK: "S5",
-    Kind.IDENTITY: "S10",
-    Kind.PIN: "S2",
-    Kind.SIDECAR: "S2",
-    Kind.COUNTER: "S12",
-    Kind.FLOOR: "S1",
-    Kind.CEILING: "S3",
-    Kind.HOLE: "S9",
-    Kind.LEAVES: "S13",
-    Kind.MIRROR: "S13",
-    Kind.DATABASE: "S13",
-}
-
-
 FOUND: Final = frozenset(
     {
-        *(Kind.MISSING, Kind.SIZE, Kind.CONTENT, Kind.APPEARED, Kind.STRANGE, Kind.LINK, Kind.UNREADABLE),
-        *(Kind.PIN, Kind.SIDECAR),
+        FaultKind.MISSING,
+        FaultKind.SIZE,
+        FaultKind.CONTENT,
+        FaultKind.APPEARED,
+        FaultKind.STRANGE,
+        FaultKind.LINK,
+        FaultKind.UNREADABLE,
+        FaultKind.PIN,
+        FaultKind.SIDECAR,
     }
 )
 """What becomes a finding with leaf and alarm; of the rest only `fsck` tells."""
@@ -107,7 +54,7 @@ FOUND: Final = frozenset(
 class Fault:
     """One broken promise, for people: what, where, what to do."""
 
-    kind: Kind
+    kind: FaultKind
     volume: str
     """Its id; "" for what lies on none."""
     where: str
@@ -119,7 +66,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFile:
     """A name as it lies on the volume; nothing was followed."""
 
     size: int
@@ -157,33 +104,33 @@ class Row:
         return self.state in (SegmentState.COMMITTED, SegmentState.QUARANTINED)
 
 
-def of_row(row: Row, seen: Seen | None, uid: int) -> list[Kind]:
+def of_row(row: Row, seen: SeenFile | None, uid: int) -> list[FaultKind]:
     """What is wrong with the file of a row; None: there is none. What is in it is another question (`CONTENT`)."""
     if not row.settled:
         return []
     if seen is None:
-        return [Kind.MISSING]
+        return [FaultKind.MISSING]
     if not seen.regular:
-        return [Kind.STRANGE]
-    wrong = [Kind.SIZE] if seen.size != row.bytes else []
+        return [FaultKind.STRANGE]
+    wrong = [FaultKind.SIZE] if seen.size != row.bytes else []
     if not 1 + row.linked <= seen.links <= 1 + row.pins:
-        wrong.append(Kind.LINK)
-    return wrong + ([Kind.MODE] if is_loose(seen, uid) else [])
+        wrong.append(FaultKind.LINK)
+    return wrong + ([FaultKind.MODE] if is_loose(seen, uid) else [])
 
 
-def of_name(relative: PurePosixPath, row: Row | None, seen: Seen) -> Kind | None:
+def of_name(relative: PurePosixPath, row: Row | None, seen: SeenFile) -> FaultKind | None:
     """What is wrong with a name on a volume, below the directories of cameras or beside them."""
     depth = len(relative.parts)
     if relative.parts[0] in OUR_NAMES:
         return None
     if depth <= 2:
         way = seen.directory and is_camera(relative.parts[0]) and (depth == 1 or is_day(relative.name))
-        return None if way else Kind.STRANGE
+        return None if way else FaultKind.STRANGE
     if depth > 3 or not seen.regular or not is_camera(relative.parts[0]):
-        return Kind.STRANGE
+        return FaultKind.STRANGE
     if row is not None:
         return None
-    return Kind.APPEARED if is_segment(relative.name) else Kind.STRANGE
+    return FaultKind.APPEARED if is_segment(relative.name) else FaultKind.STRANGE
 
 
 def is_day(name: str) -> bool:
@@ -200,7 +147,7 @@ def owning_name(relative: PurePosixPath) -> PurePosixPath:
     return relative.with_name(final_name(relative.name))
 
 
-def is_loose(seen: Seen, uid: int) -> bool:
+def is_loose(seen: SeenFile, uid: int) -> bool:
     """Somebody else owns it, or more may be done with it than edged allows. Tighter is nobody's harm."""
     allowed = DIR_MODE if seen.directory else FILE_MODE
     return seen.uid != uid or bool(stat.S_IMODE(seen.mode) & ~allowed & 0o777)

@@ -17,13 +17,14 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from storage.ages.history import History
-from storage.integrity import queries as audit
-from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, is_loose
-from storage.integrity.inspect_file import Disk, Looker, Pace, Stopped, fault, look_at, names, row_of, unpaced
+from storage.integrity import queries as integrity_queries
+from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, is_loose
+from storage.integrity.inspect_file import Looker, Pace, VolumeDirectory, fault, look_at, names, row_of, unpaced
 from storage.retention.in_force import InForce
 from storage.retention.plan import effective
 from storage.segments import coverage_queries
 from storage.segments.coverage_queries import ReadQuery
+from storage.segments.findings_table import FaultKind
 from storage.segments.queries import PAGE_MAX
 from storage.volumes import table as volumes
 from storage.volumes.identity import read_identity
@@ -67,7 +68,7 @@ class Scope:
 
 
 @dataclass(slots=True)
-class Report:
+class FsckReport:
     """What was found, and how much was looked at."""
 
     faults: list[Fault] = field(default_factory=list)
@@ -92,16 +93,17 @@ class Site:
     """What is checked, by which clock, and under which bounds."""
 
     read: ReadQuery
-    disks: Mapping[str, Disk]
+    disks: Mapping[str, VolumeDirectory]
     present: Callable[[], InForce]
     """Ages and bounds as they hold now; asked anew as a long run goes on."""
     uid: int
     live: bool = False
     """Rows and files may change meanwhile."""
-    more: Sequence[Callable[[Site, Level, Pace], Iterator[Fault]]] = ()
-    """Checks of what lies beside the footage (`storage.integrity.sidecar_and_mirror_check`)."""
+    more: Sequence[Check] = ()
+    """Of what lies beside the footage: sidecars of pins, mirrors of the ledger."""
 
 
+Check = Callable[[Site, Level, Pace], Iterator[Fault]]
 Progress = Callable[[Mapping[str, Any]], None]
 
 
@@ -124,13 +126,13 @@ class Fsck:
         self._progress = progress
         self._wait = wait
         self._looker = Looker(site.read, site.uid, pace)
-        self._report = Report()
+        self._report = FsckReport()
         self._suspects: dict[tuple[str, PurePosixPath], None] = {}
         self._broken: set[str] = set()
-        self._total, self._total_bytes = site.read(audit.size_of_ring)
+        self._total, self._total_bytes = site.read(integrity_queries.size_of_ring)
         self._began = time.monotonic()
 
-    def run(self) -> Report:
+    def run(self) -> FsckReport:
         """All checks, the quick ones first. Raises Stopped; UnknownId where what is to be looked at does not exist."""
         self._refuse_unknown()
         if self._scope.whole:
@@ -152,7 +154,7 @@ class Fsck:
     def _refuse_unknown(self) -> None:
         """A slip must not be told that all is well."""
         camera, volume = self._scope.camera, self._scope.volume
-        if camera is not None and camera not in {name for name, _, _ in self._site.read(audit.cameras)}:
+        if camera is not None and camera not in {name for name, _, _ in self._site.read(integrity_queries.cameras)}:
             raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
         if volume is not None and not any(volume in (one.id, str(one.path)) for one in self._site.read(volumes.known)):
             raise UnknownId(f"there is no volume {volume}", "`edgectl volume list` shows those there are")
@@ -161,16 +163,16 @@ class Fsck:
         for found in faults:
             self._report.add(found)
 
-    def _disks(self) -> list[Disk]:
+    def _disks(self) -> list[VolumeDirectory]:
         """Those asked for, as far as it is known what lies there."""
-        wanted, unknown = self._scope.volume, self._site.read(audit.unreconciled)
+        wanted, unknown = self._scope.volume, self._site.read(integrity_queries.unreconciled)
         return [
             disk
             for volume, disk in self._site.disks.items()
             if wanted in (None, volume, str(disk.path)) and volume not in unknown
         ]
 
-    def _on_disk(self, disk: Disk, work: Callable[[], None]) -> None:
+    def _on_disk(self, disk: VolumeDirectory, work: Callable[[], None]) -> None:
         """A disk that fails is told once, and let be."""
         if disk.id in self._broken:
             return
@@ -179,38 +181,42 @@ class Fsck:
         except OSError as error:
             self._broken.add(disk.id)
             what = f"it cannot be looked at: {error.strerror or error}"
-            self._report.add(Fault(Kind.UNREADABLE, disk.id, str(disk.path), what, "check the disk and `dmesg`"))
+            self._report.add(Fault(FaultKind.UNREADABLE, disk.id, str(disk.path), what, "check the disk and `dmesg`"))
 
     def _database(self) -> Iterator[Fault]:
-        for words in self._site.read(partial(audit.unsound, thorough=self._scope.level is Level.HASH)):
-            yield Fault(Kind.DATABASE, "", "edged.db", f"SQLite says: {words}", "stop edged, then `edgectl rebuild`")
+        for words in self._site.read(partial(integrity_queries.unsound, thorough=self._scope.level is Level.HASH)):
+            yield Fault(
+                FaultKind.DATABASE, "", "edged.db", f"SQLite says: {words}", "stop edged, then `edgectl rebuild`"
+            )
 
     def _leaves(self) -> Iterator[Fault]:
         after = 0
         while True:
-            missing, last = self._site.read(partial(audit.hole_in_leaves, after=after))
+            missing, last = self._site.read(partial(integrity_queries.hole_in_leaves, after=after))
             self._breathe()
             if missing is not None:
                 what = f"leaf {missing} is missing: the next one is {last}"
-                yield Fault(Kind.LEAVES, "", f"leaf {missing}", what, "somebody changed the database: find out who")
+                yield Fault(
+                    FaultKind.LEAVES, "", f"leaf {missing}", what, "somebody changed the database: find out who"
+                )
             if last is None:
                 return
             after = last
 
     def _counters(self) -> Iterator[Fault]:
         group = (0, 0, 0, 0)
-        while following := self._site.read(partial(audit.next_group, after=group)):
+        while following := self._site.read(partial(integrity_queries.next_group, after=group)):
             group = following
-            counted, real = self._site.read(partial(audit.recount, group=group))
+            counted, real = self._site.read(partial(integrity_queries.recount, group=group))
             self._breathe()
             if counted != real:
-                where = self._site.read(partial(audit.name_of_group, group=group))
+                where = self._site.read(partial(integrity_queries.name_of_group, group=group))
                 what = f"counted {counted[0]} segments of {counted[1]} bytes, there are {real[0]} of {real[1]}"
-                yield Fault(Kind.COUNTER, "", where, what, "`edgectl rebuild` counts anew")
+                yield Fault(FaultKind.COUNTER, "", where, what, "`edgectl rebuild` counts anew")
 
     def _chains(self) -> Iterator[Fault]:
         """S9, in wall time, as people ask: what neither a segment nor a gap with a cause accounts for."""
-        for camera, since_ms, until_ms in self._site.read(audit.cameras):
+        for camera, since_ms, until_ms in self._site.read(integrity_queries.cameras):
             if self._scope.camera not in (None, camera):
                 continue
             found = coverage_queries.of(self._site.read, camera, since_ms, until_ms, None)
@@ -218,22 +224,24 @@ class Fsck:
             if found.unexplained_ms >= UNEXPLAINED_MS:
                 what = f"{found.unexplained_ms / 1000:.1f} s are neither recorded nor explained"
                 action = f"`edgectl gaps --camera {camera}` lists what is known"
-                yield Fault(Kind.HOLE, "", f"camera {camera}", what, action)
+                yield Fault(FaultKind.HOLE, "", f"camera {camera}", what, action)
 
     def _volumes(self) -> Iterator[Fault]:
         """S10: each volume that should hold footage is there, and is who it should be."""
-        unknown = self._site.read(audit.unreconciled)
-        for volume, path in self._site.read(audit.volumes_with_footage).items():
+        unknown = self._site.read(integrity_queries.unreconciled)
+        for volume, path in self._site.read(integrity_queries.volumes_with_footage).items():
             if self._scope.volume not in (None, volume, path):
                 continue
             disk = self._site.disks.get(volume)
             if volume in unknown:
                 what = "what lies there is not known yet: the database is being made anew"
-                yield Fault(Kind.DATABASE, volume, path, what, "check again once that is done: see `edgectl alarms`")
+                yield Fault(
+                    FaultKind.DATABASE, volume, path, what, "check again once that is done: see `edgectl alarms`"
+                )
                 continue
             if disk is None:
                 what = f"volume {volume} is not there: nothing on it was looked at"
-                yield Fault(Kind.IDENTITY, volume, path, what, "mount its disk, and check again")
+                yield Fault(FaultKind.IDENTITY, volume, path, what, "mount its disk, and check again")
                 continue
             try:
                 with disk.held() as root:
@@ -242,7 +250,7 @@ class Fsck:
                 told = None
             if told != volume:
                 what = f"{IDENTITY_NAME} does not say that it is volume {volume}"
-                yield Fault(Kind.IDENTITY, volume, path, what, "put the file back as it was")
+                yield Fault(FaultKind.IDENTITY, volume, path, what, "put the file back as it was")
 
     def _lost(self) -> Iterator[Fault]:
         """S4: each volume that is gone for good is told once, with all that went with it."""
@@ -251,13 +259,15 @@ class Fsck:
                 continue
             gone = self._site.read(partial(volumes.remains, volume=one.id, camera=self._scope.camera))
             if gone is not None:
-                yield Fault(Kind.LOST, one.id, str(one.path), in_words(gone, one), KEEP_DISK)
+                yield Fault(FaultKind.LOST, one.id, str(one.path), in_words(gone, one), KEEP_DISK)
 
     def _rows(self) -> None:
         after: int | None = 0
         while after is not None:
             began = time.monotonic()
-            claims, after = self._site.read(partial(audit.rows_after, after=after, camera=self._scope.camera))
+            claims, after = self._site.read(
+                partial(integrity_queries.rows_after, after=after, camera=self._scope.camera)
+            )
             as_is = self._site.present()
             configured = as_is.bounds
             for claim in claims:
@@ -272,31 +282,35 @@ class Fsck:
                     self._tell("files of segments")
             self._breathe(time.monotonic() - began)
 
-    def _row(self, disk: Disk, claim: audit.Claimed) -> None:
+    def _row(self, disk: VolumeDirectory, claim: integrity_queries.Claimed) -> None:
         seen = look_at(disk, claim.row.relative)
         kinds = self._looker.kinds(disk, claim.row.relative, claim, seen)
         if self._scope.level is Level.PRESENCE:
-            kinds = [kind for kind in kinds if kind is not Kind.SIZE]
-        if self._scope.level is Level.HASH and seen is not None and Kind.SIZE not in kinds:
+            kinds = [kind for kind in kinds if kind is not FaultKind.SIZE]
+        if self._scope.level is Level.HASH and seen is not None and FaultKind.SIZE not in kinds:
             kinds += self._looker.content(disk, claim.row.relative, claim)
-            self._report.whole_only += self._site.read(partial(audit.parts_told, segment=claim.row.id)) is None
+            self._report.whole_only += (
+                self._site.read(partial(integrity_queries.parts_told, segment=claim.row.id)) is None
+            )
             self._tell("files of segments")
         if kinds:
             self._suspect(disk, claim.row.relative)
 
-    def _terms(self, claim: audit.Claimed, ages: History, bounds: Bounds) -> None:
+    def _terms(self, claim: integrity_queries.Claimed, ages: History, bounds: Bounds) -> None:
         """S1 and S3, by the low bound of the age."""
         row = claim.row
         where = str(row.relative)
         if claim.pins != claim.held or (claim.pins and row.state is SegmentState.GARBAGE):
             what = f"segment {row.seq} of {row.camera} ({row.state}) counts {claim.pins} pins, {claim.held} hold it"
-            self._report.add(Fault(Kind.PIN, row.volume, where, what, "stop edged, then `edgectl rebuild`", row.id))
+            self._report.add(
+                Fault(FaultKind.PIN, row.volume, where, what, "stop edged, then `edgectl rebuild`", row.id)
+            )
         if row.state is SegmentState.GARBAGE:
             end = ages.age(row.end.boot, row.end.boottime_ms)
             if end.high_ms is not None and end.high_ms < row.bounds.floor_s * 1000:
                 what = f"segment {row.seq} of {row.camera} is being destroyed before its floor"
                 action = 'only `on_full = "overwrite"` may do that, and leaves a leaf: see `edgectl alarms`'
-                self._report.add(Fault(Kind.FLOOR, row.volume, where, what, action, row.id))
+                self._report.add(Fault(FaultKind.FLOOR, row.volume, where, what, action, row.id))
         elif row_of(claim).settled and claim.pins == 0 and row.volume in self._site.disks:
             start = ages.age(row.start.boot, row.start.boottime_ms)
             down_ms = max(0, (start.high_ms or start.low_ms) - start.low_ms)
@@ -304,9 +318,9 @@ class Fsck:
             if late_ms > 0:
                 what = f"segment {row.seq} of {row.camera} is past its ceiling and still there"
                 action = "see `edgectl alarms`" if self._site.live else "start edged: nothing goes while it is down"
-                self._report.add(Fault(Kind.CEILING, row.volume, where, what, action, row.id))
+                self._report.add(Fault(FaultKind.CEILING, row.volume, where, what, action, row.id))
 
-    def _names(self, disk: Disk) -> None:
+    def _names(self, disk: VolumeDirectory) -> None:
         """Each name on a volume has a row, or is one of ours."""
         for relative, seen in names(disk, PurePosixPath(".")):
             if relative.name in (PINS_NAME, LEDGER_NAME):
@@ -317,7 +331,7 @@ class Fsck:
                     self._check_mode(disk, relative)
                     self._days(disk, relative)
 
-    def _days(self, disk: Disk, camera: PurePosixPath) -> None:
+    def _days(self, disk: VolumeDirectory, camera: PurePosixPath) -> None:
         for day, seen in names(disk, camera):
             if not seen.directory:
                 self._name(disk, day, None)
@@ -325,12 +339,14 @@ class Fsck:
             self._check_mode(disk, day)
             self._day(disk, day)
 
-    def _day(self, disk: Disk, day: PurePosixPath) -> None:
+    def _day(self, disk: VolumeDirectory, day: PurePosixPath) -> None:
         began = time.monotonic()
         found = names(disk, day)
         for begin in range(0, len(found), PAGE_MAX):
             page = found[begin : begin + PAGE_MAX]
-            claims = self._site.read(partial(audit.claims_of, volume=disk.id, paths=[name for name, _ in page]))
+            claims = self._site.read(
+                partial(integrity_queries.claims_of, volume=disk.id, paths=[name for name, _ in page])
+            )
             for relative, seen in page:
                 claim = claims.get(relative)
                 looked_at = claim is not None and relative == claim.row.relative  # with its row
@@ -340,17 +356,17 @@ class Fsck:
         self._tell("names on volumes")
         self._breathe(time.monotonic() - began)
 
-    def _name(self, disk: Disk, relative: PurePosixPath, claim: audit.Claimed | None) -> None:
+    def _name(self, disk: VolumeDirectory, relative: PurePosixPath, claim: integrity_queries.Claimed | None) -> None:
         seen = look_at(disk, relative)
         if seen is not None and self._looker.kinds(disk, relative, claim, seen):
             self._suspect(disk, relative)
 
-    def _check_mode(self, disk: Disk, directory: PurePosixPath) -> None:
+    def _check_mode(self, disk: VolumeDirectory, directory: PurePosixPath) -> None:
         seen = look_at(disk, directory)
         if seen is not None and is_loose(seen, self._site.uid):
-            self._report.add(fault(disk, directory, Kind.MODE, None))
+            self._report.add(fault(disk, directory, FaultKind.MODE, None))
 
-    def _suspect(self, disk: Disk, relative: PurePosixPath) -> None:
+    def _suspect(self, disk: VolumeDirectory, relative: PurePosixPath) -> None:
         if len(self._suspects) < FAULTS_MAX:
             self._suspects[disk.id, relative] = None
         else:
@@ -365,9 +381,9 @@ class Fsck:
             disk = self._site.disks[volume]
             self._on_disk(disk, partial(self._judge, disk, relative))
 
-    def _judge(self, disk: Disk, relative: PurePosixPath) -> None:
+    def _judge(self, disk: VolumeDirectory, relative: PurePosixPath) -> None:
         for found in self._looker.look(disk, relative, deep=self._scope.level is Level.HASH):
-            if found.kind is not Kind.SIZE or self._scope.level is not Level.PRESENCE:
+            if found.kind is not FaultKind.SIZE or self._scope.level is not Level.PRESENCE:
                 self._report.add(found)
 
     def _breathe(self, worked_s: float = 0.0) -> None:
@@ -396,6 +412,3 @@ def in_words(gone: VolumeRemains, of: KnownVolume) -> str:
         return f"{what}nothing on it had to be kept any more"
     pinned = f", and {of.loss.pinned} were evidence (S2)" if of.loss.pinned else ""
     return f"{what}{of.loss.below_floor} segments on it had to be kept (S1){pinned}"
-
-
-__all__ = ["Fsck", "Level", "Report", "Scope", "Site", "Stopped"]

@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
-from storage.integrity import queries as audit
-from storage.integrity.compare import PINS_NAME, Fault, Kind, Row, Seen, of_name, of_row
+from storage.integrity import queries as integrity_queries
+from storage.integrity.compare import PINS_NAME, Fault, Row, SeenFile, of_name, of_row
 from storage.integrity.queries import Claimed
 from storage.segments.coverage_queries import ReadQuery
+from storage.segments.findings_table import FaultKind
 from storage.segments.fragment_hashes import Digest
 from storage.words.layout import PART_SUFFIX, in_words
 from storage.words.model import Parts, Sha256
@@ -30,21 +31,30 @@ TRIES: Final = 5
 """Looks at a name that changes while it is looked at; whatever still changes then is looked at another time."""
 
 WORDS: Final = {
-    Kind.MISSING: ("its file is not there", "find out who removed it; put it back from a copy if there is one"),
-    Kind.SIZE: ("its file has another size than was recorded", "find out who changed it; what is left may still play"),
-    Kind.CONTENT: ("its content is not what was recorded (SHA-256)", "find out who changed it; check the disk"),
-    Kind.PARTS: ("its fragments are not those that its leaf tells of (Merkle root)", "run `edgectl ledger verify`"),
-    Kind.UNREADABLE: ("its file cannot be read", "check the disk, its cable and `dmesg`"),
-    Kind.APPEARED: ("it is called like footage, and nothing vouches for it", "find out who put it there"),
-    Kind.STRANGE: ("edged did not put it there", "move it elsewhere: volumes hold footage and nothing else"),
-    Kind.MODE: ("another owner, or more rights than edged gives", "chown and chmod it as its neighbours are"),
-    Kind.LINK: ("it has another name that edged did not give it", "find it (find -samefile) and remove it"),
-    Kind.PIN: ("it is pinned, and a link that should hold it is gone", "edged makes it anew, if no copy has its name"),
-}  # fmt: skip
+    FaultKind.MISSING: ("its file is not there", "find out who removed it; put it back from a copy if there is one"),
+    FaultKind.SIZE: (
+        "its file has another size than was recorded",
+        "find out who changed it; what is left may still play",
+    ),
+    FaultKind.CONTENT: ("its content is not what was recorded (SHA-256)", "find out who changed it; check the disk"),
+    FaultKind.PARTS: (
+        "its fragments are not those that its leaf tells of (Merkle root)",
+        "run `edgectl ledger verify`",
+    ),
+    FaultKind.UNREADABLE: ("its file cannot be read", "check the disk, its cable and `dmesg`"),
+    FaultKind.APPEARED: ("it is called like footage, and nothing vouches for it", "find out who put it there"),
+    FaultKind.STRANGE: ("edged did not put it there", "move it elsewhere: volumes hold footage and nothing else"),
+    FaultKind.MODE: ("another owner, or more rights than edged gives", "chown and chmod it as its neighbours are"),
+    FaultKind.LINK: ("it has another name that edged did not give it", "find it (find -samefile) and remove it"),
+    FaultKind.PIN: (
+        "it is pinned, and a link that should hold it is gone",
+        "edged makes it anew, if no copy has its name",
+    ),
+}
 """What is said of a file, and what to do."""
 
 
-class Disk(Protocol):
+class VolumeDirectory(Protocol):
     """A volume that is there (`storage.volumes.volume.Volume`)."""
 
     @property
@@ -77,13 +87,18 @@ class Looker:
         self.read_bytes = 0
         """Hashed so far."""
 
-    def look(self, disk: Disk, relative: PurePosixPath, *, deep: bool) -> list[Fault]:
+    def look(self, disk: VolumeDirectory, relative: PurePosixPath, *, deep: bool) -> list[Fault]:
         """What is wrong with this name now; `deep`: with what is in it, too. OSError where nobody can tell."""
         for _ in range(TRIES):
             before = self._claim(disk, relative)
             seen = look_at(disk, relative)
             kinds = self.kinds(disk, relative, before, seen)
-            if deep and before is not None and seen is not None and not {Kind.SIZE, Kind.STRANGE} & set(kinds):
+            if (
+                deep
+                and before is not None
+                and seen is not None
+                and not {FaultKind.SIZE, FaultKind.STRANGE} & set(kinds)
+            ):
                 kinds += self.content(disk, relative, before)
             if not kinds:
                 return []
@@ -91,7 +106,9 @@ class Looker:
                 return [fault(disk, relative, kind, before) for kind in kinds]
         return []
 
-    def kinds(self, disk: Disk, relative: PurePosixPath, claim: Claimed | None, seen: Seen | None) -> list[Kind]:
+    def kinds(
+        self, disk: VolumeDirectory, relative: PurePosixPath, claim: Claimed | None, seen: SeenFile | None
+    ) -> list[FaultKind]:
         """What is wrong but for the content."""
         row = None if claim is None else row_of(claim)
         if row is not None and row.settled and not relative.name.endswith(PART_SUFFIX):
@@ -99,11 +116,11 @@ class Looker:
         if seen is None:
             return []
         if row is not None and row.settled:  # a name from before the commit that should have gone
-            return [Kind.STRANGE]
+            return [FaultKind.STRANGE]
         kind = of_name(relative, row, seen)
         return [] if kind is None else [kind]
 
-    def content(self, disk: Disk, relative: PurePosixPath, claim: Claimed) -> list[Kind]:
+    def content(self, disk: VolumeDirectory, relative: PurePosixPath, claim: Claimed) -> list[FaultKind]:
         """CONTENT, PARTS or UNREADABLE, if it is; of a settled row only."""
         if claim.row.sha256 is None or not row_of(claim).settled or relative.name.endswith(PART_SUFFIX):
             return []
@@ -114,31 +131,33 @@ class Looker:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            return [Kind.UNREADABLE]
+            return [FaultKind.UNREADABLE]
         if sha256 != claim.row.sha256:
-            return [Kind.CONTENT]
-        told = self._read(partial(audit.parts_told, segment=claim.row.id))
-        return [] if told in (None, (parts.count, parts.root.hex())) else [Kind.PARTS]
+            return [FaultKind.CONTENT]
+        told = self._read(partial(integrity_queries.parts_told, segment=claim.row.id))
+        return [] if told in (None, (parts.count, parts.root.hex())) else [FaultKind.PARTS]
 
-    def _explained(self, disk: Disk, row: Row, seen: Seen | None, kinds: list[Kind]) -> list[Kind]:
+    def _explained(
+        self, disk: VolumeDirectory, row: Row, seen: SeenFile | None, kinds: list[FaultKind]
+    ) -> list[FaultKind]:
         """Names under `.pins` are ours; one that is on its way, or whose pin was never placed, is no stranger's."""
-        if Kind.LINK not in kinds or seen is None:
+        if FaultKind.LINK not in kinds or seen is None:
             return kinds
         if seen.links < 1 + row.linked:
-            return [Kind.PIN if kind is Kind.LINK else kind for kind in kinds]
+            return [FaultKind.PIN if kind is FaultKind.LINK else kind for kind in kinds]
         if seen.links == 1 + pinned_names(disk, seen.inode):
-            return [kind for kind in kinds if kind is not Kind.LINK]
+            return [kind for kind in kinds if kind is not FaultKind.LINK]
         return kinds
 
-    def _claim(self, disk: Disk, relative: PurePosixPath) -> Claimed | None:
+    def _claim(self, disk: VolumeDirectory, relative: PurePosixPath) -> Claimed | None:
         if len(relative.parts) != 3:
             return None
-        return self._read(partial(audit.claims_of, volume=disk.id, paths=[relative])).get(relative)
+        return self._read(partial(integrity_queries.claims_of, volume=disk.id, paths=[relative])).get(relative)
 
-    def _same(self, disk: Disk, relative: PurePosixPath, seen: Seen | None) -> bool:
+    def _same(self, disk: VolumeDirectory, relative: PurePosixPath, seen: SeenFile | None) -> bool:
         return look_at(disk, relative) == seen
 
-    def _digest(self, disk: Disk, relative: PurePosixPath) -> tuple[Sha256, Parts]:
+    def _digest(self, disk: VolumeDirectory, relative: PurePosixPath) -> tuple[Sha256, Parts]:
         digest = Digest()
         began = time.monotonic()
         with opened(disk, relative) as fd:
@@ -157,14 +176,14 @@ def row_of(claim: Claimed) -> Row:
     return Row(claim.row.state, claim.row.bytes, claim.pins, claim.linked)
 
 
-def fault(disk: Disk, relative: PurePosixPath, kind: Kind, claim: Claimed | None) -> Fault:
+def fault(disk: VolumeDirectory, relative: PurePosixPath, kind: FaultKind, claim: Claimed | None) -> Fault:
     what, action = WORDS[kind]
     named = f"segment {claim.row.seq} of {claim.row.camera}: {what}" if claim is not None else what
     return Fault(kind, disk.id, in_words(relative), named, action, None if claim is None else claim.row.id)
 
 
 @contextmanager
-def opened(disk: Disk, relative: PurePosixPath) -> Iterator[int]:
+def opened(disk: VolumeDirectory, relative: PurePosixPath) -> Iterator[int]:
     """A file for reading, by its name on the volume."""
     with disk.held() as directory:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -175,7 +194,7 @@ def opened(disk: Disk, relative: PurePosixPath) -> Iterator[int]:
         os.close(fd)
 
 
-def look_at(disk: Disk, relative: PurePosixPath) -> Seen | None:
+def look_at(disk: VolumeDirectory, relative: PurePosixPath) -> SeenFile | None:
     """None: there is no such name."""
     with disk.held() as directory:
         try:
@@ -185,12 +204,12 @@ def look_at(disk: Disk, relative: PurePosixPath) -> Seen | None:
     return seen_of(found)
 
 
-def seen_of(found: os.stat_result) -> Seen:
+def seen_of(found: os.stat_result) -> SeenFile:
     changed_ms = max(found.st_mtime_ns, found.st_ctime_ns) // 1_000_000
-    return Seen(found.st_size, found.st_mode, found.st_uid, found.st_nlink, found.st_ino, changed_ms)
+    return SeenFile(found.st_size, found.st_mode, found.st_uid, found.st_nlink, found.st_ino, changed_ms)
 
 
-def names(disk: Disk, directory: PurePosixPath) -> list[tuple[PurePosixPath, Seen]]:
+def names(disk: VolumeDirectory, directory: PurePosixPath) -> list[tuple[PurePosixPath, SeenFile]]:
     """What lies in a directory of the volume; nothing if it is gone."""
     found = []
     try:
@@ -208,7 +227,7 @@ def names(disk: Disk, directory: PurePosixPath) -> list[tuple[PurePosixPath, See
     return sorted(found, key=lambda one: one[0])
 
 
-def pinned_names(disk: Disk, inode: int) -> int:
+def pinned_names(disk: VolumeDirectory, inode: int) -> int:
     """How many names below `.pins` lead to this inode. Pins are few; asked only where links do not add up."""
     count = 0
     waiting = [PurePosixPath(PINS_NAME)]

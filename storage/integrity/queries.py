@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 
 from storage.ledger.table import Leaf
 from storage.segments.coverage_queries import ReadQuery
-from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, segment_aside, segment_by_seq, segment_row
-from storage.words.layout import final_name, is_aside, is_camera, parse_segment_name
+from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, rows_by_name, segment_row
+from storage.words.layout import is_camera
 
 UNSOUND_MAX = 20
 """Faults of the file that are named: the first says what to do."""
@@ -84,23 +84,7 @@ def claims_of(
     connection: sqlite3.Connection, volume: str, paths: Iterable[PurePosixPath]
 ) -> dict[PurePosixPath, Claimed]:
     """The rows of these names on a volume: complete, in progress or set aside, each under the name it was asked by."""
-    found = {}
-    for relative in paths:
-        row = _row_of(connection, volume, relative)
-        if row is not None:
-            found[relative] = _with_pins(connection, row)
-    return found
-
-
-def _row_of(connection: sqlite3.Connection, volume: str, relative: PurePosixPath) -> SegmentRow | None:
-    if not is_camera(relative.parts[0]):
-        return None
-    final = relative.with_name(final_name(relative.name))
-    parsed = parse_segment_name(final.name)
-    row = segment_by_seq(connection, relative.parts[0], parsed[1]) if parsed else None
-    if row is not None and (row.volume, row.relative) == (volume, final):
-        return row
-    return segment_aside(connection, volume, relative) if is_aside(relative) else None
+    return {relative: _with_pins(connection, row) for relative, row in rows_by_name(connection, volume, paths).items()}
 
 
 def rows_of_day(read: ReadQuery, volume: str, directory: PurePosixPath) -> Iterator[SegmentRow]:

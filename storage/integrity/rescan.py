@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.integrity import queries as audit
-from storage.integrity.compare import OUR_NAMES, Kind, is_day
-from storage.integrity.inspect_file import Disk, Looker, look_at, names
+from storage.integrity import queries as integrity_queries
+from storage.integrity.compare import OUR_NAMES, is_day
+from storage.integrity.inspect_file import Looker, VolumeDirectory, look_at, names
 from storage.segments.coverage_queries import ReadQuery
-from storage.segments.findings_table import RescanProgress
+from storage.segments.findings_table import FaultKind, RescanProgress
 from storage.segments.queries import PAGE_MAX
 from storage.words.layout import is_camera
 
@@ -34,7 +34,7 @@ DIRECTORIES: Final = 16
 SLACK_MS: Final = 5_000
 """A file is synced and renamed so soon after its last picture; what changed later than this is read once."""
 
-Judge = Callable[[Disk, PurePosixPath, bool], None]
+Judge = Callable[[VolumeDirectory, PurePosixPath, bool], None]
 """Looks at a name that seems wrong, its content too where asked, and enters what it finds."""
 
 
@@ -52,7 +52,7 @@ def is_suspicious(changed_ms: int, end_wall_ms: int, before_ms: int) -> bool:
 class Round:
     """One round of a pass."""
 
-    def __init__(self, read: ReadQuery, looker: Looker, disks: Mapping[str, Disk], judge: Judge) -> None:
+    def __init__(self, read: ReadQuery, looker: Looker, disks: Mapping[str, VolumeDirectory], judge: Judge) -> None:
         self._read = read
         self._looker = looker
         self._disks = disks
@@ -60,12 +60,12 @@ class Round:
 
     def go(self, at: RescanProgress, since_s: float, pause: Callable[[float], None]) -> RescanProgress:
         """From here on; where the next round goes on. `pause` may raise: then this round is done again."""
-        total, _ = self._read(audit.size_of_ring)
+        total, _ = self._read(integrity_queries.size_of_ring)
         left = share(total, since_s)
         while not at.directory and left > 0:
             began = time.monotonic()
             asked = min(left, PAGE_MAX)
-            claims, last = self._read(partial(audit.rows_after, after=at.segment, limit=asked))
+            claims, last = self._read(partial(integrity_queries.rows_after, after=at.segment, limit=asked))
             for claim in claims:
                 self._row(claim, at.before_ms)
             pause(time.monotonic() - began)
@@ -83,17 +83,17 @@ class Round:
             at = replace(at, directory=name)
         return replace(at, done=True)
 
-    def _row(self, claim: audit.Claimed, before_ms: int) -> None:
+    def _row(self, claim: integrity_queries.Claimed, before_ms: int) -> None:
         disk = self._disks.get(claim.row.volume)
         if disk is None:
             return
         seen = look_at(disk, claim.row.relative)
-        kinds = set(self._looker.kinds(disk, claim.row.relative, claim, seen)) - {Kind.MODE}
+        kinds = set(self._looker.kinds(disk, claim.row.relative, claim, seen)) - {FaultKind.MODE}
         deep = seen is not None and is_suspicious(seen.changed_ms, claim.row.end.wall_ms, before_ms)
         if kinds or (deep and claim.row.sha256 is not None):
             self._judge(disk, claim.row.relative, deep)
 
-    def _days(self, after: str) -> Iterator[tuple[str, Disk, PurePosixPath]]:
+    def _days(self, after: str) -> Iterator[tuple[str, VolumeDirectory, PurePosixPath]]:
         """Directories of days behind that one, in order; strange names on the way are judged."""
         for volume, disk in sorted(self._disks.items()):
             if f"{volume}0" <= after:  # "0" follows "/": all of it lies before
@@ -110,13 +110,13 @@ class Round:
                     elif (name := f"{volume}/{day}") > after:
                         yield name, disk, day
 
-    def day(self, disk: Disk, day: PurePosixPath) -> None:
+    def day(self, disk: VolumeDirectory, day: PurePosixPath) -> None:
         """What lies in a directory and has no row, or not that one."""
         found = names(disk, day)
         for begin in range(0, len(found), PAGE_MAX):
             page = found[begin : begin + PAGE_MAX]
-            claims = self._read(partial(audit.claims_of, volume=disk.id, paths=[name for name, _ in page]))
+            claims = self._read(partial(integrity_queries.claims_of, volume=disk.id, paths=[name for name, _ in page]))
             for relative, seen in page:
                 kinds = self._looker.kinds(disk, relative, claims.get(relative), seen)
-                if set(kinds) - {Kind.MODE}:
+                if set(kinds) - {FaultKind.MODE}:
                     self._judge(disk, relative, False)

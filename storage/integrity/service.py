@@ -20,18 +20,18 @@ from typing import Any, Final, Protocol
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.files.fsync import become_idle
-from storage.integrity import queries as audit
-from storage.integrity import sidecar_and_mirror_check, sidecars
-from storage.integrity.compare import FOUND, Fault, Kind, is_segment
-from storage.integrity.fsck import Fsck, Report, Scope, Site
-from storage.integrity.inspect_file import Disk, Looker, Stopped, look_at, names
+from storage.integrity import queries as integrity_queries
+from storage.integrity import sidecar_check
+from storage.integrity.compare import FOUND, Fault, is_segment
+from storage.integrity.fsck import Check, Fsck, FsckReport, Scope, Site
+from storage.integrity.inspect_file import Looker, Stopped, VolumeDirectory, look_at, names
 from storage.integrity.rescan import Round
 from storage.integrity.tamper import Look, Touched, aim, how_closely
 from storage.pins import table as pins
 from storage.retention.in_force import present
 from storage.retention.plan import Policy
 from storage.segments import findings_table
-from storage.segments.findings_table import FileFinding, FindingEnd, RescanProgress, TamperedFiles
+from storage.segments.findings_table import FaultKind, FileFinding, FindingEnd, RescanProgress, TamperedFiles
 from storage.volumes import table as volumes
 from storage.words.clock import Clock
 from storage.words.errors import StoreBusy
@@ -51,7 +51,7 @@ Adopt = Callable[[str, PurePosixPath], object]
 """Take what lies in a directory of a volume without a row into the catalog, unproven or quarantined."""
 
 
-class Pins(Protocol):
+class PinRepair(Protocol):
     """The desk of pins (`storage.pins.service`)."""
 
     def put_back(self, volume: str, pin: str, lacks: PurePosixPath | None = None) -> None:
@@ -68,15 +68,18 @@ class Checks:
         clock: Clock,
         pool: Callable[[], Mapping[str, Any]],
         adopt: Adopt,
-        desk: Pins,
+        desk: PinRepair,
+        more: Sequence[Check],
         stop: threading.Event,
     ) -> None:
+        """`more`: checks of what lies beside the footage that `fsck` makes, too."""
         self._database = database
         self._life = life
         self._clock = clock
         self._present = pool
         self._adopt = adopt
         self._pins = desk
+        self._more = more
         self._stop = stop
         self._looker = Looker(database.read, os.geteuid(), self._pause)
         self._looking = threading.Lock()
@@ -109,31 +112,31 @@ class Checks:
                     new += self._name(disk, relative, deep=look is Look.DEEP)
         return new
 
-    def _papers(self, disk: Disk, pin_id: str | None = None) -> int:
+    def _papers(self, disk: VolumeDirectory, pin_id: str | None = None) -> int:
         """What tells of pins on a volume. It is told first, and then put back."""
         new = 0
-        for fault in sidecars.faults(self._database.read, disk, pin_id):
+        for fault in sidecar_check.faults(self._database.read, disk, pin_id):
             new += self.enter([fault])
             with _lenient():
                 self._pins.put_back(disk.id, from_words(fault.where).parts[1])
         return new
 
-    def _day(self, disk: Disk, day: PurePosixPath) -> int:
+    def _day(self, disk: VolumeDirectory, day: PurePosixPath) -> int:
         """Everything in a directory, and everything that should be."""
-        should = {row.relative for row in audit.rows_of_day(self._database.read, disk.id, day)}
+        should = {row.relative for row in integrity_queries.rows_of_day(self._database.read, disk.id, day)}
         there = {relative for relative, _ in names(disk, day)}
         return sum(self._name(disk, relative, deep=False) for relative in sorted(should | there))
 
-    def _name(self, disk: Disk, relative: PurePosixPath, *, deep: bool) -> int:
+    def _name(self, disk: VolumeDirectory, relative: PurePosixPath, *, deep: bool) -> int:
         faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
-        if any(fault.kind in (Kind.APPEARED, Kind.STRANGE, Kind.PIN) for fault in faults):
+        if any(fault.kind in (FaultKind.APPEARED, FaultKind.STRANGE, FaultKind.PIN) for fault in faults):
             self._database.submit(_nothing, yielding=True).result()  # its row may be on its way to the writer
             faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
         new = self.enter(faults)
-        for pinned in [fault.segment for fault in faults if fault.kind is Kind.PIN and fault.segment is not None]:
+        for pinned in [fault.segment for fault in faults if fault.kind is FaultKind.PIN and fault.segment is not None]:
             for pin_id in self._database.read(partial(pins.ids_of, segments=[pinned])).get(pinned, ()):
                 self._pins.put_back(disk.id, pin_id, relative)
-        if any(fault.kind is Kind.APPEARED for fault in faults) and is_segment(relative.name):
+        if any(fault.kind is FaultKind.APPEARED for fault in faults) and is_segment(relative.name):
             self._adopt(disk.id, relative.parent)
         kinds = {fault.kind for fault in faults}
         for finding in self._database.read(partial(findings_table.standing_at, volume=disk.id, path=relative)):
@@ -183,7 +186,7 @@ class Checks:
         """Something may have been overlooked: another pass begins as soon as this one is done."""
         self._passed_ms, self._began_here = None, False
 
-    def _judge(self, disk: Disk, relative: PurePosixPath, deep: bool) -> None:
+    def _judge(self, disk: VolumeDirectory, relative: PurePosixPath, deep: bool) -> None:
         with _lenient():
             self._name(disk, relative, deep=deep)
 
@@ -198,34 +201,36 @@ class Checks:
                 with _lenient():
                     self._review(disk, finding)
 
-    def _review(self, disk: Disk, finding: FileFinding) -> None:
+    def _review(self, disk: VolumeDirectory, finding: FileFinding) -> None:
         end = self._end_of(disk, finding)
         if end is not None:
             now_ms = self._clock.now().wall_ms
             self._database.submit(partial(findings_table.settle, finding=finding, end=end, now_ms=now_ms)).result()
 
-    def _end_of(self, disk: Disk, finding: FileFinding) -> FindingEnd | None:
+    def _end_of(self, disk: VolumeDirectory, finding: FileFinding) -> FindingEnd | None:
         """None while it stands. What did not belong there does not belong there because it was taken in."""
-        if finding.kind in (Kind.APPEARED, Kind.STRANGE):
+        if finding.kind in (FaultKind.APPEARED, FaultKind.STRANGE):
             aside = aside_path(finding.path)
             return None if look_at(disk, finding.path) or look_at(disk, aside) else FindingEnd.AGREES
-        if finding.kind == Kind.SIDECAR:
+        if finding.kind == FaultKind.SIDECAR:
             return self._end_of_sidecar(disk, finding.path.parts[1])
         if finding.segment is not None:
-            claim = self._database.read(partial(audit.claimed, segment=finding.segment))
+            claim = self._database.read(partial(integrity_queries.claimed, segment=finding.segment))
             if claim is None:
                 return FindingEnd.DESTROYED
-        deep = finding.kind in (Kind.CONTENT, Kind.UNREADABLE)
+        deep = finding.kind in (FaultKind.CONTENT, FaultKind.UNREADABLE)
         kinds = {fault.kind for fault in self._looker.look(disk, finding.path, deep=deep)}
-        return None if finding.kind in kinds or kinds & {Kind.MISSING, Kind.SIZE} else FindingEnd.AGREES
+        return None if finding.kind in kinds or kinds & {FaultKind.MISSING, FaultKind.SIZE} else FindingEnd.AGREES
 
-    def _end_of_sidecar(self, disk: Disk, pin_id: str) -> FindingEnd | None:
+    def _end_of_sidecar(self, disk: VolumeDirectory, pin_id: str) -> FindingEnd | None:
         """It says again what the row does, or its pin has ended. Until it was written anew nobody can tell."""
         pin = self._database.read(partial(pins.find, pin_id=pin_id))
         if pin is None or not pin.state.lasts:
             return FindingEnd.DESTROYED
         filed = self._database.read(partial(pins.filed, volume=disk.id, pin_id=pin_id))
-        return FindingEnd.AGREES if filed and not list(sidecars.faults(self._database.read, disk, pin_id)) else None
+        return (
+            FindingEnd.AGREES if filed and not list(sidecar_check.faults(self._database.read, disk, pin_id)) else None
+        )
 
     def tampered(self) -> list[TamperedFiles]:
         """Volumes with findings, for the alarms; cheap."""
@@ -245,7 +250,7 @@ class Checks:
         policy: Policy,
         progress: Callable[[Mapping[str, Any]], None],
         gone: threading.Event,
-    ) -> Report:
+    ) -> FsckReport:
         """Everything, at that level, under what is configured; findings are entered.
 
         StoreBusy while another one runs, Stopped when `gone`.
@@ -266,7 +271,7 @@ class Checks:
                 lambda: self._database.read(as_is),
                 os.geteuid(),
                 live=True,
-                more=(sidecar_and_mirror_check.sidecars, sidecar_and_mirror_check.mirrors),
+                more=(sidecar_check.of_site, *self._more),
             )
             report = Fsck(site, scope, pace=lambda s: wait(pause_after(s)), progress=progress, wait=wait).run()
             self.enter(report.faults)

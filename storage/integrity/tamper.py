@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from pathlib import PurePosixPath
 
 from storage.integrity.compare import OUR_NAMES, PINS_NAME, is_day
-from storage.pins.links import SIDECAR_NAME
+from storage.pins.sidecar import SIDECAR_NAME
 from storage.words.layout import PART_SUFFIX, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
 
 

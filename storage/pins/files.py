@@ -18,13 +18,12 @@ from typing import Final
 from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.database.writer import Database
-from storage.integrity import queries as audit
 from storage.ledger import generations_table
 from storage.ledger.key import Keyring
-from storage.pins import links, pinned_segments, pins_from_leaves, sidecar
+from storage.pins import queries as pin_queries
+from storage.pins import sidecar
 from storage.pins import table as pins
-from storage.pins.model import Pin
-from storage.pins.rules import DAY_MS
+from storage.pins.rules import DAY_MS, Pin
 from storage.pins.sidecar import Sidecar
 from storage.segments import queries
 from storage.segments.queries import SegmentRow
@@ -67,30 +66,28 @@ class Filing:
     def write(self, volume: Volume, pin_id: str, told: Sidecar) -> None:
         """Its sidecar, durable."""
         with volume.held() as fd:
-            links.write_sidecar(fd, pin_id, sidecar.to_json(told, self._keyring.key).encode())
+            sidecar.write_sidecar(fd, pin_id, sidecar.to_json(told, self._keyring.key).encode())
         self.unvouched.discard(pin_id)
 
     def link(self, volume: Volume, pin_id: str, rows: Iterable[SegmentRow]) -> None:
         """One more name for each; not durable before `sync`."""
         with volume.held() as fd:
             for row in rows:
-                links.link(fd, pin_id, row.relative)
+                sidecar.link(fd, pin_id, row.relative)
 
     def sync(self, volume: Volume, pin_id: str) -> None:
         with volume.held() as fd:
-            links.sync(fd, pin_id)
+            sidecar.sync(fd, pin_id)
 
     def hold(self, pin: Pin, linked: Sequence[SegmentRow] = ()) -> None:
         """All that its interval covers is held, `linked` with its links. Until then the interval protects."""
         self._hold(pin, [row.id for row in linked], linked=True)
-        covers, segments = self._database.read(partial(pinned_segments.to_hold, pin=pin.number))
+        covers, segments = self._database.read(partial(pin_queries.to_hold, pin=pin.number))
         while covers:
             self._hold(pin, segments, linked=False)
-            self._database.submit(
-                partial(pinned_segments.settle, pin=pin.number, covers=covers), yielding=True
-            ).result()
+            self._database.submit(partial(pin_queries.settle, pin=pin.number, covers=covers), yielding=True).result()
             reach(Failpoint.PIN_HELD)
-            covers, segments = self._database.read(partial(pinned_segments.to_hold, pin=pin.number))
+            covers, segments = self._database.read(partial(pin_queries.to_hold, pin=pin.number))
 
     def hold_covered(self) -> None:
         """What a crash cut off, or what turned out to lie in an interval since."""
@@ -99,7 +96,7 @@ class Filing:
 
     def _hold(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
         for some in _steps(segments):
-            held = partial(pinned_segments.hold, pin=pin.number, segments=some, linked=linked)
+            held = partial(pin_queries.hold, pin=pin.number, segments=some, linked=linked)
             self._database.submit(held, yielding=True).result()
             reach(Failpoint.PIN_HOLDING)
 
@@ -112,15 +109,15 @@ class Filing:
     def withdraw(self, volume: Volume, pin_id: str) -> None:
         """What was put there for a pin that does not come to be."""
         with volume.held() as fd:
-            links.remove_sidecar(fd, pin_id)
-            links.remove_links(fd, pin_id)
+            sidecar.remove_sidecar(fd, pin_id)
+            sidecar.remove_links(fd, pin_id)
 
     # --- a volume comes -----------------------------------------------------------------------------------------
 
     def take_in(self, volume: Volume) -> None:
         """Read every pin that lies there; from now on their rows protect. OSError: nobody knows what must be kept."""
         with volume.held() as fd:
-            found = [(pin_id, links.read_sidecar(fd, pin_id, sidecar.MAX_BYTES)) for pin_id in links.pin_ids(fd)]
+            found = [(pin_id, sidecar.read_sidecar(fd, pin_id, sidecar.MAX_BYTES)) for pin_id in sidecar.pin_ids(fd)]
         self._strange[volume.id] = set()
         for pin_id, content in found:
             if content is None and self._database.read(partial(pins.find, pin_id=pin_id)) is None:
@@ -132,7 +129,7 @@ class Filing:
         """Whether what could not be understood there has been mended, or is gone. OSError: nobody knows."""
         for pin_id in sorted(self._strange.get(volume.id, ())):
             with volume.held() as fd:
-                content, there = links.read_sidecar(fd, pin_id, sidecar.MAX_BYTES), pin_id in links.pin_ids(fd)
+                content, there = sidecar.read_sidecar(fd, pin_id, sidecar.MAX_BYTES), pin_id in sidecar.pin_ids(fd)
             if content is not None or not there:  # or somebody is about to mend it
                 self._strange[volume.id].discard(pin_id)
                 if there:
@@ -164,7 +161,7 @@ class Filing:
         try:
             return sidecar.parse(content, pin_id)
         except ValueError as error:
-            path = volume.path / links.PINS_NAME / pin_id / links.SIDECAR_NAME
+            path = volume.path / sidecar.PINS_NAME / pin_id / sidecar.SIDECAR_NAME
             words = f"{path} cannot be understood: {error}"
             if self.troubles.get(pin_id) != words:
                 log.error("%s; its links are left as they are", words)  # noqa: TRY400
@@ -185,15 +182,15 @@ class Filing:
                 raise ValueError(f"{pin_id} has neither row nor sidecar")
             pin = self._adopt(connection, told, ours=ours)
         elif told is not None:
-            pins_from_leaves.complete(connection, pin, told)
+            pin_queries.complete(connection, pin, told)
             if not ours:
                 same = told == sidecar.of_pin(pin, pins.boot_id(connection, pin.placed.boot))
                 version = 0 if same and not pin.adopted else min(told.version, pin.version)
         if told is not None and pin.state.lasts:
             if told.version > pin.version and ours:
                 pins.renew(connection, pin, told)
-            if not pinned_segments.is_whole(connection, pin):  # adopted before all of its cameras were known
-                pinned_segments.cover(connection, pin)
+            if not pin_queries.is_whole(connection, pin):  # adopted before all of its cameras were known
+                pin_queries.cover(connection, pin)
         pins.mark_volume(connection, pin.number, volume, version)
         return pins.find(connection, pin_id) or pin
 
@@ -211,11 +208,12 @@ class Filing:
             span_ms = min(told.order.span_ms, age_ms + UNVOUCHED_MS)
             told = replace(told, order=replace(told.order, span_ms=span_ms))
         pin = pins.insert(connection, told, placed, adopted=True)
-        pinned_segments.cover(connection, pin)
+        pin_queries.cover(connection, pin)
         pins.note(connection, "adopted", pin, now.wall_ms, signed=ours)
         log.warning(
             "pin %s was found on a volume without a row%s: it holds again what it was placed for",
-            *(pin.id, "" if ours else ", not signed by this box"),
+            pin.id,
+            "" if ours else ", not signed by this box",
         )
         return pin
 
@@ -227,11 +225,11 @@ class Filing:
         outside of it by true time.
         """
         with volume.held() as fd:
-            present = links.link_names(fd, pin.id)
+            present = sidecar.link_names(fd, pin.id)
         after, named = 0, set[str]()
         while rows := self._database.read(partial(pins.held, pin=pin.number, volume=volume.id, after=after)):
             after = rows[-1].id
-            names = {row.id: links.link_name(row.relative) for row in rows}
+            names = {row.id: sidecar.link_name(row.relative) for row in rows}
             named |= set(names.values())
             self._mark(pin, [number for number, name in names.items() if name not in present], linked=False)
         found = self._linked(volume, sorted(present - named))
@@ -239,16 +237,16 @@ class Filing:
         condemned = [name for name, row in found.items() if row.state is SegmentState.GARBAGE]
         if condemned:  # before the pin could hold them: it was never answered
             with volume.held() as fd:
-                links.unlink(fd, pin.id, condemned)
+                sidecar.unlink(fd, pin.id, condemned)
 
     def _linked(self, volume: Volume, names: Sequence[str]) -> dict[str, SegmentRow]:
         """By link: the segment of this volume that it is of."""
         found: dict[str, SegmentRow] = {}
         for begin in range(0, len(names), LINKS_LOOKED_AT):
             page = names[begin : begin + LINKS_LOOKED_AT]
-            paths = {path: name for name in page if (path := links.path_of(name)) is not None}
-            claims = self._database.read(partial(audit.claims_of, volume=volume.id, paths=list(paths)))
-            found |= {paths[path]: claim.row for path, claim in claims.items()}
+            paths = {path: name for name in page if (path := sidecar.path_of(name)) is not None}
+            rows = self._database.read(partial(queries.rows_by_name, volume=volume.id, paths=list(paths)))
+            found |= {paths[path]: row for path, row in rows.items()}
         return found
 
     # --- as the rows say ----------------------------------------------------------------------------------------
@@ -271,7 +269,7 @@ class Filing:
                 self.link_missing(volume, pin)
                 self.troubles.pop(pin.id, None)
             except OSError as error:
-                words = f"{volume.path / links.PINS_NAME / pin.id}: {error.strerror or error}"
+                words = f"{volume.path / sidecar.PINS_NAME / pin.id}: {error.strerror or error}"
                 if self.troubles.get(pin.id) != words:
                     log.error("pin %s is not filed as it should be: %s", pin.id, words)  # noqa: TRY400
                 self.troubles[pin.id] = words
@@ -279,7 +277,7 @@ class Filing:
     def _lacks_sidecar(self, volume: Volume, pin: Pin) -> bool:
         """Although its row says it was written: a placing that was told it had failed, and had not, withdrew it."""
         with volume.held() as fd:
-            return links.read_sidecar(fd, pin.id, 1) is None
+            return sidecar.read_sidecar(fd, pin.id, 1) is None
 
     def put_back(self, volume: Volume, pin_id: str, lacks: PurePosixPath | None = None) -> None:
         """Sidecar and missing links of a pin that lasts, somebody having been at them, are made anew.
@@ -289,7 +287,7 @@ class Filing:
         """
         if lacks is not None:
             with volume.held() as fd:
-                if links.is_taken(fd, pin_id, lacks):
+                if sidecar.is_taken(fd, pin_id, lacks):
                     return
         pin = self._database.read(partial(pins.find, pin_id=pin_id))
         if pin is not None and pin.state.lasts:
@@ -308,12 +306,12 @@ class Filing:
             with volume.held() as fd:
                 for row in rows:
                     try:
-                        links.link(fd, pin.id, row.relative)
+                        sidecar.link(fd, pin.id, row.relative)
                         done.append(row.id)
                     except OSError as error:
                         failed = failed or error
                 if done:
-                    links.sync(fd, pin.id)
+                    sidecar.sync(fd, pin.id)
             self._mark(pin, done, linked=True)
         if failed is not None:
             raise failed
@@ -321,9 +319,9 @@ class Filing:
     def clear(self, volume: Volume, pin: Pin) -> None:
         """A pin that has ended leaves a volume: sidecar, links, then its hold on the segments."""
         with volume.held() as fd:
-            links.remove_sidecar(fd, pin.id)
+            sidecar.remove_sidecar(fd, pin.id)
             reach(Failpoint.RELEASE_SIDECAR)
-            links.remove_links(fd, pin.id)
+            sidecar.remove_links(fd, pin.id)
         reach(Failpoint.RELEASE_UNLINKED)
         self.unvouched.discard(pin.id)
         self._forget(volume.id, pin)
@@ -336,7 +334,7 @@ class Filing:
     def let_go(self, volume: Volume, pin: Pin, rows: Sequence[SegmentRow]) -> None:
         """The pin holds these no longer, although it lasts."""
         with volume.held() as fd:
-            links.unlink(fd, pin.id, [links.link_name(row.relative) for row in rows])
+            sidecar.unlink(fd, pin.id, [sidecar.link_name(row.relative) for row in rows])
         self._release(pin, rows)
 
     def _release(self, pin: Pin, rows: Sequence[SegmentRow]) -> None:

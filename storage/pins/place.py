@@ -20,11 +20,12 @@ from storage.ages.runs import DaemonRun, Point
 from storage.approvals.service import short_id
 from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
-from storage.pins import pinned_segments, rules, segments_in_interval
+from storage.pins import queries as pin_queries
+from storage.pins import rules
 from storage.pins import table as pins
 from storage.pins.files import Filing, by_volume
-from storage.pins.model import CameraCost, Cost, Limits, Order, Pin, PinState, VolumeCost
-from storage.pins.pins_from_leaves import UNTOLD
+from storage.pins.queries import UNTOLD
+from storage.pins.rules import CameraCost, Cost, Limits, Pin, PinOrder, PinState, VolumeCost
 from storage.pins.sidecar import Sidecar
 from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
@@ -40,7 +41,7 @@ ID_LETTERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class StoreView:
     """What placing asks of the rest of the store."""
 
     present: Callable[[], Mapping[str, Volume]]
@@ -54,14 +55,14 @@ class Box:
 class Placer:
     """See the module."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: Box) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: StoreView) -> None:
         self._database = database
         self._life = life
         self._clock = clock
         self._filing = filing
         self._box = box
 
-    def cost(self, order: Order, limits: Limits) -> tuple[Cost, list[SegmentRow]]:
+    def cost(self, order: PinOrder, limits: Limits) -> tuple[Cost, list[SegmentRow]]:
         """What it would hold, and of what. OrderRefused where it may not be placed."""
         rules.check_order(order, limits, self._clock.now().wall_ms)
         usage = {known.camera: known for known in self._box.usage()}
@@ -88,9 +89,9 @@ class Placer:
         rules.check_cost(cost, limits)
         return cost, rows
 
-    def _found(self, camera: str, order: Order) -> segments_in_interval.Found:
+    def _found(self, camera: str, order: PinOrder) -> pin_queries.FootageInInterval:
         found = self._database.read(
-            partial(segments_in_interval.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
+            partial(pin_queries.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
         )
         if found is None:
             raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
@@ -102,7 +103,9 @@ class Placer:
             )
         return found
 
-    def _camera_cost(self, found: segments_in_interval.Found, order: Order, bytes_per_day: float | None) -> CameraCost:
+    def _camera_cost(
+        self, found: pin_queries.FootageInInterval, order: PinOrder, bytes_per_day: float | None
+    ) -> CameraCost:
         now_ms, interval = self._clock.now().wall_ms, order.interval
         coming_ms = max(0, interval.last_ms - max(now_ms, interval.first_ms))
         return CameraCost(
@@ -129,7 +132,7 @@ class Placer:
                 costs.append(VolumeCost(status.id, status.path, taken, pinned.get(status.id, 0), status.limit_bytes))
         return tuple(costs)
 
-    def place(self, order: Order, placer: Person, limits: Limits) -> tuple[Pin, Cost]:
+    def place(self, order: PinOrder, placer: Person, limits: Limits) -> tuple[Pin, Cost]:
         """Held, when this returns, and provisional."""
         is_key = placer.uid >= rules.KEYS_FIRST
         if is_key:
@@ -139,8 +142,15 @@ class Placer:
             rules.check_again(self._database.read(pins.every), order.interval, cost.cameras)
         now = Point.of(self._life.boot, self._clock.now())
         told = Sidecar(
-            *(self._new_id(now.wall_ms), PinState.PROVISIONAL, 1, order, placer, None),
-            *(self._clock.boot_id, now.boottime_ms, now.wall_ms),
+            self._new_id(now.wall_ms),
+            PinState.PROVISIONAL,
+            1,
+            order,
+            placer,
+            None,
+            self._clock.boot_id,
+            now.boottime_ms,
+            now.wall_ms,
         )
         present = self._box.present()
         filed = {present[volume]: found for volume, found in by_volume(rows, present).items()}
@@ -186,7 +196,7 @@ class Placer:
             raise OrderRefused(f"{rules.LASTING_MAX} pins last already", "release what is needed no longer")
         pin = pins.insert(connection, told, placed, adopted=False)
         _refuse_garbage(connection, told.order)
-        pinned_segments.cover(connection, pin)
+        pin_queries.cover(connection, pin)
         for volume in filed:
             pins.mark_volume(connection, pin.number, volume, told.version)
         pins.note(connection, "placed", pin, placed.wall_ms, segments=segments)
@@ -200,8 +210,8 @@ class Placer:
                 return pin_id
 
 
-def _refuse_garbage(connection: Connection, order: Order) -> None:
-    garbage = segments_in_interval.garbage_in(connection, order)
+def _refuse_garbage(connection: Connection, order: PinOrder) -> None:
+    garbage = pin_queries.garbage_in(connection, order)
     if garbage is not None:
         what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
         raise OrderRefused(what, "choose an interval that does not touch it")

@@ -22,11 +22,12 @@ from storage.ages.table import history
 from storage.approvals.table import Person
 from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
-from storage.pins import pinned_segments, rules
+from storage.pins import queries as pin_queries
+from storage.pins import rules
 from storage.pins import table as pins
 from storage.pins.files import Filing
-from storage.pins.model import Cost, Ground, Left, Limits, Order, Pin, PinState, Standing
-from storage.pins.place import Box, Placer, check_approver
+from storage.pins.place import Placer, StoreView, check_approver
+from storage.pins.rules import Cost, Ground, Left, Limits, Pin, PinOrder, PinState, PinStatus
 from storage.retention.plan import effective
 from storage.segments.queries import SegmentRow, segment_by_seq
 from storage.volumes.volume import Volume
@@ -51,7 +52,7 @@ CEILINGS_EVERY_MS: Final = 60_000
 class Pins:
     """All pins of a box."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, box: Box, keyring: Keyring) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, box: StoreView, keyring: Keyring) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -85,11 +86,11 @@ class Pins:
 
     # --- for people ---------------------------------------------------------------------------------------------
 
-    def cost(self, order: Order, limits: Limits) -> Cost:
+    def cost(self, order: PinOrder, limits: Limits) -> Cost:
         """What a pin would hold and take; OrderRefused where it may not be placed."""
         return self._placer.cost(order, limits)[0]
 
-    def place(self, order: Order, placer: Person, limits: Limits) -> tuple[Standing, Cost]:
+    def place(self, order: PinOrder, placer: Person, limits: Limits) -> tuple[PinStatus, Cost]:
         """Placed, when this returns: provisional until another person approves it."""
         with self._filing:
             for volume in self._box.present().values():
@@ -101,7 +102,7 @@ class Pins:
             self._work_off()
         return self._standing([pin])[0], cost
 
-    def approve(self, pin_id: str, approver: Person) -> Standing:
+    def approve(self, pin_id: str, approver: Person) -> PinStatus:
         """By another person than the placer: from now on it lasts as long as it was placed for."""
 
         def fact(connection: Connection) -> Pin:
@@ -152,7 +153,7 @@ class Pins:
         reach(Failpoint.RELEASE_DONE)
         self._tidy()
 
-    def find(self, pin_id: str) -> Standing:
+    def find(self, pin_id: str) -> PinStatus:
         """One that lasts; UnknownId."""
         return self._standing([self._database.read(lambda db: self._lasting(db, pin_id))])[0]
 
@@ -160,11 +161,11 @@ class Pins:
         """Those that last, and how long. Looked at every few seconds, so nothing is read of what they hold."""
         return self._database.read(lambda db: self._left(db, pins.lasting(db)))
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[PinStatus]:
         """Those that last, as they are now."""
         return self._standing(self._database.read(pins.lasting))
 
-    def ended(self) -> list[Standing]:
+    def ended(self) -> list[PinStatus]:
         """The last ones that have ended, the latest first."""
         return self._standing(self._database.read(partial(pins.ended, limit=ENDED_SHOWN)))
 
@@ -318,15 +319,15 @@ class Pins:
         if self._ceilings_at_ms is not None and now_ms - self._ceilings_at_ms < CEILINGS_EVERY_MS:
             return
         present, ages, in_force = self._box.present(), self._database.read(self._history), bounds()
-        for terms in self._database.read(pinned_segments.internal_terms):
+        for terms in self._database.read(pin_queries.internal_terms):
             if terms.volume in present:
                 ceiling_ms = effective(terms.bounds, in_force.get(terms.camera)).ceiling_s * 1000
                 self._let_go(present[terms.volume], terms, ages, ceiling_ms)
         self._ceilings_at_ms = now_ms
 
-    def _let_go(self, volume: Volume, terms: pinned_segments.Terms, ages: History, ceiling_ms: int) -> None:
+    def _let_go(self, volume: Volume, terms: pin_queries.InternalPinGroup, ages: History, ceiling_ms: int) -> None:
         """Only what has become due is read: of a group of equal terms whoever began first is past its ceiling first."""
-        ask = partial(pinned_segments.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
+        ask = partial(pin_queries.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
         after = None
         while page := self._database.read(partial(ask, after=after)):
             after, going = page[-1][0], dict[str, list[SegmentRow]]()
@@ -364,13 +365,16 @@ class Pins:
         lefts = [(pin, _age_ms(pin, ages), _left_ms(pin, ages)) for pin in found]
         return [Left(pin, age_ms, left_ms, now_ms + left_ms) for pin, age_ms, left_ms in lefts]
 
-    def _standing(self, found: Sequence[Pin]) -> list[Standing]:
+    def _standing(self, found: Sequence[Pin]) -> list[PinStatus]:
         """Pin by pin: one may hold twenty thousand segments, and a long read keeps the WAL from beginning anew."""
         lefts, there = self._database.read(lambda db: self._left(db, found)), self._box.there()
         return [
-            Standing(
-                *(one.pin, one.age_ms, one.left_ms, one.until_ms),
-                tuple(self._database.read(partial(pinned_segments.totals, pin=one.pin.number, there=there))),
+            PinStatus(
+                one.pin,
+                one.age_ms,
+                one.left_ms,
+                one.until_ms,
+                tuple(self._database.read(partial(pin_queries.totals, pin=one.pin.number, there=there))),
             )
             for one in lefts
         ]

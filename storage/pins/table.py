@@ -2,7 +2,7 @@
 
 Keeps S2: `segments.pins` counts the rows of `pinned`, changed in the same transaction, and a sweep sees only segments
 of none. A segment that is committed, adopted or set aside is matched with the pins of its camera in that transaction.
-What was there before a pin comes to be held by and by (`storage.pins.pinned_segments`).
+What was there before a pin comes to be held by and by (`storage.pins.queries`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from storage.ages.table import place_in_time
 from storage.approvals import table as acts
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
-from storage.pins.model import Ground, Interval, Order, Pin, PinState
+from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 
@@ -43,10 +43,24 @@ def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adop
         " placer_uid, placer, approver, approved_by, boot, boottime_ms, wall_ms, span_ms, adopted)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(told.id, told.state, told.version, order.interval.first_ms, order.interval.last_ms),
-            *(json.dumps(list(order.cameras)), order.ground, order.reference, order.case),
-            *(told.placer.uid, told.placer.name, order.approver, told.approved_by),
-            *(placed.boot, placed.boottime_ms, placed.wall_ms, order.span_ms, adopted),
+            told.id,
+            told.state,
+            told.version,
+            order.interval.first_ms,
+            order.interval.last_ms,
+            json.dumps(list(order.cameras)),
+            order.ground,
+            order.reference,
+            order.case,
+            told.placer.uid,
+            told.placer.name,
+            order.approver,
+            told.approved_by,
+            placed.boot,
+            placed.boottime_ms,
+            placed.wall_ms,
+            order.span_ms,
+            adopted,
         ),
     )
     return _required(connection, told.id)
@@ -197,7 +211,7 @@ def end(
 
 
 def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **more: Value) -> None:
-    """Its leaf: what became of it, without anything that tells of people (`storage.pins.pins_from_leaves` reads it)."""
+    """Its leaf: what became of it, without anything that tells of people (`storage.pins.queries` reads it)."""
     order = pin.order
     state, version = connection.execute("SELECT state, version FROM pins WHERE number = ?", (pin.number,)).fetchone()
     body: dict[str, Value] = {
@@ -332,10 +346,20 @@ def _pin(row: tuple[Any, ...]) -> Pin:
     """A row of _PIN_SQL."""
     number, pin_id, state, version, names, first_ms, last_ms, ground, reference, case, approver, span_ms = row[:12]
     placer_uid, placer, approved_by, boot, boottime_ms, wall_ms, adopted, ended_ms, ended_by, ended_reason = row[12:]
-    order = Order(
+    order = PinOrder(
         tuple(json.loads(names)), Interval(first_ms, last_ms), Ground(ground), reference, case, approver, span_ms
     )
     return Pin(
-        *(number, pin_id, PinState(state), version, order, Person(placer_uid, placer), approved_by),
-        *(Point(boot, boottime_ms, wall_ms), bool(adopted), ended_ms, ended_by, ended_reason),
+        number,
+        pin_id,
+        PinState(state),
+        version,
+        order,
+        Person(placer_uid, placer),
+        approved_by,
+        Point(boot, boottime_ms, wall_ms),
+        bool(adopted),
+        ended_ms,
+        ended_by,
+        ended_reason,
     )

@@ -27,8 +27,8 @@ from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.lines import BELIEVED_MAX, MirrorLine
 from storage.mirror.service import STATE_SNAPSHOT
-from storage.recovery import quick_check
-from storage.recovery import snapshot_table as heads
+from storage.recovery import queries as recovery_queries
+from storage.recovery import snapshot_table
 from storage.recovery.snapshot_table import CameraFiles
 from storage.ring.volume_operations import whose
 from storage.volumes.identity import read_identity
@@ -51,7 +51,7 @@ _WITH: Final = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class VolumeLedger:
     """What is told of a database by one volume that is there, or by the state directory (`volume` is "")."""
 
     volume: str
@@ -67,7 +67,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class FoundDatabase:
     """The database as it was found: `last` leaf, None where it cannot be told."""
 
     blank: bool
@@ -75,7 +75,7 @@ class State:
     broken: str | None = None
 
 
-def verdict(state: State, ledgers: Sequence[Ledger]) -> str | None:
+def verdict(state: FoundDatabase, ledgers: Sequence[VolumeLedger]) -> str | None:
     """Why the database has to be begun anew, in words for an alarm; None: it is what it should be. Pure."""
     known = max((ledger.last for ledger in ledgers), default=0)
     footage = any(ledger.seen for ledger in ledgers)
@@ -106,7 +106,7 @@ def begin(
     if not path.exists():  # to open it would begin it
         _refuse_other_name(path.parent, node, specs)
     marked = _marked(path)
-    database, state = None, State(blank=False, last=0, broken=marked)
+    database, state = None, FoundDatabase(blank=False, last=0, broken=marked)
     if marked is None:
         database, state = _inspected(path, relief)
     cursory = not state.blank and state.broken is None
@@ -188,27 +188,27 @@ def _marked(path: Path) -> str | None:
     return words[:MARK_BYTES].strip() or f"{path} was found to be damaged"
 
 
-def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None, State]:
+def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None, FoundDatabase]:
     """Opened, and looked into as far as every start needs it; what lies deeper shows when it is met."""
     database = None
     try:
         database = Database(path, relief)
-        blank, last = database.read(quick_check.look)
+        blank, last = database.read(recovery_queries.look)
         _check_length(database, path)
     except DatabaseCorrupt as error:
         _close(database)
-        return None, State(blank=False, last=0, broken=error.what)
+        return None, FoundDatabase(blank=False, last=0, broken=error.what)
     except WriteFailed as error:
         code = getattr(error.__cause__, "sqlite_errorcode", None)
         if code != sqlite3.SQLITE_ERROR:  # not a statement that its tables do not understand
             _close(database)
             raise
         _close(database)
-        return None, State(blank=False, last=0, broken=error.what)
+        return None, FoundDatabase(blank=False, last=0, broken=error.what)
     except (ValueError, TypeError, sqlite3.Error) as error:
         _close(database)
-        return None, State(blank=False, last=0, broken=f"{path} is damaged ({error})")
-    return database, State(blank, last)
+        return None, FoundDatabase(blank=False, last=0, broken=f"{path} is damaged ({error})")
+    return database, FoundDatabase(blank, last)
 
 
 def _close(database: Database | None) -> None:
@@ -219,20 +219,20 @@ def _close(database: Database | None) -> None:
 def _check_length(database: Database, path: Path) -> None:
     """A file that ends before its last page was cut off, unless the rest still lies in the WAL."""
     for attempt in range(2):
-        if path.stat().st_size >= database.read(quick_check.size):
+        if path.stat().st_size >= database.read(recovery_queries.size):
             return
         if attempt == 0:
             database.submit(lambda _: None).result(PATIENCE_S)
-            quick_check.checkpoint(path)
+            recovery_queries.checkpoint(path)
     raise DatabaseCorrupt(f"{path} is cut off", "")
 
 
-def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool) -> list[Ledger]:
+def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool) -> list[VolumeLedger]:
     """Of the volumes that are there and belong to this box, and of the state directory. Reads only."""
     found = []
     head = _state_head(state)
     if head.get("node") == node and _leaf(head):
-        found.append(Ledger("", head, _leaf(head), lambda _: (), {}))
+        found.append(VolumeLedger("", head, _leaf(head), lambda _: (), {}))
     for spec in specs:
         with suppress(OSError, ValueError):
             found += _of_volume(spec.path, node, names=names)
@@ -267,7 +267,7 @@ def _name_of(volume: Path) -> str | None:
     return None if told is None else told.get("node")
 
 
-def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
+def _of_volume(path: Path, node: str, *, names: bool) -> list[VolumeLedger]:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         identity = read_identity(fd)
@@ -287,7 +287,7 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
         os.close(fd)
     if head.get("node") not in (None, node) or _leaf(head) > last:
         head = {}
-    return [Ledger(identity.get("volume", ""), head, last, partial(_tail, path), seen, notes)]
+    return [VolumeLedger(identity.get("volume", ""), head, last, partial(_tail, path), seen, notes)]
 
 
 def _tail(path: Path, after: int) -> Sequence[MirrorLine]:
@@ -325,7 +325,7 @@ def _numbers(camera: Path) -> Iterator[tuple[int, int]]:
 
 
 def _plant(
-    database: Database, reason: str, aside: Path | None, ledgers: Sequence[Ledger], clock: Clock, keyring: Keyring
+    database: Database, reason: str, aside: Path | None, ledgers: Sequence[VolumeLedger], clock: Clock, keyring: Keyring
 ) -> None:
     """The new database begins with what is needed at once; what cannot be used of a head is done without."""
     disks = [ledger for ledger in ledgers if ledger.volume]
@@ -340,10 +340,10 @@ def _plant(
     notes = [note for ledger in ledgers for note in ledger.notes]
 
     def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:
-        heads.load(connection, head, tail(_leaf(head)), seen)
+        snapshot_table.load(connection, head, tail(_leaf(head)), seen)
         generations_table.recall(connection, notes)
         told = None if aside is None else str(aside)
-        heads.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
+        snapshot_table.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
 
     found = sorted((ledger.head for ledger in ledgers if _leaf(ledger.head)), key=_leaf, reverse=True)
     for head in found:

@@ -32,7 +32,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DirectoryEntry:
     """A file as it lies in a directory that was looked into."""
 
     volume: str
@@ -50,10 +50,10 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DirectoryListing:
     """What was looked at, and what could not be."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[DirectoryEntry, ...]
     unreadable: frozenset[tuple[str, PurePosixPath]]
     """Directories that exist but did not let themselves be read: of their files nothing is known."""
     present: frozenset[str]
@@ -73,7 +73,7 @@ class Repair:
 
 
 def reconcile(
-    listing: Listing, rows: Collection[Expected], vouched: Collection[tuple[str, PurePosixPath]]
+    listing: DirectoryListing, rows: Collection[Expected], vouched: Collection[tuple[str, PurePosixPath]]
 ) -> list[Repair]:
     """What to do, rows first and in their order.
 
@@ -87,7 +87,7 @@ def reconcile(
     return [*repairs, *(orphan for entry in listing.entries if (orphan := _orphan(entry, owned)) is not None)]
 
 
-def _orphan(entry: Entry, owned: set[tuple[str, PurePosixPath]]) -> Repair | None:
+def _orphan(entry: DirectoryEntry, owned: set[tuple[str, PurePosixPath]]) -> Repair | None:
     """A segment by its name, in progress, complete or set aside, that belongs to no row."""
     if is_aside(entry.relative):
         known, action = (entry.volume, entry.relative) in owned, Action.ORPHAN_ASIDE
@@ -99,7 +99,7 @@ def _orphan(entry: Entry, owned: set[tuple[str, PurePosixPath]]) -> Repair | Non
     return None if known else Repair(action, entry.volume, entry.relative)
 
 
-def _of_row(row: Expected, listing: Listing, inodes: dict[tuple[str, PurePosixPath], int]) -> Repair:
+def _of_row(row: Expected, listing: DirectoryListing, inodes: dict[tuple[str, PurePosixPath], int]) -> Repair:
     part = part_path(row.relative)
     if row.volume not in listing.present:
         return Repair(Action.LEAVE, row.volume, part, row.row, reason="its volume is away")

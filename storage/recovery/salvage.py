@@ -4,6 +4,9 @@ Blocking file work, in the thread of its caller; rows are changed through the on
 was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched: that
 lock, rows claimed by one thread at a time, and a row looked at once more when it is changed, let several threads work.
 A stop is noticed between two files and between two blocks of a hash; what was not come to is left for the next time.
+
+`Stragglers` comes back to what a start could not work off: the volume was away, or a file could not be read. Until it
+is committed or set aside, such a file is under no ceiling, and nothing but the next start would come to it (S3, S5).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import PurePosixPath
@@ -24,10 +28,9 @@ from storage.ages.table import NO_EPOCH
 from storage.database.writer import Database
 from storage.files.fsync import rename_noreplace
 from storage.files.open_beneath import inside
-from storage.integrity import queries as audit
+from storage.integrity import queries as integrity_queries
 from storage.pins import table as pins
-from storage.recovery.outcome import Outcome
-from storage.recovery.reconcile import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.recovery.reconcile import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
 from storage.segments import queries
 from storage.segments import table as facts
 from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
@@ -47,18 +50,43 @@ from storage.words.layout import (
     parse_segment_name,
     segment_path,
 )
-from storage.words.model import Bounds, GapCause, Parts, SegmentState, Sha256
+from storage.words.model import Bounds, GapCause, Parts, Segment, SegmentState, Sha256
+from storage.words.results import RecoveryReport
 
 T = TypeVar("T")
 Known: TypeAlias = tuple[Sha256, Parts]
 """What a file is known by."""
-
 UNSTAMPED: Final = Bounds(0, 365 * 86_400)
 """Bounds of a file that tells none, of a camera without a segment: a year, and a configured floor holds besides."""
 DAYS_LOOKED_INTO: Final = 2
 """Days in whose directories files without a row are looked for; older ones belong to a check of everything."""
 HASH_BLOCK_BYTES: Final = 1 << 20
 """Read at a time: large enough that a hard disk streams, small enough to be nothing."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a round of repairs came to."""
+
+    adopted: list[Segment] = field(default_factory=list)
+    unproven: int = 0
+    quarantined: int = 0
+    without_file: int = 0
+    left: list[str] = field(default_factory=list)
+    again: bool = False
+    """Some of what was left is still being written, or was not come to before the stop."""
+
+    def report(self, orphans: Outcome, garbage: int) -> RecoveryReport:
+        """Together with files that no row vouched for, and destructions that were finished."""
+        return RecoveryReport(
+            adopted=len(self.adopted),
+            unproven=orphans.unproven,
+            quarantined=self.quarantined + orphans.quarantined,
+            without_file=self.without_file,
+            garbage=garbage,
+            left=(*self.left, *orphans.left),
+            again=self.again or orphans.again,
+        )
 
 
 class Salvager:
@@ -140,7 +168,7 @@ class Salvager:
                 else:
                     self._adopt_orphan(repair, camera, volumes[repair.volume], outcome)
 
-    def _vouched(self, camera: str, entries: Sequence[Entry]) -> set[tuple[str, PurePosixPath]]:
+    def _vouched(self, camera: str, entries: Sequence[DirectoryEntry]) -> set[tuple[str, PurePosixPath]]:
         """The paths in a listing that have a row, complete or set aside; asked after the listing was made."""
         named = [entry for entry in entries if parse_segment_name(entry.relative.name) or is_aside(entry.relative)]
         finals = sorted({(entry.volume, entry.relative.with_name(final_name(entry.relative.name))) for entry in named})
@@ -215,7 +243,7 @@ class Salvager:
     def _adopt_aside(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
         """Set aside once, and its row was never told, or is lost. Whoever sets aside holds the lock until it is."""
         with _locked(volume, repair.relative) as (file, _):
-            claims = partial(audit.claims_of, volume=repair.volume, paths=[repair.relative])
+            claims = partial(integrity_queries.claims_of, volume=repair.volume, paths=[repair.relative])
             if not self._database.read(claims):
                 self._adopt_unread(repair, camera, str(repair.relative), _size(file), self._known(file))
                 outcome.quarantined += 1
@@ -254,7 +282,12 @@ class Salvager:
             if boot is not None:
                 start, epoch = Point.of(boot, story.start), story.epoch
             orphan = facts.Orphan(
-                *(story.camera, story.seq, repair.volume, start, story.bounds, epoch),
+                story.camera,
+                story.seq,
+                repair.volume,
+                start,
+                story.bounds,
+                epoch,
                 camera_offset_ms=story.camera_offset_ms,
                 synced=story.synced,
             )
@@ -346,9 +379,9 @@ def _days(today: date, newest_wall_ms: int | None) -> set[str]:
     return days
 
 
-def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str, Volume]) -> Listing:
+def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str, Volume]) -> DirectoryListing:
     """The names in these directories, as far as their volumes are there. One that is not there is empty."""
-    entries: list[Entry] = []
+    entries: list[DirectoryEntry] = []
     unreadable: set[tuple[str, PurePosixPath]] = set()
     for volume, directory in sorted(directories):
         if volume not in volumes:
@@ -356,13 +389,15 @@ def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str
         try:
             with volumes[volume].held() as fd, inside(fd, directory) as day, os.scandir(day) as found:
                 entries += [
-                    Entry(volume, directory / e.name, e.inode()) for e in found if e.is_file(follow_symlinks=False)
+                    DirectoryEntry(volume, directory / e.name, e.inode())
+                    for e in found
+                    if e.is_file(follow_symlinks=False)
                 ]
         except FileNotFoundError:
             continue
         except OSError:
             unreadable.add((volume, directory))
-    return Listing(tuple(entries), frozenset(unreadable), frozenset(volumes))
+    return DirectoryListing(tuple(entries), frozenset(unreadable), frozenset(volumes))
 
 
 @contextmanager
@@ -402,3 +437,30 @@ def _unlink(directory: int, name: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
     os.fsync(directory)
+
+
+AGAIN_MS: Final = 600_000
+"""Running time between two looks at what failed; a volume that comes is looked at at once. S3 gives an hour."""
+
+
+class Stragglers:
+    """Of earlier runs; what this one left is asked for by the recorder."""
+
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, salvager: Salvager) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._salvager = salvager
+        self._seen: set[Volume] = set()
+        self._looked_ms: int | None = None
+
+    def tend(self, present: Mapping[str, Volume]) -> Outcome:
+        """Work off what lies on these volumes, where that is due."""
+        now_ms, volumes = self._clock.now().boottime_ms, set(present.values())
+        if volumes <= self._seen and self._looked_ms is not None and now_ms - self._looked_ms < AGAIN_MS:
+            self._seen = volumes
+            return Outcome()
+        self._seen, self._looked_ms = volumes, now_ms
+        rows = self._database.read(partial(queries.open_rows, before_run=self._life.run))
+        here = [row for row in rows if row.volume in present]
+        return self._salvager.rows(here, present, self._life.previous_end or GapCause.UNKNOWN, "")

@@ -10,35 +10,38 @@ from functools import partial
 from typing import Any, Final
 
 from storage.ages.history import History
+from storage.ages.runs import DaemonRun
 from storage.ages.table import boots
-from storage.audit.findings import Report
+from storage.audit.findings import LedgerReport
 from storage.audit.given_checkpoint import Outside
 from storage.audit.schedule import SLOWLY, SelfCheck
 from storage.audit.table import Checked
-from storage.audit.verify import Box, Verify
+from storage.audit.verify import AuditedState, Verify
+from storage.database.writer import Database
 from storage.files.fsync import become_idle
 from storage.integrity.compare import Fault
 from storage.integrity.inspect_file import Stopped
 from storage.integrity.service import pause_after
 from storage.ledger import generations_table, key_rotation
 from storage.ledger.centre_head import CentreHead, Contradiction
+from storage.ledger.key import Keyring
 from storage.ledger.key_rotation import RotationOrder, RotationTerms, Turn
 from storage.ledger.note import Checkpoint
 from storage.ledger.queries import LedgerListing
 from storage.ledger.signer import HeadSigner
 from storage.mirror.service import LedgerMirror
-from storage.recovery import arrears, detect
+from storage.recovery import detect
 from storage.recovery.salvage import Salvager
 from storage.recovery.walk import Progress, Rebuilder, RebuildReport
 from storage.register.service import Register
-from storage.store.opening import Held
+from storage.volumes.service import VolumePool
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, StoreBusy
 
 
 @dataclass(frozen=True, slots=True)
-class Plight:
+class LedgerStatus:
     """What is wrong with the ledger, in words."""
 
     unsigned: str | None = None
@@ -54,34 +57,38 @@ class Plight:
     """What the last check of all of it came to."""
 
 
-class Books:
+class LedgerService:
     """Of one store."""
 
     def __init__(
         self,
-        held: Held,
+        database: Database,
+        life: DaemonRun,
         clock: Clock,
+        node: str,
+        keyring: Keyring,
+        pool: VolumePool,
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
         stop: threading.Event,
     ) -> None:
-        self._database = held.database
-        self._life = held.life
+        self._database = database
+        self._life = life
         self._clock = clock
         self._stop = stop
-        self._keyring = held.keyring
-        self.leaves: Final = LedgerListing(held.database)
-        self.register: Final = Register(held.database, held.life, clock, self.leaves, held.pool.present)
-        self.witness: Final = CentreHead(held.database, held.keyring)
-        self.notary: Final = HeadSigner(held.database, clock, held.keyring)
-        self._mirror = LedgerMirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
-        self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
-        self.settle(held.pool.opened)
+        self._keyring = keyring
+        self.leaves: Final = LedgerListing(database)
+        self.register: Final = Register(database, life, clock, self.leaves, pool.present)
+        self.witness: Final = CentreHead(database, keyring)
+        self.notary: Final = HeadSigner(database, clock, keyring)
+        self._mirror = LedgerMirror(database, life, clock, node, pool.present, self.notary)
+        self._rebuilder = Rebuilder(database, life, clock, keyring, pool.present, salvager, note, stop)
+        self.settle(pool.opened)
         self._broken = threading.Lock()
         self._verifying = threading.Lock()
-        self._present = held.pool.present
+        self._present = pool.present
         slowly = partial(self.verify, None, lambda _: None, stop, slowly=SLOWLY)
-        self.itself: Final = SelfCheck(held.database, held.life, clock, self._ages, slowly)
+        self.itself: Final = SelfCheck(database, life, clock, self._ages, slowly)
         self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
         self._database.on_damage = self._damaged
 
@@ -112,7 +119,7 @@ class Books:
         gone: threading.Event,
         *,
         slowly: float = 1.0,
-    ) -> Report:
+    ) -> LedgerReport:
         """The whole ledger, and against a head from outside; one at a time, behind recording, in a thread of its own.
 
         Rests are `slowly` times as long. What it came to is remembered.
@@ -128,7 +135,7 @@ class Books:
             raise StoreBusy("the ledger is being checked already", "wait for that to end")
         try:
             become_idle()
-            box = Box(self._database.read, self._present(), self._database.path.parent, self._ages)
+            box = AuditedState(self._database.read, self._present(), self._database.path.parent, self._ages)
             report = Verify(box, kept, pace=pace, progress=progress).run()
             self.itself.remember(report)
             return report
@@ -155,10 +162,10 @@ class Books:
         against = self.witness.contradiction()
         return None if against is None else against.head
 
-    def plight(self) -> Plight:
+    def plight(self) -> LedgerStatus:
         """What is wrong with the ledger. Reads the database."""
         unlaid = {"state": self.notary.unlaid} if self.notary.unlaid else {}
-        return Plight(
+        return LedgerStatus(
             unsigned=self.notary.fault(),
             exposed=self._keyring.exposed,
             hole=self.notary.hole,
@@ -200,14 +207,8 @@ class Books:
     def rebuild(
         self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True
     ) -> RebuildReport:
-        """Go through volumes that are not known, or through all; then some of what has no leaf yet gets its own.
-
-        Own thread; ends early when edged stops.
-        """
-        report = self._rebuilder.round(progress, everything=everything, paced=paced)
-        if not report.again:
-            arrears.round_of(self._database, self._clock, self._stop)
-        return report
+        """Go through volumes that are not known, or through all. Own thread; ends early when edged stops."""
+        return self._rebuilder.round(progress, everything=everything, paced=paced)
 
     def when_damaged(self, whom: Callable[[DatabaseCorrupt], Any]) -> None:
         """`whom` hears, in any thread and once, that the database is broken and that the next start makes it anew."""

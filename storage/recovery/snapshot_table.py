@@ -19,8 +19,8 @@ from storage.ledger.generations_table import Identity
 from storage.ledger.table import Leaf
 from storage.mirror.lines import BELIEVED_MAX, MirrorLine
 from storage.mirror.table import _TABLES, LEAF_MARGIN
-from storage.recovery import replay_first
-from storage.recovery.replay import ELSEWHERE, camera_number, fitting
+from storage.recovery import replay_table
+from storage.recovery.replay_table import ELSEWHERE, camera_number, fitting
 from storage.retention import table as terms
 from storage.volumes import table as volumes
 from storage.words.layout import SEQ_LAST, is_camera
@@ -56,7 +56,7 @@ def load(
     connection.execute("UPDATE volumes SET reconciled = 0")
     for line in tail:
         with fitting(connection, line):
-            replay_first.remember(connection, line)
+            replay_table.remember(connection, line)
     for camera, names in seen.items():
         number = camera_number(connection, camera, Point(0, 0, names.last_ms))
         connection.execute(

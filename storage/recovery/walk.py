@@ -25,18 +25,20 @@ from typing import Any, Final
 from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.files.open_beneath import inside
-from storage.integrity import queries as audit
-from storage.integrity.compare import OUR_NAMES, Fault, Kind, is_day
+from storage.integrity import queries as integrity_queries
+from storage.integrity.compare import OUR_NAMES, Fault, is_day
 from storage.ledger import checkpoint_files
 from storage.ledger import generations_table as ledger_generations
+from storage.ledger.key import Keyring
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.lines import MirrorLine, merged
-from storage.recovery import carving, replay
-from storage.recovery.replay import Applied, Now
+from storage.recovery import queries as recovery_queries
+from storage.recovery import replay_table
+from storage.recovery.replay_table import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
 from storage.retention import table as terms
-from storage.store.opening import Held
+from storage.segments.findings_table import FaultKind
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.failpoints import Failpoint, reach
@@ -82,18 +84,21 @@ class Rebuilder:
 
     def __init__(
         self,
-        held: Held,
+        database: Database,
+        life: DaemonRun,
         clock: Clock,
+        keyring: Keyring,
+        present: Present,
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
         stop: threading.Event,
     ) -> None:
         """`note` makes findings of what differs; `stop` ends a round between two pages or directories."""
-        self._database: Database = held.database
-        self._life = held.life
+        self._database = database
+        self._life = life
         self._clock = clock
-        self._present: Present = held.pool.present
-        self._keyring = held.keyring
+        self._present = present
+        self._keyring = keyring
         self._salvager = salvager
         self._note = note
         self._stop = stop
@@ -269,7 +274,10 @@ class Rebuilder:
 
     def _day(self, disk: Volume, day: PurePosixPath, count: Counter[str], left: list[str]) -> bool:
         """One directory: what is missing or of another size is a finding, what has no row gets one."""
-        rows = {row.relative.name: (row.bytes, row.id) for row in audit.rows_of_day(self._database.read, disk.id, day)}
+        rows = {
+            row.relative.name: (row.bytes, row.id)
+            for row in integrity_queries.rows_of_day(self._database.read, disk.id, day)
+        }
         sizes: dict[str, int] = {}
         with (
             suppress(FileNotFoundError),
@@ -297,11 +305,11 @@ class Rebuilder:
     def _carve(self, count: Counter[str]) -> None:
         """Gaps that the loss left, where there is footage after all."""
         after = 0
-        while page := self._database.read(partial(carving.ended_gaps, after=after, limit=PAGE)):
+        while page := self._database.read(partial(recovery_queries.ended_gaps, after=after, limit=PAGE)):
             for gap in page:
-                recorded = self._database.read(partial(carving.recorded_within, gap=gap))
+                recorded = self._database.read(partial(recovery_queries.recorded_within, gap=gap))
                 if recorded:
-                    self._submit(partial(carving.carve, gap=gap, recorded=recorded))
+                    self._submit(partial(recovery_queries.carve, gap=gap, recorded=recorded))
                     count["gaps"] += 1
             after = page[-1].id
             if self._stop.is_set():
@@ -314,33 +322,33 @@ class Rebuilder:
             self._submit(mirror_table.leaves_read)
             self._submit(partial(mirror_table.rebuilt, at=self._now().at))
 
-    def _now(self) -> Now:
-        return Now(self._life, Point.of(self._life.boot, self._clock.now()))
+    def _now(self) -> ReplayTime:
+        return ReplayTime(self._life, Point.of(self._life.boot, self._clock.now()))
 
     def _submit(self, fact: Callable[[Connection], Any]) -> Any:
         """Behind whatever recording has to say."""
         return self._database.submit(fact, yielding=True).result()
 
 
-def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[tuple[str, Kind, str]]:
+def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[tuple[str, FaultKind, str]]:
     """Names whose file is missing or of another size than its row says. Pure."""
     for name, size in sorted(rows.items()):
         if name not in files:
-            yield name, Kind.MISSING, "there is no such file, and nothing tells that it was destroyed"
+            yield name, FaultKind.MISSING, "there is no such file, and nothing tells that it was destroyed"
         elif files[name] != size:
-            yield name, Kind.SIZE, f"it has {files[name]} bytes, and had {size}"
+            yield name, FaultKind.SIZE, f"it has {files[name]} bytes, and had {size}"
 
 
-def _apply(connection: Connection, lines: Sequence[MirrorLine], now: Now) -> Counter[str]:
-    return Counter(replay.apply(connection, line, now) for line in lines)
+def _apply(connection: Connection, lines: Sequence[MirrorLine], now: ReplayTime) -> Counter[str]:
+    return Counter(replay_table.apply(connection, line, now) for line in lines)
 
 
 def _make_known(connection: Connection, camera: str, life: DaemonRun) -> None:
-    replay.camera_number(connection, camera, life.start)
+    replay_table.camera_number(connection, camera, life.start)
 
 
 def _gone_through(connection: Connection, volume: str) -> None:
-    if volume in audit.unreconciled(connection):
+    if volume in integrity_queries.unreconciled(connection):
         terms.doubt(connection)
     mirror_table.set_reconciled(connection, volume, known=True)
 

@@ -6,7 +6,7 @@ ended, `PAGES_MAX` blocks of leaves at a time, so that the first look at a large
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from functools import partial
 from itertools import islice
@@ -15,16 +15,13 @@ from typing import Final
 from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.mirror import table as mirror_table
-from storage.recovery.service import Books
-from storage.register import compliance_table as table
-from storage.register.compliance_table import Against, Amount, Kept, Tally
-from storage.register.service import Asked, Entered
+from storage.register import queries as table
+from storage.register.queries import Amount, Kept, Tally, Violation
+from storage.register.service import Asked, Entered, Register
 from storage.retention.destruction import Rule, Verdict
 from storage.segments import coverage_queries
 from storage.segments.coverage_queries import CoverageShares
 from storage.words.clock import Clock
-
-__all__ = ["Against", "Amount", "Compliance", "Kept", "Tally", "counted"]
 
 PAGES_MAX: Final = 256
 """Blocks of 1024 leaves in one go: a second or two."""
@@ -35,11 +32,20 @@ WORTH_KEEPING: Final = 8
 class Compliance:
     """Of one store."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, books: Books) -> None:
+    def __init__(
+        self,
+        database: Database,
+        life: DaemonRun,
+        clock: Clock,
+        register: Register,
+        waiting: Callable[[], Collection[str]],
+    ) -> None:
+        """`waiting`: volumes that are there and whose leaves have to be read first."""
         self._database = database
         self._life = life
         self._clock = clock
-        self._books = books
+        self._register = register
+        self._waiting = waiting
 
     def kept(self) -> dict[str, Kept]:
         """How each clause stood when that was last written down."""
@@ -57,11 +63,11 @@ class Compliance:
 
     def read_on(self) -> Tally | None:
         """What the register says, read up to now; None where it is not there yet, or being made anew."""
-        if self._books.waiting():
+        if self._waiting():
             return None
         last = self._database.read(mirror_table.last_leaf)
         before = self._database.read(table.tally)
-        pages = list(islice(self._books.register.pages(Asked(after=before.leaf)), PAGES_MAX))
+        pages = list(islice(self._register.pages(Asked(after=before.leaf)), PAGES_MAX))
         whole = len(pages) < PAGES_MAX
         leaf = last if whole else min(last, pages[-1].end - 1)
         entries = [one for page in pages for one in page.entries if one.what.leaf <= leaf]
@@ -82,10 +88,10 @@ def counted(before: Tally, entries: list[Entered], leaf: int) -> Tally:
     return Tally(leaf, before.segments + len(entries), faults)
 
 
-def _against(one: Entered) -> Against | None:
+def _against(one: Entered) -> Violation | None:
     match one.what.verdict:
         case Verdict.EARLY:
-            return Against.PERMITTED if one.what.rule is Rule.OVERWRITE else Against.EARLY
+            return Violation.PERMITTED if one.what.rule is Rule.OVERWRITE else Violation.EARLY
         case Verdict.LATE if not one.pins:
-            return Against.LATE
+            return Violation.LATE
     return None

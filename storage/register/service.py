@@ -20,7 +20,7 @@ from storage.ledger.queries import LeafFilter, LedgerListing, ListedLeaf
 from storage.ledger.table import Leaf, LeafEntry
 from storage.mirror import table as mirror_table
 from storage.pins import table as pins
-from storage.pins.model import Ground, Pin
+from storage.pins.rules import Ground, Pin
 from storage.register import queries as register
 from storage.register.queries import Aside, Shift
 from storage.retention import destruction
@@ -61,7 +61,7 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RegisterPage:
     """Some entries; there may be more where it is empty. `unread`: leaves that nobody can read."""
 
     entries: list[Entered] = field(default_factory=list)
@@ -83,7 +83,7 @@ class LostVolume:
 
 
 @dataclass(slots=True)
-class Held:
+class KeptFootage:
     """What is still there of an interval."""
 
     segments: int = 0
@@ -118,7 +118,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class FootageAccount:
     """All that can be said of an interval of one camera."""
 
     camera: str
@@ -130,7 +130,7 @@ class Account:
     """Gaps by cause."""
     gaps: list[tuple[Gap, int | None]]
     """The longest, each with its leaf."""
-    held: Held
+    held: KeptFootage
     aside: Aside
     destroyed: Totals
     pins: list[Pin]
@@ -158,7 +158,7 @@ class Register:
         self._leaves = leaves
         self._present = present
 
-    def pages(self, asked: Asked) -> Iterator[Page]:
+    def pages(self, asked: Asked) -> Iterator[RegisterPage]:
         """In the order in which it was destroyed."""
         moved = self._database.read(register.shifts)
         from_ms, to_ms = _bounded(asked.recorded)
@@ -167,7 +167,7 @@ class Register:
         wanted = LeafFilter(*asked.destroyed, destruction.KINDS, asked.camera, recorded=windows)
         for page in self._leaves.pages(wanted, None, asked.after):
             found = [(_moved(destruction.read(one.told.entry), moved), one) for one in page.leaves]
-            yield Page(
+            yield RegisterPage(
                 [
                     Entered(what, one, _holders(what, holders))
                     for what, one in found
@@ -187,7 +187,7 @@ class Register:
                     found.append(loss)
         return found
 
-    def account(self, camera: str, from_ms: int, to_ms: int) -> Account:
+    def account(self, camera: str, from_ms: int, to_ms: int) -> FootageAccount:
         """All that can be said of it; what has not happened yet is left out."""
         now = Point.of(self._life.boot, self._clock.now())
         to_ms = max(from_ms, min(to_ms, now.wall_ms))
@@ -200,7 +200,7 @@ class Register:
                 destroyed.add(one.what, one.pins)
             destroyed.unread += page.unread
         scan = read(findings_table.rescan)
-        return Account(
+        return FootageAccount(
             camera=camera,
             from_ms=from_ms,
             to_ms=to_ms,
@@ -241,8 +241,8 @@ class Register:
         told = [(gap, leaves.get(gap.id)) for gap in longest]
         return sorted(told, key=lambda one: (one[0].true_start.wall_ms, one[0].id)), counts
 
-    def _held(self, camera: str, from_ms: int, to_ms: int) -> Held:
-        held, here, after = Held(), set(self._present()), None
+    def _held(self, camera: str, from_ms: int, to_ms: int) -> KeptFootage:
+        held, here, after = KeptFootage(), set(self._present()), None
         while True:
             page = self._database.read(
                 partial(

@@ -25,6 +25,8 @@ WAIT_MS: Final = 24 * 3_600_000
 """How long a shortened ceiling waits, and overwriting, in running time: a day in which somebody reads the alarm."""
 UNBOUNDED_S: Final = 1 << 40
 """A ceiling that shortens no stamped one."""
+TIME_ACCOUNT_KEPT_MS: Final = 400 * 86_400_000
+"""Beyond the ceiling: a year that somebody looks back on, and a month to do so."""
 TERMS_EACH: Final = 16
 """Of one camera: what is remembered of ceilings that were shortened again and again within a day."""
 

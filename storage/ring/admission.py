@@ -35,7 +35,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Applicant:
+class CameraNeed:
     """A camera that records, or would."""
 
     camera: str
@@ -48,7 +48,7 @@ class Applicant:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class Admission:
     """Who does not record."""
 
     stopped: frozenset[str] = frozenset()
@@ -57,15 +57,15 @@ class Ruling:
     """Of those, whose segments in progress must end now, or others' of more priority would find no space."""
 
 
-NOBODY: Final = Ruling()
+NOBODY: Final = Admission()
 
 
-def ranked(applicants: Collection[Applicant]) -> list[Applicant]:
+def ranked(applicants: Collection[CameraNeed]) -> list[CameraNeed]:
     """Whoever is kept longest first; among equals by id, so that it is always the same one."""
     return sorted(applicants, key=lambda one: (-one.priority, one.camera))
 
 
-def rule(rooms: Sequence[Room], applicants: Collection[Applicant], stopped: Collection[str]) -> Ruling:
+def rule(rooms: Sequence[Room], applicants: Collection[CameraNeed], stopped: Collection[str]) -> Admission:
     """Who may go on, given who was stopped before. `rooms` are the volumes in service, all of them full."""
     queue = ranked(applicants)
     before = sum(one.camera not in stopped for one in queue)
@@ -73,10 +73,10 @@ def rule(rooms: Sequence[Room], applicants: Collection[Applicant], stopped: Coll
     admitted = keeps if keeps < before else max(before, _fitting(rooms, queue, START_SEGMENTS))
     doomed = _doomed(rooms, queue)
     admitted = min(admitted, next((at for at, one in enumerate(queue) if one.camera in doomed), admitted))
-    return Ruling(frozenset(one.camera for one in queue[admitted:]), doomed)
+    return Admission(frozenset(one.camera for one in queue[admitted:]), doomed)
 
 
-def demand(applicants: Collection[Applicant], *, anybody_stopped: bool) -> int:
+def demand(applicants: Collection[CameraNeed], *, anybody_stopped: bool) -> int:
     """Bytes that a volume should have to spare: for the segments in progress, and for the next ones.
 
     So that it shows while there is still room for some of them that there is none for all. With somebody stopped it is
@@ -86,7 +86,7 @@ def demand(applicants: Collection[Applicant], *, anybody_stopped: bool) -> int:
     return one_each * (1 + (START_SEGMENTS if anybody_stopped else 1))
 
 
-def _fitting(rooms: Sequence[Room], queue: Sequence[Applicant], segments: int) -> int:
+def _fitting(rooms: Sequence[Room], queue: Sequence[CameraNeed], segments: int) -> int:
     """How many from the head of the queue have room for so many further segments each, the roomiest volume first."""
     left = [(-room.bytes, at) for at, room in enumerate(rooms)]
     files = [room.files for room in rooms]
@@ -115,7 +115,7 @@ def _has_files(spare: int | None) -> bool:
     return spare is None or spare >= FILES_EACH
 
 
-def _doomed(rooms: Sequence[Room], queue: Sequence[Applicant]) -> frozenset[str]:
+def _doomed(rooms: Sequence[Room], queue: Sequence[CameraNeed]) -> frozenset[str]:
     """From the tail of the queue, those with segments in progress without which the others' fit on the disk.
 
     One that has none on the disk in question is passed by here; it begins none either (`rule`).

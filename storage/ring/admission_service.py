@@ -1,24 +1,32 @@
-"""The door to the volumes: who begins another segment, and where. Blocking, thread-safe; decides nothing by itself.
+"""Who begins another segment, and on which volume. Blocking, thread-safe; decides nothing by itself.
 
-Puts what the catalog, the disks and the configuration say before `storage.ring.admission`, and remembers who was
-stopped. Imports catalog, volumes and the pure modules. Part of S1: with `on_full = "stop"` recording waits for room,
-and no floor is broken for it.
+It puts what the catalog, the disks and the configuration say before `storage.ring.admission`, and remembers who was
+stopped. Part of S1: with `on_full = "stop"` recording waits for room, and no floor is broken for it.
+
+`OwnUsage` measures what edged keeps on a volume beside footage: the ledger's mirror, and the sidecars of pins. It looks
+again only where a file came or went: a day's file of the ledger, its head every ten minutes, a pin. The links of a pin
+are footage that counts already. No link of a stranger's is followed (S10).
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Final
 
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.ring.admission import NOBODY, Applicant, Room, demand, ranked, rule
+from storage.files.open_beneath import inside
+from storage.ledger import checkpoint_files
+from storage.pins.sidecar import PINS_NAME, SIDECAR_NAME
+from storage.ring.admission import NOBODY, CameraNeed, Room, demand, ranked, rule
 from storage.ring.ballast import Ballast
-from storage.ring.own_usage import Beside
-from storage.ring.segment_sizes_queries import Pace, paces
+from storage.ring.table import CameraPace, paces
 from storage.segments import queries
 from storage.segments.segment_file import space_taken
 from storage.volumes.service import WHY_FULL, VolumePool
@@ -44,7 +52,7 @@ class _Begun:
     needs: int
 
 
-class Door:
+class AdmissionService:
     """Of all volumes together."""
 
     def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: VolumePool, ballast: Ballast) -> None:
@@ -56,9 +64,9 @@ class Door:
         self._turn = threading.Lock()
         self._priorities: Mapping[str, int] | None = None
         self._segment_ms = 0
-        self._last: Mapping[str, Pace] = {}
+        self._last: Mapping[str, CameraPace] = {}
         self._ruling = NOBODY
-        self._beside = Beside()
+        self._beside = OwnUsage()
 
     def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> VolumesNow:
         """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
@@ -100,7 +108,7 @@ class Door:
         asked = demand(applicants, anybody_stopped=bool(self._ruling.stopped))
         return asked + (self._ballast.needs if self._ballast.is_on(volume.path) else 0)
 
-    def _paces(self) -> tuple[list[Pace], dict[str, list[_Begun]]]:
+    def _paces(self) -> tuple[list[CameraPace], dict[str, list[_Begun]]]:
         """All cameras of this run, and what each has in progress."""
         told = self._database.read(partial(paces, run=self._life.run, segment_ms=self._segment_ms))
         seen = expected(told, self._last)
@@ -188,7 +196,7 @@ class Door:
         return bytes_needed(space, spec, status.ring_bytes, headroom_bytes) > 0
 
 
-def expected(seen: Sequence[Pace], last: Mapping[str, Pace]) -> list[Pace]:
+def expected(seen: Sequence[CameraPace], last: Mapping[str, CameraPace]) -> list[CameraPace]:
     """A camera of which nothing is there records as it did before, and one that never did like the largest of them.
 
     Otherwise a camera that was stopped for so long that all of its footage is gone would seem to need no room: all
@@ -215,7 +223,7 @@ def room_of(status: VolumeStatus, spec: VolumeSpec, space: Space, begun: Sequenc
     return Room(status.id, room, files, max(0, needs - space.free))
 
 
-def _begun(pace: Pace, now_ms: int) -> list[_Begun]:
+def _begun(pace: CameraPace, now_ms: int) -> list[_Begun]:
     begun = []
     for volume, start_ms in pace.begun:
         left = max(0, pace.usual_ms - max(0, now_ms - start_ms)) / pace.usual_ms if pace.usual_ms else 0.0
@@ -224,11 +232,11 @@ def _begun(pace: Pace, now_ms: int) -> list[_Begun]:
 
 
 def _applicants(
-    seen: Sequence[Pace], begun: Mapping[str, Sequence[_Begun]], priorities: Mapping[str, int] | None
-) -> list[Applicant]:
+    seen: Sequence[CameraPace], begun: Mapping[str, Sequence[_Begun]], priorities: Mapping[str, int] | None
+) -> list[CameraNeed]:
     """Those that are to be recorded; all of this run while nobody has said who is."""
     return [
-        Applicant(
+        CameraNeed(
             pace.camera,
             priorities.get(pace.camera, 0) if priorities else 0,
             pace.bytes,
@@ -249,3 +257,39 @@ def _all_full(statuses: Sequence[VolumeStatus]) -> bool:
     """None of the volumes in service can make room."""
     serving = [status for status in statuses if status.state in _SERVING]
     return bool(serving) and all(status.cause is not None for status in serving)
+
+
+BLOCK: Final = 512
+"""What `st_blocks` counts in."""
+
+
+class OwnUsage:
+    """Of all volumes; remembers what it saw."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[int, int]] = {}
+        """By volume and directory: when that changed last, and the bytes that it and what is in it take."""
+
+    def bytes_on(self, volume: Volume) -> int:
+        """Bytes of the file system; 0 where nobody can tell."""
+        with suppress(OSError), volume.held() as fd:
+            ledger = self._looked((volume.id, checkpoint_files.NAME), fd, ("",))
+            return ledger + self._looked((volume.id, PINS_NAME), fd, ("", f"/{SIDECAR_NAME}"))
+        return 0
+
+    def _looked(self, key: tuple[str, str], volume: int, parts: tuple[str, ...]) -> int:
+        """`parts`: what counts of each entry, by what its path ends with."""
+        with suppress(FileNotFoundError), inside(volume, PurePosixPath(key[1])) as directory:
+            here = os.fstat(directory)
+            if key not in self._seen or self._seen[key][0] != here.st_mtime_ns:
+                paths = [f"{entry.name}{part}" for entry in os.scandir(directory) for part in parts]
+                taken = here.st_blocks * BLOCK + sum(_taken(directory, path) for path in paths)
+                self._seen[key] = (here.st_mtime_ns, taken)
+            return self._seen[key][1]
+        return 0
+
+
+def _taken(directory: int, path: str) -> int:
+    with suppress(OSError):
+        return os.stat(path, dir_fd=directory, follow_symlinks=False).st_blocks * BLOCK
+    return 0

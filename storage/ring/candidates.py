@@ -19,7 +19,7 @@ from storage.ages.history import History
 from storage.ages.runs import Point
 from storage.database.writer import Database
 from storage.retention.plan import Candidate, Decision, judge
-from storage.ring import table as destroying
+from storage.ring import table as ring_table
 from storage.ring.table import Group
 from storage.segments.queries import SegmentRow
 from storage.words.model import Bounds
@@ -46,14 +46,14 @@ def candidate(row: SegmentRow, ages: History, end: Point | None = None) -> Candi
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class SegmentDecision:
     """A segment and what retention says of it alone."""
 
     row: SegmentRow
     decision: Decision
 
 
-class Heads:
+class Candidates:
     """The segments of one volume that no pin holds, as of one instant."""
 
     def __init__(self, database: Database, volume: str, ages: History, configured: Mapping[str, Bounds]) -> None:
@@ -61,46 +61,46 @@ class Heads:
         self._ages = ages
         self.configured = configured
         self._oldest = [
-            (group, self._judged(row)) for group, row in database.read(partial(destroying.oldest, volume=volume))
+            (group, self._judged(row)) for group, row in database.read(partial(ring_table.oldest, volume=volume))
         ]
 
     @property
-    def oldest(self) -> list[Head]:
+    def oldest(self) -> list[SegmentDecision]:
         """Of each group; nothing more is read."""
         return [head for _, head in self._oldest]
 
-    def each(self, wanted: Callable[[Decision], bool]) -> Iterator[Head]:
+    def each(self, wanted: Callable[[Decision], bool]) -> Iterator[SegmentDecision]:
         """Group by group, of each the leading ones that are wanted."""
         return chain.from_iterable(self._leading(wanted))
 
-    def merged(self, wanted: Callable[[Decision], bool]) -> Iterator[Head]:
+    def merged(self, wanted: Callable[[Decision], bool]) -> Iterator[SegmentDecision]:
         """The same by age over all groups. Who stands behind one that is not wanted is younger, and not wanted, unless
         that one lingers.
         """
         return heapq.merge(*self._leading(wanted), key=lambda head: head.row.start)
 
-    def _leading(self, wanted: Callable[[Decision], bool]) -> Iterable[Iterator[Head]]:
+    def _leading(self, wanted: Callable[[Decision], bool]) -> Iterable[Iterator[SegmentDecision]]:
         return [
             _while(wanted, self._group(group, head))
             for group, head in self._oldest
             if wanted(head.decision) or head.decision.lingers
         ]
 
-    def _group(self, group: Group, head: Head) -> Iterator[Head]:
+    def _group(self, group: Group, head: SegmentDecision) -> Iterator[SegmentDecision]:
         yield head
         size, after = FIRST_PAGE, head.row
         while True:
-            rows = self._read(partial(destroying.page, group=group, after=after, limit=size))
+            rows = self._read(partial(ring_table.page, group=group, after=after, limit=size))
             yield from map(self._judged, rows)
             if len(rows) < size:
                 return
             after, size = rows[-1], min(2 * size, PAGE_MAX)
 
-    def _judged(self, row: SegmentRow) -> Head:
-        return Head(row, judge(candidate(row, self._ages), self.configured.get(row.camera)))
+    def _judged(self, row: SegmentRow) -> SegmentDecision:
+        return SegmentDecision(row, judge(candidate(row, self._ages), self.configured.get(row.camera)))
 
 
-def _while(wanted: Callable[[Decision], bool], heads: Iterator[Head]) -> Iterator[Head]:
+def _while(wanted: Callable[[Decision], bool], heads: Iterator[SegmentDecision]) -> Iterator[SegmentDecision]:
     for head in heads:
         if wanted(head.decision):
             yield head

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from storage.pins.model import Ground
+from storage.pins.rules import Ground
 from storage.retention.bounds import LaterCeiling, OverwriteState
 from storage.retention.plan import Candidate, Decision, effective
 from storage.ring.table import Tombstone
@@ -30,7 +30,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeFromNow:
     """In running time from now."""
 
     earliest_ms: int
@@ -47,7 +47,7 @@ class Explained:
     seq: int
     fate: Fate
     decision: Decision | None = None
-    span: Span | None = None
+    span: TimeFromNow | None = None
     pins: tuple[str, ...] = ()
     exports: tuple[str, ...] = ()
     """That are under way and keep it from going for its space."""
@@ -66,17 +66,17 @@ class Explained:
     stone: Tombstone | None = None
 
 
-def span(candidate: Candidate, configured: Bounds | None, later: Sequence[LaterCeiling]) -> Span:
+def span(candidate: Candidate, configured: Bounds | None, later: Sequence[LaterCeiling]) -> TimeFromNow:
     """When it may go and when it must, if nothing is changed. One in progress ends now, as far as anybody knows."""
     now = effective(candidate.stamped, configured)
     earliest_ms = max(0, now.floor_s * 1000 - candidate.end_age.low_ms)
     latest_ms = _due_ms(candidate, now.ceiling_s)
     for one, bounds in zip(later, _coming(candidate, configured, later), strict=True):
         latest_ms = min(latest_ms, max(one.left_ms, _due_ms(candidate, bounds.ceiling_s)))
-    return Span(earliest_ms, max(earliest_ms, latest_ms))
+    return TimeFromNow(earliest_ms, max(earliest_ms, latest_ms))
 
 
-def held_ms(pins: Iterable[tuple[Ground, int]], span: Span) -> int:
+def held_ms(pins: Iterable[tuple[Ground, int]], span: TimeFromNow) -> int:
     """`pins` with the running time that each has left. What only internal ones hold goes when it must."""
     return max((left if ground.crosses_ceiling else min(left, span.latest_ms) for ground, left in pins), default=0)
 

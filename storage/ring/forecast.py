@@ -36,7 +36,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class VolumeRoom:
     """A volume in service."""
 
     limit_bytes: int
@@ -73,10 +73,10 @@ def forecast(loads: Sequence[Load], room_bytes: int, pinned_bytes: int) -> Forec
     )
 
 
-def room(shelves: Iterable[Shelf]) -> int:
+def room(shelves: Iterable[VolumeRoom]) -> int:
     """What edged may keep on all of them; the room of one file system is counted once."""
     alone = 0
-    shared: dict[int, list[Shelf]] = {}
+    shared: dict[int, list[VolumeRoom]] = {}
     for shelf in shelves:
         if shelf.device is None:
             alone += shelf.limit_bytes
@@ -85,7 +85,7 @@ def room(shelves: Iterable[Shelf]) -> int:
     return alone + sum(_shared(together) for together in shared.values())
 
 
-def _shared(shelves: Sequence[Shelf]) -> int:
+def _shared(shelves: Sequence[VolumeRoom]) -> int:
     ring = sum(shelf.ring_bytes for shelf in shelves)
     each = sum(max(0, shelf.limit_bytes - shelf.ring_bytes) for shelf in shelves)
     over = sum(min(0, shelf.limit_bytes - shelf.ring_bytes) for shelf in shelves)

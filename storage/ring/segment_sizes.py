@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from storage.database.writer import Database
-from storage.ring import segment_sizes_queries
+from storage.ring import table as ring_table
 from storage.words.clock import Clock
 
 LOOK_EVERY_MS: Final = 600_000
@@ -30,7 +30,7 @@ class Paces:
     """Bytes that a pin keeps."""
 
 
-class Pacer:
+class SegmentSizes:
     """Of one database."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -46,10 +46,9 @@ class Pacer:
             now_ms = self._clock.now().boottime_ms
             if self._at_ms is None or now_ms - self._at_ms >= LOOK_EVERY_MS:
                 windows = {
-                    camera: self._database.read(partial(segment_sizes_queries.windows, camera=camera))
-                    for camera in cameras
+                    camera: self._database.read(partial(ring_table.windows, camera=camera)) for camera in cameras
                 }
-                self._last = Paces(windows, self._database.read(segment_sizes_queries.pinned_bytes))
+                self._last = Paces(windows, self._database.read(ring_table.pinned_bytes))
                 self._at_ms = now_ms
             return self._last
 
@@ -57,5 +56,5 @@ class Pacer:
         """How much of an interval of wall time is recorded."""
         length_ms = max(0, end_ms - start_ms)
         return length_ms - self._database.read(
-            partial(segment_sizes_queries.gaps_ms, camera=camera, start_ms=start_ms, end_ms=start_ms + length_ms)
+            partial(ring_table.gaps_ms, camera=camera, start_ms=start_ms, end_ms=start_ms + length_ms)
         )

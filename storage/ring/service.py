@@ -16,12 +16,11 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.pins import table as pins
-from storage.pins.model import Ground
-from storage.pins.rules import left_ms
+from storage.pins.rules import Ground, left_ms
 from storage.retention.bounds import CameraBounds, OverwriteState, ShortenedCeiling, waiting
 from storage.retention.in_force import InForce, present
 from storage.retention.plan import Policy, judge
-from storage.ring import table as destroying
+from storage.ring import table as ring_table
 from storage.ring.candidates import candidate
 from storage.ring.explain import Explained, Fate, held_ms, shortened, span
 from storage.ring.table import Breach
@@ -67,7 +66,7 @@ class Ring:
 
     def explain(self, camera: str, seq: int, policy: Policy) -> Explained:
         """Why this segment stays or goes, and when. NotOpen if there never was such a one."""
-        row = self._database.read(partial(destroying.any_by_seq, camera=camera, seq=seq))
+        row = self._database.read(partial(ring_table.any_by_seq, camera=camera, seq=seq))
         if row is None:
             return self._database.read(partial(_gone, camera=camera, seq=seq))
         home = next(one for one in self._database.read(volumes.known) if one.id == row.volume)
@@ -78,24 +77,24 @@ class Ring:
 
     def begun(self, seq: int) -> dict[str, int]:
         """By camera, when its segment of this number began, as the name of its file has it."""
-        return self._database.read(partial(destroying.begun, seq=seq))
+        return self._database.read(partial(ring_table.begun, seq=seq))
 
     def _view(self, connection: sqlite3.Connection, policy: Policy) -> RingView:
         as_is = present(connection, self._boot, self._clock, policy)
-        longest = destroying.longest_stamped(connection)
+        longest = ring_table.longest_stamped(connection)
         waits = {camera: waiting(one, longest.get(camera)) for camera, one in as_is.standings.items()}
         return RingView(
             bounds=as_is.bounds,
             waiting={camera: one for camera, one in waits.items() if one is not None},
             overwriting=as_is.overwriting,
-            breaches=tuple(destroying.breaches(connection, as_is.ages)),
+            breaches=tuple(ring_table.breaches(connection, as_is.ages)),
         )
 
     def _explain(
         self, connection: sqlite3.Connection, row: SegmentRow, policy: Policy, *, away: bool, retired: bool
     ) -> Explained:
         if row.state is SegmentState.GARBAGE:
-            rule = destroying.condemned(connection, row.id)
+            rule = ring_table.condemned(connection, row.id)
             return Explained(row.camera, row.seq, Fate.GARBAGE, away=away, rule=rule)
         as_is = present(connection, self._boot, self._clock, policy)
         one = as_is.standings.get(row.camera, _NOTHING)
@@ -128,7 +127,7 @@ def _left(connection: sqlite3.Connection, holders: Sequence[str], as_is: InForce
 
 
 def _gone(connection: sqlite3.Connection, camera: str, seq: int) -> Explained:
-    stone = destroying.tombstone(connection, camera, seq)
+    stone = ring_table.tombstone(connection, camera, seq)
     if stone is not None:
         return Explained(camera, seq, Fate.DESTROYED, rule=stone.rule, stone=stone)
     if 0 < seq < facts.tail(connection, camera).next_seq:

@@ -5,6 +5,8 @@ garbage; S5 by the order of destroying: row to garbage, unlink, fsync of the dir
 A crash in between leaves garbage rows, which the next sweep finishes. A file that cannot be removed stops nothing: the
 others go on. First what is past its ceiling, then what space is needed of, then, where `on_full = "overwrite"` allows
 it and nothing else may go, what is below its floor. Its facts yield to those of recording (L4).
+
+Now and then, after a sweep, `Pruner` cuts the account of each camera's time where nobody needs it any more (S12).
 """
 
 from __future__ import annotations
@@ -27,15 +29,14 @@ from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.files.unlink import OtherName, sync, tidy, unlink
-from storage.integrity.compare import Kind
-from storage.pins import pinned_segments
+from storage.pins import queries as pin_queries
 from storage.retention import table as terms
 from storage.retention.in_force import InForce, present
 from storage.retention.plan import Decision, Policy, Reason, effective, plan, still_due
-from storage.ring import table as destroying
-from storage.ring.candidates import Head, Heads, candidate
-from storage.ring.pruner import Pruner
+from storage.ring import table as ring_table
+from storage.ring.candidates import Candidates, SegmentDecision, candidate
 from storage.segments import findings_table, queries
+from storage.segments.findings_table import FaultKind
 from storage.segments.queries import SegmentRow, segments_by_id
 from storage.volumes.service import VolumePool
 from storage.volumes.volume import Volume
@@ -44,6 +45,8 @@ from storage.words.failpoints import Failpoint, reach
 from storage.words.model import GapCause, SegmentState
 from storage.words.results import SweepReport
 
+EVERY_MS: Final = 3_600_000
+"""Running time between two looks: what is to be pruned is more than a year old."""
 SLICE: Final = 32
 """Segments condemned in one transaction, and buried in one: some ms, for which a commit may have to wait (L4); and what
 cannot be removed shows before more is condemned."""
@@ -64,7 +67,6 @@ TOLD_MAX: Final = 8
 """Files of a volume named as not removed, of perhaps thousands."""
 UNUSED_DAYS: Final = 2
 """A day's directory is removed when empty and this old: no worker is about to make a file in it."""
-
 Configured = Callable[[], Policy]
 """What is configured now; asked in the writer's thread too, so quick and thread-safe."""
 
@@ -239,7 +241,7 @@ class Sweeper:
             freed += self._carry_out([decision for decision in decisions if decision.destroy], configured, tally)
         return freed
 
-    def _takable(self, heads: Heads, wanted: Callable[[Decision], bool]) -> Iterator[Head]:
+    def _takable(self, heads: Candidates, wanted: Callable[[Decision], bool]) -> Iterator[SegmentDecision]:
         """Whose space may be taken: what is being copied is passed by, as long as its ceiling is not reached."""
         copied = self._database.read(exports.covering)
         return (head for head in heads.merged(wanted) if head.decision.destroy or not copied.protects(head.row))
@@ -268,10 +270,10 @@ class Sweeper:
             return None
         return GapCause.DISK_FULL if tally.foreign > 0 and not tally.stuck else GapCause.IO_ERROR
 
-    def _heads(self, volume: Volume, policy: Policy) -> Heads:
+    def _heads(self, volume: Volume, policy: Policy) -> Candidates:
         """As of now. While they are used they only grow older, and the transaction that condemns looks again."""
         as_is = self._as_is(policy)
-        return Heads(self._database, volume.id, as_is.ages, as_is.bounds)
+        return Candidates(self._database, volume.id, as_is.ages, as_is.bounds)
 
     def _as_is(self, policy: Policy) -> InForce:
         return self._database.read(partial(self._present, policy=policy))
@@ -287,7 +289,7 @@ class Sweeper:
         """
         policy = configured()
         as_is = self._present(connection, policy)
-        bounds, covering, copied = as_is.bounds, pinned_segments.covering(connection), exports.covering(connection)
+        bounds, covering, copied = as_is.bounds, pin_queries.covering(connection), exports.covering(connection)
         doomed = []
         rows = segments_by_id(connection, [decision.candidate.id for decision in going])
         for decision in going:
@@ -300,7 +302,7 @@ class Sweeper:
             if still_due(decision, now, binding, overwrite=as_is.overwriting.holds):
                 age = now.start_age if decision.reason is Reason.CEILING else now.end_age
                 stood = effective(row.bounds, binding)
-                destroying.condemn(connection, row, decision.reason.value, stood, age.low_ms)
+                ring_table.condemn(connection, row, decision.reason.value, stood, age.low_ms)
                 doomed.append(row)
         return doomed
 
@@ -348,14 +350,14 @@ class Sweeper:
     def _miss(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         now_ms = self._clock.now().wall_ms
         missing = (
-            findings_table.FileFinding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows
+            findings_table.FileFinding(0, row.volume, row.relative, FaultKind.MISSING, row.id, now_ms) for row in rows
         )
         findings_table.record_findings(connection, missing)
 
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())
         for row in rows:
-            destroying.bury(connection, row, as_is.now, as_is.ages)
+            ring_table.bury(connection, row, as_is.now, as_is.ages)
 
 
 def may_go(decision: Decision) -> bool:
@@ -368,7 +370,45 @@ def whatever(_: Decision) -> bool:
     return True
 
 
-def slices(heads: Iterator[Head], tally: _Tally) -> Iterator[list[Head]]:
+def slices(heads: Iterator[SegmentDecision], tally: _Tally) -> Iterator[list[SegmentDecision]]:
     """As large as the tally says at the time."""
     while some := list(islice(heads, tally.slice)):
         yield some
+
+
+class Pruner:
+    """Its owner lets one thread at a time use it."""
+
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, stop: Event) -> None:
+        self._database = database
+        self._boot = life.boot
+        self._clock = clock
+        self._stop = stop
+        self._looked_ms: int | None = None
+
+    def tend(self, policy: Policy) -> int:
+        """Rows that went."""
+        now_ms = self._clock.now().boottime_ms
+        if self._looked_ms is not None and now_ms - self._looked_ms < EVERY_MS:
+            return 0
+        self._looked_ms, gone = now_ms, 0
+        for camera, limit_ms in self._database.read(partial(self._due, policy=policy)).items():
+            page = partial(self._prune, camera=camera, limit_ms=limit_ms)
+            while not self._stop.is_set() and (some := self._database.submit(page, yielding=True).result()):
+                gone += some
+        return gone
+
+    def _due(self, connection: sqlite3.Connection, policy: Policy) -> dict[int, int]:
+        as_is = present(connection, self._boot, self._clock, policy)
+        limits = ring_table.limits_ms(
+            connection, {camera: bounds.ceiling_s for camera, bounds in policy.bounds.items()}
+        )
+        return {
+            camera: limit_ms
+            for camera, limit_ms in limits.items()
+            if ring_table.is_due(connection, camera, limit_ms, as_is.low_age_ms)
+        }
+
+    def _prune(self, connection: sqlite3.Connection, camera: int, limit_ms: int) -> int:
+        as_is = present(connection, self._boot, self._clock, Policy())
+        return ring_table.prune(connection, camera, limit_ms, as_is.now, as_is.low_age_ms)

@@ -21,10 +21,10 @@ from typing import Any, Final
 
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.pins import pinned_segments
+from storage.pins import queries as pin_queries
 from storage.retention.in_force import present
 from storage.retention.plan import Policy, judge
-from storage.ring import table as destroying
+from storage.ring import table as ring_table
 from storage.ring.candidates import candidate
 from storage.segments import queries as segments_queries
 from storage.segments import table as facts
@@ -83,7 +83,7 @@ def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
     return partial(volumes.come, volume=volume.id, path=volume.path, mount=mount, wall_ms=clock.now().wall_ms)
 
 
-class Disks:
+class VolumeOperations:
     """The volumes of one store."""
 
     def __init__(
@@ -364,15 +364,15 @@ def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock:
     as_is = present(connection, life.boot, clock, policy)
     overdue = segments_queries.garbage_of_volume(connection, volume, OVERDUE_MAX)
     for row in overdue:
-        destroying.bury(connection, row, as_is.now, as_is.ages)
-    count, covering = len(overdue), pinned_segments.covering(connection)
-    for group, _ in destroying.oldest(connection, volume):
-        for row in destroying.page(connection, group, None, OVERDUE_MAX - count):
+        ring_table.bury(connection, row, as_is.now, as_is.ages)
+    count, covering = len(overdue), pin_queries.covering(connection)
+    for group, _ in ring_table.oldest(connection, volume):
+        for row in ring_table.page(connection, group, None, OVERDUE_MAX - count):
             decision = judge(candidate(row, as_is.ages), as_is.bounds.get(row.camera))
             if not decision.destroy or covering.protects(row):
                 break
             age_ms = decision.candidate.start_age.low_ms
-            destroying.condemn(connection, row, decision.reason.value, decision.bounds, age_ms)
-            destroying.bury(connection, row, as_is.now, as_is.ages)
+            ring_table.condemn(connection, row, decision.reason.value, decision.bounds, age_ms)
+            ring_table.bury(connection, row, as_is.now, as_is.ages)
             count += 1
     return count

@@ -33,9 +33,69 @@ class FindingEnd(StrEnum):
     """Its segment's time has come."""
 
 
+class FaultKind(StrEnum):
+    """What can be wrong. Those before SIDECAR are of a file."""
+
+    MISSING = "missing"
+    SIZE = "size"
+    CONTENT = "content"
+    PARTS = "parts"
+    """Its content is what was recorded, and its entry in the ledger tells of other fragments."""
+    APPEARED = "appeared"
+    """Called as a segment is, and no row vouches for it."""
+    STRANGE = "strange"
+    """Nothing that edged would put there."""
+    MODE = "mode"
+    LINK = "link"
+    UNREADABLE = "unreadable"
+    PIN = "pin"
+    """It lacks a link that should hold it, or is miscounted."""
+    SIDECAR = "sidecar"
+    """It does not say, or says otherwise, what is pinned."""
+    LOST = "lost"
+    """Its volume is gone for good, with all that lay there."""
+    IDENTITY = "identity"
+    COUNTER = "counter"
+    FLOOR = "floor"
+    CEILING = "ceiling"
+    HOLE = "hole"
+    LEAVES = "leaves"
+    MIRROR = "mirror"
+    DATABASE = "database"
+
+    @property
+    def promise(self) -> str:
+        """The id of the promise (DESIGN §1) that this breaks."""
+        return _PROMISES[self]
+
+
+_PROMISES: Final = {
+    FaultKind.MISSING: "S4",
+    FaultKind.SIZE: "S4",
+    FaultKind.CONTENT: "S4",
+    FaultKind.PARTS: "S4",
+    FaultKind.UNREADABLE: "S4",
+    FaultKind.LOST: "S4",
+    FaultKind.APPEARED: "S5",
+    FaultKind.STRANGE: "S5",
+    FaultKind.MODE: "S5",
+    FaultKind.LINK: "S5",
+    FaultKind.IDENTITY: "S10",
+    FaultKind.PIN: "S2",
+    FaultKind.SIDECAR: "S2",
+    FaultKind.COUNTER: "S12",
+    FaultKind.FLOOR: "S1",
+    FaultKind.CEILING: "S3",
+    FaultKind.HOLE: "S9",
+    FaultKind.LEAVES: "S13",
+    FaultKind.MIRROR: "S13",
+    FaultKind.DATABASE: "S13",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FileFinding:
-    """One file that differs. `kind` is a `storage.integrity.compare.Kind`."""
+    """One file that differs. `kind` is a `FaultKind`."""
 
     id: int
     volume: str

@@ -20,7 +20,7 @@ from storage.ages.table import boots
 from storage.volumes.space import VolumeUsage
 from storage.volumes.table import PAGE
 from storage.words.errors import UnknownCamera
-from storage.words.layout import parse_segment_name, segment_path
+from storage.words.layout import final_name, is_aside, is_camera, parse_segment_name, segment_path
 from storage.words.model import Bounds, Gap, GapCause, Moment, Pause, Segment, SegmentState, Sha256
 from storage.words.results import CameraUsage
 
@@ -469,6 +469,25 @@ def newest_starts(connection: sqlite3.Connection) -> list[tuple[str, int | None]
             (number,),
         )
     ]
+
+
+def rows_by_name(
+    connection: sqlite3.Connection, volume: str, paths: Iterable[PurePosixPath]
+) -> dict[PurePosixPath, SegmentRow]:
+    """The rows of these names on a volume: complete, in progress or set aside, each under the name it was asked by."""
+    rows = ((relative, _row_by_name(connection, volume, relative)) for relative in paths)
+    return {relative: row for relative, row in rows if row is not None}
+
+
+def _row_by_name(connection: sqlite3.Connection, volume: str, relative: PurePosixPath) -> SegmentRow | None:
+    if not is_camera(relative.parts[0]):
+        return None
+    final = relative.with_name(final_name(relative.name))
+    parsed = parse_segment_name(final.name)
+    row = segment_by_seq(connection, relative.parts[0], parsed[1]) if parsed else None
+    if row is not None and (row.volume, row.relative) == (volume, final):
+        return row
+    return segment_aside(connection, volume, relative) if is_aside(relative) else None
 
 
 def vouched(

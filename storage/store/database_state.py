@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from storage.recovery import quick_check
-from storage.store.offline import Reading
+from storage.recovery import queries as recovery_queries
+from storage.store.offline import OfflineDatabase
 from storage.store.opening import DATABASE_NAME, LOCK_NAME
 from storage.volumes import table as volumes
 from storage.words.errors import StoreError
@@ -25,7 +25,7 @@ _FLOCK: Final = re.compile(r"^\d+: FLOCK +\S+ +WRITE +(-?\d+) +[0-9a-f]+:[0-9a-f
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class DatabaseState:
     """Of the database; `complaints` None: not all of it was looked at in time."""
 
     bytes: int
@@ -69,7 +69,7 @@ def sizes(state: Path) -> Sizes:
     return Sizes((state / DATABASE_NAME).stat().st_size, wal.stat().st_size if wal.exists() else 0)
 
 
-def glance(state: Path, patience_s: float) -> Glance | None:
+def glance(state: Path, patience_s: float) -> DatabaseState | None:
     """None where there is no database yet. OSError where it may not be looked at."""
     try:
         found = sizes(state)
@@ -78,14 +78,14 @@ def glance(state: Path, patience_s: float) -> Glance | None:
         return None
     until_s = time.monotonic() + patience_s
     try:
-        with closing(Reading(state / DATABASE_NAME)) as read:
-            life = read(quick_check.last_life)
+        with closing(OfflineDatabase(state / DATABASE_NAME)) as read:
+            life = read(recovery_queries.last_life)
             known = {str(one.path): one.id for one in read(volumes.known) if one.loss is None}
-            complaints = read(lambda connection: quick_check.complaints(connection, until_s))
+            complaints = read(lambda connection: recovery_queries.complaints(connection, until_s))
     except StoreError as error:
-        return Glance(
+        return DatabaseState(
             found.bytes, found.wal_bytes, 0, clean=False, boot_id="", volumes={}, complaints=(), unreadable=error.what
         )
     alive_ms, clean, boot_id = life or (0, False, "")
     told = None if complaints is None else tuple(complaints)
-    return Glance(found.bytes, found.wal_bytes, alive_ms, clean, boot_id, known, told)
+    return DatabaseState(found.bytes, found.wal_bytes, alive_ms, clean, boot_id, known, told)

@@ -22,27 +22,27 @@ from storage.ages.runs import Point
 from storage.ages.service import Boots
 from storage.approvals.journal import Journal
 from storage.approvals.service import Acts
+from storage.audit.mirrors import mirror_faults
 from storage.database.writer import Database
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
 from storage.outbox.service import Outbox
-from storage.pins import pinned_segments
+from storage.pins import queries as pin_queries
 from storage.pins import table as pins
-from storage.pins.place import Box
+from storage.pins.place import StoreView
 from storage.pins.service import Pins
-from storage.recovery import replay
-from storage.recovery.salvage import Salvager
-from storage.recovery.service import Books
-from storage.recovery.unfinished import Stragglers
+from storage.recovery import replay_table
+from storage.recovery.salvage import Salvager, Stragglers
+from storage.recovery.service import LedgerService
 from storage.register.compliance import Compliance
 from storage.retention.service import RetentionApprovals
-from storage.ring.admission_service import Door
+from storage.ring.admission_service import AdmissionService
 from storage.ring.ballast import Ballast
-from storage.ring.segment_sizes import Pacer
+from storage.ring.segment_sizes import SegmentSizes
 from storage.ring.service import Ring
 from storage.ring.sweep import Configured, Sweeper
-from storage.ring.volume_operations import Disks
+from storage.ring.volume_operations import VolumeOperations
 from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
 from storage.segments import table as facts
 from storage.segments.queries import camera_row, segment_by_seq
@@ -59,29 +59,15 @@ from storage.words.errors import StoreClosed
 from storage.words.failpoints import Failpoint, reach_after
 from storage.words.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.words.results import (
-    AlarmRow,
     CameraUsage,
     Coverage,
     PastItems,
     RecoveryReport,
     Salvaged,
-    Severity,
     SweepReport,
     Tail,
     VolumeStatus,
 )
-
-__all__ = [
-    "AlarmRow",
-    "CameraUsage",
-    "Coverage",
-    "RecoveryReport",
-    "Salvaged",
-    "Severity",
-    "Store",
-    "SweepReport",
-    "VolumeStatus",
-]
 
 T = TypeVar("T")
 
@@ -95,7 +81,7 @@ SALVAGES_MAX: Final = 4
 class Store:
     """One state directory and its volumes, held by one daemon."""
 
-    def __init__(self, held: opening.Held, clock: Clock) -> None:
+    def __init__(self, held: opening.OpenState, clock: Clock) -> None:
         """Use `open`."""
         self._held = held
         self._clock = clock
@@ -114,19 +100,41 @@ class Store:
         self.ballast: Final[Ballast] = held.ballast
         self.agreement: Final = RetentionApprovals(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
-        self._books = Books(held, clock, self._salvager, self._found, self._stop)
-        self._pacer = Pacer(held.database, clock)
-        self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
-        box = Box(self._books.known, held.pool.present, self.volumes, self.usage)
+        self._books = LedgerService(
+            held.database,
+            held.life,
+            clock,
+            held.node,
+            held.keyring,
+            held.pool,
+            self._salvager,
+            self._found,
+            self._stop,
+        )
+        self._pacer = SegmentSizes(held.database, clock)
+        self._door = AdmissionService(held.database, held.life, clock, held.pool, held.ballast)
+        box = StoreView(self._books.known, held.pool.present, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box, held.keyring)
-        self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._pins, self._stop)
+        self._checks = Checks(
+            held.database, held.life, clock, self._books.known, self._adopt, self._pins, (mirror_faults,), self._stop
+        )
         self.boots: Final = Boots(held.database, clock)
-        self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle, self._books.mirror_now)
+        self._disks = VolumeOperations(
+            held.database, held.pool, held.life, clock, self._books.settle, self._books.mirror_now
+        )
         ready = self._books.gate(self._pins.ready)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
-        self.exports: Final = Exports(held.database, held.life, clock, held.pool, self._books)
+        self.exports: Final = Exports(
+            held.database,
+            held.life,
+            clock,
+            held.pool,
+            self._books.register,
+            self._books.notary,
+            self._books.sign_now,
+        )
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
-        self.compliance: Final = Compliance(held.database, held.life, clock, self._books)
+        self.compliance: Final = Compliance(held.database, held.life, clock, self._books.register, self._books.waiting)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering, self._sweeping = threading.Lock(), threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
@@ -170,7 +178,7 @@ class Store:
         return self._life.previous_end
 
     @property
-    def disks(self) -> Disks:
+    def disks(self) -> VolumeOperations:
         """What people do with volumes."""
         return self._disks
 
@@ -185,7 +193,7 @@ class Store:
         return self._pins
 
     @property
-    def books(self) -> Books:
+    def books(self) -> LedgerService:
         """The ledger's mirror on the volumes, and the database made anew from it."""
         return self._books
 
@@ -296,12 +304,12 @@ class Store:
         self._stop.set()
 
     @property
-    def door(self) -> Door:
+    def door(self) -> AdmissionService:
         """Who begins another segment, and where."""
         return self._door
 
     @property
-    def pacer(self) -> Pacer:
+    def pacer(self) -> SegmentSizes:
         """What a forecast rests on."""
         return self._pacer
 
@@ -335,7 +343,7 @@ class Store:
                 true_time_table.heartbeat,
                 life=self._life,
                 reading=read(self._clock),
-                corrected=pinned_segments.hold_again,
+                corrected=pin_queries.hold_again,
             )
         )
 
@@ -426,5 +434,5 @@ class Store:
     def _adopt(self, volume: str, day: PurePosixPath) -> None:
         """What was put into a directory of one day by nobody knows whom is governed from now on."""
         with self._recovering:
-            self._submit(partial(replay.camera_number, camera=day.parts[0], since=self._life.start)).result()
+            self._submit(partial(replay_table.camera_number, camera=day.parts[0], since=self._life.start)).result()
             self._salvager.orphans_in(volume, day, self._pool.present())

@@ -41,7 +41,7 @@ PATIENCE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OpenState:
     """Everything a store holds while it is open."""
 
     database: Database
@@ -57,7 +57,9 @@ class Held:
         self._undo.close()
 
 
-def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, credential: Path | None = None) -> Held:
+def hold(
+    state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, credential: Path | None = None
+) -> OpenState:
     """Lock, open, begin a run; all of it or nothing. `credential`: the node's key, where it is handed over."""
     with ExitStack() as undo:
         undo.callback(os.close, lock(state))
@@ -82,7 +84,7 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
             PATIENCE_S
         )
         reach(Failpoint.START_RUN)
-        return Held(database, pool, life, ballast, node, keyring, undo.pop_all())
+        return OpenState(database, pool, life, ballast, node, keyring, undo.pop_all())
 
 
 @contextmanager

@@ -17,10 +17,8 @@ from storage.ledger import nodes_table
 from storage.ledger.nodes_table import Consistency
 from storage.ledger.table import Value
 from storage.tickets import commands_table as table
-from storage.tickets.commands_table import Limit, Rate, Taken, Told
+from storage.tickets.commands_table import CommandEntry, Limit, Rate, Taken
 from storage.words.clock import Clock
-
-__all__ = ["Commands", "Limit", "Rate", "Taken", "Told"]
 
 ROLE: Final = "centre"
 """As which a command is on record."""
@@ -35,7 +33,9 @@ class Commands:
         self._life = life
         self._clock = clock
 
-    def take(self, told: Told, commander: str, limits: Sequence[Limit] = (), rate: Rate | None = None) -> Future[Taken]:
+    def take(
+        self, told: CommandEntry, commander: str, limits: Sequence[Limit] = (), rate: Rate | None = None
+    ) -> Future[Taken]:
         """On record before anything is done. Fails with Replayed, TooOften, or where nothing can be written.
 
         `commander`: whose key it is, as configured; in the leaf only as a commitment. `limits` of the verb, `rate` of
@@ -64,7 +64,7 @@ class Commands:
             lambda connection: table.end(connection, taken, "rejected", wall_ms, reason, text, failed=failed)
         )
 
-    def refused(self, told: Told, reason: str, text: str) -> Future[None]:
+    def refused(self, told: CommandEntry, reason: str, text: str) -> Future[None]:
         """It was not taken: the centre gets to know."""
         wall_ms = self._clock.now().wall_ms
         return self._database.submit(lambda connection: table.refuse(connection, told, reason, text, wall_ms))

@@ -32,7 +32,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandEntry:
     """A command as it was signed. `requester` is text that somebody chose: no leaf has it."""
 
     key: str
@@ -49,7 +49,7 @@ class Taken:
 
     number: int
     leaf: int
-    told: Told
+    told: CommandEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Rate:
 
 def take(
     connection: sqlite3.Connection,
-    told: Told,
+    told: CommandEntry,
     doing: Doing,
     limits: Sequence[Limit],
     rate: Rate | None,
@@ -99,8 +99,16 @@ def take(
         "INSERT INTO commands (key, counter, id, verb, requester, state, leaf, run, boot, boottime_ms, wall_ms)"
         " VALUES (?, ?, ?, ?, ?, 'accepted', ?, ?, ?, ?, ?) RETURNING number",
         (
-            *(told.key, told.counter, told.id, told.verb, told.requester, leaf),
-            *(life.run, now.boot, now.boottime_ms, now.wall_ms),
+            told.key,
+            told.counter,
+            told.id,
+            told.verb,
+            told.requester,
+            leaf,
+            life.run,
+            now.boot,
+            now.boottime_ms,
+            now.wall_ms,
         ),
     ).fetchone()[0]
     connection.execute(
@@ -112,7 +120,7 @@ def take(
     return Taken(number, leaf, told)
 
 
-def _refuse_replayed(connection: sqlite3.Connection, told: Told) -> None:
+def _refuse_replayed(connection: sqlite3.Connection, told: CommandEntry) -> None:
     before = connection.execute("SELECT state FROM commands WHERE key = ? AND id = ?", (told.key, told.id)).fetchone()
     if before is not None:
         what = f"command {told.id} was taken before, and is {before[0]}"
@@ -176,7 +184,7 @@ def end(
     return True
 
 
-def refuse(connection: sqlite3.Connection, told: Told, reason: str, text: str, wall_ms: int) -> None:
+def refuse(connection: sqlite3.Connection, told: CommandEntry, reason: str, text: str, wall_ms: int) -> None:
     """One that was not taken, of a key that is known: the centre gets to know. Whoever calls holds the rate down."""
     _tell(connection, told, "rejected", wall_ms, reason, text)
 
@@ -188,12 +196,12 @@ def left(connection: sqlite3.Connection, run: int) -> list[Taken]:
         " ORDER BY number",
         (run,),
     )
-    return [Taken(number, leaf, Told(*told)) for number, leaf, *told in rows.fetchall()]
+    return [Taken(number, leaf, CommandEntry(*told)) for number, leaf, *told in rows.fetchall()]
 
 
 def _tell(
     connection: sqlite3.Connection,
-    told: Told,
+    told: CommandEntry,
     state: str,
     wall_ms: int,
     reason: str = "",

@@ -19,15 +19,13 @@ from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.service import NOBODY, short_id
 from storage.database.writer import Database
-from storage.ring.pruning import KEEP_MS
+from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
 from storage.tickets import alarms_table
 from storage.tickets import faults_table as table
-from storage.tickets.faults_table import State, Step, Ticket
+from storage.tickets.faults_table import FaultState, FaultStep, Ticket
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
 from storage.words.results import AlarmRow, OpenFault
-
-__all__ = ["AGAIN_MS", "OPEN_MAX", "Aged", "Faults", "State", "Step", "Subject", "Ticket", "Told"]
 
 OPEN_MAX: Final = 500
 """More at a time nobody sees to, and somebody has written a program that adds them."""
@@ -55,12 +53,12 @@ class Aged:
     ticket: Ticket
     age_ms: int
     """Since it was found."""
-    since_ms: Mapping[Step, int]
+    since_ms: Mapping[FaultStep, int]
     """Since its last step of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldStep:
     """One step, for people."""
 
     leaf: int
@@ -71,7 +69,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StandingAlarm:
     """An alarm that stands, and for how long it has this time."""
 
     row: AlarmRow
@@ -88,12 +86,12 @@ class Faults:
 
     # --- what the box finds ---
 
-    def look(self) -> tuple[list[Standing], list[Aged]]:
+    def look(self) -> tuple[list[StandingAlarm], list[Aged]]:
         """Alarms that stand, and tickets that are open, both of one moment."""
 
-        def read(connection: sqlite3.Connection) -> tuple[list[Standing], list[Aged]]:
+        def read(connection: sqlite3.Connection) -> tuple[list[StandingAlarm], list[Aged]]:
             ages, rows = self._ages(connection), alarms_table.alarms(connection)
-            standing = [Standing(row, _stood_ms(row, ages)) for row in rows if row.raised]
+            standing = [StandingAlarm(row, _stood_ms(row, ages)) for row in rows if row.raised]
             return standing, [_aged(one, ages) for one in table.listed(connection, LISTED_MAX)]
 
         return self._database.read(read)
@@ -111,16 +109,16 @@ class Faults:
             now, ages = self._now(), self._ages(connection)
             known = table.of_thing(connection, subject.thing)
             if known is not None and not known.is_open:
-                closed = known.moments.get(Step.CHECKED, known.found)
+                closed = known.moments.get(FaultStep.CHECKED, known.found)
                 known = known if ages.age(closed.boot, closed.boottime_ms).low_ms < AGAIN_MS else None
             if known is None:
                 return self._open(connection, subject, key, now)
             joins = key not in known.keys and len(known.keys) < table.KEYS_MAX
             if joins:
-                known = table.enter(connection, known, Step.JOINED, now, key)
-            if known.state in (State.FOUND, State.REPORTED) and not known.over:
+                known = table.enter(connection, known, FaultStep.JOINED, now, key)
+            if known.state in (FaultState.FOUND, FaultState.REPORTED) and not known.over:
                 return known if joins else None
-            return table.enter(connection, known, Step.AGAIN, now, key)
+            return table.enter(connection, known, FaultStep.AGAIN, now, key)
 
         return self._database.submit(fact).result()
 
@@ -131,7 +129,7 @@ class Faults:
             known = table.find(connection, fault)
             if known is None or not known.is_open or known.over:
                 return None
-            return table.enter(connection, known, Step.OVER, self._now())
+            return table.enter(connection, known, FaultStep.OVER, self._now())
 
         return self._database.submit(fact).result()
 
@@ -143,9 +141,9 @@ class Faults:
             old = [
                 one
                 for one in table.listed(connection, LISTED_MAX, everything=True)
-                if (at := one.moments.get(Step.CHECKED)) is not None
+                if (at := one.moments.get(FaultStep.CHECKED)) is not None
                 and not one.is_open
-                and ages.age(at.boot, at.boottime_ms).low_ms > KEEP_MS
+                and ages.age(at.boot, at.boottime_ms).low_ms > TIME_ACCOUNT_KEPT_MS
             ]
             for one in old[:PRUNED_MAX]:
                 table.forget(connection, one.id)
@@ -170,9 +168,9 @@ class Faults:
 
         def fact(connection: sqlite3.Connection) -> Ticket:
             known = _to_do(connection, fault)
-            if known.state is State.REPAIRED:
+            if known.state is FaultState.REPAIRED:
                 raise OrderRefused(f"{fault} is repaired", f"check it: edgectl faults check {fault}")
-            return table.enter(connection, known, Step.REPORTED, self._now(), by=by, committed=words)
+            return table.enter(connection, known, FaultStep.REPORTED, self._now(), by=by, committed=words)
 
         return self._database.submit(fact).result()
 
@@ -181,7 +179,9 @@ class Faults:
 
         def fact(connection: sqlite3.Connection) -> Ticket:
             known = _to_do(connection, fault)
-            return table.enter(connection, known, Step.REPAIRED, self._now(), by=by, committed=words, others=others)
+            return table.enter(
+                connection, known, FaultStep.REPAIRED, self._now(), by=by, committed=words, others=others
+            )
 
         return self._database.submit(fact).result()
 
@@ -200,7 +200,7 @@ class Faults:
                 why = "no login vouches that you are" if by == NOBODY else "you are not"
                 what = f"{fault} is checked by another person than who repaired it, and {why}"
                 raise SamePerson(what, f"let somebody else log in and run: edgectl faults check {fault}")
-            return table.enter(connection, known, Step.CHECKED, self._now(), by=by, committed=words)
+            return table.enter(connection, known, FaultStep.CHECKED, self._now(), by=by, committed=words)
 
         return self._database.submit(fact).result()
 
@@ -219,12 +219,12 @@ class Faults:
         """For whoever judges by them."""
         return tuple(_told(one) for one in self.all())
 
-    def one(self, fault: str) -> tuple[Aged, list[Told]]:
+    def one(self, fault: str) -> tuple[Aged, list[ToldStep]]:
         """With all its steps. UnknownId."""
 
-        def read(connection: sqlite3.Connection) -> tuple[Aged, list[Told]]:
+        def read(connection: sqlite3.Connection) -> tuple[Aged, list[ToldStep]]:
             known = _known(connection, fault)
-            return _aged(known, self._ages(connection)), [Told(*leaf) for leaf in table.told(connection, fault)]
+            return _aged(known, self._ages(connection)), [ToldStep(*leaf) for leaf in table.told(connection, fault)]
 
         return self._database.read(read)
 
@@ -239,7 +239,7 @@ class Faults:
     ) -> Ticket:
         number = _new_id(connection, now)
         made = Ticket(number, subject.thing or f"found:{number}", key, subject.camera, subject.volume, now)
-        return table.enter(connection, made, Step.FOUND, now, key, by, words)
+        return table.enter(connection, made, FaultStep.FOUND, now, key, by, words)
 
     def _ages(self, connection: sqlite3.Connection) -> History:
         return history(connection, self._life.boot, self._clock)
@@ -274,7 +274,7 @@ def _new_id(connection: sqlite3.Connection, now: Point) -> str:
 
 def _stood_ms(row: AlarmRow, ages: History) -> int:
     """Of one that an earlier version raised nobody knows: it stood before this one was installed."""
-    return KEEP_MS if row.at is None else ages.age(*row.at).low_ms
+    return TIME_ACCOUNT_KEPT_MS if row.at is None else ages.age(*row.at).low_ms
 
 
 def _aged(one: Ticket, ages: History) -> Aged:
@@ -296,7 +296,7 @@ def _told(one: Aged) -> OpenFault:
         volume=ticket.volume,
         found_ms=ticket.found.wall_ms,
         age_ms=one.age_ms,
-        reported_ms=when.get(Step.REPORTED),
-        repaired_ms=when.get(Step.REPAIRED),
+        reported_ms=when.get(FaultStep.REPORTED),
+        repaired_ms=when.get(FaultStep.REPAIRED),
         over=ticket.over,
     )

@@ -26,7 +26,7 @@ STEPS_MAX: Final = 1000
 """Of one ticket, as shown: one that comes and goes every hour makes so many in three weeks."""
 
 
-class State(StrEnum):
+class FaultState(StrEnum):
     FOUND = "found"
     REPORTED = "reported"
     REPAIRED = "repaired"
@@ -34,7 +34,7 @@ class State(StrEnum):
     """Closed."""
 
 
-class Step(StrEnum):
+class FaultStep(StrEnum):
     """What befalls a ticket."""
 
     FOUND = "found"
@@ -49,10 +49,10 @@ class Step(StrEnum):
     CHECKED = "checked"
 
 
-_LEADS: Final[Mapping[Step, State]] = {
-    Step.REPORTED: State.REPORTED,
-    Step.REPAIRED: State.REPAIRED,
-    Step.CHECKED: State.CHECKED,
+_LEADS: Final[Mapping[FaultStep, FaultState]] = {
+    FaultStep.REPORTED: FaultState.REPORTED,
+    FaultStep.REPAIRED: FaultState.REPAIRED,
+    FaultStep.CHECKED: FaultState.CHECKED,
 }
 
 
@@ -68,13 +68,13 @@ class Ticket:
     camera: str | None
     volume: str | None
     found: Point
-    state: State = State.FOUND
+    state: FaultState = FaultState.FOUND
     version: int = 0
     """How many steps there were."""
     over: bool = False
     keys: tuple[str, ...] = ()
     """Of all its alarms."""
-    moments: Mapping[Step, Point] = field(default_factory=dict)
+    moments: Mapping[FaultStep, Point] = field(default_factory=dict)
     """Of the last step of each kind since it was found, or found again."""
     by: int | None = None
     """The account of who repaired it last, whether that held or not; None: nobody has, or somebody without an account
@@ -82,36 +82,38 @@ class Ticket:
 
     @property
     def is_open(self) -> bool:
-        return self.state is not State.CHECKED
+        return self.state is not FaultState.CHECKED
 
 
-def folded(before: Ticket, step: Step, version: int, key: str, at: Point, by: int | None) -> Ticket:
+def folded(before: Ticket, step: FaultStep, version: int, key: str, at: Point, by: int | None) -> Ticket:
     """The ticket after a step. Pure."""
     after = replace(before, version=version, moments={**before.moments, step: at})
     match step:
-        case Step.FOUND | Step.JOINED:
+        case FaultStep.FOUND | FaultStep.JOINED:
             keys = tuple(dict.fromkeys((*before.keys, *filter(None, (key,)))))[:KEYS_MAX]
             return replace(after, keys=keys, over=False)
-        case Step.AGAIN:
+        case FaultStep.AGAIN:
             return replace(_begun_again(after), over=False)
-        case Step.OVER:
+        case FaultStep.OVER:
             return replace(after, over=True)
-    return replace(after, state=_LEADS[step], by=by if step is Step.REPAIRED else before.by)
+    return replace(after, state=_LEADS[step], by=by if step is FaultStep.REPAIRED else before.by)
 
 
 def _begun_again(one: Ticket) -> Ticket:
     """A repair that did not hold leaves it reported, and who tried it known; what was closed is found anew."""
-    by = None if one.state is State.CHECKED else one.by
-    gone = {Step.REPAIRED, Step.CHECKED} | ({Step.REPORTED} if one.state is State.CHECKED else set())
+    by = None if one.state is FaultState.CHECKED else one.by
+    gone = {FaultStep.REPAIRED, FaultStep.CHECKED} | (
+        {FaultStep.REPORTED} if one.state is FaultState.CHECKED else set()
+    )
     kept = {step: at for step, at in one.moments.items() if step not in gone}
-    state = State.REPORTED if Step.REPORTED in kept else State.FOUND
+    state = FaultState.REPORTED if FaultStep.REPORTED in kept else FaultState.FOUND
     return replace(one, state=state, moments=kept, by=by)
 
 
 def enter(
     connection: sqlite3.Connection,
     before: Ticket,
-    step: Step,
+    step: FaultStep,
     at: Point,
     key: str = "",
     by: int | None = None,
@@ -145,7 +147,7 @@ def enter(
 
 def remember(connection: sqlite3.Connection, body: Mapping[str, Any], found: Point, at: Point) -> None:
     """What a leaf says, where the database was lost; what is known already stays. ValueError for what is none."""
-    step, version, by = Step(body["what"]), int(body["version"]), body["by"]
+    step, version, by = FaultStep(body["what"]), int(body["version"]), body["by"]
     known = find(connection, str(body["fault"]))
     if known is not None and known.version >= version:
         return
@@ -155,7 +157,7 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any], found: Poi
     repairer = None if body.get("others") or by is None else int(by)
     after = replace(
         folded(known, step, version, str(body["key"]), at, repairer),
-        state=State(body["state"]),
+        state=FaultState(body["state"]),
         over=bool(body["over"]),
     )
     standing = of_thing(connection, after.thing)
@@ -231,15 +233,26 @@ def _keep(connection: sqlite3.Connection, one: Ticket) -> None:
         " state = excluded.state, version = excluded.version, over = excluded.over, keys = excluded.keys,"
         " moments = excluded.moments, by = excluded.by",
         (
-            *(one.id, one.thing, one.key, one.camera, one.volume),
-            *(one.found.boot, one.found.boottime_ms, one.found.wall_ms),
-            *(one.state, one.version, one.over, json.dumps(list(one.keys)), json.dumps(moments), one.by),
+            one.id,
+            one.thing,
+            one.key,
+            one.camera,
+            one.volume,
+            one.found.boot,
+            one.found.boottime_ms,
+            one.found.wall_ms,
+            one.state,
+            one.version,
+            one.over,
+            json.dumps(list(one.keys)),
+            json.dumps(moments),
+            one.by,
         ),
     )
 
 
 def _row(row: tuple[Any, ...]) -> Ticket:
     fault, thing, key, camera, volume, *found, state, version, over, keys, moments, by = row
-    told_moments = {Step(step): Point(*at) for step, at in json.loads(moments).items()}
-    known = (fault, thing, key, camera, volume, Point(*found), State(state), version, bool(over))
+    told_moments = {FaultStep(step): Point(*at) for step, at in json.loads(moments).items()}
+    known = (fault, thing, key, camera, volume, Point(*found), FaultState(state), version, bool(over))
     return Ticket(*known, tuple(json.loads(keys)), told_moments, by)

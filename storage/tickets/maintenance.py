@@ -19,11 +19,9 @@ from storage.approvals.service import short_id
 from storage.database.writer import Database
 from storage.ledger import table as ledger
 from storage.tickets import maintenance_table as table
-from storage.tickets.maintenance_table import Maintenance, State
+from storage.tickets.maintenance_table import Maintenance, MaintenanceState
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, OrderWrong, UnknownId
-
-__all__ = ["LEAST_MS", "MOST_MS", "Lasting", "Maintenance", "Maintenances"]
 
 LEAST_MS: Final = 60_000
 MOST_MS: Final = 12 * 3_600_000
@@ -93,7 +91,7 @@ class Maintenances:
             one = table.lasting(connection)
             if one is None:
                 raise UnknownId("no maintenance is under way", "edgectl maintenance")
-            table.end(connection, one, now, State.ENDED, now.wall_ms, committed)
+            table.end(connection, one, now, MaintenanceState.ENDED, now.wall_ms, committed)
             return one
 
         return self._database.submit(fact).result()
@@ -123,7 +121,7 @@ class Maintenances:
         over_ms = self._age_ms(connection, one) - one.span_ms
         if over_ms >= 0:
             at = now.plus_ms(-min(over_ms, now.boottime_ms))
-            table.end(connection, one, max(at, one.start), State.LAPSED, now.wall_ms)
+            table.end(connection, one, max(at, one.start), MaintenanceState.LAPSED, now.wall_ms)
 
     def _age_ms(self, connection: sqlite3.Connection, one: Maintenance) -> int:
         ages = history(connection, self._life.boot, self._clock)

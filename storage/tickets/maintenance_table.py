@@ -27,7 +27,7 @@ KEPT_MAX: Final = 1000
 NOBODY: Final[Mapping[str, str]] = {}
 
 
-class State(StrEnum):
+class MaintenanceState(StrEnum):
     LASTING = "lasting"
     ENDED = "ended"
     """By a person."""
@@ -40,7 +40,7 @@ class Maintenance:
     """One row."""
 
     id: str
-    state: State
+    state: MaintenanceState
     cameras: tuple[str, ...]
     """None: the whole box."""
     start: Point
@@ -53,7 +53,7 @@ _SQL: Final = "SELECT id, state, cameras, boot, boottime_ms, wall_ms, span_ms, l
 
 def lasting(connection: sqlite3.Connection) -> Maintenance | None:
     """The one that nobody has entered the end of."""
-    row = connection.execute(_SQL + "WHERE state = ?", (State.LASTING,)).fetchone()
+    row = connection.execute(_SQL + "WHERE state = ?", (MaintenanceState.LASTING,)).fetchone()
     return None if row is None else _row(row)
 
 
@@ -73,7 +73,7 @@ def begin(
     """It lasts from now on. sqlite3.IntegrityError where another one does."""
     body = _body(connection, number, cameras, at, span_ms) | {"event": "begun"}
     leaf = ledger.enter(connection, Leaf.MAINTENANCE, at.wall_ms, body, committed=committed)
-    made = Maintenance(number, State.LASTING, tuple(cameras), at, span_ms, leaf)
+    made = Maintenance(number, MaintenanceState.LASTING, tuple(cameras), at, span_ms, leaf)
     _insert(connection, made, None)
     for gap in _lasting_gaps(connection, made):
         if gap.cause not in APART:
@@ -91,7 +91,7 @@ def end(
     connection: sqlite3.Connection,
     one: Maintenance,
     at: Point,
-    state: State,
+    state: MaintenanceState,
     wall_ms: int,
     committed: Mapping[str, str] = NOBODY,
 ) -> None:
@@ -131,16 +131,21 @@ def remember(
     time was, until its end is read.
     """
     one = Maintenance(
-        str(body["maintenance"]), State.LASTING, tuple(map(str, body["cameras"])), begun, int(body["span_ms"]), leaf
+        str(body["maintenance"]),
+        MaintenanceState.LASTING,
+        tuple(map(str, body["cameras"])),
+        begun,
+        int(body["span_ms"]),
+        leaf,
     )
     if one.span_ms <= 0:
         raise ValueError(f"maintenance {one.id} of {one.span_ms} ms")
     former, due = lasting(connection), begun.plus_ms(one.span_ms)
     if ended is None and lasts and former is not None and former.id != one.id:
-        _close(connection, former.id, State.LAPSED, former.start.plus_ms(former.span_ms))
+        _close(connection, former.id, MaintenanceState.LAPSED, former.start.plus_ms(former.span_ms))
     _insert(connection, one, None if lasts and ended is None else due)
     if ended is not None:
-        _close(connection, one.id, State(body["event"]), max(ended, begun))
+        _close(connection, one.id, MaintenanceState(body["event"]), max(ended, begun))
 
 
 def _insert(connection: sqlite3.Connection, one: Maintenance, over: Point | None) -> None:
@@ -149,13 +154,20 @@ def _insert(connection: sqlite3.Connection, one: Maintenance, over: Point | None
         "INSERT INTO maintenances (id, state, cameras, boot, boottime_ms, wall_ms, span_ms, leaf, end_boot,"
         " end_boottime_ms, end_wall_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (
-            *(one.id, State.LASTING if over is None else State.LAPSED, json.dumps(list(one.cameras))),
-            *(one.start.boot, one.start.boottime_ms, one.start.wall_ms, one.span_ms, one.leaf, *ends),
+            one.id,
+            MaintenanceState.LASTING if over is None else MaintenanceState.LAPSED,
+            json.dumps(list(one.cameras)),
+            one.start.boot,
+            one.start.boottime_ms,
+            one.start.wall_ms,
+            one.span_ms,
+            one.leaf,
+            *ends,
         ),
     )
 
 
-def _close(connection: sqlite3.Connection, number: str, state: State, at: Point) -> None:
+def _close(connection: sqlite3.Connection, number: str, state: MaintenanceState, at: Point) -> None:
     connection.execute(
         "UPDATE maintenances SET state = ?, end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?",
         (state, at.boot, at.boottime_ms, at.wall_ms, number),
@@ -197,4 +209,4 @@ def _body(
 def _row(row: tuple[Any, ...]) -> Maintenance:
     number, state, cameras, boot, boottime_ms, wall_ms, span_ms, leaf = row
     start = Point(boot, boottime_ms, wall_ms)
-    return Maintenance(number, State(state), tuple(json.loads(cameras)), start, span_ms, leaf)
+    return Maintenance(number, MaintenanceState(state), tuple(json.loads(cameras)), start, span_ms, leaf)

@@ -21,8 +21,8 @@ import pytest
 from edged.cli import client
 from edged.documents import exports as documents
 from edged.words import exit_codes
-from storage.integrity.compare import Kind
 from storage.recovery import detect
+from storage.segments.findings_table import FaultKind
 from storage.store.opening import DATABASE_NAME
 from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
@@ -294,7 +294,7 @@ def test_sigkill_at_every_step_of_a_disk_that_is_replaced(tmp_path: Path) -> Non
             edged.start()
             box.back()
             edged.until(lambda: sorted(states(edged)) == [str(first), str(second)], BACK_S, "the new one is taken")
-            found = [one for one in fsck(edged).findings if one.kind != Kind.LOST]
+            found = [one for one in fsck(edged).findings if one.kind != FaultKind.LOST]
             assert found == []
             assert edged.ctl("ledger", "verify").code == 0
             assert lost not in (first / IDENTITY_NAME).read_text()

@@ -19,12 +19,13 @@ import pytest
 from edged.words import exit_codes
 from storage.integrity import fsck, inspect_file, rescan
 from storage.integrity import service as checks
-from storage.integrity.compare import Fault, Kind
+from storage.integrity.compare import Fault
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.integrity.tamper import Touch, Touched
 from storage.ledger.table import Leaf
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy
+from storage.segments.findings_table import FaultKind
 from storage.store import offline
 from storage.words.errors import UnknownId
 from storage.words.layout import IDENTITY_NAME
@@ -172,7 +173,7 @@ def test_a_mirror_that_was_changed(office: Office) -> None:
     mirror.write_text(text.replace('"seq":1', '"seq":2', 1))
     assert mirror.read_text() != text
     with offline.opened(office.state, office.clock, Policy()) as site:
-        assert [fault.kind for fault in Fsck(site, Scope(Level.HASH)).run().faults] == [Kind.MIRROR]
+        assert [fault.kind for fault in Fsck(site, Scope(Level.HASH)).run().faults] == [FaultKind.MIRROR]
 
 
 def test_past_its_ceiling_and_still_there(office: Office) -> None:
@@ -220,7 +221,7 @@ def test_one_camera_alone(office: Office) -> None:
     for path in paths:
         path.unlink()
     report = office.store.checks.fsck(Scope(Level.SIZE, camera="door"), Policy(), _nothing, threading.Event())
-    assert [(fault.kind, Path(fault.where).parts[0]) for fault in report.faults] == [(Kind.MISSING, "door")]
+    assert [(fault.kind, Path(fault.where).parts[0]) for fault in report.faults] == [(FaultKind.MISSING, "door")]
 
 
 @pytest.mark.parametrize("slip", [Scope(Level.SIZE, camera="dor"), Scope(Level.SIZE, volume="/srv/nope")])
@@ -301,8 +302,8 @@ def test_with_the_daemon_down(office: Office) -> None:
     with offline.opened(office.state, office.clock, Policy()) as site:
         found = Fsck(site, Scope(Level.HASH)).run().faults
     assert sorted((fault.kind, Path(fault.where).name) for fault in found) == [
-        (Kind.CONTENT, kept[0].path.name),
-        (Kind.MISSING, kept[1].path.name),
+        (FaultKind.CONTENT, kept[0].path.name),
+        (FaultKind.MISSING, kept[1].path.name),
     ]
     assert sorted(path.name for path in office.state.iterdir()) == before, "nothing is left behind"
     office.start()
@@ -481,7 +482,9 @@ def test_an_unchanged_ring_is_not_read(office: Office, monkeypatch: pytest.Monke
     read: list[PurePosixPath] = []
     original = inspect_file.Looker._digest
 
-    def counting(self: inspect_file.Looker, disk: inspect_file.Disk, relative: PurePosixPath) -> tuple[Sha256, Parts]:
+    def counting(
+        self: inspect_file.Looker, disk: inspect_file.VolumeDirectory, relative: PurePosixPath
+    ) -> tuple[Sha256, Parts]:
         read.append(relative)
         return original(self, disk, relative)
 
@@ -539,7 +542,7 @@ def test_without_asking_the_catalog_anew_own_doings_would_show(office: Office, m
     relative = PurePosixPath(path.relative_to(office.disk))
     original = inspect_file.look_at
 
-    def destroyed_meanwhile(disk: inspect_file.Disk, name: PurePosixPath) -> Any:
+    def destroyed_meanwhile(disk: inspect_file.VolumeDirectory, name: PurePosixPath) -> Any:
         if path.exists():
             office.clock.tick(400_000)
             office.store.sweep(no_policy)
@@ -550,7 +553,7 @@ def test_without_asking_the_catalog_anew_own_doings_would_show(office: Office, m
     looker = inspect_file.Looker(office.store._database.read, os.geteuid())
     monkeypatch.setattr(inspect_file, "look_at", destroyed_meanwhile)
     claim = looker._claim(disk, relative)
-    assert looker.kinds(disk, relative, claim, inspect_file.look_at(disk, relative)) == [Kind.MISSING], (
+    assert looker.kinds(disk, relative, claim, inspect_file.look_at(disk, relative)) == [FaultKind.MISSING], (
         "what he would say"
     )
     assert looker.look(disk, relative, deep=True) == []
@@ -560,5 +563,5 @@ def test_a_fault_names_what_and_what_to_do() -> None:
     for what, action in inspect_file.WORDS.values():
         assert what
         assert action
-    assert {kind.promise for kind in Kind} <= {f"S{number}" for number in range(1, 15)}
-    assert Fault(Kind.SIZE, "v", "x", "w", "a").segment is None
+    assert {kind.promise for kind in FaultKind} <= {f"S{number}" for number in range(1, 15)}
+    assert Fault(FaultKind.SIZE, "v", "x", "w", "a").segment is None

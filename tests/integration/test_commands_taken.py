@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from storage.ledger import table as ledger
 from storage.ledger import tree
 from storage.outbox.table import EventKind
-from storage.tickets.commands import Limit, Rate, Taken, Told
+from storage.tickets.commands_table import CommandEntry, Limit, Rate, Taken
 from storage.words.errors import OrderWrong, Replayed, TooOften, UnknownId
 from tests.support.office import DEADLINE_S, Office
 
@@ -31,11 +31,11 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.store.close()
 
 
-def told(counter: int, verb: str = "status", *, key: str = KEY, name: int | None = None) -> Told:
-    return Told(key, counter, f"{counter if name is None else name:032x}", verb, "desk-1")
+def told(counter: int, verb: str = "status", *, key: str = KEY, name: int | None = None) -> CommandEntry:
+    return CommandEntry(key, counter, f"{counter if name is None else name:032x}", verb, "desk-1")
 
 
-def take(office: Office, one: Told, limits: tuple[Limit, ...] = (), rate: Rate | None = None) -> Taken:
+def take(office: Office, one: CommandEntry, limits: tuple[Limit, ...] = (), rate: Rate | None = None) -> Taken:
     return office.store.commands.take(one, "city-noc", limits, rate).result(DEADLINE_S)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.register import compliance
-from storage.register.compliance import Against, Kept
+from storage.register.queries import Kept, Violation
 from storage.retention.plan import Policy
 from storage.words.model import Bounds, GapCause
 from tests.support.office import BOUNDS, DEADLINE_S, Office
@@ -56,7 +56,7 @@ def test_the_register_is_read_on_and_counts_what_was_against_a_bound(office: Off
     assert second is not None
     assert second.segments == 4
     (late,) = second.faults.values()
-    assert (next(iter(second.faults)), late.segments) == (("lobby", Against.LATE), 1)
+    assert (next(iter(second.faults)), late.segments) == (("lobby", Violation.LATE), 1)
     office.store.close()
     office.start()
     third = office.store.compliance.read_on()
@@ -79,7 +79,7 @@ def test_what_went_too_early_is_counted_whoever_wrote_the_entry(office: Office) 
     office.start()
     read = office.store.compliance.read_on()
     assert read is not None
-    assert set(read.faults) == {("lobby", Against.EARLY)}
+    assert set(read.faults) == {("lobby", Violation.EARLY)}
     office.store.close()
 
 

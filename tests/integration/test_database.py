@@ -16,7 +16,7 @@ from storage.ages.table import boots
 from storage.database import readers
 from storage.database import writer as module
 from storage.database.writer import Database
-from storage.ring import segment_sizes_queries
+from storage.ring import table as segment_sizes_queries
 from storage.segments import coverage_queries
 from storage.segments.queries import boot_that_ran
 from storage.words.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed

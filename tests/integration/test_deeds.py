@@ -19,8 +19,8 @@ from edged.config.load import Config
 from edged.host import logs
 from mqtt.commands import Order, Reason, Verb, validate
 from storage.pins import rules
-from storage.pins.model import Ground, Interval, PinState
-from storage.pins.model import Order as Wanted
+from storage.pins.rules import Ground, Interval, PinState
+from storage.pins.rules import PinOrder as Wanted
 from storage.words.errors import OrderRefused, SamePerson, TooOften, UnknownId
 from storage.words.model import Segment
 from storage.words.results import Severity

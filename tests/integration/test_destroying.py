@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
+from storage.retention import bounds as bounds_
 from storage.retention.bounds import WAIT_MS, OverwriteState, ShortenedCeiling
 from storage.retention.plan import Candidate, Decision, Policy, judge
 from storage.ring import candidates as ring_heads
-from storage.ring import pruner, pruning, sweep
+from storage.ring import sweep
+from storage.ring import sweep as pruner
+from storage.ring import table as pruning
 from storage.ring.explain import Fate
 from storage.ring.table import BREACH_TOLD_MS
 from storage.volumes.space import VolumeSpec
@@ -435,13 +438,13 @@ def test_the_account_is_cut_a_year_and_a_month_behind_the_ceiling(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S12; and what is still told adds up (S9)."""
-    monkeypatch.setattr(pruning, "PAGE_MAX", 3)
+    monkeypatch.setattr(pruning, "PRUNED_MAX", 3)
     policy = Policy({"lobby": BOUNDS})
     office.segment("lobby")
     stutter(office, 20)
     many = len(rows(office, "SELECT 1 FROM gaps"))
-    office.clock.tick(pruning.KEEP_MS + 300_000 - 10_000)
-    cut = office.clock.wall_ms - pruning.KEEP_MS - 300_000
+    office.clock.tick(bounds_.TIME_ACCOUNT_KEPT_MS + 300_000 - 10_000)
+    cut = office.clock.wall_ms - bounds_.TIME_ACCOUNT_KEPT_MS - 300_000
     office.store.sweep(lambda: policy)
     left = rows(office, "SELECT end_wall_ms FROM gaps WHERE end_wall_ms IS NOT NULL")
     assert 0 < len(left) < many
@@ -457,11 +460,11 @@ def test_the_account_is_cut_a_year_and_a_month_behind_the_ceiling(
 
 
 def test_a_wall_clock_that_was_wrong_takes_away_no_account(office: Office) -> None:
-    office.clock.step_wall(2 * pruning.KEEP_MS)
+    office.clock.step_wall(2 * bounds_.TIME_ACCOUNT_KEPT_MS)
     stutter(office, 4)
-    office.clock.step_wall(-2 * pruning.KEEP_MS)
-    office.clock.tick(pruning.KEEP_MS + 400_000)
+    office.clock.step_wall(-2 * bounds_.TIME_ACCOUNT_KEPT_MS)
+    office.clock.tick(bounds_.TIME_ACCOUNT_KEPT_MS + 400_000)
     office.store.sweep(lambda: Policy({"lobby": BOUNDS}))
     known = office.store.coverage("lobby", 0, office.clock.wall_ms).known_since_ms
     assert known is not None
-    assert known <= office.clock.wall_ms - pruning.KEEP_MS
+    assert known <= office.clock.wall_ms - bounds_.TIME_ACCOUNT_KEPT_MS

@@ -184,7 +184,7 @@ def test_stopped_in_order_it_is_told_so_and_no_file_is_made(down: Daemon) -> Non
 def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
     """A lock that a look took would end a daemon that starts at that moment."""
     down.stop()
-    from storage.recovery import quick_check  # noqa: PLC0415
+    from storage.recovery import queries as quick_check  # noqa: PLC0415
     from storage.store import database_state  # noqa: PLC0415
 
     held = []

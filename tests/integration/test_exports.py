@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from storage.exports.model import Contents, Export, ExportState, Order
+from storage.exports.model import Contents, Export, ExportOrder, ExportState
 from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
 from storage.ledger.queries import LeafFilter
-from storage.pins.model import Interval
+from storage.pins.rules import Interval
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
 from storage.segments.fragment_hashes import Digest
@@ -42,9 +42,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.store.close(clean=False)
 
 
-def order(office: Office, first_ms: int, last_ms: int | None = None, *, whole: bool = False) -> Order:
+def order(office: Office, first_ms: int, last_ms: int | None = None, *, whole: bool = False) -> ExportOrder:
     until = office.clock.wall_ms if last_ms is None else last_ms
-    return Order(("lobby",), Interval(first_ms, until), whole, 4 << 30, until + 1_000_000)
+    return ExportOrder(("lobby",), Interval(first_ms, until), whole, 4 << 30, until + 1_000_000)
 
 
 def recorded(office: Office, count: int = 3) -> int:
@@ -56,7 +56,7 @@ def recorded(office: Office, count: int = 3) -> int:
     return begun
 
 
-def begin(office: Office, wanted: Order) -> Export:
+def begin(office: Office, wanted: ExportOrder) -> Export:
     return office.store.exports.begin(wanted, POLICY.bounds, 1000, WHO)
 
 

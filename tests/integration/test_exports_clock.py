@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from storage.exports import table as catalog
-from storage.exports.model import CameraContents, Export, Order
-from storage.pins.model import Interval
+from storage.exports.model import CameraContents, Export, ExportOrder
+from storage.pins.rules import Interval
 from storage.retention.plan import Policy
 from storage.volumes import table as volumes
 from storage.words.model import GapCause
@@ -30,11 +30,11 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.store.close(clean=False)
 
 
-def order(first_ms: int, last_ms: int) -> Order:
-    return Order(("lobby",), Interval(first_ms, last_ms), False, 4 << 30, last_ms + 1_000_000)
+def order(first_ms: int, last_ms: int) -> ExportOrder:
+    return ExportOrder(("lobby",), Interval(first_ms, last_ms), False, 4 << 30, last_ms + 1_000_000)
 
 
-def begin(office: Office, wanted: Order) -> Export:
+def begin(office: Office, wanted: ExportOrder) -> Export:
     return office.store.exports.begin(wanted, POLICY.bounds, 1000, {"who": "chen", "reason": "x"})
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from storage.approvals.service import NOBODY
-from storage.ring.pruning import KEEP_MS
-from storage.tickets.faults import AGAIN_MS, State, Step, Subject
+from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
+from storage.tickets.faults import AGAIN_MS, Subject
+from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
 from storage.words.results import Severity
 from tests.support.office import DEADLINE_S, Office
@@ -85,8 +86,8 @@ def test_from_found_to_closed_with_names_only_behind_the_leaves(office: Office) 
         office.store.faults.check(fault, CHEN, {}, who())
     office.store.faults.check(fault, LIN, {}, who("lin", "seen"))
     one, steps = office.store.faults.one(fault)
-    assert one.ticket.state is State.CHECKED
-    assert one.age_ms - one.since_ms[Step.REPAIRED] == 2 * HOUR_MS
+    assert one.ticket.state is FaultState.CHECKED
+    assert one.age_ms - one.since_ms[FaultStep.REPAIRED] == 2 * HOUR_MS
     assert [(step.body["what"], step.words.get("who", "")) for step in steps] == [
         ("found", ""), ("reported", "chen"), ("repaired", "chen"), ("checked", "lin"),
     ]  # fmt: skip
@@ -133,7 +134,7 @@ def test_what_comes_back_soon_after_it_was_closed_is_the_same_fault(
     office.clock.tick(later_ms)
     assert (found(office) == fault) is same
     (one,) = office.store.faults.all()
-    assert one.ticket.state is State.FOUND
+    assert one.ticket.state is FaultState.FOUND
 
 
 def test_a_storm_makes_no_leaves(office: Office) -> None:
@@ -168,7 +169,7 @@ def test_a_lost_database_knows_its_tickets_again_but_no_names(office: Office) ->
     report = office.store.books.rebuild()
     assert (report.unread, report.clashes) == (0, 0)
     one, steps = office.store.faults.one(fault)
-    assert (one.ticket.state, one.ticket.version) == (State.REPORTED, 2)
+    assert (one.ticket.state, one.ticket.version) == (FaultState.REPORTED, 2)
     assert [(step.body["what"], dict(step.words)) for step in steps] == [("found", {}), ("reported", {})]
     assert office.store.maintenance.look() is not None
 
@@ -178,7 +179,7 @@ def test_what_was_closed_long_ago_goes_with_its_names_and_its_leaves_stay(office
     cleared(office)
     office.store.faults.check(fault, LIN, {}, who("lin"))
     for _ in range(3):
-        office.clock.tick(KEEP_MS // 3 + 1)
+        office.clock.tick(TIME_ACCOUNT_KEPT_MS // 3 + 1)
         office.store.heartbeat().result(DEADLINE_S)
     assert office.store.faults.prune() == 1
     assert [one.ticket.id for one in office.store.faults.all(everything=True)] == [kept]

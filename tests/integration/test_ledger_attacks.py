@@ -22,7 +22,7 @@ from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.audit import given_checkpoint
 from storage.audit.findings import Code
-from storage.audit.verify import Box, Verify
+from storage.audit.verify import AuditedState, Verify
 from storage.integrity import fsck as repair_fsck
 from storage.integrity.fsck import Level, Scope
 from storage.ledger import generations_table, key, nodes_table, note, tree
@@ -451,7 +451,7 @@ def test_a_key_exchanged_together_with_a_new_generation(office: Office, tmp_path
     office.store.close()
     with_database(office, lambda db: own_key(office, db, tmp_path))
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         alone = Verify(box).run()
         found = Verify(box, given_checkpoint.read(kept.text)).run().findings.named
     assert {one.code for one in alone.findings.named} == set()
@@ -478,7 +478,7 @@ def test_a_key_exchanged_and_the_newest_leaves_of_the_old_generation_dropped(off
     office.store.close()
     with_database(office, exchange)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert Verify(box).run().findings.named == []
         found = {one.code for one in Verify(box, given_checkpoint.read(kept.text)).run().findings.named}
     assert found == {Code.OUTSIDE_AHEAD, Code.OUTSIDE_OLDER}

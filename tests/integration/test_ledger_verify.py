@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from storage.audit import given_checkpoint, process_pool, ranges
-from storage.audit.findings import Code, Report
-from storage.audit.verify import Box, Verify
+from storage.audit.findings import Code, LedgerReport
+from storage.audit.verify import AuditedState, Verify
 from storage.ledger import generations_table, key, nodes_table, note, tree
 from storage.ledger import table as ledger
 from storage.ledger.generations_table import Generation
@@ -71,7 +71,7 @@ def day(office: Office) -> None:
     office.store.books.sign_now()
 
 
-def verify(office: Office, kept: str | None = None) -> Report:
+def verify(office: Office, kept: str | None = None) -> LedgerReport:
     head = None if kept is None else given_checkpoint.read(kept)
     return office.store.books.verify(head, lambda _: None, threading.Event())
 
@@ -258,56 +258,11 @@ def test_a_gap_that_begins_at_another_time_by_the_clock_alone_is_no_finding(offi
     assert codes(office) == set()
 
 
-def test_what_an_earlier_version_left_is_told_again_and_proven(office: Office) -> None:
-    """Also once the database was lost: each row goes by the leaf that lies in a tree."""
-
-    def older(db: Db) -> None:
-        for table in ("generations", "nodes", "leaf_blocks"):
-            db.execute(f"DELETE FROM {table}")  # noqa: S608
-        for sql in (
-            "UPDATE leaves SET hash = NULL",
-            "UPDATE segments SET leaf = NULL",
-            "UPDATE gaps SET leaf = NULL",
-            "DELETE FROM leaves WHERE kind = 'generation'",
-            "DELETE FROM _sqlite_migrations WHERE name = '0018_ledger'",
-        ):
-            db.execute(sql)
-        mirror_anew(office, db)
-
-    office.store.close()
-    with_database(office, older)
-    for file in (office.state / STATE_FILE, *(office.disk / ".ledger").glob("*.txt")):
-        file.unlink()
-    office.start()
-    rows = office.store._database.read(lambda db: db.execute("SELECT count(*) FROM segments").fetchone()[0])
-    assert Code.SEGMENT_UNTOLD not in codes(office), "they wait for it"
-    office.store.books.rebuild()
-    office.store.books.sign_now()
-    report = verify(office)
-    assert report.findings.named == []
-    assert report.early > rows > 0
-    office.store.close()
-    for file in office.state.glob("edged.db*"):
-        file.unlink()
-    office.start()
-    office.store.books.rebuild(paced=False)
-    assert codes(office) == set()
-
-
-def test_a_row_that_still_waits_for_its_leaf_is_no_finding(office: Office) -> None:
-    tamper(
-        office,
-        "UPDATE segments SET leaf = NULL WHERE id = (SELECT max(id) FROM segments)",
-        "INSERT INTO arrears (name, done, last) SELECT 'segments', max(id) - 1, max(id) FROM segments",
-    )
-    assert Code.SEGMENT_UNTOLD not in codes(office)
-
-
 def test_with_the_daemon_down_it_is_the_same(office: Office) -> None:
     kept = Kept(office)
     office.store.close()
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         report = Verify(box, given_checkpoint.read(kept.text)).run()
     assert report.findings.named == []
     assert report.lines == report.leaves > 0
@@ -320,7 +275,7 @@ def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, m
     monkeypatch.setattr(ranges, "LENGTH", 256)
     monkeypatch.setattr(process_pool, "WORTH", 2)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         with process_pool.Processes() as processes:
             alone, shared = Verify(box).run(), Verify(box, spread=processes).run()
     assert alone.clean
@@ -594,7 +549,7 @@ def test_the_newest_hour_deleted_everywhere(office: Office) -> None:
     for file in office.files():
         (office.disk / file).unlink()
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert Verify(box).run().clean
         report = Verify(box, given_checkpoint.read(kept.text)).run()
     assert [found.code for found in report.findings.named] == [Code.OUTSIDE_AHEAD]
@@ -616,7 +571,7 @@ def test_an_old_state_directory_put_back(office: Office, tmp_path: Path) -> None
     shutil.rmtree(office.state)
     (tmp_path / "old").rename(office.state)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
-        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert {found.code for found in Verify(box).run().findings.named} == {Code.HEAD_AHEAD, Code.MIRROR_AHEAD}
         shutil.rmtree(office.disk / ".ledger")
         (tmp_path / "old-ledger").rename(office.disk / ".ledger")

@@ -21,7 +21,7 @@ from storage.ledger import checkpoint_files
 from storage.mirror import files as mirror_files
 from storage.mirror import service as mirror
 from storage.mirror import table as mirror_table
-from storage.recovery import arrears_table, detect
+from storage.recovery import detect
 from storage.retention.plan import Policy
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 from storage.volumes.space import VolumeSpec
@@ -764,71 +764,6 @@ def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_
     office.store.sweep(lambda: Policy({"door": Bounds(0, 1)}))
     assert not any(segment.path.exists() for segment in made), "past its ceiling, and known"
     office.store.close()
-
-
-def as_of_an_earlier_version(office: Office) -> None:
-    """The catalog as 0.1.0 would have left it, brought up to date: no leaf, no mirror, no head."""
-    with closing(sqlite3.connect(office.state / "edged.db")) as db, db:
-        db.execute("DELETE FROM leaves")
-        db.execute("DROP TABLE arrears")
-        db.execute("UPDATE volumes SET mirrored = 0")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name = '0012_arrears'")
-    shutil.rmtree(office.disk / ".ledger")
-    (office.state / "edged.head.json").unlink()
-
-
-def test_what_an_earlier_version_recorded_comes_back_without_opening_a_file(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("storage.recovery.arrears.PAGE", 3)
-    live(office)
-    office.store.close()
-    as_of_an_earlier_version(office)
-    office.start()
-    for camera in ("door", "lobby"):
-        office.enrol(camera)
-        office.segment(camera)
-    office.store.books.rebuild()
-    office.store.books.mirror_now()
-    office.store.close()
-    before = catalog(office)
-    with closing(sqlite3.connect(office.state / "edged.db")) as db:
-        assert db.execute("SELECT sum(last - done), count(*) FROM arrears").fetchone() == (0, 3)
-        count = db.execute("SELECT count(*) FROM leaves WHERE kind IN ('segment', 'quarantined')").fetchone()[0]
-        assert count == len(before["segments"]), "each once"
-    gone(office.state / "edged.db")
-    office.start()
-    records_at_once(office)
-    rebuilt(office)
-    assert_as_before(before, catalog(office))
-    assert all(not row[15] for row in catalog(office)["segments"] if row[16] is None), "none is unproven"
-
-
-def test_arrears_break_off_and_go_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.recovery.arrears.PAGE", 1)
-    live(office)
-    office.store.close()
-    as_of_an_earlier_version(office)
-    office.start()
-    told = arrears_table.enter_page
-    pages = []
-
-    def once(*of: Any, **more: Any) -> bool:
-        pages.append(1)
-        office.store.interrupt()
-        return told(*of, **more)
-
-    monkeypatch.setattr("storage.recovery.arrears_table.enter_page", once)
-    office.store.books.rebuild()
-    office.crash()
-    assert len(pages) == 1
-    monkeypatch.setattr("storage.recovery.arrears_table.enter_page", told)
-    office.start()
-    office.store.books.rebuild()
-    assert office.store._database.read(arrears_table.left) == 0
-    with closing(sqlite3.connect(office.state / "edged.db")) as db:
-        count = db.execute("SELECT count(*) FROM leaves WHERE kind IN ('segment', 'quarantined')").fetchone()[0]
-        assert count == db.execute("SELECT count(*) FROM segments WHERE state <> 'garbage'").fetchone()[0]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 
 from storage.approvals.service import Person
 from storage.pins import rules
-from storage.pins.model import Ground, Interval, Limits, Order, PinState, Standing
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState, PinStatus
 from storage.retention.plan import Policy
 from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
@@ -46,14 +46,14 @@ def office(tmp_path: Path) -> Iterator[Office]:
     box.store.close(clean=False)
 
 
-def order(first: Segment, last: Segment, *cameras: str, ground: Ground = Ground.LAW, until_ms: int = 0) -> Order:
+def order(first: Segment, last: Segment, *cameras: str, ground: Ground = Ground.LAW, until_ms: int = 0) -> PinOrder:
     interval = Interval(first.start.wall_ms + 1, until_ms or last.end.wall_ms - 1)
     reference = "" if ground is Ground.INTERNAL else "刑事訴訟法 133"
     names = cameras or (first.camera,)
-    return Order(names, interval, ground, reference, "115-0042", "主任", 30 * rules.DAY_MS)
+    return PinOrder(names, interval, ground, reference, "115-0042", "主任", 30 * rules.DAY_MS)
 
 
-def place(office: Office, wish: Order) -> Standing:
+def place(office: Office, wish: PinOrder) -> PinStatus:
     return office.store.pins.place(wish, CHEN, LIMITS)[0]
 
 

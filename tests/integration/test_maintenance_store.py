@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.tickets.maintenance import MOST_MS
-from storage.tickets.maintenance_table import State
+from storage.tickets.maintenance_table import MaintenanceState
 from storage.words.errors import OrderRefused, OrderWrong, UnknownId
 from storage.words.model import Gap, GapCause
 from tests.support import tiny_mp4
@@ -197,7 +197,7 @@ def test_one_at_a_time_bounded_and_ended_once(office: Office) -> None:
     office.store.maintenance.start([], HOUR_MS, WHO)
     with pytest.raises(OrderRefused, match="under way"):
         office.store.maintenance.start(["door"], HOUR_MS, WHO)
-    assert office.store.maintenance.end(WHO).state is State.LASTING
+    assert office.store.maintenance.end(WHO).state is MaintenanceState.LASTING
     with pytest.raises(UnknownId):
         office.store.maintenance.end(WHO)
     office.store.maintenance.start([], HOUR_MS, WHO)

@@ -9,7 +9,7 @@ import pytest
 
 from edged.overview.measurements import DAY_MS, measure
 from storage.approvals.service import Person
-from storage.pins.model import Ground, Interval, Limits, Order
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.words.model import Bounds
 from tests.support.office import BOUNDS, DEADLINE_S, Office
@@ -51,7 +51,7 @@ def test_footage_that_is_pinned_within_its_floor_is_not_missing(office: Office) 
     pinned = office.segment("lobby")
     office.segment("lobby")
     interval = Interval(first.start.wall_ms, pinned.end.wall_ms - 1)
-    order = Order(("lobby",), interval, Ground.INTERNAL, "", "115-0042", "Wang", span_ms=DAY_MS)
+    order = PinOrder(("lobby",), interval, Ground.INTERNAL, "", "115-0042", "Wang", span_ms=DAY_MS)
     office.store.pins.place(order, Person(1001, "chen"), Limits(max_ms=DAY_MS, share_percent=100))
     found = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
     assert (found.usage["lobby"].gone_ms, found.oldest["lobby"].seq) == (0, first.seq)
@@ -67,7 +67,7 @@ def test_what_was_overwritten_is_named_also_behind_an_older_pinned_segment(tmp_p
     office.store.sweep(lambda: policy)
     office.enrol("lobby")
     pinned = office.segment("lobby", bounds=LONG)
-    order = Order(
+    order = PinOrder(
         ("lobby",), Interval(pinned.start.wall_ms, pinned.end.wall_ms), Ground.LAW, "J4", "c", "Wang", span_ms=DAY_MS
     )
     office.store.pins.place(order, Person(1001, "chen"), Limits(max_ms=DAY_MS, share_percent=100))

@@ -17,8 +17,7 @@ import pytest
 
 from storage.approvals.service import Person
 from storage.mirror import table as mirror_table
-from storage.pins.model import Ground, Interval, Limits, Order
-from storage.pins.rules import DAY_MS
+from storage.pins.rules import DAY_MS, Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.segments import segment_file
 from storage.volumes.space import VolumeSpec
@@ -85,7 +84,7 @@ def test_what_edged_keeps_beside_footage_is_not_others(office: Office) -> None:
     """A year's leaves, the sidecar of a pin, and links, by which a file counts once."""
     segments = [office.segment("lobby") for _ in range(3)]
     interval = Interval(segments[0].start.wall_ms + 1, segments[-1].end.wall_ms - 1)
-    order = Order(("lobby",), interval, Ground.LAW, "刑事訴訟法 133", "115-0042", "主任", 30 * DAY_MS)
+    order = PinOrder(("lobby",), interval, Ground.LAW, "刑事訴訟法 133", "115-0042", "主任", 30 * DAY_MS)
     office.store.pins.place(order, Person(1001, "chen"), Limits(180 * DAY_MS, 100.0))
     assert segments[0].path.stat().st_nlink == 2
     wrote(segments[0].path, STRANGER)  # grown, so that a link counted twice would show

@@ -17,7 +17,7 @@ from storage.ledger import key
 from storage.ledger.queries import LeafFilter
 from storage.pins import sidecar
 from storage.pins.files import UNVOUCHED_MS
-from storage.pins.model import Ground, Interval, Limits, Order, PinState
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState
 from storage.retention.plan import Policy
 from tests.support.office import BOUNDS, Office
 from tests.support.renewing import renew
@@ -39,7 +39,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 def place(office: Office) -> str:
     first = office.store.segments("door", None, None)[0]
     interval = Interval(first.start.wall_ms, first.end.wall_ms)
-    order = Order(("door",), interval, Ground.LAW, "art. 1", "case", "王", 90 * DAY_MS)
+    order = PinOrder(("door",), interval, Ground.LAW, "art. 1", "case", "王", 90 * DAY_MS)
     standing, _ = office.store.pins.place(order, CHEN, LIMITS)
     office.store.pins.approve(standing.pin.id, LIN)
     return standing.pin.id

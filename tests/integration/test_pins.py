@@ -20,9 +20,11 @@ from storage.approvals.journal import Doing
 from storage.approvals.service import Person
 from storage.database.writer import Database
 from storage.ledger.table import Leaf, LeafEntry, leaves
-from storage.pins import pinned_segments, rules, segments_in_interval
+from storage.pins import queries as pinned_segments
+from storage.pins import queries as segments_in_interval
+from storage.pins import rules
 from storage.pins import table as pins
-from storage.pins.model import Ground, Interval, Limits, Order, PinState, Presence, Share, Standing
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState, PinStatus, Presence, Share
 from storage.retention import plan
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
@@ -61,15 +63,15 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def order(
     *segments: Segment, ground: Ground = Ground.LAW, span_ms: int = 30 * rules.DAY_MS, last_ms: int | None = None
-) -> Order:
+) -> PinOrder:
     """One that touches these segments and no other: a moment inside the first to a moment inside the last."""
     cameras = tuple(dict.fromkeys(segment.camera for segment in segments))
     first, last = segments[0].start.wall_ms + 1, segments[-1].end.wall_ms - 1
     reference = "" if ground is Ground.INTERNAL else "刑事訴訟法 133"
-    return Order(cameras, Interval(first, last_ms or last), ground, reference, "115-0042", "主任", span_ms)
+    return PinOrder(cameras, Interval(first, last_ms or last), ground, reference, "115-0042", "主任", span_ms)
 
 
-def place(office: Office, wish: Order) -> Standing:
+def place(office: Office, wish: PinOrder) -> PinStatus:
     return office.store.pins.place(wish, CHEN, LIMITS)[0]
 
 
@@ -323,17 +325,17 @@ def test_an_act_about_a_pin_that_lapses_ends_with_it(office: Office) -> None:
 # --- what is refused --------------------------------------------------------------------------------------------
 
 
-def refusals(office: Office) -> dict[str, Order]:
+def refusals(office: Office) -> dict[str, PinOrder]:
     lobby = office.segment("lobby")
     early = Interval(lobby.start.wall_ms - 9_000_000, lobby.start.wall_ms - 8_000_000)
-    gate = Order(("lobby", "gate"), order(lobby).interval, Ground.LAW, "x", "c", "a", rules.DAY_MS)
+    gate = PinOrder(("lobby", "gate"), order(lobby).interval, Ground.LAW, "x", "c", "a", rules.DAY_MS)
     return {
         "gate has no footage": gate,
-        "lobby has no footage": Order(("lobby",), early, Ground.LAW, "x", "c", "a", rules.DAY_MS),
-        "no camera cellar": Order(("cellar",), early, Ground.LAW, "x", "c", "a", rules.DAY_MS),
+        "lobby has no footage": PinOrder(("lobby",), early, Ground.LAW, "x", "c", "a", rules.DAY_MS),
+        "no camera cellar": PinOrder(("cellar",), early, Ground.LAW, "x", "c", "a", rules.DAY_MS),
         "more than 24 h": order(lobby, last_ms=office.clock.wall_ms + 25 * rules.HOUR_MS),
         "at most 180": order(lobby, span_ms=181 * rules.DAY_MS),
-        "needs its letter number": Order(("lobby",), early, Ground.INVESTIGATION, "", "c", "a", rules.DAY_MS),
+        "needs its letter number": PinOrder(("lobby",), early, Ground.INVESTIGATION, "", "c", "a", rules.DAY_MS),
     }
 
 
@@ -368,11 +370,11 @@ def test_no_more_rows_are_read_than_one_pin_may_hold(office: Office, monkeypatch
 
     def noted(
         connection: sqlite3.Connection, camera: str, interval: Interval, limit: int
-    ) -> segments_in_interval.Found | None:
+    ) -> segments_in_interval.FootageInInterval | None:
         asked.append(camera)
         return found_in(connection, camera, interval, limit)
 
-    monkeypatch.setattr("storage.pins.segments_in_interval.found_in", noted)
+    monkeypatch.setattr("storage.pins.queries.found_in", noted)
     with pytest.raises(OrderRefused, match="more than the 2 segments"):
         place(office, order(*lobby, gate))
     assert asked == ["lobby"]
@@ -473,9 +475,9 @@ def test_an_interval_protects_until_each_of_its_segments_is_held(
         raise StoreBusy("many facts wait", "wait")
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.pins.pinned_segments.hold", busy)
+        patched.setattr("storage.pins.queries.hold", busy)
         if ignored:
-            patched.setattr("storage.pins.pinned_segments.covering", lambda connection: pinned_segments.Covering({}))  # noqa: ARG005
+            patched.setattr("storage.pins.queries.covering", lambda connection: pinned_segments.Covering({}))  # noqa: ARG005
         pin = place(office, order(*wanted))
         assert (pin.segments, pin.bytes) == (2, sum(segment.bytes for segment in wanted))
         office.clock.tick(LONG_AGO_MS)
@@ -681,7 +683,7 @@ def test_what_is_salvaged_or_adopted_into_a_pinned_interval_is_pinned(office: Of
     recording.file.abandon()
     broken = office.record("gate")
     broken.file.abandon()
-    wish = Order(
+    wish = PinOrder(
         ("lobby", "gate"),
         Interval(first.start.wall_ms, office.clock.wall_ms + rules.HOUR_MS),
         *(Ground.LAW, "x", "c", "a", rules.DAY_MS),
@@ -737,7 +739,7 @@ def test_nothing_is_destroyed_on_a_volume_whose_pins_cannot_be_read(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.pins.links.pin_ids", broken)
+        patched.setattr("storage.pins.sidecar.pin_ids", broken)
         assert sweep(office) == 0
         assert office.store.recover().garbage == 0
         assert office.store.pins.unread == {office.store.volumes()[0].id: f"{office.disk}: Input/output error"}
@@ -778,7 +780,7 @@ def test_what_pins_hold_is_not_read_every_few_seconds(office: Office, monkeypatc
     def counted(*_: Any, **__: Any) -> None:
         raise AssertionError("all of it was counted")
 
-    monkeypatch.setattr("storage.pins.pinned_segments.totals", counted)
+    monkeypatch.setattr("storage.pins.queries.totals", counted)
     sweep(office)
     measured = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
     assert [(one.pin.id, one.left_ms) for one in measured.pins] == [(pin_id, rules.PROVISIONAL_MS)]

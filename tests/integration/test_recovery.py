@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.recovery.reconcile import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.recovery.reconcile import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
 from storage.words.layout import aside_path, part_path, segment_path
 
 VOLUME = "v"
@@ -22,9 +22,9 @@ def part(seq: int) -> PurePosixPath:
     return part_path(path(seq))
 
 
-def listing(*entries: tuple[PurePosixPath, int], unreadable: bool = False, present: bool = True) -> Listing:
-    return Listing(
-        tuple(Entry(VOLUME, relative, inode) for relative, inode in entries),
+def listing(*entries: tuple[PurePosixPath, int], unreadable: bool = False, present: bool = True) -> DirectoryListing:
+    return DirectoryListing(
+        tuple(DirectoryEntry(VOLUME, relative, inode) for relative, inode in entries),
         frozenset({(VOLUME, path(1).parent)} if unreadable else ()),
         frozenset({VOLUME} if present else ()),
     )

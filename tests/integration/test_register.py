@@ -14,7 +14,7 @@ from storage.approvals.table import Person
 from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
-from storage.pins.model import Ground, Interval, Limits, Order
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.register.service import Asked, Entered
 from storage.retention.destruction import Rule, Totals, Verdict
 from storage.retention.plan import Policy
@@ -149,7 +149,7 @@ def test_a_pin_explains_what_went_beyond_its_ceiling(office: Office) -> None:
     """Negative control of S3: the same without a pin is told without a reason."""
     segment = office.segment("lobby")
     interval = Interval(segment.start.wall_ms, segment.end.wall_ms)
-    order = Order(("lobby",), interval, Ground.LAW, "刑事訴訟法 133", "115-1", "wu", 20 * 86_400_000)
+    order = PinOrder(("lobby",), interval, Ground.LAW, "刑事訴訟法 133", "115-1", "wu", 20 * 86_400_000)
     limits = Limits(180 * 86_400_000, 1.0)
     standing, _ = office.store.pins.place(order, CHEN, limits)
     office.store.pins.approve(standing.pin.id, WU)

@@ -14,7 +14,7 @@ import pytest
 from storage.recovery.salvage import UNSTAMPED
 from storage.retention.plan import Policy
 from storage.ring import sweep
-from storage.ring.admission import Applicant, demand
+from storage.ring.admission import CameraNeed, demand
 from storage.ring.ballast import Ballast
 from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
 from storage.segments.mp4 import summary
@@ -180,7 +180,7 @@ def test_a_camera_whose_footage_is_gone_still_needs_room(tmp_path: Path) -> None
     door = office.store.door
     door.look({"lobby": 1, "gate": 0})
     needed = door.headroom(volume)
-    assert needed == demand([Applicant("lobby", 1, size), Applicant("gate", 0, size)], anybody_stopped=False)
+    assert needed == demand([CameraNeed("lobby", 1, size), CameraNeed("gate", 0, size)], anybody_stopped=False)
     office.clock.tick(400_000)
     assert office.store.sweep(lambda: Policy({"lobby": BOUNDS})).destroyed == 1
     assert door.headroom(volume) == needed

@@ -22,7 +22,7 @@ from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy, Reason
 from storage.ring import candidates as ring_heads
 from storage.ring import sweep
-from storage.ring.explain import Fate, Span
+from storage.ring.explain import Fate, TimeFromNow
 from storage.store.facade import Store
 from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
@@ -628,7 +628,7 @@ def test_explain_says_what_the_sweep_does(office: Office) -> None:
     young = office.store.ring.explain("lobby", 1, Policy())
     assert young.decision is not None
     assert "must be kept" in young.decision.sentence()
-    assert young.span == Span(earliest_ms=60_000, latest_ms=298_000)
+    assert young.span == TimeFromNow(earliest_ms=60_000, latest_ms=298_000)
     office.clock.tick(298_000)
     old = office.store.ring.explain("lobby", 1, Policy())
     assert old.decision is not None

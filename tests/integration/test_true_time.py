@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from storage.approvals.table import Person
-from storage.pins.model import Ground, Interval, Limits, Order
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.store.opening import DATABASE_NAME
 from storage.words.model import Bounds, GapCause, Segment
@@ -59,8 +59,8 @@ def at(office: Office, true_ms: int) -> list[int]:
     return [one.seq for one in office.store.segments("lobby", true_ms, true_ms + 1)]
 
 
-def order(first_ms: int, last_ms: int) -> Order:
-    return Order(("lobby",), Interval(first_ms, last_ms), Ground.LAW, "133", "115-0042", "主任", 30 * DAY_MS)
+def order(first_ms: int, last_ms: int) -> PinOrder:
+    return PinOrder(("lobby",), Interval(first_ms, last_ms), Ground.LAW, "133", "115-0042", "主任", 30 * DAY_MS)
 
 
 def sweep(office: Office) -> int:

@@ -17,14 +17,15 @@ import pytest
 from edged.alarms import storage as conditions
 from edged.overview.measurements import measure
 from edged.site import documents as site_documents
-from storage.integrity.compare import Fault, Kind
+from storage.integrity.compare import Fault
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
 from storage.retention.plan import Policy
 from storage.ring.explain import Fate
 from storage.ring.volume_operations import Reconfigured
+from storage.segments.findings_table import FaultKind
 from storage.store import offline
-from storage.store.offline_init import init_alone
+from storage.store.offline import init_alone
 from storage.volumes import mounts
 from storage.volumes.space import VolumeSpec
 from storage.words.errors import OrderRefused, UnknownId, VolumeRefused
@@ -449,7 +450,7 @@ def test_fsck_tells_of_a_lost_one_once_and_of_all_that_went_with_it(box: Box, up
     box.store.disks.replace(box.disk, box.specs[0])
     box.segment("lobby")
     (fault,) = box.fsck(up=up)
-    assert (fault.kind, fault.volume, fault.where) == (Kind.LOST, old, str(box.disk))
+    assert (fault.kind, fault.volume, fault.where) == (FaultKind.LOST, old, str(box.disk))
     span = "recorded from 2026-02-25 06:13 to 2026-02-25 06:13 UTC"
     kept = "when it was replaced 3 segments on it had to be kept (S1)"
     size = sum(segment.bytes for segment in gone)

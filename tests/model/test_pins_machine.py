@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from storage.approvals.service import Person
 from storage.pins import rules
-from storage.pins.model import Ground, Interval, Limits, Order, PinState
+from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState
 from storage.retention.plan import Policy
 from storage.words import failpoints
 from storage.words.errors import OrderRefused
@@ -52,7 +52,7 @@ class Crash(BaseException):
 class Held:
     """A pin in the model."""
 
-    order: Order
+    order: PinOrder
     placed_ms: int
     approved: bool = False
 
@@ -148,7 +148,7 @@ class PinMachine(RuleBasedStateMachine):
         low, high = sorted((first.start.wall_ms + 1, last.end.wall_ms - 1))
         if ahead:
             high = self.office.clock.wall_ms + rules.HOUR_MS
-        order = Order((first.camera,), Interval(low, high), ground, "x", "c", "a", span_ms)
+        order = PinOrder((first.camera,), Interval(low, high), ground, "x", "c", "a", span_ms)
         before, at_ms = {one.pin.id for one in self.office.store.pins.standing()}, self.ran_ms
         try:
             self.cut_off(step, lambda: self.office.store.pins.place(order, CHEN, LIMITS))
@@ -249,7 +249,7 @@ def test_with_pins_ignored_the_machine_finds_it(monkeypatch: pytest.MonkeyPatch)
         machine.record("lobby")
         segment = machine.known[0].segment
         interval = Interval(segment.start.wall_ms, segment.end.wall_ms)
-        order = Order(("lobby",), interval, Ground.LAW, "x", "c", "a", rules.DAY_MS)
+        order = PinOrder(("lobby",), interval, Ground.LAW, "x", "c", "a", rules.DAY_MS)
         standing, _ = machine.office.store.pins.place(order, CHEN, LIMITS)
         machine.pins[standing.pin.id] = Held(order, machine.ran_ms)
         machine.what_is_held_is_there()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from storage.pins.model import Ground
+from storage.pins.rules import Ground
 from storage.tickets.maintenance import MOST_MS
 from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause

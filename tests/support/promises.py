@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from storage.audit.verify import Box as Ledger
+from storage.audit.verify import AuditedState as Ledger
 from storage.audit.verify import Verify
-from storage.integrity.compare import Kind
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.retention.plan import Policy
+from storage.segments.findings_table import FaultKind
 from storage.store import offline
 from storage.store.opening import DATABASE_NAME
 from storage.words.clock import Clock
@@ -89,7 +89,7 @@ def fsck(box: Box, clock: Clock, lost: Collection[str] = ()) -> list[str]:
     with offline.opened(box.state, clock, Policy()) as site:
         found = Fsck(site, Scope(Level.HASH)).run().faults
         ledger = Verify(Ledger(site.read, site.disks, box.state, lambda: site.present().ages)).run().findings.named
-    faults = [f"fsck: {fault}" for fault in found if not (fault.kind is Kind.LOST and fault.volume in lost)]
+    faults = [f"fsck: {fault}" for fault in found if not (fault.kind is FaultKind.LOST and fault.volume in lost)]
     return faults + [f"ledger: {one}" for one in ledger]
 
 

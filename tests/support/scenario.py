@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from storage.approvals.table import Person
-from storage.pins.model import Ground, Interval, Limits, Order
-from storage.pins.rules import DAY_MS
+from storage.pins.rules import DAY_MS, Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.segments.segment_file import SegmentFile
 from storage.volumes.space import VolumeSpec
@@ -382,7 +381,7 @@ class Hands:
         if not ours:
             return None
         interval = Interval(ours[0].start.wall_ms + 1, ours[-1].end.wall_ms - 1)
-        order = Order((camera,), interval, Ground.LAW, "刑事訴訟法 133", "115-0042", "主任", 30 * DAY_MS)
+        order = PinOrder((camera,), interval, Ground.LAW, "刑事訴訟法 133", "115-0042", "主任", 30 * DAY_MS)
         placed = self.ask(lambda: self.office.store.pins.place(order, PLACER, LIMITS))
         if placed is None:
             return None

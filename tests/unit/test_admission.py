@@ -8,24 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ring.admission import (
-    FILES_EACH,
-    NOBODY,
-    START_SEGMENTS,
-    Applicant,
-    Room,
-    Ruling,
-    demand,
-    ranked,
-    rule,
-)
+from storage.ring.admission import FILES_EACH, NOBODY, START_SEGMENTS, Admission, CameraNeed, Room, demand, ranked, rule
 
 MB = 10**6
 NAMES = ("a", "b", "c", "d", "e", "f")
 
 applicants = st.lists(
     st.builds(
-        Applicant,
+        CameraNeed,
         camera=st.sampled_from(NAMES),
         priority=st.integers(0, 3),
         bytes=st.integers(0, 10 * MB),
@@ -47,16 +37,16 @@ rooms = st.lists(
 )
 
 
-def one(camera: str, priority: int = 0, size: int = MB) -> Applicant:
-    return Applicant(camera, priority, size)
+def one(camera: str, priority: int = 0, size: int = MB) -> CameraNeed:
+    return CameraNeed(camera, priority, size)
 
 
-def stopped_with(room_bytes: int, *queue: Applicant, before: Ruling = NOBODY, files: int | None = None) -> str:
+def stopped_with(room_bytes: int, *queue: CameraNeed, before: Admission = NOBODY, files: int | None = None) -> str:
     return "".join(sorted(rule([Room("v", room_bytes, files)], queue, before.stopped).stopped))
 
 
 @given(rooms, applicants, st.sets(st.sampled_from(NAMES)))
-def test_no_higher_one_stops_before_a_lower_one(where: list[Room], who: list[Applicant], before: set[str]) -> None:
+def test_no_higher_one_stops_before_a_lower_one(where: list[Room], who: list[CameraNeed], before: set[str]) -> None:
     found = rule(where, who, before)
     order = [applicant.camera in found.stopped for applicant in ranked(who)]
     assert order == sorted(order), "whoever records is the head of the queue"
@@ -64,25 +54,25 @@ def test_no_higher_one_stops_before_a_lower_one(where: list[Room], who: list[App
 
 
 @given(rooms, applicants, st.sets(st.sampled_from(NAMES)), st.randoms())
-def test_it_is_always_the_same_one(where: list[Room], who: list[Applicant], before: set[str], chance: object) -> None:
+def test_it_is_always_the_same_one(where: list[Room], who: list[CameraNeed], before: set[str], chance: object) -> None:
     shuffled = sorted(who, key=lambda applicant: hash((applicant.camera, str(chance))))
     assert rule(where, who, before) == rule(where, shuffled, before)
 
 
 @given(rooms, applicants, st.sets(st.sampled_from(NAMES)))
-def test_looking_again_changes_nothing(where: list[Room], who: list[Applicant], before: set[str]) -> None:
+def test_looking_again_changes_nothing(where: list[Room], who: list[CameraNeed], before: set[str]) -> None:
     first = rule(where, who, before)
     assert rule(where, who, first.stopped) == first
 
 
 @given(applicants, st.integers(0, 60 * MB), st.integers(0, 60 * MB), st.sets(st.sampled_from(NAMES)))
-def test_more_room_never_stops_anybody(who: list[Applicant], less: int, more: int, before: set[str]) -> None:
+def test_more_room_never_stops_anybody(who: list[CameraNeed], less: int, more: int, before: set[str]) -> None:
     few, many = sorted((less, more))
     assert rule([Room("v", many)], who, before).stopped <= rule([Room("v", few)], who, before).stopped
 
 
 @given(applicants)
-def test_what_the_sweep_is_asked_for_is_enough_for_everybody(who: list[Applicant]) -> None:
+def test_what_the_sweep_is_asked_for_is_enough_for_everybody(who: list[CameraNeed]) -> None:
     """Also while segments are in progress: their whole size is in it."""
     pending = sum(applicant.bytes for applicant in who)
     unknown = START_SEGMENTS * len(who)  # a byte for each segment of unknown size
@@ -98,7 +88,7 @@ def test_what_the_sweep_is_asked_for_is_enough_for_everybody(who: list[Applicant
 )
 def test_a_sawtooth_of_room_makes_nobody_flap(sizes: list[int], low: int, high: int, teeth: int) -> None:
     """Who stops and starts again at each tooth has room for three more segments in between, or does neither."""
-    who = [Applicant(NAMES[at], 0, size) for at, size in enumerate(sizes)]
+    who = [CameraNeed(NAMES[at], 0, size) for at, size in enumerate(sizes)]
     low, high = sorted((low, high))
     ruling, turns = NOBODY, dict.fromkeys(NAMES, 0)
     for tooth in range(2 * teeth):
@@ -130,13 +120,13 @@ def test_a_smaller_segment_does_not_slip_past_a_larger_one_of_more_priority() ->
 
 @pytest.mark.parametrize(("room_mb", "stopped"), [(5.9, "b"), (6, "")])
 def test_one_that_was_stopped_needs_three_segments_of_everybody_in_front(room_mb: float, stopped: str) -> None:
-    before = Ruling(frozenset("b"))
+    before = Admission(frozenset("b"))
     assert stopped_with(round(room_mb * MB), one("a", 1), one("b"), before=before) == stopped
 
 
 def test_priorities_that_change_change_who_records_not_how_many() -> None:
     """Somebody is moved to the front while it waits: it takes the place of another at once."""
-    before = Ruling(frozenset("b"))
+    before = Admission(frozenset("b"))
     assert stopped_with(MB, one("a"), one("b", 1), before=before) == "a"
 
 
@@ -158,5 +148,5 @@ def test_where_not_even_what_is_begun_fits_the_last_in_the_queue_end_at_once() -
     queue = [replace(one(name, 9 - at), pending=(("v", MB),)) for at, name in enumerate("abc")]
     elsewhere = replace(one("z"), pending=(("w", MB),))
     found = rule([Room("v", 99 * MB, short_bytes=MB + 1), Room("w", 99 * MB)], [*queue, elsewhere], ())
-    assert found == Ruling(frozenset("bcz"), frozenset("bc")), "of another disk: finished, but nothing begun"
+    assert found == Admission(frozenset("bcz"), frozenset("bc")), "of another disk: finished, but nothing begun"
     assert rule([Room("v", 99 * MB)], queue, ()) == NOBODY

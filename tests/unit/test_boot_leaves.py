@@ -11,7 +11,7 @@ from storage.database.migrations import migrate
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror.lines import parse, render
-from storage.recovery import replay_first
+from storage.recovery import replay_table
 from storage.words.clock import ClockReading
 from storage.words.model import Moment
 
@@ -42,7 +42,7 @@ def test_boots_come_back_from_their_leaves() -> None:
         for entry in ledger.leaves(db, 0, 100):
             line = parse(render(entry))
             assert line is not None
-            replay_first.remember(new, line)
+            replay_table.remember(new, line)
         assert known(new) == known(db)
 
 

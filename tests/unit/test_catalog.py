@@ -13,7 +13,7 @@ from storage.ages import table as boots
 from storage.ages.runs import DaemonRun, Point
 from storage.database.migrations import migrate
 from storage.pins import table as pins
-from storage.ring import segment_sizes_queries
+from storage.ring import table as segment_sizes_queries
 from storage.segments import coverage_queries, gaps_table, listing_queries, queries
 from storage.segments import table as facts
 from storage.segments.queries import camera_row, segment_by_id, segment_by_seq
@@ -611,7 +611,9 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
     for seq in range(5, 8):
         book.open(seq, at(10 * seq, wall_offset_s=-86_400))
         book.close(seq, at(10 * seq + 10, wall_offset_s=-86_400), size=500)
-    assert segment_sizes_queries.paces(book.db, book.life.run) == [segment_sizes_queries.Pace("lobby", 500, 10_000, ())]
+    assert segment_sizes_queries.paces(book.db, book.life.run) == [
+        segment_sizes_queries.CameraPace("lobby", 500, 10_000, ())
+    ]
     (lobby,) = queries.usage(book.db, Point.of(1, at(100)))
     assert (lobby.newest, lobby.bytes_per_day) == (at(80, wall_offset_s=-86_400), 50 * 86_400)
     assert queries.newest_starts(book.db) == [("lobby", at(70, wall_offset_s=-86_400).wall_ms)]

@@ -28,8 +28,8 @@ from edged.profiles.loader import PROFILES, Judgement, profile
 from edged.site import compliance_watch
 from edged.site.compliance_watch import ComplianceStanding
 from edged.words.roles import TABLE, Record, Verb
-from storage.pins.model import Left, PinState
-from storage.register.compliance import Against, Amount, Kept, Tally
+from storage.pins.rules import Left, PinState
+from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.segments.coverage_queries import CoverageShares
 from storage.segments.findings_table import TamperedFiles
 from storage.words.model import Bounds, Moment, Segment, SegmentState
@@ -143,8 +143,8 @@ def test_what_was_not_measured_is_not_met(name: str) -> None:
 
 
 TAMPERED: Final = TamperedFiles("v", "/d", (("desk/2026-05-01/x.mp4", "missing"),), more=False)
-EARLY: Final = Tally(9, 1, {("desk", Against.EARLY): Amount(1, 5, NOW.wall_ms - 1000)})
-LATE: Final = Tally(9, 1, {("desk", Against.LATE): Amount(1, 5, NOW.wall_ms - 1000)})
+EARLY: Final = Tally(9, 1, {("desk", Violation.EARLY): Amount(1, 5, NOW.wall_ms - 1000)})
+LATE: Final = Tally(9, 1, {("desk", Violation.LATE): Amount(1, 5, NOW.wall_ms - 1000)})
 AWAY: Final = replace(VOLUME, state=VolumeState.AWAY)
 CLOSED: Final = Reached(40, whole=True, open=(Open("/d/desk/x.mp4", "權限 0644"),), count=1)
 QUIET: Final = (faults.MediaFinding(faults.MediaFault.SILENT, 0, ""),)
@@ -245,7 +245,7 @@ def test_1280_by_720_is_too_small_and_says_so() -> None:
 
 
 def test_overwriting_breaks_only_what_forbids_it() -> None:
-    overwritten = Tally(9, 1, {("desk", Against.PERMITTED): Amount(1, 5, NOW.wall_ms - 1000)})
+    overwritten = Tally(9, 1, {("desk", Violation.PERMITTED): Amount(1, 5, NOW.wall_ms - 1000)})
     assert judged("wenshan-household", "W1", register=overwritten).status is ClauseStatus.NOT_MET
     assert judged("dahu-township", "D2", register=overwritten).status is ClauseStatus.MET
 
@@ -253,7 +253,7 @@ def test_overwriting_breaks_only_what_forbids_it() -> None:
 def test_what_was_destroyed_too_early_is_told_for_a_year() -> None:
     def after(days: int) -> ClauseStatus:
         amount = Amount(1, 5, NOW.wall_ms - days * DAY_S * 1000)
-        return judged("wenshan-household", "W1", register=Tally(9, 1, {("desk", Against.EARLY): amount})).status
+        return judged("wenshan-household", "W1", register=Tally(9, 1, {("desk", Violation.EARLY): amount})).status
 
     assert (after(364), after(366)) == (ClauseStatus.NOT_MET, ClauseStatus.MET)
 

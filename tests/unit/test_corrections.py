@@ -18,9 +18,10 @@ from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.database.migrations import migrate
-from storage.pins import pinned_segments, segments_in_interval
+from storage.pins import queries as pinned_segments
+from storage.pins import queries as segments_in_interval
 from storage.pins import table as pins
-from storage.pins.model import Ground, Interval, Order, PinState
+from storage.pins.rules import Ground, Interval, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
 from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
 from storage.segments import table as facts
@@ -223,7 +224,7 @@ def test_coverage_counts_what_was_truly_recorded(box: Box) -> None:
 
 
 def order(first_ms: int, last_ms: int) -> Sidecar:
-    ordered = Order(("lobby",), Interval(first_ms, last_ms), Ground.LAW, "1", "c", "a", HOUR_MS)
+    ordered = PinOrder(("lobby",), Interval(first_ms, last_ms), Ground.LAW, "1", "c", "a", HOUR_MS)
     return Sidecar("P-1", PinState.PROVISIONAL, 1, ordered, Person(0, "root"), None, "boot-1", 0, 0)
 
 
@@ -269,7 +270,7 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     assert [row.seq for row in found.rows] == [2, 3]
     assert segments_in_interval.found_in(
         box.db, "lobby", Interval(early[1] + HOUR_MS, early[3] + HOUR_MS), 10
-    ) == segments_in_interval.Found("lobby", (), recording=False)
+    ) == segments_in_interval.FootageInInterval("lobby", (), recording=False)
 
 
 def test_usage_is_told_in_true_time(box: Box) -> None:

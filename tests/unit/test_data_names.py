@@ -54,16 +54,16 @@ from storage.ages import credit
 from storage.ages.runs import Point
 from storage.approvals.service import Act, Arguments, Person
 from storage.audit.findings import Code
-from storage.exports.model import Account, CameraAccount, ExportState
-from storage.integrity import compare, fsck, tamper
+from storage.exports.model import CameraAccount, ExportAccount, ExportState
+from storage.integrity import fsck, tamper
 from storage.ledger import centre_head
 from storage.ledger.key_rotation import RotationTerms
 from storage.ledger.note import Checkpoint
 from storage.ledger.table import Leaf
 from storage.outbox import table as stored_outbox
-from storage.pins.model import Ground, PinState, Presence
-from storage.recovery import reconcile, replay
-from storage.register import compliance_table
+from storage.pins.rules import Ground, PinState, Presence
+from storage.recovery import reconcile, replay_table
+from storage.register import queries as register_queries
 from storage.retention import approved_limits, destruction, plan
 from storage.ring.explain import Fate
 from storage.segments import findings as catalog_findings
@@ -88,10 +88,10 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "destroyed: rules in leaves": destruction.Rule,
     "doctor: results": Result,
     "exports.state": ExportState,
-    "faults.state": faults_table.State,
-    "faults: steps in leaves": faults_table.Step,
+    "faults.state": faults_table.FaultState,
+    "faults: steps in leaves": faults_table.FaultStep,
     "findings.end": catalog_findings.End,
-    "findings.kind": compare.Kind,
+    "findings.kind": catalog_findings.FaultKind,
     "gaps.cause": model.GapCause,
     "health: faults in alarms and health.json": MediaFault,
     "health: lights in health.json": Light,
@@ -99,13 +99,13 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "leaves.kind": Leaf,
     "ledger verify: findings": Code,
     "link: versions of MQTT": reconnect.Protocol,
-    "maintenances.state": maintenance_table.State,
+    "maintenances.state": maintenance_table.MaintenanceState,
     "outbox: kinds, and levels of topics": stored_outbox.EventKind,
     "outbox.rank": stored_outbox.EventRank,
     "pins.ground": Ground,
     "pins.state": PinState,
     "profiles: how a clause is judged": Judgement,
-    "register_faults.kind": compliance_table.Against,
+    "register_faults.kind": register_queries.Violation,
     "retention: reasons": plan.Reason,
     "roles": Role,
     "roles: verbs in leaves": BoxVerb,
@@ -115,10 +115,10 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
 }
 """Golden: words.json."""
 OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
-    Marker, Presence, Record, Urgency, approved_limits.LoosenedBound, reconnect.Outcome, backlog.Result,
-    Weight, eye.Want, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, broker_connection.Delivery,
-    broker_connection.NextStep, reconcile.Action, replay.Applied, segmenter.CutReason, state.Phase, tamper.Look, tamper.Touch,
-    centre_head.HeadAgreement,
+    Marker, Presence, Record, Urgency, approved_limits.LoosenedBound, reconnect.Outcome, backlog.Result, Weight,
+    eye.Want, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, broker_connection.Delivery,
+    broker_connection.NextStep, reconcile.Action, replay_table.Applied, segmenter.CutReason, state.Phase,
+    tamper.Look, tamper.Touch, centre_head.HeadAgreement,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""
 
@@ -179,10 +179,10 @@ def test_what_is_kept_of_pictures_is_read_by_the_next_version() -> None:
 
 def test_what_an_open_export_consists_of_is_read_by_the_next_version() -> None:
     """exports.account: an export goes on over an upgrade, as the same bytes."""
-    account = Account({"lobby": CameraAccount((1, 2), (3,), (4,), (5,))}, (6,))
+    account = ExportAccount({"lobby": CameraAccount((1, 2), (3,), (4,), (5,))}, (6,))
     text = (GOLDEN / "exports-account.json").read_text("utf-8").strip()
     assert account.to_json() == text
-    assert Account.from_json(text) == account
+    assert ExportAccount.from_json(text) == account
 
 
 class _Asked(Exception):

@@ -27,11 +27,11 @@ from edged.doctor.smart import Smart
 from edged.documents.site import Broker, Camera, Volume
 from edged.health.stream import WITHHELD
 from mqtt.broker_check import BrokerAnswer
-from storage.store.database_state import Glance, Sizes
+from storage.store.database_state import DatabaseState, Sizes
 from tests.support import samples
 
 PLACE: Final = Place("/srv/edged", there=True, kind="ext4", total=10**12, free=10**11, volume="v-1", mode=0o750)
-GLANCE: Final = Glance(4096, 0, 1_000, clean=True, boot_id="b", volumes={}, complaints=())
+GLANCE: Final = DatabaseState(4096, 0, 1_000, clean=True, boot_id="b", volumes={}, complaints=())
 WHOLE: Final = Disk("sda", "ST4000", rotates=True, virtual=False, smart=Smart(passed=True, temperature_c=35))
 
 
@@ -335,7 +335,7 @@ def test_room() -> None:
         (None, Result.UNKNOWN, "no database yet"),
     ],
 )
-def test_the_database(found: Glance | Sizes | Missing | None, result: Result, words: str) -> None:
+def test_the_database(found: DatabaseState | Sizes | Missing | None, result: Result, words: str) -> None:
     check = paths.judge_database(found)
     assert check.result is result
     assert words in check.said

@@ -13,11 +13,11 @@ from edged.overview.measurements import Measurements
 from edged.site.explain import explanation
 from storage.ages.history import Age
 from storage.ages.runs import Point
-from storage.pins.model import Ground
+from storage.pins.rules import Ground
 from storage.retention.approved_limits import LoosenedBound, Loosening
 from storage.retention.bounds import LaterCeiling, OverwriteState, ShortenedCeiling
 from storage.retention.plan import Candidate, judge
-from storage.ring.explain import Explained, Fate, Span, held_ms, shortened, span
+from storage.ring.explain import Explained, Fate, TimeFromNow, held_ms, shortened, span
 from storage.ring.service import RingView
 from storage.ring.table import Breach, Tombstone
 from storage.words.model import Bounds
@@ -147,7 +147,7 @@ def test_pinned_footage_says_which_bound_decides_after_its_pin() -> None:
 
 
 def test_what_only_internal_pins_hold_goes_at_its_ceiling() -> None:
-    until = Span(5, 10)
+    until = TimeFromNow(5, 10)
     assert held_ms([(Ground.INTERNAL, 20)], until) == 10
     assert held_ms([(Ground.INTERNAL, 20), (Ground.LAW, 15)], until) == 15
     assert held_ms([(Ground.INTERNAL, 4)], until) == 4
@@ -182,7 +182,7 @@ def test_on_a_retired_volume_no_space_is_needed() -> None:
 
 
 def test_a_document_has_durations_and_instants() -> None:
-    one = Explained("lobby", 812, Fate.KEPT, judge(aged(0, 0), MONTH), Span(1000, 2000))
+    one = Explained("lobby", 812, Fate.KEPT, judge(aged(0, 0), MONTH), TimeFromNow(1000, 2000))
     document = explanation("lobby/812", one, NOW_MS, TAIPEI)
     assert (document.decision, document.reason, document.state) == ("keep", "under-floor", "committed")
     assert (document.earliest_s, document.latest_s) == (1.0, 2.0)

@@ -20,8 +20,8 @@ from edged.evidence.export import names as naming
 from edged.evidence.export.job import FileStream, Hashes, of_file, of_text
 from edged.evidence.verify import PATH
 from storage.ages.runs import Point
-from storage.exports.model import Account, CameraAccount, Claim, Clocks, missing, unaccounted
-from storage.pins.model import Interval
+from storage.exports.model import CameraAccount, Claim, Clocks, ExportAccount, missing, unaccounted
+from storage.pins.rules import Interval
 from storage.segments.fragment_hashes import Part
 
 CAMERAS = st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=60), max_size=6, unique=True)
@@ -125,8 +125,8 @@ def test_a_gap_that_lasts_goes_as_far_as_it_was_told_of() -> None:
 
 
 def test_an_account_is_kept_as_it_is() -> None:
-    account = Account({"lobby": CameraAccount((3, 1), (2,), ()), "gate": CameraAccount()}, (9,))
-    assert Account.from_json(account.to_json()) == account
+    account = ExportAccount({"lobby": CameraAccount((3, 1), (2,), ()), "gate": CameraAccount()}, (9,))
+    assert ExportAccount.from_json(account.to_json()) == account
 
 
 def claim(begin: int, end: int, boot: int = 1) -> Claim:

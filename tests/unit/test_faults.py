@@ -13,10 +13,11 @@ from edged.alarms import fault_tickets as judge
 from edged.alarms import tracking as alarms
 from edged.overview.model import AlarmCondition
 from storage.ages.runs import Point
-from storage.tickets.faults import Aged, Standing, Step, Ticket
-from storage.tickets.faults import State as Stage
+from storage.tickets.faults import Aged, StandingAlarm
+from storage.tickets.faults_table import FaultState as Stage
+from storage.tickets.faults_table import FaultStep, Ticket
 from storage.tickets.maintenance import Lasting
-from storage.tickets.maintenance_table import Maintenance, State
+from storage.tickets.maintenance_table import Maintenance, MaintenanceState
 from storage.words.results import AlarmRow, Severity
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alarms.md").read_text("utf-8")
@@ -25,17 +26,19 @@ HOUR_MS = 3_600_000
 DOWN, AT = "camera.down:lobby", Point(1, 0, 0)
 
 
-def standing(key: str = DOWN, stood_ms: int = HOUR_MS, count: int = 1) -> Standing:
-    return Standing(AlarmRow(key, Severity.CRITICAL, True, 0, None, count, "", "", False, "1:1"), stood_ms)
+def standing(key: str = DOWN, stood_ms: int = HOUR_MS, count: int = 1) -> StandingAlarm:
+    return StandingAlarm(AlarmRow(key, Severity.CRITICAL, True, 0, None, count, "", "", False, "1:1"), stood_ms)
 
 
 def ticket(stage: Stage = Stage.FOUND, *, over: bool = False, since_ms: int = 0) -> Aged:
     found = Ticket("F-1", "camera:lobby", DOWN, "lobby", None, AT, stage, 1, over, (DOWN,))
-    return Aged(found, HOUR_MS, {Step.REPAIRED: since_ms})
+    return Aged(found, HOUR_MS, {FaultStep.REPAIRED: since_ms})
 
 
 def under(*cameras: str) -> Lasting:
-    return Lasting(Maintenance("M-1", State.LASTING, cameras, AT, HOUR_MS, None), HOUR_MS, 0, AT.boottime_ms, {})
+    return Lasting(
+        Maintenance("M-1", MaintenanceState.LASTING, cameras, AT, HOUR_MS, None), HOUR_MS, 0, AT.boottime_ms, {}
+    )
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -64,7 +67,10 @@ def test_what_a_ticket_knows_is_not_found_again_and_a_repair_has_time_to_take_ef
 def test_also_what_is_a_fault_at_once_has_some_time(since_ms: int, *, again: bool) -> None:
     key = "storage.tampered:v"
     found = Ticket("F-1", "volume:v", key, None, "v", AT, Stage.REPAIRED, 1, over=False, keys=(key,))
-    assert bool(judge.look([standing(key)], [Aged(found, HOUR_MS, {Step.REPAIRED: since_ms})], (), {}, 0).find) is again
+    assert (
+        bool(judge.look([standing(key)], [Aged(found, HOUR_MS, {FaultStep.REPAIRED: since_ms})], (), {}, 0).find)
+        is again
+    )
 
 
 def test_it_is_over_an_hour_after_the_last_alarm_and_not_while_maintenance_covers_it() -> None:

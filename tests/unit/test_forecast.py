@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from storage.ring.forecast import DAY_S, Forecast, Load, Shelf, expected, forecast, room
+from storage.ring.forecast import DAY_S, Forecast, Load, VolumeRoom, expected, forecast, room
 
 STEPS_A_DAY: Final = 4
 STEP_S: Final = DAY_S // STEPS_A_DAY
@@ -160,8 +160,8 @@ def test_without_rates_nothing_is_foretold() -> None:
 
 
 def test_the_room_of_one_file_system_is_counted_once() -> None:
-    one = Shelf(limit_bytes=110 * GB, ring_bytes=10 * GB, free_bytes=100 * GB, device=7)
-    two = Shelf(limit_bytes=130 * GB, ring_bytes=30 * GB, free_bytes=100 * GB, device=7)
+    one = VolumeRoom(limit_bytes=110 * GB, ring_bytes=10 * GB, free_bytes=100 * GB, device=7)
+    two = VolumeRoom(limit_bytes=130 * GB, ring_bytes=30 * GB, free_bytes=100 * GB, device=7)
     capped = replace(two, limit_bytes=50 * GB)
     assert room([one, two]) == 140 * GB
     assert room([replace(one, device=1), replace(two, device=2)]) == 240 * GB

@@ -11,8 +11,9 @@ from rich.console import Console
 from edged.cli.fsck import line, screen
 from edged.documents.checks import Fsck, FsckAsked
 from edged.site import check_documents
-from storage.integrity.compare import Fault, Kind
-from storage.integrity.fsck import Level, Report, Scope
+from storage.integrity.compare import Fault
+from storage.integrity.fsck import FsckReport, Level, Scope
+from storage.segments.findings_table import FaultKind
 from tests.support.samples import FSCK
 
 
@@ -39,7 +40,7 @@ def test_all_is_well_in_one_line() -> None:
 
 
 def test_what_was_recorded_before_fragments_were_told_is_said(tmp_path: Path) -> None:
-    report = Report(segments=3, whole_only=2)
+    report = FsckReport(segments=3, whole_only=2)
     told = drawn(check_documents.fsck(report, FsckAsked(level="hash"), {"v": tmp_path}, daemon=True))
     assert told.startswith("2 segments recorded before edged told of fragments: compared as whole files, and exported")
     assert "clean: 3 segments" in told
@@ -72,10 +73,10 @@ def test_progress(told: dict[str, Any], expected: str) -> None:
 
 
 def test_a_report_becomes_a_document_in_order() -> None:
-    report = Report()
-    report.add(Fault(Kind.CONTENT, "v", "b.mp4", "what", "do"))
-    report.add(Fault(Kind.FLOOR, "v", "a.mp4", "what", "do"))
-    report.add(Fault(Kind.DATABASE, "", "edged.db", "what", "do"))
+    report = FsckReport()
+    report.add(Fault(FaultKind.CONTENT, "v", "b.mp4", "what", "do"))
+    report.add(Fault(FaultKind.FLOOR, "v", "a.mp4", "what", "do"))
+    report.add(Fault(FaultKind.DATABASE, "", "edged.db", "what", "do"))
     document = check_documents.fsck(report, FsckAsked(), {"v": Path("/srv/edged")}, daemon=True)
     assert [(one.promise, one.where) for one in document.findings] == [
         ("S1", "/srv/edged/a.mp4"),

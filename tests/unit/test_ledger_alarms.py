@@ -7,19 +7,19 @@ import pytest
 from edged.alarms.record import ledger_troubles
 from storage.ledger.centre_head import Contradiction, HeadAgreement
 from storage.ledger.note import Checkpoint
-from storage.recovery.service import Plight
+from storage.recovery.service import LedgerStatus
 from storage.words.results import Severity
 
 HEAD = Checkpoint("edged/wenshan/7f3a", 1041, b"r" * 32)
 
 
 def test_a_sound_ledger_has_no_alarm() -> None:
-    assert dict(ledger_troubles(Plight())) == {}
+    assert dict(ledger_troubles(LedgerStatus())) == {}
 
 
 @pytest.mark.parametrize("word", [word for word in HeadAgreement if word.contradicts])
 def test_what_the_centre_knows_otherwise_comes_first_and_nothing_is_to_be_touched(word: HeadAgreement) -> None:
-    (key, trouble), *_ = ledger_troubles(Plight(unsigned="why", contradiction=Contradiction(HEAD, word)))
+    (key, trouble), *_ = ledger_troubles(LedgerStatus(unsigned="why", contradiction=Contradiction(HEAD, word)))
     assert key == "ledger.contradicted"
     assert trouble.severity is Severity.CRITICAL
     assert "1041 leaves" in trouble.text
@@ -30,7 +30,7 @@ def test_what_the_centre_knows_otherwise_comes_first_and_nothing_is_to_be_touche
 
 
 def test_without_a_signature_there_is_a_way_out() -> None:
-    found = dict(ledger_troubles(Plight(unsigned="the key of this box, /var/lib/edged/ledger.key, is gone")))
+    found = dict(ledger_troubles(LedgerStatus(unsigned="the key of this box, /var/lib/edged/ledger.key, is gone")))
     assert found.keys() == {"ledger.unsigned"}
     trouble = found["ledger.unsigned"]
     assert trouble.severity is Severity.CRITICAL
@@ -41,7 +41,9 @@ def test_without_a_signature_there_is_a_way_out() -> None:
 
 
 def test_a_key_that_others_may_have_read_has_to_be_replaced() -> None:
-    ((key, trouble),) = ledger_troubles(Plight(exposed="other accounts may read /var/lib/edged/ledger.key (mode 0644)"))
+    ((key, trouble),) = ledger_troubles(
+        LedgerStatus(exposed="other accounts may read /var/lib/edged/ledger.key (mode 0644)")
+    )
     assert key == "ledger.exposed"
     assert trouble.severity is Severity.WARNING
     assert "mode 0644" in trouble.text
@@ -50,7 +52,9 @@ def test_a_key_that_others_may_have_read_has_to_be_replaced() -> None:
 
 def test_each_disk_that_does_not_take_it_is_told_by_itself() -> None:
     found = dict(
-        ledger_troubles(Plight(unwritten={"v1": "/srv/a: full", "state": "/var: read-only"}, hole="leaf 7 is missing"))
+        ledger_troubles(
+            LedgerStatus(unwritten={"v1": "/srv/a: full", "state": "/var: read-only"}, hole="leaf 7 is missing")
+        )
     )
     assert found.keys() == {"ledger.damaged", "ledger.unwritten:v1", "ledger.unwritten:state"}
     assert "/srv/a: full" in found["ledger.unwritten:v1"].text

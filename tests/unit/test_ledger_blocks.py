@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from storage.audit import queries as verifying
 from storage.audit import ranges
-from storage.audit.findings import Finding
+from storage.audit.findings import LedgerFinding
 from storage.audit.leaf_index import Blocks
-from storage.audit.ranges import Span
+from storage.audit.ranges import LeafRange
 from storage.database.migrations import migrate
 from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
@@ -54,13 +54,13 @@ def kept(leaves: list[Fact]) -> sqlite3.Connection:
     return db
 
 
-def differences(db: sqlite3.Connection, page: int = verifying.PAGE) -> list[Finding]:
+def differences(db: sqlite3.Connection, page: int = verifying.PAGE) -> list[LedgerFinding]:
     def read(query: Callable[[sqlite3.Connection], Any]) -> Any:
         return query(db)
 
     blocks = Blocks()
     for first in range(1, 4000, page):
-        blocks.take(ranges.check(read, Span(first, first + page - 1, in_tree=False)).lists)
+        blocks.take(ranges.check(read, LeafRange(first, first + page - 1, in_tree=False)).lists)
     return list(blocks.differences(read))
 
 
@@ -70,7 +70,7 @@ def test_wherever_stretches_are_cut_it_comes_to_the_same(leaves: list[Fact], pag
     db = kept(leaves)
     blocks = Blocks()
     for first in range(1, 3000, page):
-        blocks.take(ranges.check(lambda query: query(db), Span(first, first + page - 1, in_tree=False)).lists)
+        blocks.take(ranges.check(lambda query: query(db), LeafRange(first, first + page - 1, in_tree=False)).lists)
     stored = {
         number: (least_ms, most_ms, set(kinds.split()), *recorded)
         for number, least_ms, most_ms, kinds, *recorded in ledger_queries.rows(db, -1, 10)

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.audit import leaf_bodies
 from storage.audit import queries as verifying
-from storage.audit import recording_leaves
 from storage.audit.queries import GapClaim, SegmentClaim
-from storage.audit.ranges import spans
-from storage.audit.row_check import Told
+from storage.audit.ranges import ToldLeaves, spans
 from storage.ledger.table import HASHED_SQL, LeafEntry, canonical
 from storage.ledger.tree import LEAF
 
@@ -51,46 +50,46 @@ def test_what_is_hashed_of_columns_is_what_is_hashed_of_a_leaf(
 
 
 def test_a_segment_says_what_its_row_says() -> None:
-    told = recording_leaves.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.segment_told(leaf(SEGMENT))
     assert told is not None
-    assert recording_leaves.same_segment(told, ROW, {2: "b"})
+    assert leaf_bodies.same_segment(told, ROW, {2: "b"})
 
 
 @pytest.mark.parametrize("name", ["camera", "seq", "volume", "boottime_ms", "wall_ms", "duration_ms", "bytes", "sha256",
                                   "floor_s", "ceiling_s", "epoch", "synced", "unproven", "name"])  # fmt: skip
 def test_each_difference_counts(name: str) -> None:
-    told = recording_leaves.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.segment_told(leaf(SEGMENT))
     assert told is not None
     other = "other" if isinstance(getattr(ROW, name), str | None) else 77
     changed = ROW._replace(**{name: other})  # type: ignore[arg-type]
-    assert not recording_leaves.same_segment(told, changed, {2: "b"})
+    assert not leaf_bodies.same_segment(told, changed, {2: "b"})
 
 
 def test_a_boot_that_is_counted_otherwise_since_a_loss_leaves_the_wall_clock() -> None:
-    told = recording_leaves.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.segment_told(leaf(SEGMENT))
     assert told is not None
-    assert recording_leaves.same_segment(told, ROW._replace(boot=9, boottime_ms=0), {2: "another"})
-    assert not recording_leaves.same_segment(told, ROW._replace(boot=9, boottime_ms=0, wall_ms=0), {2: "another"})
+    assert leaf_bodies.same_segment(told, ROW._replace(boot=9, boottime_ms=0), {2: "another"})
+    assert not leaf_bodies.same_segment(told, ROW._replace(boot=9, boottime_ms=0, wall_ms=0), {2: "another"})
 
 
 @pytest.mark.parametrize("change", [{"seq": "7"}, {"seq": 1 << 60}, {"seq": 7.5}, {"seq": True}, {"start": {}},
                                     {"camera": None}, {"sha256": 5}])  # fmt: skip
 def test_what_is_not_of_its_kind_says_nothing(change: dict[str, object]) -> None:
-    assert recording_leaves.segment_told(leaf(SEGMENT | change)) is None
-    assert recording_leaves.segment_told(b'{"camera":') is None
-    assert recording_leaves.segment_told(leaf(SEGMENT) + b',"k":1') is None, "what is behind the body is of the line"
-    assert recording_leaves.gap_told(leaf(GAP | {"end": 5})) is None
-    assert recording_leaves.gap_told(leaf({**GAP, "pauses": [[1]]})) is None
+    assert leaf_bodies.segment_told(leaf(SEGMENT | change)) is None
+    assert leaf_bodies.segment_told(b'{"camera":') is None
+    assert leaf_bodies.segment_told(leaf(SEGMENT) + b',"k":1') is None, "what is behind the body is of the line"
+    assert leaf_bodies.gap_told(leaf(GAP | {"end": 5})) is None
+    assert leaf_bodies.gap_told(leaf({**GAP, "pauses": [[1]]})) is None
 
 
 def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
-    gap, step = recording_leaves.gap_told(leaf(GAP)), recording_leaves.gap_told(leaf(GAP | {"end": START}))
+    gap, step = leaf_bodies.gap_told(leaf(GAP)), leaf_bodies.gap_told(leaf(GAP | {"end": START}))
     assert gap is not None
     assert step is not None
     assert gap.key(gap.start) != step.key(step.start), "a clock set forward takes no time"
     open_gap, gone = (
-        recording_leaves.gap_told(leaf(GAP | {"end": None})),
-        recording_leaves.gap_told(leaf(GAP | {"gone": True})),
+        leaf_bodies.gap_told(leaf(GAP | {"end": None})),
+        leaf_bodies.gap_told(leaf(GAP | {"gone": True})),
     )
     assert gap.stands
     assert open_gap is not None
@@ -102,24 +101,24 @@ def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
 def test_what_a_leaf_of_an_earlier_version_says_of_a_camera_must_be_what_the_row_says() -> None:
     row = GapClaim(1, 4, "door", (2, 5, NOW), (2, 8, NOW), "stalled", "401", False, ())
     for told, same in (({}, True), ({"detail": "401"}, True), ({"detail": "no route"}, False)):
-        gap = recording_leaves.gap_told(leaf(GAP | told))
+        gap = leaf_bodies.gap_told(leaf(GAP | told))
         assert gap is not None
-        assert recording_leaves.same_gap(gap, row) is same
+        assert leaf_bodies.same_gap(gap, row) is same
 
 
 RAW = (1, 4, 1, 2, bytes.fromhex("ab" * 32), leaf(SEGMENT), 7, 2, 5, NOW, 9, 10, 1, 2, 3, 1, 0)
 
 
 def test_a_row_that_says_the_same_word_for_word_needs_no_second_look() -> None:
-    told = recording_leaves.segment_told(RAW[5])
+    told = leaf_bodies.segment_told(RAW[5])
     assert told is not None
-    assert recording_leaves.same_row(told, RAW, {1: "door"}, {2: "v"})
+    assert leaf_bodies.same_row(told, RAW, {1: "door"}, {2: "v"})
     for at in (2, 3, *range(6, len(RAW))):
-        assert not recording_leaves.same_row(told, (*RAW[:at], 77, *RAW[at + 1 :]), {1: "door"}, {2: "v"}), at
-    assert not recording_leaves.same_row(told, (*RAW[:4], bytes(32), *RAW[5:]), {1: "door"}, {2: "v"})
-    aside = recording_leaves.segment_told(leaf(SEGMENT | {"name": "x"}))
+        assert not leaf_bodies.same_row(told, (*RAW[:at], 77, *RAW[at + 1 :]), {1: "door"}, {2: "v"}), at
+    assert not leaf_bodies.same_row(told, (*RAW[:4], bytes(32), *RAW[5:]), {1: "door"}, {2: "v"})
+    aside = leaf_bodies.segment_told(leaf(SEGMENT | {"name": "x"}))
     assert aside is not None
-    assert not recording_leaves.same_row(aside, RAW, {1: "door"}, {2: "v"})
+    assert not leaf_bodies.same_row(aside, RAW, {1: "door"}, {2: "v"})
 
 
 @pytest.mark.parametrize(
@@ -128,12 +127,12 @@ def test_a_row_that_says_the_same_word_for_word_needs_no_second_look() -> None:
      (0, None, ""), (9, 5, "")],
 )  # fmt: skip
 def test_a_leaf_of_a_segment_has_its_row_or_a_later_leaf(row: int | None, tombstone: int | None, wrong: str) -> None:
-    told = recording_leaves.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.segment_told(leaf(SEGMENT))
     assert told is not None
-    found = recording_leaves.of_segment(4, told, row, tombstone)
+    found = leaf_bodies.of_segment(4, told, row, tombstone)
     assert (found.what if found else "").count(wrong)
     assert (found is None) == (not wrong)
-    assert (recording_leaves.returned(4, told, row) is None) == (row in (None, 0, 9))
+    assert (leaf_bodies.returned(4, told, row) is None) == (row in (None, 0, 9))
 
 
 @given(
@@ -142,7 +141,7 @@ def test_a_leaf_of_a_segment_has_its_row_or_a_later_leaf(row: int | None, tombst
     st.integers(0, 999),
 )
 def test_a_bit_for_each_leaf(numbers: set[int], first: int, count: int) -> None:
-    told, last = Told(), first + count
+    told, last = ToldLeaves(), first + count
     assert list(told.add(numbers)) == []
     bits = told.among(first, last)
     found = {n for n in range(first, last + 1) if bits.bits[n - bits.first >> 3] >> (n & 7) & 1}
@@ -150,7 +149,7 @@ def test_a_bit_for_each_leaf(numbers: set[int], first: int, count: int) -> None:
 
 
 def test_two_rows_of_one_leaf() -> None:
-    told = Told()
+    told = ToldLeaves()
     assert [found.where for found in told.add([3, 5, 3])] == ["leaf 3"]
     assert [found.where for found in told.add([5])] == ["leaf 5"]
 
@@ -163,5 +162,5 @@ def test_spans_cover_each_leaf_once(first: int, count: int) -> None:
 
 
 def test_whatever_somebody_wrote_as_a_time_can_be_shown() -> None:
-    assert recording_leaves.moment(NOW) == "2026-02-25 06:13:20 UTC"
-    assert recording_leaves.moment(10**18) == "1000000000000000000 ms"
+    assert leaf_bodies.moment(NOW) == "2026-02-25 06:13:20 UTC"
+    assert leaf_bodies.moment(10**18) == "1000000000000000000 ms"

@@ -10,13 +10,13 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.integrity.compare import Kind
 from storage.ledger.table import Leaf, LeafEntry, Value, canonical
 from storage.mirror.files import DayFile, chapters
 from storage.mirror.lines import BELIEVED_MAX, NUMBER_MAX, MirrorLine, file_name, merged, parse, render, rising
-from storage.recovery.detect import Ledger, State, merged_names, verdict
+from storage.recovery.detect import FoundDatabase, VolumeLedger, merged_names, verdict
 from storage.recovery.snapshot_table import CameraFiles
 from storage.recovery.walk import differences
+from storage.segments.findings_table import FaultKind
 
 
 def line(number: int, what: str = "") -> MirrorLine:
@@ -120,24 +120,24 @@ def test_a_clock_set_back_makes_one_chapter_of_two_files() -> None:
     ]
 
 
-def ledger(last: int, seen: Sequence[str] = ()) -> Ledger:
-    return Ledger("v", {}, last, lambda _: (), {camera: CameraFiles(1, 0, 0) for camera in seen})
+def ledger(last: int, seen: Sequence[str] = ()) -> VolumeLedger:
+    return VolumeLedger("v", {}, last, lambda _: (), {camera: CameraFiles(1, 0, 0) for camera in seen})
 
 
 @pytest.mark.parametrize(
     ("state", "ledgers", "words"),
     [
-        (State(blank=True, last=0), [], None),
-        (State(blank=True, last=0), [ledger(0)], None),
-        (State(blank=True, last=0), [ledger(0, ["door"])], "gone"),
-        (State(blank=True, last=0), [ledger(5)], "gone"),
-        (State(blank=False, last=9), [ledger(9), ledger(3)], None),
-        (State(blank=False, last=9), [], None),
-        (State(blank=False, last=9), [ledger(3), ledger(10)], "older"),
-        (State(blank=False, last=0, broken="it is cut off"), [], "cut off"),
+        (FoundDatabase(blank=True, last=0), [], None),
+        (FoundDatabase(blank=True, last=0), [ledger(0)], None),
+        (FoundDatabase(blank=True, last=0), [ledger(0, ["door"])], "gone"),
+        (FoundDatabase(blank=True, last=0), [ledger(5)], "gone"),
+        (FoundDatabase(blank=False, last=9), [ledger(9), ledger(3)], None),
+        (FoundDatabase(blank=False, last=9), [], None),
+        (FoundDatabase(blank=False, last=9), [ledger(3), ledger(10)], "older"),
+        (FoundDatabase(blank=False, last=0, broken="it is cut off"), [], "cut off"),
     ],
 )
-def test_when_a_database_is_begun_anew(state: State, ledgers: list[Ledger], words: str | None) -> None:
+def test_when_a_database_is_begun_anew(state: FoundDatabase, ledgers: list[VolumeLedger], words: str | None) -> None:
     reason = verdict(state, ledgers)
     assert (reason is None) == (words is None)
     assert words is None or words in str(reason)
@@ -152,4 +152,4 @@ def test_names_on_all_volumes_count() -> None:
 
 def test_what_differs_is_named() -> None:
     found = list(differences({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": 4}))
-    assert [(name, kind) for name, kind, _ in found] == [("b", Kind.SIZE), ("c", Kind.MISSING)]
+    assert [(name, kind) for name, kind, _ in found] == [("b", FaultKind.SIZE), ("c", FaultKind.MISSING)]

@@ -11,7 +11,7 @@ from rich.console import Console
 from edged.cli.ledger_verify import screen
 from edged.documents.ledger import LedgerVerify
 from edged.site import check_documents
-from storage.audit.findings import Against, Code, Finding, Reach, Report, Tree
+from storage.audit.findings import CheckpointVerdict, Code, LedgerFinding, LedgerReport, Reach, Tree
 from storage.ledger.note import Checkpoint
 from tests.support.samples import LEDGER_VERIFY
 
@@ -74,12 +74,12 @@ def test_the_head_from_outside_holds_up_to_a_leaf_and_a_time() -> None:
 
 
 def test_a_report_becomes_a_document_whatever_somebody_wrote_into_a_leaf() -> None:
-    report = Report(
+    report = LedgerReport(
         trees=[Tree("edged/a/1", 1, None, Reach(3, 3, 10**18), Reach(0), Reach(0), Reach(0))],
-        against=Against(Checkpoint("edged/a/1", 9, bytes(32)), proven=False, reach=Reach(9)),
+        against=CheckpointVerdict(Checkpoint("edged/a/1", 9, bytes(32)), proven=False, reach=Reach(9)),
         volumes=["v"],
     )
-    report.findings.add(Finding(Code.NODE, "node 0", "it is not", "do"))
+    report.findings.add(LedgerFinding(Code.NODE, "node 0", "it is not", "do"))
     document = check_documents.ledger_check(report, {"v": Path("/srv/edged")}, daemon=True)
     assert document.generations[0].entered.at == "9999-12-31T23:59:59.998Z"
     assert document.volumes == ["/srv/edged"]

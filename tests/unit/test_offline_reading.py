@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.store.offline import Reading
+from storage.store.offline import OfflineDatabase
 from storage.words.errors import DatabaseDamaged
 
 
@@ -29,14 +29,14 @@ def value(db: sqlite3.Connection) -> int:
 
 def test_a_connection_is_kept(tmp_path: Path) -> None:
     write(tmp_path / "x.db", 1)
-    read = Reading(tmp_path / "x.db")
+    read = OfflineDatabase(tmp_path / "x.db")
     assert read(id) == read(id)
     assert pickle.loads(pickle.dumps(read))(value) == 1  # noqa: S301  (our own)
 
 
 def test_what_was_written_or_put_in_its_place_meanwhile_is_seen(tmp_path: Path) -> None:
     write(tmp_path / "x.db", 1)
-    read = Reading(tmp_path / "x.db")
+    read = OfflineDatabase(tmp_path / "x.db")
     assert read(value) == 1
     write(tmp_path / "x.db", 2)
     assert read(value) == 2
@@ -47,7 +47,7 @@ def test_what_was_written_or_put_in_its_place_meanwhile_is_seen(tmp_path: Path) 
 
 def test_a_connection_that_failed_is_not_used_again(tmp_path: Path) -> None:
     write(tmp_path / "x.db", 1)
-    read = Reading(tmp_path / "x.db")
+    read = OfflineDatabase(tmp_path / "x.db")
     assert read(value) == 1
     with pytest.raises(DatabaseDamaged):
         read(lambda db: db.execute("SELECT * FROM absent"))
@@ -57,7 +57,7 @@ def test_a_connection_that_failed_is_not_used_again(tmp_path: Path) -> None:
 def test_closed_it_leaves_no_file_open(tmp_path: Path) -> None:
     """What is open keeps a disk from being unmounted."""
     write(tmp_path / "x.db", 1)
-    with closing(Reading(tmp_path / "x.db")) as read:
+    with closing(OfflineDatabase(tmp_path / "x.db")) as read:
         assert read(value) == 1
         assert open_files(tmp_path) == 1
     assert open_files(tmp_path) == 0

@@ -19,8 +19,8 @@ from storage.ages.runs import Point
 from storage.database.migrations import migrate
 from storage.ledger.table import Leaf, leaves
 from storage.mirror.lines import MirrorLine
-from storage.recovery import replay
-from storage.ring import segment_sizes_queries
+from storage.recovery import replay_table
+from storage.ring import table as segment_sizes_queries
 from storage.segments import coverage_queries, gaps_table, listing_queries
 from storage.segments import table as facts
 from storage.segments.queries import camera_row, segment_by_seq
@@ -159,7 +159,10 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
         again.execute("PRAGMA foreign_keys = ON")
         migrate(again)
         for line in gap_leaves(book.db):
-            assert replay.apply(again, line, replay.Now(book.life, book.life.start)) is replay.Applied.DONE
+            assert (
+                replay_table.apply(again, line, replay_table.ReplayTime(book.life, book.life.start))
+                is replay_table.Applied.DONE
+            )
         kept = [(gap.start, gap.end, gap.pauses) for gap in rows(book) if gap.cause is GapCause.STALLED]
         found = listing_queries.gaps(again, "lobby", None, None, None, 1000)
         assert [(gap.start, gap.end, gap.pauses) for gap in found if gap.cause is GapCause.STALLED] == kept

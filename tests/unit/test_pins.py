@@ -14,8 +14,9 @@ from edged.alarms import retention as conditions
 from edged.overview.measurements import Measurements
 from storage.ages.runs import Point
 from storage.approvals.table import Person
-from storage.pins import links, rules, sidecar
-from storage.pins.model import Cost, Ground, Interval, Limits, Order, Pin, PinState, Standing, VolumeCost
+from storage.pins import rules, sidecar
+from storage.pins import sidecar as links
+from storage.pins.rules import Cost, Ground, Interval, Limits, Pin, PinOrder, PinState, PinStatus, VolumeCost
 from storage.pins.sidecar import Sidecar
 from storage.words.errors import OrderRefused, OrderWrong
 from storage.words.layout import aside_path, segment_path
@@ -24,7 +25,7 @@ from tests.unit.test_views import NOW, overview
 
 LIMITS: Final = Limits(180 * rules.DAY_MS, 30.0)
 NOW_MS: Final = 1_772_000_000_000
-ORDER: Final = Order(
+ORDER: Final = PinOrder(
     ("lobby",), Interval(NOW_MS - 1000, NOW_MS), Ground.LAW, "刑事訴訟法 133", "115-0042", "主任", 30 * rules.DAY_MS
 )
 CHEN: Final = Person(1001, "chen")
@@ -137,7 +138,7 @@ def test_an_order_that_cannot_be_is_refused_in_words(change: dict[str, object], 
 
 
 orders = st.builds(
-    Order,
+    PinOrder,
     st.lists(texts, min_size=1, max_size=5).map(tuple),
     st.builds(lambda first, length: Interval(first, first + length), instants, st.integers(1, 10**9)),
     *(st.sampled_from(Ground), texts, texts, texts, st.integers(1, 4000 * rules.DAY_MS)),
@@ -146,7 +147,7 @@ orders = st.builds(
 
 @given(orders, st.sampled_from([PinState.PROVISIONAL, PinState.APPROVED]), st.none() | texts, texts, instants)
 def test_a_sidecar_says_all_that_the_row_says(
-    order: Order, state: PinState, approved_by: str | None, boot_id: str, at: int
+    order: PinOrder, state: PinState, approved_by: str | None, boot_id: str, at: int
 ) -> None:
     told = Sidecar("P-20260301-7F3K", state, 3, order, CHEN, approved_by, boot_id, at, at)
     assert sidecar.parse(sidecar.to_json(told).encode(), told.id) == told
@@ -187,9 +188,9 @@ def test_no_two_segments_have_one_link_name(
 # --- alarms -----------------------------------------------------------------------------------------------------
 
 
-def standing(state: PinState, left_ms: int, *, adopted: bool = False) -> Standing:
+def standing(state: PinState, left_ms: int, *, adopted: bool = False) -> PinStatus:
     pin = Pin(1, "P-20260301-7F3K", state, 1, ORDER, CHEN, None, Point(1, 0, 0), adopted)
-    return Standing(pin, 0, left_ms, 0, ())
+    return PinStatus(pin, 0, left_ms, 0, ())
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from mqtt.contract.messages import Message
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.outbox.table import EventRank, OutboxDepth
-from storage.pins.model import Ground, Interval, Left, Order, Pin, PinState
+from storage.pins.rules import Ground, Interval, Left, Pin, PinOrder, PinState
 from storage.words.results import AlarmRow, PastItems, Severity
 from tests.unit.test_views import CONFIG, NOW, overview
 
@@ -44,7 +44,7 @@ def alarm(key: str, *, over_ms: int | None = None, **changes: Any) -> AlarmRow:
 def pin(pin_id: str, state: PinState = PinState.APPROVED) -> Left:
     placer, approver, case, letter = SECRETS
     interval = Interval(NOW.wall_ms - DAY_MS, NOW.wall_ms)
-    order = Order(("lobby",), interval, Ground.INVESTIGATION, letter, case, approver, 30 * DAY_MS)
+    order = PinOrder(("lobby",), interval, Ground.INVESTIGATION, letter, case, approver, 30 * DAY_MS)
     person = Person(1000, placer)
     placed = Point(1, NOW.boottime_ms, NOW.wall_ms)
     known = Pin(1, pin_id, state, 1, order, person, approver, placed, adopted=False)

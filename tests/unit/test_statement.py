@@ -24,7 +24,7 @@ from storage.ledger import dsse, note
 from storage.ledger.note import Checkpoint
 from storage.ledger.signer import IssuedHead
 from storage.register.queries import Aside
-from storage.register.service import Account, Held
+from storage.register.service import FootageAccount, KeptFootage
 from storage.retention.destruction import Destruction, Rule, Totals
 from storage.segments.coverage_queries import CoverageShares
 from storage.words.model import Bounds
@@ -44,16 +44,18 @@ def gone(number: int, kept_ms: int, rule: Rule = Rule.SPACE) -> Destruction:
     return Destruction(number, END + number, "lobby", *place, 5000, rule, bounds=BOUNDS, age_ms=kept_ms, bytes=7)
 
 
-def account(kept: list[int], recorded_ms: int = 1000, causes: dict[str, int] | None = None, leaf: int = 50) -> Account:
+def account(
+    kept: list[int], recorded_ms: int = 1000, causes: dict[str, int] | None = None, leaf: int = 50
+) -> FootageAccount:
     totals = Totals()
     for number, kept_ms in enumerate(kept, 1):
         totals.add(gone(number, kept_ms))
     found = causes or {}
     rest = END - BEGIN - recorded_ms - sum(found.values())
     shares = CoverageShares(recorded_ms, found, rest)
-    held = Held(stamped=Counter({BOUNDS: 3}))
+    held = KeptFootage(stamped=Counter({BOUNDS: 3}))
     counts = dict.fromkeys(found, 1)
-    return Account("lobby", BEGIN, END, BEGIN, shares, counts, [], held, Aside(0, 0, 0), totals, [], None, leaf)
+    return FootageAccount("lobby", BEGIN, END, BEGIN, shares, counts, [], held, Aside(0, 0, 0), totals, [], None, leaf)
 
 
 def rests(size: int = 60, key: Ed25519PrivateKey = KEY) -> LedgerBasis:
@@ -63,7 +65,7 @@ def rests(size: int = 60, key: Ed25519PrivateKey = KEY) -> LedgerBasis:
     return LedgerBasis(IssuedHead(checkpoint, text, 1, str(verifier)), 30, BEGIN)
 
 
-def made(of: Account | None = None, head: LedgerBasis | None = None) -> documents.Statement:
+def made(of: FootageAccount | None = None, head: LedgerBasis | None = None) -> documents.Statement:
     standing = BoundsInForce("大廳", BOUNDS, None)
     return statement.statement(BOX, "2026-05", of or account([200_000]), standing, head or rests(), PUBLIC, END + 1)
 

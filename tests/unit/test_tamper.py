@@ -14,10 +14,10 @@ from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEv
 from edged.alarms import storage as condition
 from edged.evidence.watches import DAYS_WATCHED, directories
 from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
-from storage.integrity.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
+from storage.integrity.compare import Row, SeenFile, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
 from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
-from storage.segments.findings_table import TamperedFiles
+from storage.segments.findings_table import FaultKind, TamperedFiles
 from storage.words.layout import DIR_MODE, FILE_MODE, part_path, segment_path
 from storage.words.model import SegmentState
 from storage.words.results import Severity
@@ -25,11 +25,11 @@ from storage.words.results import Severity
 FINAL: Final = segment_path("lobby", 1_772_000_000_000, 7)
 UID: Final = 1000
 VOLUME: Final = "v"
-WHOLE: Final = Seen(100, stat.S_IFREG | FILE_MODE, UID, 1, 5, 0)
+WHOLE: Final = SeenFile(100, stat.S_IFREG | FILE_MODE, UID, 1, 5, 0)
 SETTLED: Final = (SegmentState.COMMITTED, SegmentState.QUARANTINED)
 
 seens: Final = st.builds(
-    Seen,
+    SeenFile,
     size=st.integers(0, 200),
     mode=st.sampled_from(
         [stat.S_IFREG | FILE_MODE, stat.S_IFREG | 0o666, stat.S_IFDIR | DIR_MODE, stat.S_IFLNK | 0o777]
@@ -49,7 +49,7 @@ rows: Final = st.builds(
 
 
 @given(rows, st.none() | seens)
-def test_a_row_is_satisfied_by_its_file_alone(row: Row, seen: Seen | None) -> None:
+def test_a_row_is_satisfied_by_its_file_alone(row: Row, seen: SeenFile | None) -> None:
     kinds = of_row(row, seen, UID)
     if row.state not in SETTLED:
         assert kinds == [], "what is written or destroyed may be as it likes"
@@ -61,7 +61,7 @@ def test_a_row_is_satisfied_by_its_file_alone(row: Row, seen: Seen | None) -> No
         and 1 + row.linked <= seen.links <= 1 + row.pins
         and not is_loose(seen, UID)
     )
-    assert (Kind.MISSING in kinds) == (seen is None)
+    assert (FaultKind.MISSING in kinds) == (seen is None)
 
 
 @pytest.mark.parametrize(
@@ -69,28 +69,30 @@ def test_a_row_is_satisfied_by_its_file_alone(row: Row, seen: Seen | None) -> No
     [
         (FINAL, Row(SegmentState.COMMITTED, 100, 0, 0), WHOLE, None),
         (part_path(FINAL), Row(SegmentState.OPEN, 0, 0, 0), WHOLE, None),
-        (FINAL, None, WHOLE, Kind.APPEARED),
-        (part_path(FINAL), None, WHOLE, Kind.APPEARED),
-        (FINAL.with_name(FINAL.name + ".quarantined"), None, WHOLE, Kind.APPEARED),
-        (FINAL.with_name("notes.txt"), None, WHOLE, Kind.STRANGE),
-        (PurePosixPath("notes.txt"), None, WHOLE, Kind.STRANGE),
-        (PurePosixPath("lobby/notes.txt"), None, WHOLE, Kind.STRANGE),
+        (FINAL, None, WHOLE, FaultKind.APPEARED),
+        (part_path(FINAL), None, WHOLE, FaultKind.APPEARED),
+        (FINAL.with_name(FINAL.name + ".quarantined"), None, WHOLE, FaultKind.APPEARED),
+        (FINAL.with_name("notes.txt"), None, WHOLE, FaultKind.STRANGE),
+        (PurePosixPath("notes.txt"), None, WHOLE, FaultKind.STRANGE),
+        (PurePosixPath("lobby/notes.txt"), None, WHOLE, FaultKind.STRANGE),
         (PurePosixPath(".edged-volume.json"), None, WHOLE, None),
         (PurePosixPath(".ledger/2026-02-25.jsonl"), None, WHOLE, None),
-        (PurePosixPath("lost+found"), None, Seen(0, stat.S_IFDIR | 0o700, 0, 2, 1, 0), None),
-        (PurePosixPath("lobby"), None, Seen(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), None),
-        (PurePosixPath("lobby/2026-02-25"), None, Seen(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), None),
-        (PurePosixPath("lobby/other"), None, Seen(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), Kind.STRANGE),
-        (PurePosixPath(".hidden"), None, Seen(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), Kind.STRANGE),
+        (PurePosixPath("lost+found"), None, SeenFile(0, stat.S_IFDIR | 0o700, 0, 2, 1, 0), None),
+        (PurePosixPath("lobby"), None, SeenFile(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), None),
+        (PurePosixPath("lobby/2026-02-25"), None, SeenFile(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), None),
+        (PurePosixPath("lobby/other"), None, SeenFile(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), FaultKind.STRANGE),
+        (PurePosixPath(".hidden"), None, SeenFile(0, stat.S_IFDIR | DIR_MODE, UID, 2, 1, 0), FaultKind.STRANGE),
     ],
 )
-def test_each_name_is_ours_or_told(name: PurePosixPath, row: Row | None, seen: Seen, kind: Kind | None) -> None:
+def test_each_name_is_ours_or_told(
+    name: PurePosixPath, row: Row | None, seen: SeenFile, kind: FaultKind | None
+) -> None:
     assert of_name(name, row, seen) == kind
 
 
 def test_tighter_rights_are_nobodys_harm() -> None:
-    assert not is_loose(Seen(0, stat.S_IFREG | 0o400, UID, 1, 1, 0), UID)
-    assert is_loose(Seen(0, stat.S_IFREG | 0o641, UID, 1, 1, 0), UID)
+    assert not is_loose(SeenFile(0, stat.S_IFREG | 0o400, UID, 1, 1, 0), UID)
+    assert is_loose(SeenFile(0, stat.S_IFREG | 0o641, UID, 1, 1, 0), UID)
 
 
 def test_a_name_in_progress_is_known_under_its_final_one() -> None:

@@ -19,7 +19,7 @@ from edged.doctor.smart import UNKNOWN_BRIDGE, Told, emmc, parse
 from edged.host.drop_privileges import become_owner
 from edged.host.file_access import Barred, barred, of_unit
 from storage.store import database_state as glances
-from storage.store.database_state import Glance, Sizes
+from storage.store.database_state import DatabaseState, Sizes
 from storage.volumes.identity import read_identity
 from storage.volumes.mounts import read_mounts
 
@@ -137,7 +137,7 @@ def sizes(state: Path) -> Sizes:
     return glances.sizes(state)
 
 
-def database(state: Path, patience_s: float) -> Glance | None:
+def database(state: Path, patience_s: float) -> DatabaseState | None:
     """Of a daemon that is down, read as its owner; None before the first start. `Unseen` while one runs: nobody else
     opens its files."""
     if not state.is_dir():

@@ -19,7 +19,7 @@ from edged.evidence import folder
 from edged.evidence.export import names as naming
 from edged.evidence.export.job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
 from edged.evidence.verify import PAYLOAD_TYPE
-from storage.exports.export_proofs import Head, Uncitable
+from storage.exports.export_proofs import ProofHead, Uncitable
 from storage.exports.service import Exports
 from storage.ledger import dsse
 from storage.ledger.note import Verifier
@@ -85,7 +85,7 @@ def _signed(work: ExportJob, listed: Manifest, signer: Signer) -> dict[str, File
 
 
 def _proofs(
-    work: ExportJob, exports: Exports, heads: Sequence[Head], numbers: Sequence[int]
+    work: ExportJob, exports: Exports, heads: Sequence[ProofHead], numbers: Sequence[int]
 ) -> Iterator[tuple[str, FileStream]]:
     path = work.spool / naming.LEAVES.replace("/", "-")
     try:
@@ -176,7 +176,7 @@ def _opening(told: tuple[bytes, str] | None) -> dict[str, str] | None:
     return None if told is None else {"text": told[1], "salt": told[0].hex()}
 
 
-def _head(number: int, head: Head, heads: Sequence[Head]) -> dict[str, Any]:
+def _head(number: int, head: ProofHead, heads: Sequence[ProofHead]) -> dict[str, Any]:
     return {
         "origin": head.generation.origin,
         "first": head.generation.first,

@@ -22,9 +22,9 @@ from edged.evidence.export import manifest
 from edged.evidence.export import names as naming
 from edged.evidence.export.job import ExportJob, ExportSite, FileStream
 from edged.words.times import timestamp
-from storage.exports.export_plan import CameraSurvey, Survey
-from storage.exports.model import Export, Order
-from storage.pins.model import Interval
+from storage.exports.export_plan import CameraPlan, ExportPlan
+from storage.exports.model import Export, ExportOrder
+from storage.pins.rules import Interval
 from storage.retention.plan import effective
 from storage.store.facade import Store
 from storage.words.clock import Clock
@@ -95,7 +95,7 @@ class ExportService:
         plan = self._planned(survey, wanted, bounds)
         told = {"who": who, "reason": wanted.reason}
         told |= {name: text for name in ("case", "request") if (text := getattr(wanted, name)) is not None}
-        order = Order(
+        order = ExportOrder(
             cameras=survey.order.cameras,
             interval=self._order(wanted).interval,
             whole=wanted.whole_segments,
@@ -225,7 +225,7 @@ class ExportService:
     def _bounds(self) -> dict[str, Bounds]:
         return self._store.ring.view(self._config().policy()).bounds
 
-    def _order(self, wanted: documents.ExportAsked) -> Order:
+    def _order(self, wanted: documents.ExportAsked) -> ExportOrder:
         for name in ("reason", "case", "request"):
             text = getattr(wanted, name)
             if text is not None and not (text.strip() and text.isprintable()):
@@ -234,7 +234,7 @@ class ExportService:
         if first_ms >= last_ms:
             raise OrderWrong("the interval is empty", "--from must be earlier than --to")
         cameras = tuple(dict.fromkeys(wanted.cameras))
-        return Order(
+        return ExportOrder(
             cameras,
             Interval(first_ms, last_ms),
             whole=wanted.whole_segments,
@@ -243,7 +243,7 @@ class ExportService:
         )
 
     def _planned(
-        self, survey: Survey, wanted: documents.ExportAsked, bounds: dict[str, Bounds]
+        self, survey: ExportPlan, wanted: documents.ExportAsked, bounds: dict[str, Bounds]
     ) -> documents.ExportPlan:
         interval, now = survey.order.interval, self._clock.now()
         names = self._place().cameras
@@ -277,7 +277,7 @@ class ExportService:
         )
 
 
-def _destroy_by(survey: Survey, wanted: documents.ExportAsked, bounds: dict[str, Bounds], now_ms: int) -> int:
+def _destroy_by(survey: ExportPlan, wanted: documents.ExportAsked, bounds: dict[str, Bounds], now_ms: int) -> int:
     """As asked for; else when the last of the footage itself has to be destroyed, if the box runs on."""
     if wanted.destroy_by is not None:
         told_ms = instant("destroy_by", wanted.destroy_by) or 0
@@ -292,7 +292,7 @@ def _destroy_by(survey: Survey, wanted: documents.ExportAsked, bounds: dict[str,
     return max([now_ms + AT_LEAST_MS, *ends_ms])
 
 
-def _camera(one: CameraSurvey, name: str, interval: Interval) -> documents.ExportCamera:
+def _camera(one: CameraPlan, name: str, interval: Interval) -> documents.ExportCamera:
     def within(begin_ms: int, end_ms: int) -> int:
         return max(0, min(end_ms, interval.last_ms) - max(begin_ms, interval.first_ms))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from storage.pins.model import Ground, Order
+from storage.pins.rules import Ground, PinOrder
 from storage.words.model import Bounds
 
 HOUR_MS: Final = 3_600_000
@@ -113,7 +113,7 @@ class Known:
 class Held:
     """A pin."""
 
-    order: Order
+    order: PinOrder
     placed: At
     span_ms: int
     approved: bool = False

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from storage.approvals.service import Person
-from storage.pins.model import Ground, Interval, Limits, Order
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.words.errors import OrderRefused
 from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, GapCause
@@ -48,7 +48,7 @@ class People(Base):
             high_ms = self.clock.wall_ms + HOUR_MS
         if low_ms >= high_ms:
             return
-        order = Order((first.camera,), Interval(low_ms, high_ms), ground, "x", "c", "a", span_ms)
+        order = PinOrder((first.camera,), Interval(low_ms, high_ms), ground, "x", "c", "a", span_ms)
         placed, before = self.at(), self.standing()
         try:
             self.dying(step, lambda: self.site.store.pins.place(order, CHEN, LIMITS))

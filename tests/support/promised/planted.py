@@ -11,7 +11,7 @@ import pytest
 
 from storage.ages.history import Age, History
 from storage.ages.runs import Point
-from storage.pins import pinned_segments
+from storage.pins import queries as pinned_segments
 from storage.pins import table as catalog
 from storage.retention import bounds
 from storage.retention import in_force as ring_present
@@ -24,7 +24,8 @@ from storage.segments import gaps_table
 from storage.segments import table as facts
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 from storage.store.facade import Store
-from storage.tickets.maintenance import Maintenance, Maintenances
+from storage.tickets.maintenance import Maintenances
+from storage.tickets.maintenance_table import Maintenance
 from storage.words.clock import Clock
 from storage.words.model import Closing
 from storage.words.results import SweepReport

@@ -1,8 +1,13 @@
-"""Leaves become rows again, behind running recording. Functions over a connection, inside their caller's transaction.
+"""Leaves become rows again. Functions over a connection, inside their caller's transaction. Part of S13.
 
-A leaf is applied in the transaction that puts it back into the ledger, so each is applied once, whenever a rebuild
-breaks off. What the database already knows wins over a leaf. Part of S13; keeps S1: of a boot that nobody counted the
-age counts from now.
+There are two phases:
+
+- `remember`, before the first run of a new database, in the transaction that plants the head: numbers, boots, how far
+  accounts go. Boots keep their numbers (S7).
+- `apply`, behind running recording: rows of segments, gaps, pins. A leaf is applied in the transaction that puts it
+  back into the ledger, so each is applied once, whenever a rebuild breaks off.
+
+What the database already knows wins over a leaf. Keeps S1: of a boot that nobody counted the age counts from now.
 """
 
 from __future__ import annotations
@@ -16,19 +21,21 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from storage.ages import table as boots
 from storage.ages.runs import DaemonRun, Point
 from storage.ledger import generations_table
 from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror.lines import MirrorLine
-from storage.pins import pinned_segments, pins_from_leaves
+from storage.pins import queries as pin_queries
 from storage.pins import table as pins
 from storage.retention import table as terms
 from storage.segments import gaps_table, true_time_table
 from storage.segments import table as facts
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, boot_that_ran, segment_by_seq, segment_row
 from storage.tickets import faults_table, maintenance_table
+from storage.volumes import table as volumes
 from storage.words.layout import SEQ_LAST, is_aside, is_camera
 from storage.words.model import Bounds, GapCause, SegmentState
 
@@ -53,7 +60,7 @@ _UNFIT: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LeafTime:
     """A place in time as a leaf has it: the boot by number and by its own id."""
 
     boot: int
@@ -66,11 +73,11 @@ class Place:
         return Point(self.boot, self.boottime_ms, self.wall_ms)
 
 
-def place(fields: Mapping[str, Any]) -> Place:
+def place(fields: Mapping[str, Any]) -> LeafTime:
     """KeyError, TypeError, ValueError for what is none."""
     if int(fields["boottime_ms"]) < 0:
         raise ValueError("before its boot")  # footage would seem older than it is
-    return Place(int(fields["boot"]), str(fields["id"]), int(fields["boottime_ms"]), int(fields["wall_ms"]))
+    return LeafTime(int(fields["boot"]), str(fields["id"]), int(fields["boottime_ms"]), int(fields["wall_ms"]))
 
 
 def count_boot(connection: sqlite3.Connection, number: int, boot_id: str, ran_ms: int) -> bool:
@@ -110,7 +117,7 @@ def camera_number(connection: sqlite3.Connection, camera: str, since: Point | No
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class ReplayTime:
     """This run, and the instant at which leaves are applied."""
 
     life: DaemonRun
@@ -131,7 +138,7 @@ class Applied(StrEnum):
     """It says nothing that this version understands; it is in the ledger."""
 
 
-def apply(connection: sqlite3.Connection, line: MirrorLine, now: Now) -> Applied:
+def apply(connection: sqlite3.Connection, line: MirrorLine, now: ReplayTime) -> Applied:
     """Put a leaf back into the ledger, and what it tells of into its table, if both are not there."""
     entered = ledger.put_back(connection, line.entry)
     if entered:
@@ -145,7 +152,7 @@ def apply(connection: sqlite3.Connection, line: MirrorLine, now: Now) -> Applied
     return Applied.DONE if entered else Applied.CLASH
 
 
-def _nothing(_: sqlite3.Connection, __: Mapping[str, Any], ___: Now) -> None:
+def _nothing(_: sqlite3.Connection, __: Mapping[str, Any], ___: ReplayTime) -> None:
     """Of a kind that no table tells of."""
 
 
@@ -164,12 +171,12 @@ def fitting(connection: sqlite3.Connection, line: MirrorLine) -> Iterator[list[M
         connection.execute("RELEASE leaf")
 
 
-def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if int(body["boot"]) < now.life.boot:
         count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"]))
 
 
-def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     """A row, unless its number is taken: whoever has it was recorded or adopted meanwhile."""
     duration_ms, size, name = int(body["duration_ms"]), int(body["bytes"]), body.get("name")
     if not 0 < int(body["seq"]) <= SEQ_LAST or (name is not None and not is_aside(PurePosixPath(name))):
@@ -182,11 +189,26 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
         " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, leaf)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         (
-            *(camera, int(body["seq"]), _volume_number(connection, body["volume"])),
-            *(SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED, now.life.run),
-            *(start.boot, start.boottime_ms, start.wall_ms, duration_ms, size, bytes.fromhex(body["sha256"])),
-            *(int(body["frames"]), bounds.floor_s, bounds.ceiling_s, int(body["epoch"])),
-            *(bool(body["synced"]), bool(body["unproven"]), name, body.get("offset_ms"), now.leaf),
+            camera,
+            int(body["seq"]),
+            _volume_number(connection, body["volume"]),
+            SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED,
+            now.life.run,
+            start.boot,
+            start.boottime_ms,
+            start.wall_ms,
+            duration_ms,
+            size,
+            bytes.fromhex(body["sha256"]),
+            int(body["frames"]),
+            bounds.floor_s,
+            bounds.ceiling_s,
+            int(body["epoch"]),
+            bool(body["synced"]),
+            bool(body["unproven"]),
+            name,
+            body.get("offset_ms"),
+            now.leaf,
         ),
     ).fetchone()
     if row is None:
@@ -202,15 +224,15 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
         )
 
 
-def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: Now) -> None:
-    """Of the same file a later leaf tells, too (`storage.recovery.arrears_table`): the row goes by that."""
+def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: ReplayTime) -> None:
+    """Of the same file a later leaf tells, too: the row goes by that one."""
     connection.execute(
         "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
         (now.leaf, camera, int(body["seq"]), body.get("name"), bytes.fromhex(body["sha256"])),
     )
 
 
-def _dated(connection: sqlite3.Connection, told: Place, duration_ms: int, now: Now) -> Point:
+def _dated(connection: sqlite3.Connection, told: LeafTime, duration_ms: int, now: ReplayTime) -> Point:
     """Where it began. Of a boot that nobody counted the age is unknown: it counts from now, so no floor is cut."""
     if told.boot <= now.life.boot and count_boot(connection, told.boot, told.boot_id, told.boottime_ms + duration_ms):
         return told.point
@@ -229,7 +251,7 @@ def _volume_number(connection: sqlite3.Connection, volume: str) -> int:
     return int(row[0])
 
 
-def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     """The row goes; its time stays accounted for, also where the row never came back."""
     row = _segment_of(connection, body)
     if row is not None:
@@ -252,7 +274,7 @@ def _segment_of(connection: sqlite3.Connection, body: Mapping[str, Any]) -> Segm
     return segment_row(row) if row else None
 
 
-def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     """As it was told last: what a leaf says that it was before goes, and what it is now comes.
 
     A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
@@ -279,39 +301,49 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
             " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(camera, start.boot, start.wall_ms, start.boottime_ms, end.boot, end.wall_ms, end.boottime_ms),
-                *(GapCause(body["cause"]), str(body.get("detail", "")), inside, pauses, now.leaf),
+                camera,
+                start.boot,
+                start.wall_ms,
+                start.boottime_ms,
+                end.boot,
+                end.wall_ms,
+                end.boottime_ms,
+                GapCause(body["cause"]),
+                str(body.get("detail", "")),
+                inside,
+                pauses,
+                now.leaf,
                 None if body.get("beneath") is None else GapCause(body["beneath"]),
             ),
         )
 
 
-def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if now.leaf is not None:
         generations_table.remember(connection, now.leaf, body)
 
 
-def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now) -> None:
+def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: ReplayTime) -> None:
     """What was recorded before a clock was right is found by true time again."""
     if body.get("what") == true_time_table.WHAT:
         true_time_table.remember(connection, body)
-        pinned_segments.hold_again(connection)
+        pin_queries.hold_again(connection)
 
 
-def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     duration_ms = int(body["duration_ms"])
     start = _dated(connection, place(body["start"]), duration_ms, now)
     gaps_table.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
 
 
-def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     placed = _dated(connection, place(body["placed"]), 0, now)
     for camera in body["cameras"]:
         camera_number(connection, camera, placed)
-    pins_from_leaves.apply(connection, body, placed, now.at.wall_ms)
+    pin_queries.apply(connection, body, placed, now.at.wall_ms)
 
 
-def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     remember_maintenance(connection, body, now.leaf, lasts=False)
 
 
@@ -325,7 +357,7 @@ def remember_maintenance(
         maintenance_table.remember(connection, body, begun.point, ended.point if ended else None, leaf, lasts=lasts)
 
 
-def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     del now
     remember_fault(connection, body)
 
@@ -337,12 +369,12 @@ def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> N
         faults_table.remember(connection, body, found.point, at.point)
 
 
-def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if now.leaf is not None:
         terms.remember_approved(connection, now.leaf, body)
 
 
-_APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {
+_APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], ReplayTime], None]]] = {
     Leaf.BOOT: _apply_boot,
     Leaf.SEGMENT: _apply_segment,
     Leaf.QUARANTINED: _apply_segment,
@@ -357,3 +389,116 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now]
     Leaf.FAULT: _apply_fault,
 }
 """Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""
+
+
+def remember(connection: sqlite3.Connection, line: MirrorLine) -> None:
+    """What a leaf from after the head adds to it. Leaves of kinds that add nothing are passed over."""
+    adding = _ADDING.get(line.kind)
+    if adding is not None:
+        adding(connection, line)
+
+
+def _remember_boot(connection: sqlite3.Connection, line: MirrorLine) -> None:
+    body = line.body
+    if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
+        began_ms = int(body.get("began_ms", 0))
+        connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
+
+
+def _remember_clock(connection: sqlite3.Connection, line: MirrorLine) -> None:
+    boots.remember(connection, line.body)
+    _remember_epoch(connection, line.body)
+    true_time_table.remember(connection, line.body)
+
+
+def _remember_run(connection: sqlite3.Connection, line: MirrorLine) -> None:
+    body, wall_ms = line.body, line.wall_ms
+    known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (body["boot"],)).fetchone()
+    if known is None:
+        return
+    at_ms = body["boottime_ms"]
+    connection.execute(
+        "INSERT INTO runs (number, boot, start_wall_ms, start_boottime_ms, alive_wall_ms, alive_boottime_ms, clean)"
+        " VALUES (?1, ?2, ?3, ?4, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET clean = excluded.clean,"
+        " alive_boottime_ms = max(alive_boottime_ms, excluded.alive_boottime_ms),"
+        " alive_wall_ms = excluded.alive_wall_ms",
+        (body["run"], body["boot"], wall_ms, at_ms, bool(body["end"])),
+    )
+    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (at_ms, body["boot"]))
+
+
+def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """Also one in which nothing was completed: what was in progress then is of no other."""
+    if body.get("what") in (boots.BEGAN, boots.STEPPED):
+        start = place(body)
+        if count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
+            boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+
+
+def _remember_segment(connection: sqlite3.Connection, line: MirrorLine) -> None:
+    body = line.body
+    start = place(body["start"])
+    end = start.point.plus_ms(int(body["duration_ms"]))
+    if not count_boot(connection, start.boot, start.boot_id, end.boottime_ms):
+        return
+    number = camera_number(connection, body["camera"], start.point)
+    seq, sha256 = int(body["seq"]), bytes.fromhex(body["sha256"])
+    boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+    connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (seq + 1, number))
+    connection.execute(
+        "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1", (seq, sha256, number)
+    )
+    connection.execute(
+        "UPDATE runs SET alive_boottime_ms = max(alive_boottime_ms, ?1), alive_wall_ms = ?2"
+        " WHERE number = (SELECT max(number) FROM runs) AND boot = ?3 AND alive_boottime_ms < ?1",
+        (end.boottime_ms, end.wall_ms, end.boot),
+    )
+    connection.execute("DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL", (number,))
+    gaps_table.advance(connection, number, end)
+
+
+def _remember_gap(connection: sqlite3.Connection, line: MirrorLine) -> None:
+    body = line.body
+    if body.get("end") is None or body.get("inside"):
+        return
+    start, end = place(body["start"]), place(body["end"])
+    if not count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
+        return
+    number = camera_number(connection, body["camera"], start.point)
+    connection.execute(
+        "DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL AND (boot, start_boottime_ms) < (?, ?)",
+        (number, end.boot, end.boottime_ms),
+    )
+    gaps_table.advance(connection, number, end.point)
+
+
+def _remember_terms(connection: sqlite3.Connection, line: MirrorLine) -> None:
+    body = line.body
+    at = place(body["at"])
+    if count_boot(connection, at.boot, at.boot_id, at.boottime_ms):
+        connection.execute(
+            "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                camera_number(connection, body["camera"], at.point),
+                at.boot,
+                at.boottime_ms,
+                at.wall_ms,
+                body["floor_s"],
+                body["ceiling_s"],
+            ),
+        )
+
+
+_ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, MirrorLine], object]]] = {
+    Leaf.BOOT: _remember_boot,
+    Leaf.CLOCK: _remember_clock,
+    Leaf.RUN: _remember_run,
+    Leaf.SEGMENT: _remember_segment,
+    Leaf.GAP: _remember_gap,
+    Leaf.BOUNDS: _remember_terms,
+    Leaf.AGREED: lambda connection, line: terms.remember_approved(connection, line.number, line.body),
+    Leaf.VOLUME: lambda connection, line: volumes.remember(connection, line.body),
+    Leaf.GENERATION: lambda connection, line: generations_table.remember(connection, line.number, line.body),
+    Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),
+    Leaf.MAINTENANCE: lambda connection, line: remember_maintenance(connection, line.body, line.number, lasts=True),
+}

@@ -1,7 +1,12 @@
-"""What pins hold: all that was in their intervals when they came, in steps, and what internal ones must let go of.
+"""What footage an interval touches, what pins hold of it, and pins that come back from their leaves.
 
-Functions over a connection. Keeps S2 and L4: recording waits for each transaction, so a pin comes to hold what it
-covers in many; until the last one its interval protects, and that is asked in the transaction that condemns.
+Functions over a connection. An interval goes by the time that footage was recorded under or, where the wall clock was
+found to have been wrong then, by true time: a pin is to hold what happened at its time. Keeps S2 and L4: recording
+waits for each transaction, so a pin comes to hold what it covers in many; until the last one its interval protects,
+and that is asked in the transaction that condemns.
+
+After a lost database a leaf tells what a pin holds and for how long, and of no person: what only its sidecar knows is
+`UNTOLD` until one is read (`complete`). What the database knows of a later version wins (S13, S2).
 """
 
 from __future__ import annotations
@@ -11,14 +16,78 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+from storage.ages.runs import Point
+from storage.approvals.table import Person
 from storage.pins import table as pins
-from storage.pins.model import Interval, Pin, Presence, Share
-from storage.pins.segments_in_interval import HELD_IN, given
+from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState, Presence, Share
+from storage.pins.sidecar import PIN_ID, Sidecar
 from storage.pins.table import LASTS, PAGE_MAX, ids_of
-from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
+from storage.segments.queries import SEGMENT_SQL, TRUE_START_MS, SegmentRow, segment_row
 from storage.segments.true_time_table import LONGEST_MS, known
 from storage.words.model import Bounds
+
+_START: Final = TRUE_START_MS
+_TOUCHES: Final = f" {_START} < :last AND ({_START} + s.duration_ms > :first OR {_START} >= :first)"
+"""`storage.pins.rules.Interval.touches`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FootageInInterval:
+    """What there is of one camera in an interval."""
+
+    camera: str
+    rows: tuple[SegmentRow, ...]
+    """Committed and quarantined, at most one more than was asked for."""
+    recording: bool
+    """Something is in progress that began before the interval ends."""
+
+
+def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> FootageInInterval | None:
+    """None for a camera that nobody knows."""
+    known = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if known is None:
+        return None
+    values = {"camera": known[0], "longest": known[1], "limit": limit + 1} | given(interval)
+    rows = connection.execute(
+        SEGMENT_SQL + f"WHERE s.id IN ({HELD_IN}) ORDER BY s.boot, s.start_boottime_ms", values
+    ).fetchall()
+    in_progress = connection.execute(
+        f"SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND {_START} < :last",  # noqa: S608
+        values,
+    ).fetchone()
+    return FootageInInterval(camera, tuple(segment_row(row) for row in rows), in_progress is not None)
+
+
+HELD_IN: Final = (
+    "SELECT s.id FROM segments s WHERE s.camera = :camera AND s.state = 'committed'"  # noqa: S608
+    f" AND s.start_wall_ms >= :first - :longest AND s.start_wall_ms < :last AND {_TOUCHES}"
+    " UNION SELECT s.id FROM epochs e CROSS JOIN segments s WHERE e.true_offset_ms IS NOT NULL"
+    " AND s.camera = :camera AND s.epoch = e.number AND s.synced = 0 AND s.state = 'committed'"
+    " AND s.start_boottime_ms >= :first - :longest - e.true_offset_ms"
+    f" AND s.start_boottime_ms < :last - e.true_offset_ms AND {_TOUCHES}"
+    " UNION ALL SELECT s.id FROM segments s WHERE s.camera = :camera AND s.name IS NOT NULL"
+    f" AND s.state = 'quarantined' AND {_TOUCHES} LIMIT :limit"
+)
+"""Committed ones by their time, recorded or true; those that are set aside are few, and looked at all."""
+
+
+def garbage_in(connection: sqlite3.Connection, order: PinOrder) -> SegmentRow | None:
+    """Something of what is ordered that is being destroyed."""
+    for camera in order.cameras:
+        row = connection.execute(
+            SEGMENT_SQL + f"WHERE s.state = 'garbage' AND c.id = :camera AND {_TOUCHES} LIMIT 1",
+            {"camera": camera} | given(order.interval),
+        ).fetchone()
+        if row is not None:
+            return segment_row(row)
+    return None
+
+
+def given(interval: Interval) -> dict[str, int]:
+    """As the statements here name it."""
+    return {"first": interval.first_ms, "last": interval.last_ms}
 
 
 def cover(connection: sqlite3.Connection, pin: Pin) -> None:
@@ -124,7 +193,7 @@ def totals(connection: sqlite3.Connection, pin: int, there: Collection[str]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class InternalPinGroup:
     """What internal pins may hold of one volume and camera under the same stamped bounds."""
 
     volume: str
@@ -134,18 +203,18 @@ class Terms:
     """Of volume and camera."""
 
 
-def internal_terms(connection: sqlite3.Connection) -> list[Terms]:
+def internal_terms(connection: sqlite3.Connection) -> list[InternalPinGroup]:
     """All that there are of cameras with an internal pin that lasts."""
     rows = connection.execute(
         "SELECT v.id, c.id, h.floor_s, h.ceiling_s, h.volume, h.camera FROM holdings h"
         " JOIN volumes v ON v.number = h.volume JOIN cameras c ON c.number = h.camera WHERE h.camera IN"
         " (SELECT o.camera FROM pin_cameras o JOIN pins p ON p.number = o.pin WHERE p.ground = 'internal')"
     )
-    return [Terms(volume, camera, Bounds(*bounds), (one, two)) for volume, camera, *bounds, one, two in rows]
+    return [InternalPinGroup(volume, camera, Bounds(*bounds), (one, two)) for volume, camera, *bounds, one, two in rows]
 
 
 def internal_only(
-    connection: sqlite3.Connection, terms: Terms, before: tuple[int, int], after: SegmentRow | None
+    connection: sqlite3.Connection, terms: InternalPinGroup, before: tuple[int, int], after: SegmentRow | None
 ) -> list[tuple[SegmentRow, list[str]]]:
     """A page, by age, of what began before that boot and boottime and is held by internal pins that last (whose ids are
     told) and by no other ground.
@@ -171,3 +240,63 @@ def hold_again(connection: sqlite3.Connection) -> None:
         first_ms, last_ms = pin.order.interval.first_ms - LONGEST_MS, pin.order.interval.last_ms
         if any(one.touches(first_ms, last_ms) for one in corrected):
             cover(connection, pin)
+
+
+UNTOLD: Final = Person(-1, "")
+"""The placer of a pin of which only leaves tell."""
+
+
+def apply(connection: sqlite3.Connection, body: Mapping[str, Any], placed: Point, wall_ms: int) -> None:
+    """What became of a pin, as its leaf has it; ValueError, TypeError, KeyError for what is none."""
+    told, state = _told(body, placed), PinState(body["state"])
+    pin = pins.find(connection, told.id)
+    if pin is None:
+        pin = pins.insert(connection, told, placed, adopted=True)
+    elif pin.version >= told.version or not pin.state.lasts:
+        return
+    elif state.lasts:
+        pins.renew(connection, pin, told)
+    if state.lasts:
+        cover(connection, pin)
+    else:
+        pins.end(connection, pin, state, wall_ms, None, None)
+
+
+def complete(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
+    """A sidecar of it was found: what leaves do not tell. The others are written anew."""
+    if pin.placer != UNTOLD or told.placer == UNTOLD:
+        return
+    connection.execute(
+        "UPDATE pins SET reference = ?, case_name = ?, approver = ?, placer_uid = ?, placer = ?, approved_by = ?"
+        " WHERE number = ?",
+        (
+            told.order.reference,
+            told.order.case,
+            told.order.approver,
+            told.placer.uid,
+            told.placer.name,
+            told.approved_by,
+            pin.number,
+        ),
+    )
+    connection.execute("UPDATE pin_volumes SET version = 0 WHERE pin = ?", (pin.number,))
+
+
+def _told(body: Mapping[str, Any], placed: Point) -> Sidecar:
+    cameras, interval = tuple(body["cameras"]), Interval(int(body["from"]), int(body["to"]))
+    if PIN_ID.fullmatch(body["pin"]) is None or not cameras or interval.first_ms >= interval.last_ms:
+        raise ValueError(f"pin {body['pin']!r} holds nothing")
+    order = PinOrder(cameras, interval, Ground(body["ground"]), "", "", "", int(body["span_ms"]))
+    state = PinState(body["state"])
+    begun = state if state.lasts else PinState.PROVISIONAL  # and ended at once
+    return Sidecar(
+        body["pin"],
+        begun,
+        int(body["version"]),
+        order,
+        UNTOLD,
+        None,
+        "",
+        placed.boottime_ms,
+        placed.wall_ms,
+    )

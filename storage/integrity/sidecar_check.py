@@ -13,24 +13,36 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.integrity.compare import Fault, Kind
-from storage.integrity.inspect_file import Disk
-from storage.pins import links, sidecar
+from storage.integrity.compare import PINS_NAME, Fault
+from storage.integrity.fsck import Level, Site
+from storage.integrity.inspect_file import Pace, VolumeDirectory
+from storage.pins import sidecar
 from storage.pins import table as pins
 from storage.pins.table import Filed
 from storage.segments.coverage_queries import ReadQuery
+from storage.segments.findings_table import FaultKind
 
-NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
+NO_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.EACCES})
 """Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
 GONE: Final = "a lost database would come back without it, or with less of it"
 ACTION: Final = "edged writes it anew; find out who did that"
 
 
+def of_site(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
+    """Each pin that lasts is told of, as it is, on each volume where it holds something."""
+    for volume, disk in site.disks.items():
+        try:
+            yield from faults(site.read, disk)
+        except OSError as error:
+            what = f"it cannot be looked at: {error.strerror or error}"
+            yield Fault(FaultKind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
+
+
 def path_of(pin_id: str) -> PurePosixPath:
-    return PurePosixPath(links.PINS_NAME, pin_id, links.SIDECAR_NAME)
+    return PurePosixPath(sidecar.PINS_NAME, pin_id, sidecar.SIDECAR_NAME)
 
 
-def faults(read: ReadQuery, disk: Disk, pin_id: str | None = None) -> Iterator[Fault]:
+def faults(read: ReadQuery, disk: VolumeDirectory, pin_id: str | None = None) -> Iterator[Fault]:
     """Of each pin that lasts and has something there, or of that one. OSError behind the others, if nobody can tell."""
     failed = None
     for filed in read(partial(pins.filed, volume=disk.id, pin_id=pin_id)):
@@ -41,15 +53,15 @@ def faults(read: ReadQuery, disk: Disk, pin_id: str | None = None) -> Iterator[F
             continue
         if what is not None and read(partial(pins.filed, volume=disk.id, pin_id=filed.pin.id)) == [filed]:
             words = f"pin {filed.pin.id} {what}"
-            yield Fault(Kind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
+            yield Fault(FaultKind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
     if failed is not None:
         raise failed
 
 
-def _difference(disk: Disk, filed: Filed) -> str | None:
+def _difference(disk: VolumeDirectory, filed: Filed) -> str | None:
     try:
         with disk.held() as root:
-            content = links.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
+            content = sidecar.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
     except OSError as error:
         if error.errno not in NO_FILE:
             raise
