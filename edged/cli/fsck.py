@@ -62,13 +62,13 @@ def alone(
     address: Address, wanted: documents.FsckAsked, why: CallError, show: Callable[[dict[str, Any]], None]
 ) -> documents.Fsck:
     """The daemon is down: its files, as its own account; where the configuration is wrong, what was last in force."""
-    from edged.host.drop_privileges import files_of
+    from edged.cli.offline import state_of
     from storage.integrity.fsck import Fsck
     from storage.store import offline
     from storage.words.clock import SystemClock
     from storage.words.errors import StateLocked, StoreError, UnknownId
 
-    state, config = files_of(address, why)
+    state, config = state_of(address, why)
     policy = None if config is None else config.policy()
     try:
         with offline.opened(state, SystemClock(), policy) as site:

@@ -80,8 +80,8 @@ def _read(file: Path) -> str:
 
 def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tuple[documents.LedgerVerify, tzinfo]:
     """The daemon is down: its files, as its own account, with all processors; and the time zone of the site."""
+    from edged.cli.offline import state_of
     from edged.evidence import ledger_check_document
-    from edged.host.drop_privileges import files_of
     from storage.audit import given_checkpoint, process_pool
     from storage.audit.verify import Box, Verify
     from storage.ledger.note import NoteDamaged
@@ -93,7 +93,7 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
         head = None if kept is None else given_checkpoint.read(kept)
     except NoteDamaged as damaged:
         raise CallError(f"that is no signed head: {damaged}", "name the file with the head", exit_codes.USAGE) from None
-    state, config = files_of(address, why)
+    state, config = state_of(address, why)
     try:
         with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
             box = Box(site.read, site.disks, state, lambda: site.present().ages)

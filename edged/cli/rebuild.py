@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +23,6 @@ from edged.documents.rebuild import Rebuild, RebuildAsked
 from edged.site import rebuild_document
 from edged.words import exit_codes, units
 
-UMASK: Final = 0o027
 MOUNTS: Final = Path("/proc/self/mountinfo")
 _OTHER_BOOT: Final = (
     "this container shows a boot id of its own, and edged.service the kernel's: to the catalog this would be another "
@@ -65,19 +63,14 @@ def alone(
     address: Address, why: CallError | None, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
     """The daemon is down: its files, as its own account, under its lock."""
-    from edged.config import load as configuration
-    from edged.host.drop_privileges import become_owner, unusable
+    from edged.cli.offline import become_owner, configured
     from storage.words.clock import has_own_boot_id
     from storage.words.errors import NodeChanged, StateLocked, StoreError
 
-    try:
-        config = configuration.load(address.config_file)
-    except configuration.ConfigError as error:
-        raise unusable(address.config_file, error, why) from None
+    config = configured(address, why)
     if has_own_boot_id(MOUNTS.read_text("utf-8")):
         raise CallError(_OTHER_BOOT, _WITHIN_A_UNIT, exit_codes.FAILED)
     become_owner(config.paths.state)
-    os.umask(UMASK)
     try:
         return _made_anew(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
     except StateLocked as error:

@@ -90,16 +90,12 @@ def ask(address: Address, verb: str, wanted: Document, model: type[Doc]) -> Doc:
 
 def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     """The daemon is down: as its own account, so that it can use what is made."""
-    from edged.config import load as configuration
-    from edged.host.drop_privileges import become_owner, unusable
+    from edged.cli.offline import become_owner, configured
     from edged.site import volume_documents
     from storage.store.offline_init import init_alone
     from storage.words.errors import NodeChanged, StateLocked, StoreError
 
-    try:
-        config = configuration.load(address.config_file)
-    except configuration.ConfigError as error:
-        raise unusable(address.config_file, error, why) from None
+    config = configured(address, why)
     become_owner(config.paths.state)
     spec = volume_documents.spec_of(config, path)
     others = [one.path for one in config.volumes]

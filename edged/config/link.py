@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from edged.alarms.conditions.link import WARN_MS
 from edged.config import secrets
 from edged.config.model import MQTT_PORT, MQTTS_PORT, Broker, Config
 from edged.config.problem import Location
@@ -20,6 +19,8 @@ from mqtt.tls.certificates import KEYS, Fault, Weight, day
 
 Tell = Callable[[Location, str, str], None]
 """Takes a location, what is wrong there and what to write or do instead."""
+WARN_MS: Final = 30 * 86_400_000
+"""So long before a certificate ends somebody is told, here and by an alarm."""
 MAKING: Final = "docs/mosquitto/README.md shows how they are made"
 
 

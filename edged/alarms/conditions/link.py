@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from edged.alarms.tracking import Trouble
+from edged.config.link import WARN_MS
 from mqtt.tls.certificates import Lifetime, Weight, day
 from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity
 
-WARN_MS: Final = 30 * 86_400_000
 CRITICAL_MS: Final = 7 * 86_400_000
 REPLACING_S: Final = 90.0
 """Certificate and key are two files, and files are looked at once a minute: between the two they do not fit."""
