@@ -27,10 +27,10 @@ class Address:
 
     def daemon(self) -> Daemon:
         """A socket that was named may be anybody's; the one that is configured is that of systemd's unit."""
-        return Daemon(self.socket or configured_socket(self.config), of_unit=self.socket is None)
+        return Daemon(self.socket or socket_in(self.config), of_unit=self.socket is None)
 
 
-def configured_socket(config: Path | None) -> Path:
+def socket_in(config: Path | None) -> Path:
     """[paths] socket of the configuration, whatever else is wrong with it: a typing error must not hide the daemon.
 
     Where there is none to be had it is the default, with a warning, which needs none where the default file is absent
@@ -54,7 +54,7 @@ def configured_socket(config: Path | None) -> Path:
     return DEFAULT_SOCKET
 
 
-def configured_state(file: Path) -> Path | None:
+def state_in(file: Path) -> Path | None:
     """[paths] state of a configuration, whatever else is wrong with it; None where it does not say that."""
     try:
         return _path_in(tables(file), "state", DEFAULT_STATE)

@@ -179,7 +179,7 @@ class Daemon:
         return self._unreachable(f"{path} cannot be reached: {error.strerror or error}")
 
     def _unreachable(self, error: str) -> CallError:
-        said = "\n".join(filter(None, (error, unit.ask() if self.of_unit else "")))
+        said = "\n".join(filter(None, (error, unit.ask_systemd() if self.of_unit else "")))
         return CallError(said, LOOK_AT_UNIT, exit_codes.UNREACHABLE)
 
 

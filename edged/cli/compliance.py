@@ -34,6 +34,6 @@ def compliance(address: Address, *, clause: str | None, html: Path | None, as_js
     chinese = compliance_screen.draws_chinese(os.environ, sys.stdout.encoding, terminal=sys.stdout.isatty())
     session.print(document, lambda: compliance_screen.screen(document, chinese=chinese))
     if html is not None:
-        write_new(html, compliance_page.page(document).encode())
+        write_new(html, compliance_page.html_page(document).encode())
         click.echo(f"edgectl: written to {html}", err=True)
     return exit_codes.FAILED if any(one.status == "not-met" for one in document.compliance) else exit_codes.OK

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from edged.cli.compliance_screen import at, cited, counted, label
+from edged.cli.compliance_screen import cited, counted, site_time, status_label
 from edged.documents import compliance as documents
 
 STYLE: Final = """
@@ -34,12 +34,12 @@ LONG: Final = 12
 """Lines of a clause beyond which it may be broken over two pages."""
 
 
-def page(told: documents.Compliance) -> str:
+def html_page(told: documents.Compliance) -> str:
     """A whole HTML document; whatever is told is text in it."""
-    return "".join(f"{line}\n" for line in _lines(told))
+    return "".join(f"{line}\n" for line in _html_lines(told))
 
 
-def _lines(told: documents.Compliance) -> Iterator[str]:
+def _html_lines(told: documents.Compliance) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="zh-Hant-TW">\n<head>\n<meta charset="utf-8">'
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     yield f"<title>{escape(f'法規查核報告 {told.site}')}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
@@ -48,19 +48,19 @@ def _lines(told: documents.Compliance) -> Iterator[str]:
         ("規定", told.title),
         ("機關", told.body),
         ("錄影主機", f"{told.site}（{told.office}／{told.node}）"),
-        ("查核時間", f"{at(told.time, told.timezone)}（{told.timezone}）"),
+        ("查核時間", f"{site_time(told.time, told.timezone)}（{told.timezone}）"),
         ("版本", f"{told.software}，規定資料 {told.profile}"),
         ("稽核軌跡", cited(told).removeprefix("稽核軌跡：")),
     ):
         yield f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
     yield f'</dl>\n</header>\n<p class="counts">{escape(counted(told))}</p>'
     for one in told.compliance:
-        yield from _clause(one, told.timezone)
+        yield from _html_clause(one, told.timezone)
     yield '<div class="signed"><div>專責人員</div><div>主管</div><div>稽核人員</div></div>'
     yield f"<footer>{escape(told.declaration)}</footer>\n</body>\n</html>"
 
 
-def _clause(one: documents.Clause, timezone: str) -> Iterator[str]:
+def _html_clause(one: documents.Clause, timezone: str) -> Iterator[str]:
     lines = [
         *(f'<li class="fault">{escape(words)}</li>' for words in one.faults),
         *(f"<li>{escape(words)}</li>" for words in one.evidence),
@@ -68,11 +68,11 @@ def _clause(one: documents.Clause, timezone: str) -> Iterator[str]:
         *(f'<li class="not-built">尚未建置：{escape(words)}</li>' for words in one.not_built),
     ]
     yield f'<section class="{"long" if len(lines) > LONG else ""}">'
-    yield f'<span class="state {one.status}">{escape(label(one))}</span>'
+    yield f'<span class="state {one.status}">{escape(status_label(one))}</span>'
     yield f"<h2>{escape(one.id)}　{escape(one.article)}</h2>"
     yield from (f"<blockquote>{escape(words)}</blockquote>" for words in one.text)
     if one.since:
-        yield f'<p class="since">自 {escape(at(one.since, timezone))} 起</p>'
+        yield f'<p class="since">自 {escape(site_time(one.since, timezone))} 起</p>'
     if lines:
         yield "<ul>" + "\n".join(lines) + "</ul>"
     yield "</section>"

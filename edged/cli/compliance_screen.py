@@ -44,12 +44,12 @@ def screen(told: documents.Compliance, *, chinese: bool) -> RenderableType:
     return Group(*(_chinese(told) if chinese else _english(told)))
 
 
-def label(one: documents.Clause) -> str:
+def status_label(one: documents.Clause) -> str:
     """符合（量測部分）where something of the clause is left to people or to a later version."""
     return MARKS[one.status][0] + (PART if one.status == "met" and not one.whole else "")
 
 
-def at(moment: str, timezone: str) -> str:
+def site_time(moment: str, timezone: str) -> str:
     """民國115年5月3日 08:00:00, in site time."""
     return roc(datetime.fromisoformat(moment).astimezone(ZoneInfo(timezone)).isoformat())
 
@@ -64,13 +64,15 @@ def counted(told: documents.Compliance) -> str:
 
 def _chinese(told: documents.Compliance) -> Iterator[RenderableType]:
     yield Text(clean(told.title), style="bold")
-    yield Text(clean(f"{told.site}（{told.office}／{told.node}），{at(told.time, told.timezone)}，{told.software}"))
+    yield Text(
+        clean(f"{told.site}（{told.office}／{told.node}），{site_time(told.time, told.timezone)}，{told.software}")
+    )
     yield Text(counted(told), style="bold red" if told.counts.not_met else "")
     for one in told.compliance:
         yield Text("")
-        since = f"　自 {at(one.since, told.timezone)} 起" if one.since else ""
+        since = f"　自 {site_time(one.since, told.timezone)} 起" if one.since else ""
         yield Text.assemble(
-            (clean(f"{one.id}　{one.article}　"), "bold"), (label(one), MARKS[one.status][2]), (since, "dim")
+            (clean(f"{one.id}　{one.article}　"), "bold"), (status_label(one), MARKS[one.status][2]), (since, "dim")
         )
         yield from (_indented(f"「{words}」", "italic") for words in one.text)
         yield from (_indented(f"✗ {words}", "red") for words in one.faults)

@@ -17,40 +17,40 @@ from edged.cli.words import Language, word
 from edged.documents import machine as documents
 from edged.words import exit_codes, units
 
-ASIDE: Final = (exit_codes.UNREACHABLE, exit_codes.NOT_ALLOWED)
+UNANSWERED: Final = (exit_codes.UNREACHABLE, exit_codes.NOT_ALLOWED)
 """Endings of a question that nobody answered: what is the matter is looked for from outside."""
 
 
-def tell(config: Path, daemon: Daemon, error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
+def report_down(config: Path, daemon: Daemon, error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
     """Look from outside, and say it. `error`: what came of asking. 69, or 77; for monitoring 3."""
-    document = look(config, daemon, error, screens.EXIT_OF["unknown"] if check else error.exit_code)
+    document = look_from_outside(config, daemon, error, screens.EXIT_OF["unknown"] if check else error.exit_code)
     if as_json:
         printing.show_document(document)
         return document.exit
-    first, *why = _reasons(document, error)
+    first, *why = _down_reasons(document, error)
     if check:
         said = f"{'; '.join((first, *why))}. {word(document.action, tongue)}"
-        printing.show(screens.verdict("unknown", said, tongue))
+        printing.show(screens.verdict_line("unknown", said, tongue))
         return document.exit
     click.echo(f"edgectl: {first}", err=True)
-    for line in (*why, *_lines(document)):
+    for line in (*why, *_down_lines(document)):
         click.echo(f"  {clean(line)}", err=True)
-    printing.show(screens.verdict("unknown", word(document.action, tongue), tongue))
+    printing.show(screens.verdict_line("unknown", word(document.action, tongue), tongue))
     return document.exit
 
 
-def screen(config: Path, daemon: Daemon, error: CallError, tongue: Language) -> list[RenderableType]:
+def down_screen(config: Path, daemon: Daemon, error: CallError, tongue: Language) -> list[RenderableType]:
     """The same for a screen that is redrawn; the verdict is its last part."""
-    if error.exit_code not in ASIDE or error.said:
-        last = screens.verdict("unknown", word(error.action, tongue), tongue, wrap=True)
+    if error.exit_code not in UNANSWERED or error.said:
+        last = screens.verdict_line("unknown", word(error.action, tongue), tongue, wrap=True)
         return [text(error.error), "", last]
-    document = look(config, daemon, error, error.exit_code)
-    first, *why = _reasons(document, error)
-    lines = [Padding(text(line), (0, 0, 0, 2)) for line in (*why, *_lines(document))]
-    return [text(first), *lines, "", screens.verdict("unknown", word(document.action, tongue), tongue, wrap=True)]
+    document = look_from_outside(config, daemon, error, error.exit_code)
+    first, *why = _down_reasons(document, error)
+    lines = [Padding(text(line), (0, 0, 0, 2)) for line in (*why, *_down_lines(document))]
+    return [text(first), *lines, "", screens.verdict_line("unknown", word(document.action, tongue), tongue, wrap=True)]
 
 
-def look(config: Path, daemon: Daemon, error: CallError, code: int) -> documents.StatusDown:
+def look_from_outside(config: Path, daemon: Daemon, error: CallError, code: int) -> documents.StatusDown:
     """As a document; where nothing more is known, with the words of `error`."""
     from edged.doctor import run as visit
 
@@ -68,7 +68,7 @@ def look(config: Path, daemon: Daemon, error: CallError, code: int) -> documents
     )
 
 
-def _reasons(document: documents.StatusDown, error: CallError) -> list[str]:
+def _down_reasons(document: documents.StatusDown, error: CallError) -> list[str]:
     """What came of asking and, where it is known, why."""
     first, *_ = error.error.splitlines()
     why = [] if document.error == first else [f"{clean(document.error)}{_since(document)}"]
@@ -88,7 +88,7 @@ def _since(document: documents.StatusDown) -> str:
     return f", since {moment.astimezone():%Y-%m-%d %H:%M:%S %Z} ({ago})"
 
 
-def _lines(document: documents.StatusDown) -> list[str]:
+def _down_lines(document: documents.StatusDown) -> list[str]:
     lines = list(document.evidence)
     if document.last_alive is not None:
         alive = datetime.fromisoformat(document.last_alive).astimezone()

@@ -22,10 +22,10 @@ from edged.cli.client import CallError
 from edged.cli.formatting import corrected, local, span, table, text
 from edged.cli.ledger import MEANS, SEEN, SIGNED, UNSIGNED
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
-from edged.cli.register_text import COLUMNS, RULES, VERDICTS, say
+from edged.cli.register_text import COLUMNS, RULES, VERDICTS, summary_lines
 from edged.cli.session import Session
 from edged.cli.verbs import interval
-from edged.cli.words import Language, language
+from edged.cli.words import Language, language_of
 from edged.documents import register as documents
 from edged.words import exit_codes
 
@@ -79,7 +79,7 @@ def destroyed(
     rows = Rows(lines)
     if as_csv:
         return _as_csv(rows, session.zone)
-    return _on_screen(rows, session.zone, language(os.environ))
+    return _on_screen(rows, session.zone, language_of(os.environ))
 
 
 class _Head(BaseModel):
@@ -140,7 +140,7 @@ def _as_csv(rows: Rows, zone: ZoneInfo) -> int:
     for row in rows:
         out.write(_cells(_fields(row, zone)))
     out.flush()
-    for zh, en, _ in say(_summary(rows), zone):
+    for zh, en, _ in summary_lines(_summary(rows), zone):
         click.echo(f"{zh} {en}", err=True)
     return exit_codes.OK
 
@@ -185,7 +185,7 @@ def ending(summary: documents.DestroyedSummary, zone: ZoneInfo, tongue: Language
     """What it comes to; below a table with what its marks mean."""
     which = 0 if tongue == "zh_TW" else 1
     legend: list[RenderableType] = [Text((MEANS_ZH, MEANS)[which], style="dim"), ""] if begun else []
-    return Group(*legend, *(Text((zh, en)[which], style=style) for zh, en, style in say(summary, zone)))
+    return Group(*legend, *(Text((zh, en)[which], style=style) for zh, en, style in summary_lines(summary, zone)))
 
 
 def screen(

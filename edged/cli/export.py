@@ -17,7 +17,7 @@ import click
 from edged.cli import export_text
 from edged.cli.address import Address
 from edged.cli.client import CallError, Daemon
-from edged.cli.export_folder import FAT_BYTES, Cut, Folder, Note, inside, is_fat, needed, room
+from edged.cli.export_folder import FAT_BYTES, BrokenOff, Folder, Note, inside, is_fat, needed, room
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
 from edged.cli.pin import moment
 from edged.cli.session import Session, checked
@@ -81,7 +81,7 @@ def begun(session: Session, given: dict[str, Any]) -> int:
     if plan is None:
         raise CallError("the daemon sent no plan", "check that edged and edgectl are of one version", exit_codes.FAILED)
     if dry_run or not session.as_json:
-        session.print(planned, lambda: export_text.plan(plan, session.zone))
+        session.print(planned, lambda: export_text.plan_screen(plan, session.zone))
     if dry_run:
         return exit_codes.OK
     out: Path = given["out"]
@@ -115,7 +115,7 @@ def resumed(session: Session, place: Path) -> int:
     folder.complete()  # it was cut off behind all else
     there = {"folder": str(place.absolute()), "bytes": 0, "key": None, "intact": None, "troubles": []}
     document = documents.Export.model_validate({"export": ended, "plan": None, **there})
-    session.print(document, lambda: export_text.finished(document))
+    session.print(document, lambda: export_text.finished_screen(document))
     return exit_codes.OK
 
 
@@ -131,14 +131,14 @@ def undone(session: Session, what: str) -> int:
     body = session.daemon.post(f"/v1/exports/{_id(export_id)}/abandon")
     if note is not None:
         folder.remove(note.files)
-    session.print(checked(documents.Export, body), lambda: export_text.undone(export_id))
+    session.print(checked(documents.Export, body), lambda: export_text.undone_screen(export_id))
     return exit_codes.OK
 
 
 def shown(session: Session) -> int:
     """Those that there were, and are."""
     document = session.read(documents.ExportList, "/v1/exports")
-    session.print(document, lambda: export_text.listing(document, session.zone))
+    session.print(document, lambda: export_text.list_screen(document, session.zone))
     return exit_codes.OK
 
 
@@ -180,7 +180,7 @@ def copied(session: Session, folder: Folder, export_id: str, plan: documents.Exp
             "troubles": prepared.troubles,
         }
     )
-    session.print(document, lambda: export_text.done(document, found))
+    session.print(document, lambda: export_text.done_screen(document, found))
     return exit_codes.OK if found["intact"] else exit_codes.FAILED
 
 
@@ -231,7 +231,7 @@ def _going_on(folder: Folder, export_id: str) -> Iterator[None]:
     except OSError as error:
         what = f"{error.filename or folder.root}: {error.strerror or error}"
         raise CallError(f"export {export_id} was cut off: {what}", on, exit_codes.FAILED) from None
-    except Cut as cut:
+    except BrokenOff as cut:
         raise CallError(
             f"export {export_id} was cut off: the daemon broke off, {cut}", on, exit_codes.TRY_LATER
         ) from None

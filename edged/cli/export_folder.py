@@ -44,7 +44,7 @@ class Note(Document):
     """All that this export has put here, or will."""
 
 
-class Cut(Exception):
+class BrokenOff(Exception):
     """What was to be written is not whole: the daemon broke off."""
 
 
@@ -94,7 +94,7 @@ class Folder:
                     os.fsync(out.fileno())
                 at += len(block)
             if at != file.bytes:
-                raise Cut(f"{file.path} has {at} bytes so far, of {file.bytes}")
+                raise BrokenOff(f"{file.path} has {at} bytes so far, of {file.bytes}")
             out.flush()
             os.fsync(out.fileno())
             os.posix_fadvise(out.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # it is read back from the medium

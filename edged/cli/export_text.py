@@ -21,7 +21,7 @@ SHOWN_EVERY_S: Final = 0.2
 SPANS_SHOWN: Final = 20
 
 
-def plan(told: documents.ExportPlan, zone: ZoneInfo) -> RenderableType:
+def plan_screen(told: documents.ExportPlan, zone: ZoneInfo) -> RenderableType:
     """What it will hold and what it will not."""
     whole_s = between(told.start, told.end)
     made = table("Camera", "Name", "Segments", "Recorded", "Size", right=("Segments", "Recorded", "Size"), folds=(1,))
@@ -67,7 +67,7 @@ def _spans(title: str, spans: list[documents.Span], zone: ZoneInfo, style: str =
     return lines
 
 
-def done(document: documents.Export, found: Mapping[str, Any]) -> RenderableType:
+def done_screen(document: documents.Export, found: Mapping[str, Any]) -> RenderableType:
     """What lies there, and what the verifier in it says."""
     exported = document.export.id if document.export else ""
     lines: list[RenderableType] = [
@@ -81,16 +81,16 @@ def done(document: documents.Export, found: Mapping[str, Any]) -> RenderableType
     return Group(*lines)
 
 
-def finished(document: documents.Export) -> RenderableType:
+def finished_screen(document: documents.Export) -> RenderableType:
     exported = document.export.id if document.export else ""
     return text(f"{exported} was finished already, and checked. To check it again: edgectl verify {document.folder}")
 
 
-def undone(export_id: str) -> RenderableType:
+def undone_screen(export_id: str) -> RenderableType:
     return text(f"{export_id} is abandoned; what was written of it is removed, and nothing is held for it any more.")
 
 
-def listing(document: documents.ExportList, zone: ZoneInfo) -> RenderableType:
+def list_screen(document: documents.ExportList, zone: ZoneInfo) -> RenderableType:
     made = table("Export", "State", "Begun", "Footage", "Cameras", folds=(4,))
     for one in document.exports:
         footage = Text(f"{local(one.start, zone)} –\n{local(one.end, zone)}")

@@ -50,7 +50,7 @@ def fsck(address: Address, *, level: documents.Level, camera: str | None, volume
     except CallError as error:
         if error.exit_code != exit_codes.UNREACHABLE:
             raise
-        document = alone(address, wanted, error, show)
+        document = fsck_offline(address, wanted, error, show)
     finally:
         if isinstance(show, Bar):
             show.end()
@@ -58,7 +58,7 @@ def fsck(address: Address, *, level: documents.Level, camera: str | None, volume
     return exit_codes.OK if document.clean else exit_codes.FAILED
 
 
-def alone(
+def fsck_offline(
     address: Address, wanted: documents.FsckAsked, why: CallError, show: Callable[[dict[str, Any]], None]
 ) -> documents.Fsck:
     """The daemon is down: its files, as its own account; where the configuration is wrong, what was last in force."""

@@ -45,7 +45,7 @@ Show = Callable[[dict[str, Any]], None]
 @address_given
 def verify(address: Address, *, checkpoint: Path | None, as_json: bool) -> int:
     """Check each leaf, trees, heads, mirrors, and rows against leaves; ends with 1 if something is wrong."""
-    kept = None if checkpoint is None else _read(checkpoint)
+    kept = None if checkpoint is None else _read_checkpoint(checkpoint)
     show: Show = Bar() if sys.stderr.isatty() else lambda _: None
     wanted = documents.VerifyAsked(checkpoint=kept)
     session = Session(address.daemon(), as_json)
@@ -56,15 +56,15 @@ def verify(address: Address, *, checkpoint: Path | None, as_json: bool) -> int:
     except CallError as error:
         if error.exit_code != exit_codes.UNREACHABLE:
             raise
-        document, zone = alone(address, kept, error, show)
+        document, zone = verify_offline(address, kept, error, show)
     finally:
         if isinstance(show, Bar):
             show.end()
-    printing.answer(document, lambda: screen(document, zone or session.zone), as_json=as_json)
+    printing.answer(document, lambda: verify_screen(document, zone or session.zone), as_json=as_json)
     return exit_codes.OK if document.clean else exit_codes.FAILED
 
 
-def _read(file: Path) -> str:
+def _read_checkpoint(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             data = opened.read(FILE_MAX_BYTES + 1)
@@ -78,7 +78,9 @@ def _read(file: Path) -> str:
         ) from None
 
 
-def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tuple[documents.LedgerVerify, tzinfo]:
+def verify_offline(
+    address: Address, kept: str | None, why: CallError, show: Show
+) -> tuple[documents.LedgerVerify, tzinfo]:
     """The daemon is down: its files, as its own account, with all processors; and the time zone of the site."""
     from edged.cli.offline import state_of
     from edged.evidence import ledger_check_document
@@ -108,7 +110,7 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
     return ledger_check_document.document(report, volumes, daemon=False), UTC if config is None else config.site.zone
 
 
-def screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:
+def verify_screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:
     """What is wrong, what is proven by which head, what is not; ends in one line."""
     parts: list[RenderableType] = []
     for one in document.findings:

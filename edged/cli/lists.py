@@ -29,7 +29,7 @@ from edged.cli.formatting import (
     table,
     text,
 )
-from edged.cli.screens import volumes
+from edged.cli.screens import volumes_table
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.words import units
@@ -40,14 +40,14 @@ MARK: Final = "*"
 MARK_MEANS: Final = f"{MARK} true time: the clock was wrong then; --json says by how much"
 
 
-def cameras(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:
+def cameras_screen(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:
     """A block for each camera, with all that is known."""
     if not document.cameras:
         return Text("No cameras are configured.")
-    return Group(*(_camera(camera, zone) for camera in document.cameras))
+    return Group(*(_camera_block(camera, zone) for camera in document.cameras))
 
 
-def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
+def _camera_block(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
     heading = Text(clean(camera.id), style="bold").append(
         "" if camera.name == camera.id else f" {clean(camera.name)}", style="not bold"
     )
@@ -93,7 +93,7 @@ def _looked_at(camera: documents.Camera, zone: ZoneInfo) -> str:
     return ", ".join(parts)
 
 
-def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
+def segments_screen(document: documents.Segments, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
     """By directory, so that a path fits and can be copied; oldest first."""
     if not document.segments:
         return Text("No segments.")
@@ -125,7 +125,7 @@ def _where(segment: documents.Segment) -> tuple[PurePosixPath, str]:
     return PurePosixPath(segment.path).parent, segment.volume if segment.state == "lost" else ""
 
 
-def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
+def gaps_screen(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
     """A detail says what came back, and is cut at the end of its line: --json has it in full, with what was tried."""
     if not document.gaps:
         return Text("No gaps.")
@@ -167,7 +167,7 @@ def _length(seconds: float) -> str:
     return f"{seconds:.1f}s" if seconds < SHORT_GAP_S else span(seconds)
 
 
-def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
+def retention_screen(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
     numbers = ("Floor", "Ceiling", "Kept", "Forecast", "Segments", "Size")
     made = table("Camera", *numbers, "Kept as demanded", right=numbers)
     for line in document.retention:
@@ -212,7 +212,7 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
         made,
         *notes,
         "",
-        volumes(document.volumes),
+        volumes_table(document.volumes),
         "",
         f"{units.counted(document.destroyed, 'segment')} destroyed since the start{swept}",
     )
@@ -229,14 +229,14 @@ def _coming(document: documents.Retention) -> Iterator[tuple[str, str]]:
         yield f"At the present rates the volumes will be full in {span(full)}.", ""
 
 
-def explanation(document: ring.Explanation) -> RenderableType:
+def explanation_screen(document: ring.Explanation) -> RenderableType:
     line = Text(document.decision, style="bold" if document.decision == "keep" else "bold yellow")
     return Group(
         text(document.segment), line.append(f" ({clean(document.reason)}): {clean(document.sentence)}", "not bold")
     )
 
 
-def reload(document: documents.Reload) -> RenderableType:
+def reload_screen(document: documents.Reload) -> RenderableType:
     lines = [
         f"{word:<10} {', '.join(map(clean, names))}"
         for word, names in (
@@ -264,7 +264,7 @@ def reload(document: documents.Reload) -> RenderableType:
     return Group(*parts)
 
 
-def config_check(document: documents.ConfigCheck) -> RenderableType:
+def config_check_screen(document: documents.ConfigCheck) -> RenderableType:
     """Every problem with what to write instead; ends in one line."""
     parts: list[RenderableType] = []
     for kind, style, found in (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from edged.cli.address import Address, configured_state, is_closed
+from edged.cli.address import Address, is_closed, state_in
 from edged.cli.client import BE_ROOT, CallError
 from edged.config import load as configuration
 from edged.config.load import ConfigError
@@ -26,7 +26,7 @@ def state_of(address: Address, why: CallError) -> tuple[Path, Config | None]:
     try:
         config = configuration.load(address.config_file)
     except ConfigError as error:
-        state = configured_state(address.config_file)
+        state = state_in(address.config_file)
         if state is None:
             raise _unusable(address.config_file, error, why) from None
         words = "floors and ceilings are taken as they last held (edgectl config check)"

@@ -58,12 +58,12 @@ def address_given(command: Callable[..., Any]) -> Callable[..., Any]:
         from edged.cli import usage_errors  # late: pydantic, which `version` does without
 
         context = click.get_current_context()
-        if nothing := usage_errors.empty(context):
+        if nothing := usage_errors.empty_argument(context):
             raise nothing
         try:
             return command(*positional, **given)
         except ValueError as error:
-            if wrong := usage_errors.refused(error, context):
+            if wrong := usage_errors.usage_error(error, context):
                 raise wrong from None
             raise
 

@@ -67,7 +67,7 @@ def probe(
         click.echo("looking for some 10 s …", err=True)
     found = look(url, Account(username, password), trust, SystemClock())
     file = address.config_file.absolute()
-    document = probe_document.document(
+    document = probe_document.probe_document(
         url, username, password_file and password_file.absolute(), found, _configured(file), file
     )
     printing.answer(document, lambda: screen(document, file), as_json=as_json)

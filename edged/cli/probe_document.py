@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from edged.cli.probe_advice import known_as, remarks
-from edged.cli.probe_table import table
+from edged.cli.probe_table import camera_table
 from edged.documents import probe as documents
 from edged.words.defaults import DEFAULT_CONFIG
 from recorder.probe.run import Found, Track
@@ -18,7 +18,7 @@ NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 Way = Literal["tcp", "udp", "tls", "built-in"]
 
 
-def document(
+def probe_document(
     url: str,
     username: str,
     password_file: Path | None,
@@ -52,7 +52,7 @@ def document(
         measured_s=0.0 if measured is None else round(measured.seconds, 1),
         remarks=[*known_as(same), *remarks(found)],
         other_urls=[without_secrets(other) for other in found.others],
-        configuration=table(url, username, password_file, found, taken, file.parent) if recordable else "",
+        configuration=camera_table(url, username, password_file, found, taken, file.parent) if recordable else "",
         took_s=round(found.took_s, 1),
     )
 

@@ -20,7 +20,7 @@ from recorder.words.address import RTSP_PORTS
 MODE: Final = "owner root, group edged, mode 640"
 
 
-def table(
+def camera_table(
     url: str,
     username: str,
     password_file: Path | None,
@@ -30,12 +30,12 @@ def table(
 ) -> str:
     """Lines of TOML. What was not measured is left out rather than guessed."""
     name = suggested(url, taken)
-    lines = ["[[cameras]]", f"id = {_text(name)}", f"url = {_text(url)}"]
+    lines = ["[[cameras]]", f"id = {_toml_string(name)}", f"url = {_toml_string(url)}"]
     if username:
-        lines.append(f"username = {_text(username)}")
-        lines.append(f"password_file = {_text(_named(name, password_file, here))}  # {MODE}")
+        lines.append(f"username = {_toml_string(username)}")
+        lines.append(f"password_file = {_toml_string(_named(name, password_file, here))}  # {MODE}")
     if found.certificate:
-        lines.append(f"certificate = {_text(found.certificate)}")
+        lines.append(f"certificate = {_toml_string(found.certificate)}")
     if expected := _expected(found):
         lines.append(f"expect = {{ {', '.join(expected)} }}")
     return "\n".join(lines) + "\n"
@@ -88,6 +88,6 @@ def _expected(found: Found) -> list[str]:
     return lines
 
 
-def _text(value: str) -> str:
+def _toml_string(value: str) -> str:
     """A JSON string is a TOML string, but for DEL, which nobody can type into an address."""
     return json.dumps(value, ensure_ascii=False)

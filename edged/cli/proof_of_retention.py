@@ -13,8 +13,8 @@ from edged.cli.client import CallError
 from edged.cli.files import may_write, write_new
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
-from edged.cli.statement_page import page
-from edged.cli.words import language
+from edged.cli.statement_page import statement_screen
+from edged.cli.words import language_of
 from edged.documents import register as documents
 from edged.words import exit_codes
 
@@ -40,7 +40,7 @@ def proof_of_retention(address: Address, *, camera: str, month: str, out: Path |
     session = Session(address.daemon(), as_json)
     body = session.daemon.post("/v1/proof-of-retention", wanted.model_dump_json().encode())
     document = checked(documents.ProofOfRetention, body)
-    session.print(document, lambda: page(document, language(os.environ)))
+    session.print(document, lambda: statement_screen(document, language_of(os.environ)))
     if out is None:
         return exit_codes.OK
     if document.envelope is None:

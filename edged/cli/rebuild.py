@@ -45,21 +45,21 @@ def rebuild(address: Address, *, fresh: bool, as_json: bool) -> int:
     try:
         try:
             if fresh:
-                document = alone(address, None, bar.show, fresh=True)
+                document = rebuild_offline(address, None, bar.show, fresh=True)
             else:
                 body = address.daemon().follow("/v1/rebuild", RebuildAsked().model_dump_json().encode(), bar.show)
                 document = checked(Rebuild, body)
         except CallError as error:
             if fresh or error.exit_code != exit_codes.UNREACHABLE:
                 raise
-            document = alone(address, error, bar.show, fresh=False)
+            document = rebuild_offline(address, error, bar.show, fresh=False)
     finally:
         bar.end()
     printing.answer(document, lambda: screen(document), as_json=as_json)
     return exit_codes.OK if document.complete else exit_codes.FAILED
 
 
-def alone(
+def rebuild_offline(
     address: Address, why: CallError | None, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
     """The daemon is down: its files, as its own account, under its lock."""
@@ -72,7 +72,7 @@ def alone(
         raise CallError(_OTHER_BOOT, _WITHIN_A_UNIT, exit_codes.FAILED)
     become_owner(config.paths.state)
     try:
-        return _made_anew(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
+        return _rebuild(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
     except StateLocked as error:
         said = f"{why.error}\n{error.what}" if why else error.what
         action = why.action if why else "stop it first: systemctl stop edged"
@@ -83,7 +83,7 @@ def alone(
         raise CallError(error.what, error.action, exit_codes.FAILED) from None
 
 
-def _made_anew(
+def _rebuild(
     state: Path, node: str, volumes: Any, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
     from storage.store.offline_rebuild import made_anew

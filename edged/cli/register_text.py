@@ -49,7 +49,7 @@ COLUMNS: Final = (
 GOOD, BAD, ODD = "green", "bold red", "yellow"
 
 
-def say(told: documents.DestroyedSummary, zone: ZoneInfo) -> Iterator[tuple[str, str, str]]:
+def summary_lines(told: documents.DestroyedSummary, zone: ZoneInfo) -> Iterator[tuple[str, str, str]]:
     """What it comes to: sentences in Chinese and English, each with its style."""
     if not (told.segments or told.rules or told.lost or told.unread):
         yield "這段時間沒有銷毀任何錄影。", "Nothing was destroyed in that time.", ""

@@ -42,17 +42,17 @@ EXIT_OF: Final = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 """What `status --check` ends with, as monitoring plugins do."""
 
 
-def status(document: documents.Status, tongue: Language = "en", *, wrap: bool = False) -> Group:
+def status_screen(document: documents.Status, tongue: Language = "en", *, wrap: bool = False) -> Group:
     """The whole screen. Unless it must `wrap` (to be redrawn), the verdict is one line of output, for grep and tail."""
     zone = ZoneInfo(document.timezone)
     parts: list[RenderableType] = [*_heading(document, zone, tongue), ""]
     parts += [*_cameras(document, zone, tongue), "", *_volumes(document, tongue), "", _broker(document, zone, tongue)]
-    last = verdict(document.verdict, document.action, tongue, wrap=wrap)
+    last = verdict_line(document.verdict, document.action, tongue, wrap=wrap)
     parts += [*_alarms(document, zone, tongue), "", last]
     return Group(*parts)
 
 
-def verdict(verdict: documents.Verdict, action: str, tongue: Language = "en", *, wrap: bool = False) -> Text:
+def verdict_line(verdict: documents.Verdict, action: str, tongue: Language = "en", *, wrap: bool = False) -> Text:
     """The last line: one word, and the first thing to do."""
     line = Text(word(verdict.upper(), tongue), style=f"reverse {STYLES[verdict]}", no_wrap=not wrap)
     line.overflow = "fold" if wrap else "ignore"
@@ -121,7 +121,7 @@ def _reason(cameras: list[documents.Camera], reason: str, zone: ZoneInfo, tongue
     return Padding(line.append(f": {clean(reason)}"), (0, 0, 0, 2))
 
 
-def volumes(listed: list[documents.Volume], tongue: Language = "en") -> Table:
+def volumes_table(listed: list[documents.Volume], tongue: Language = "en") -> Table:
     """Also part of the retention screen."""
     names = [word(w, tongue) for w in ("Volume", "State", "Segments", "Used", "Limit", "Free")]
     made = table(*names, right=tuple(names[2:]))
@@ -149,7 +149,7 @@ def _volumes(document: documents.Status, tongue: Language) -> list[RenderableTyp
         for volume in document.volumes
         if volume.reason
     ]
-    return [volumes(document.volumes, tongue), *reasons]
+    return [volumes_table(document.volumes, tongue), *reasons]
 
 
 def _broker(document: documents.Status, zone: ZoneInfo, tongue: Language) -> RenderableType:

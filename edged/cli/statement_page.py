@@ -27,7 +27,7 @@ Line = tuple[str, str, str]
 """Chinese, English, style."""
 
 
-def page(document: documents.ProofOfRetention, tongue: Language) -> RenderableType:
+def statement_screen(document: documents.ProofOfRetention, tongue: Language) -> RenderableType:
     """What was signed, where it was; else what would have been."""
     envelope, which = document.envelope, 0 if tongue == "zh_TW" else 1
     told = document.statement if envelope is None else opened(envelope)
@@ -53,7 +53,7 @@ def sections(
     yield ("簽署", "Signature"), list(_signature(told, unsigned))
 
 
-def plain(moment: str) -> str:
+def plain_time(moment: str) -> str:
     return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S}"
 
 
@@ -70,10 +70,10 @@ def _top(told: documents.Statement) -> Iterator[Line]:
     yield f"攝影機 {name}", f"Camera {name}", ""
     begin, end = told.start, told.end
     zh = f"民國{int(year) - ROC}年{int(month)}月：{roc(begin)} 至 {roc(end)}（{told.timezone}）"
-    yield zh, f"{told.month}: {plain(begin)} to {plain(end)} ({told.timezone})", ""
+    yield zh, f"{told.month}: {plain_time(begin)} to {plain_time(end)} ({told.timezone})", ""
     if not told.over:
         yield "這個月尚未結束，只及於作成之時。", "The month is not over: this reaches up to when it was made.", ODD
-    yield f"作成於 {roc(told.created)}，{told.software}", f"Made {plain(told.created)} by {told.software}", ""
+    yield f"作成於 {roc(told.created)}，{told.software}", f"Made {plain_time(told.created)} by {told.software}", ""
 
 
 def _coverage(told: documents.Statement, tongue: Language) -> Iterator[Line]:
@@ -83,7 +83,7 @@ def _coverage(told: documents.Statement, tongue: Language) -> Iterator[Line]:
         return
     if datetime.fromisoformat(told.known_since) > datetime.fromisoformat(told.start):
         since = told.known_since
-        yield f"自 {roc(since)} 起才有紀錄。", f"Its account begins at {plain(since)}.", ODD
+        yield f"自 {roc(since)} 起才有紀錄。", f"Its account begins at {plain_time(since)}.", ODD
     part, gone = share(known.recorded_ms / known.known_ms), known.known_ms - known.recorded_ms
     zh = f"錄影完整率 {part}：錄影 {hours(known.recorded_ms)}，未錄影 {hours(gone)}"
     yield zh, f"{part}: recorded {hours(known.recorded_ms)}, not recorded {hours(gone)}", ""
@@ -99,10 +99,10 @@ def _coverage(told: documents.Statement, tongue: Language) -> Iterator[Line]:
     longest = sorted(known.longest, key=_length, reverse=True)[:GAPS_SHOWN]
     for gap in sorted(longest, key=lambda one: one.start):
         zh_cause, en_cause = CAUSES.get(gap.cause, (gap.cause, gap.cause))
-        zh_end, en_end = ("現在", "now") if gap.end is None else (roc(gap.end), plain(gap.end))
+        zh_end, en_end = ("現在", "now") if gap.end is None else (roc(gap.end), plain_time(gap.end))
         zh_leaf, en_leaf = ("", "") if gap.leaf is None else (f"（第 {gap.leaf} 筆）", f" (entry {gap.leaf})")
         zh = f"中斷 {roc(gap.start)} 至 {zh_end}：{zh_cause}{zh_leaf}"
-        yield zh, f"gap {plain(gap.start)} to {en_end}: {en_cause}{en_leaf}", "dim"
+        yield zh, f"gap {plain_time(gap.start)} to {en_end}: {en_cause}{en_leaf}", "dim"
 
 
 def _length(gap: documents.LongGap) -> float:
@@ -138,7 +138,7 @@ def _held(told: documents.Statement) -> Iterator[Line]:
         yield "沒有。", "Nothing.", ""
     else:
         zh = f"{held.segments} 個錄影檔，{size}，{roc(held.start)} 至 {roc(held.end)}"
-        yield zh, f"{count}, {size}, {plain(held.start)} to {plain(held.end)}", ""
+        yield zh, f"{count}, {size}, {plain_time(held.start)} to {plain_time(held.end)}", ""
     for number, zh, en, style in (
         (held.pinned, "為證據保存", "pinned as evidence", ""),
         (held.away, "所在硬碟目前離線", "on a disk that is away now", ODD),
@@ -164,7 +164,7 @@ def _destroyed(told: documents.Statement, tongue: Language) -> Iterator[Line]:
     zh_when, en_when = "", ""
     if gone.first is not None and gone.last is not None:
         zh_when = f"，於 {roc(gone.first)} 至 {roc(gone.last)}"
-        en_when = f", {plain(gone.first)} to {plain(gone.last)}"
+        en_when = f", {plain_time(gone.first)} to {plain_time(gone.last)}"
     yield f"{gone.segments} 個錄影檔，{size}{zh_when}（{zh_rules}）", f"{count}, {size}{en_when} ({en_rules})", ""
     yield from judged(gone)
     for one, zh, en in ((gone.youngest, "保存最短者", "The youngest"), (gone.oldest, "保存最久者", "The oldest")):
@@ -175,17 +175,18 @@ def _destroyed(told: documents.Statement, tongue: Language) -> Iterator[Line]:
     for one in gone.early:
         zh_told = f"未滿：{roc(one.start)} 的錄影，保存 {span(one.kept_ms / 1000, tongue)}，第 {one.leaf} 筆"
         kept = span(one.kept_ms / 1000, tongue)
-        yield zh_told, f"too early: recorded {plain(one.start)}, kept for {kept}, entry {one.leaf}", BAD
+        yield zh_told, f"too early: recorded {plain_time(one.start)}, kept for {kept}, entry {one.leaf}", BAD
     for one in gone.late:
         pins = " ".join(one.pins)
         zh_told = f"逾期：{roc(one.start)} 的錄影，{roc(one.destroyed)} 銷毀，第 {one.leaf} 筆 {pins}".rstrip()
-        en_told = f"too late: recorded {plain(one.start)}, destroyed {plain(one.destroyed)}, entry {one.leaf} {pins}"
+        recorded, destroyed = plain_time(one.start), plain_time(one.destroyed)
+        en_told = f"too late: recorded {recorded}, destroyed {destroyed}, entry {one.leaf} {pins}"
         yield zh_told, en_told.rstrip(), "" if pins else ODD
 
 
 def _pin(one: documents.StatedPin) -> Line:
     zh = f"{one.id} {_STATES[one.state]}，{roc(one.start)} 至 {roc(one.end)}"
-    return zh, f"{one.id} {one.state} ({one.ground}), {plain(one.start)} to {plain(one.end)}", ""
+    return zh, f"{one.id} {one.state} ({one.ground}), {plain_time(one.start)} to {plain_time(one.end)}", ""
 
 
 def _ledger(told: documents.Statement) -> Iterator[Line]:
@@ -204,7 +205,7 @@ def _ledger(told: documents.Statement) -> Iterator[Line]:
         until = head.seen_until
         yield (
             f"{roc(until)} 以前的紀錄，外部留有簽署結果。",
-            f"Somebody outside has a head of all up to {plain(until)}.",
+            f"Somebody outside has a head of all up to {plain_time(until)}.",
             "",
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-UNIT: Final = "edged.service"
+EDGED_UNIT: Final = "edged.service"
 ASK_TIMEOUT_S: Final = 2.0
 """systemctl answers in milliseconds; a stuck one must not hold up the bad news."""
 _SYSTEMD_RUNS: Final = Path("/run/systemd/system")
@@ -22,11 +22,11 @@ _PROPERTIES: Final = (
 )
 
 
-def ask() -> str:
+def ask_systemd() -> str:
     """One sentence, or "" where systemd does not run or does not know the unit."""
     if not _SYSTEMD_RUNS.is_dir():
         return ""
-    command = ["systemctl", "show", UNIT, "--property", ",".join(_PROPERTIES)]
+    command = ["systemctl", "show", EDGED_UNIT, "--property", ",".join(_PROPERTIES)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_TIMEOUT_S, check=False)
     except (OSError, subprocess.SubprocessError):
@@ -40,7 +40,7 @@ def sentence(known: Mapping[str, str]) -> str:
         return ""
     state = known.get("ActiveState", "")
     when = f" since {known['StateChangeTimestamp']}" if known.get("StateChangeTimestamp") else ""
-    words = f"systemd: {UNIT} is {state} ({known.get('SubState', '')}){when}"
+    words = f"systemd: {EDGED_UNIT} is {state} ({known.get('SubState', '')}){when}"
     result, code = known.get("Result", ""), known.get("ExecMainStatus", "0")
     if result not in ("", "success") or code != "0":
         words += f"; it ended with {result or 'no result'}, {code}"

@@ -14,7 +14,7 @@ from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN, address_given, interval_options, json_option
 from edged.cli.session import Session, checked
 from edged.cli.watch import watch as watch_status
-from edged.cli.words import Language, language, word
+from edged.cli.words import Language, language_of, word
 from edged.config import load as configuration
 from edged.documents import ring
 from edged.documents import site as documents
@@ -29,7 +29,7 @@ from edged.words import exit_codes
 @address_given
 def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     """How everything is, on one screen that ends in a verdict."""
-    tongue = language(os.environ)
+    tongue = language_of(os.environ)
     if watch and (as_json or check):
         raise click.UsageError("--watch draws a screen: leave out --json and --check")
     if watch:
@@ -38,13 +38,15 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     try:
         document = session.read(documents.Status, "/v1/status")
     except CallError as error:
-        if error.exit_code not in daemon_down.ASIDE or error.said:
+        if error.exit_code not in daemon_down.UNANSWERED or error.said:
             return _unanswered(error, tongue, check=check, as_json=as_json)
-        return daemon_down.tell(address.config_file, session.daemon, error, tongue, check=check, as_json=as_json)
+        return daemon_down.report_down(address.config_file, session.daemon, error, tongue, check=check, as_json=as_json)
     session.print(
         document,
         lambda: (
-            screens.verdict(document.verdict, document.action, tongue) if check else screens.status(document, tongue)
+            screens.verdict_line(document.verdict, document.action, tongue)
+            if check
+            else screens.status_screen(document, tongue)
         ),
     )
     return screens.EXIT_OF[document.verdict] if check else exit_codes.OK
@@ -56,13 +58,13 @@ def _unanswered(error: CallError, tongue: Language, *, check: bool, as_json: boo
         if as_json:
             raise error
         click.echo(f"edgectl: {error.error}", err=True)
-        printing.show(screens.verdict("unknown", word(error.action, tongue), tongue))
+        printing.show(screens.verdict_line("unknown", word(error.action, tongue), tongue))
         return error.exit_code
     code = screens.EXIT_OF["unknown"]
     known = documents.Error(error=error.error, action=error.action, exit=code)
     happened = "; ".join(error.error.splitlines())
     said = f"{happened}. {word(error.action, tongue)}"
-    printing.answer(known, lambda: screens.verdict("unknown", said, tongue), as_json=as_json)
+    printing.answer(known, lambda: screens.verdict_line("unknown", said, tongue), as_json=as_json)
     return code
 
 
@@ -73,7 +75,7 @@ def cameras(address: Address, *, as_json: bool) -> None:
     """Each camera with all that is known of it."""
     session = Session(address.daemon(), as_json)
     document = session.read(documents.Cameras, "/v1/cameras")
-    session.print(document, lambda: lists.cameras(document, session.zone))
+    session.print(document, lambda: lists.cameras_screen(document, session.zone))
 
 
 @click.command()
@@ -87,7 +89,7 @@ def segments(
     session = Session(address.daemon(), as_json)
     first, last = interval(session, start, end)
     document = session.read(documents.Segments, "/v1/segments", camera=camera, from_=first, to=last, limit=limit)
-    session.print(document, lambda: lists.segments(document, session.zone, limit))
+    session.print(document, lambda: lists.segments_screen(document, session.zone, limit))
 
 
 @click.command()
@@ -101,7 +103,7 @@ def gaps(
     session = Session(address.daemon(), as_json)
     first, last = interval(session, start, end)
     document = session.read(documents.Gaps, "/v1/gaps", camera=camera, from_=first, to=last, limit=limit)
-    session.print(document, lambda: lists.gaps(document, session.zone, limit))
+    session.print(document, lambda: lists.gaps_screen(document, session.zone, limit))
 
 
 def interval(session: Session, start: str | None, end: str | None) -> tuple[str | None, str | None]:
@@ -129,10 +131,10 @@ def retention(address: Address, *, explain: str | None, as_json: bool) -> None:
         here = Path(explain).absolute()
         named = str(here) if os.path.lexists(here) else explain  # else the daemon looks for it on its volumes
         explained = session.read(ring.Explanation, "/v1/retention/explain", segment=named)
-        session.print(explained, lambda: lists.explanation(explained))
+        session.print(explained, lambda: lists.explanation_screen(explained))
         return
     document = session.read(documents.Retention, "/v1/retention")
-    session.print(document, lambda: lists.retention(document, session.zone))
+    session.print(document, lambda: lists.retention_screen(document, session.zone))
 
 
 @click.command()
@@ -142,7 +144,7 @@ def reload(address: Address, *, as_json: bool) -> None:
     """Let the daemon read its configuration again; cameras that did not change lose no frame."""
     session = Session(address.daemon(), as_json)
     document = checked(documents.Reload, session.daemon.post("/v1/reload"))
-    session.print(document, lambda: lists.reload(document))
+    session.print(document, lambda: lists.reload_screen(document))
 
 
 @click.group()
@@ -164,7 +166,7 @@ def check(address: Address, file: Path | None, *, as_json: bool) -> int:
         problems=[_problem(problem) for problem in problems],
         warnings=[_problem(warning) for warning in warnings],
     )
-    printing.answer(document, lambda: lists.config_check(document), as_json=as_json)
+    printing.answer(document, lambda: lists.config_check_screen(document), as_json=as_json)
     return exit_codes.OK if document.ok else exit_codes.NOT_ALLOWED if is_closed(path) else exit_codes.CONFIG
 
 

@@ -52,7 +52,7 @@ def init(address: Address, path: str, *, as_json: bool) -> None:
     except CallError as error:
         if error.exit_code != exit_codes.UNREACHABLE:
             raise
-        document = alone(address, Path(wanted.path), error)
+        document = init_offline(address, Path(wanted.path), error)
     used = "It is used from now on." if document.configured and not document.next else ""
     words = f"{clean(document.path)} is volume {document.volume}. {used}".strip()
     printing.answer(document, lambda: said(words, document.next), as_json=as_json)
@@ -88,7 +88,7 @@ def ask(address: Address, verb: str, wanted: Document, model: type[Doc]) -> Doc:
     return checked(model, address.daemon().post(f"/v1/volumes/{verb}", wanted.model_dump_json().encode()))
 
 
-def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
+def init_offline(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     """The daemon is down: as its own account, so that it can use what is made."""
     from edged.cli.offline import become_owner, configured
     from edged.site import volume_documents

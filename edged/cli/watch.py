@@ -20,7 +20,7 @@ from edged.cli.words import Language, word
 from edged.documents.site import Status
 from edged.words import exit_codes
 
-EVERY_S: Final = 1.0
+REDRAW_EVERY_S: Final = 1.0
 
 
 def watch(config: Path, daemon: Daemon, tongue: Language) -> int:
@@ -29,13 +29,13 @@ def watch(config: Path, daemon: Daemon, tongue: Language) -> int:
     try:
         if not sys.stdout.isatty():
             while True:
-                console.print(look(config, daemon, tongue), "")
+                console.print(watch_screen(config, daemon, tongue), "")
                 sys.stdout.flush()
-                time.sleep(EVERY_S)
-        with Live(look(config, daemon, tongue), console=console, screen=True, auto_refresh=False) as live:
+                time.sleep(REDRAW_EVERY_S)
+        with Live(watch_screen(config, daemon, tongue), console=console, screen=True, auto_refresh=False) as live:
             while True:
-                time.sleep(EVERY_S)
-                live.update(look(config, daemon, tongue), refresh=True)
+                time.sleep(REDRAW_EVERY_S)
+                live.update(watch_screen(config, daemon, tongue), refresh=True)
     except KeyboardInterrupt:
         return exit_codes.OK
 
@@ -65,10 +65,10 @@ class Fitted:
             yield Segment.line()
 
 
-def look(config: Path, daemon: Daemon, tongue: Language) -> RenderableType:
+def watch_screen(config: Path, daemon: Daemon, tongue: Language) -> RenderableType:
     """The screen now; a daemon that is down does not end the watching: it is told as `edgectl status` does."""
     try:
-        return Fitted(screens.status(checked(Status, daemon.get("/v1/status")), tongue, wrap=True), tongue)
+        return Fitted(screens.status_screen(checked(Status, daemon.get("/v1/status")), tongue, wrap=True), tongue)
     except CallError as error:
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        return Fitted(Group(Text(now), "", *daemon_down.screen(config, daemon, error, tongue)), tongue)
+        return Fitted(Group(Text(now), "", *daemon_down.down_screen(config, daemon, error, tongue)), tongue)

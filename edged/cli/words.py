@@ -101,7 +101,7 @@ WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def language(environ: Mapping[str, str]) -> Language:
+def language_of(environ: Mapping[str, str]) -> Language:
     """What the person reads, from LC_ALL, LC_MESSAGES or LANG, the first that is set deciding."""
     wanted = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
     return "zh_TW" if wanted.startswith("zh_TW") and environ.get("TERM") != "linux" else "en"

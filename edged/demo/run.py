@@ -29,8 +29,8 @@ from rich.text import Text
 
 from edged.cli import printing
 from edged.cli.client import CallError, Daemon
-from edged.cli.watch import look
-from edged.cli.words import language
+from edged.cli.watch import watch_screen
+from edged.cli.words import language_of
 from edged.demo import checks
 from edged.demo.setup import FOLDER, QUOTA_MB, RING_S, SEGMENT_S, DemoError, configuration, emptied, promise
 from edged.documents.site import Retention, Segment, Segments
@@ -149,7 +149,7 @@ class Demo:
         else:
             for number in ticks:
                 if number % SCREEN_EVERY_S == 0:
-                    printing.console().print(look(self._folder / "edged.toml", daemon, language(os.environ)))
+                    printing.console().print(watch_screen(self._folder / "edged.toml", daemon, language_of(os.environ)))
                     say(f"\n{self._hint(daemon)}\n")
         if process.poll() is not None:
             raise DemoError(f"the daemon ended with exit code {process.returncode}\n{self._log_tail()}")
@@ -180,7 +180,7 @@ class Demo:
                 return
 
     def _screen(self, daemon: Daemon) -> RenderableType:
-        seen = look(self._folder / "edged.toml", daemon, language(os.environ))
+        seen = watch_screen(self._folder / "edged.toml", daemon, language_of(os.environ))
         return Group(seen, "", Text(self._hint(daemon), style="dim", overflow="fold"))
 
     def _hint(self, daemon: Daemon) -> str:

@@ -48,7 +48,7 @@ def seen(url: str, user: str = "", password: str = "", trust: Trust | None = Non
 
 
 def told(url: str, found: Found, user: str = "") -> Probe:
-    return probe_document.document(url, user, None, found)
+    return probe_document.probe_document(url, user, None, found)
 
 
 def cause(found: Found) -> GapCause | None:

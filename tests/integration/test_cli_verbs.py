@@ -185,7 +185,7 @@ def test_what_systemd_knows_of_a_daemon_that_is_down() -> None:
 def test_systemd_is_asked_only_about_its_own_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("edged.cli.unit.ask", lambda: "systemd: it is down")
+    monkeypatch.setattr("edged.cli.unit.ask_systemd", lambda: "systemd: it is down")
     monkeypatch.setattr("edged.cli.address.DEFAULT_CONFIG", tmp_path / "none.toml")
     monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
     assert main(["cameras"]) == exit_codes.UNREACHABLE
@@ -439,7 +439,7 @@ def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
     socket = tmp_path / "none"
     assert main(["--socket", str(socket), "status"]) == exit_codes.UNREACHABLE
     plain = capsys.readouterr()
-    printing.show(watch.look(tmp_path / "none.toml", Daemon(socket), tongue))
+    printing.show(watch.watch_screen(tmp_path / "none.toml", Daemon(socket), tongue))
     watched = " ".join(capsys.readouterr().out.split())
     for line in (plain.err.removeprefix("edgectl: ") + plain.out).splitlines():
         assert " ".join(line.split()) in watched

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.cli import export_folder
-from edged.cli.export_folder import Cut, Folder, Note
+from edged.cli.export_folder import BrokenOff, Folder, Note
 from edged.cli.export_text import progress
 from edged.documents.exports import ExportFile
 from edged.evidence.export import names as naming
@@ -165,7 +165,7 @@ def small_syncs(monkeypatch: pytest.MonkeyPatch) -> int:
 def test_of_a_file_that_was_cut_off_only_what_was_synced_counts(tmp_path: Path) -> None:
     data = bytes(range(256)) * (5 << 12)
     folder, file = Folder(tmp_path), ExportFile(path="original/x.mp4", bytes=len(data))
-    with pytest.raises(Cut):
+    with pytest.raises(BrokenOff):
         folder.fetch(file, octets(data, 3 << 20), lambda _: None)
     part = tmp_path / "original/x.mp4.part"
     part.write_bytes(part.read_bytes()[: 2 << 20] + b"what a pulled stick holds" * 9)
