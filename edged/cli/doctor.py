@@ -10,9 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
-from edged.cli.client import CallError
+from edged.cli import output
+from edged.cli.client import Address, CallError
 from edged.cli.formatting import STYLES, clean, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import checked
@@ -53,7 +52,7 @@ def doctor(address: Address, *, as_json: bool) -> int:
         ],
         took_s=round(time.monotonic() - began, 1),
     )
-    printing.answer(document, lambda: screen(document), as_json=as_json)
+    output.answer(document, lambda: screen(document), as_json=as_json)
     return findings.EXIT_OF[verdict]
 
 

@@ -13,12 +13,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged.cli.address import Address
-from edged.cli.formatting import clean, local, span, text
+from edged.cli.client import Address
+from edged.cli.formatting import Language, clean, language_of, local, span, text, word
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
-from edged.cli.session import Session, checked
-from edged.cli.verbs import interval
-from edged.cli.words import Language, language_of, word
+from edged.cli.session import Session, checked, interval
 from edged.documents import faults as documents
 from edged.words import units
 

@@ -11,11 +11,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged.cli.address import Address
-from edged.cli.formatting import clean, local, span, styled, text
+from edged.cli.client import Address
+from edged.cli.formatting import Language, clean, language_of, local, span, styled, text, word
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
-from edged.cli.words import Language, language_of, word
 from edged.documents import maintenance as documents
 from edged.words import units
 

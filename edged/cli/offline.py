@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from edged.cli.address import Address, is_closed, state_in
-from edged.cli.client import BE_ROOT, CallError
+from edged.cli.client import BE_ROOT, Address, CallError, is_closed, state_in
 from edged.config import load as configuration
 from edged.config.load import ConfigError
 from edged.config.model import Config

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.console import RenderableType
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
-from edged.cli.client import CallError
+from edged.cli import output
+from edged.cli.client import Address, CallError
 from edged.cli.formatting import clean, span
 from edged.cli.options import address_given, json_option
+from edged.cli.progress import ProgressLine
 from edged.cli.session import checked
 from edged.documents.rebuild import Rebuild, RebuildAsked
 from edged.site import rebuild_document
@@ -32,7 +30,6 @@ _WITHIN_A_UNIT: Final = (
     "start edged, which makes the catalog anew by itself; or "
     "systemd-run --pipe --wait --property=ProtectKernelTunables=yes edgectl rebuild"
 )
-_PHASES: Final = {"leaves": "leaves of the ledger", "files": "directories"}
 
 
 @click.command(short_help="Make the catalog anew from what lies on the volumes.")
@@ -41,21 +38,18 @@ _PHASES: Final = {"leaves": "leaves of the ledger", "files": "directories"}
 @address_given
 def rebuild(address: Address, *, fresh: bool, as_json: bool) -> int:
     """Make the catalog anew from what lies on the volumes; recording goes on, no footage changes."""
-    bar = Bar()
-    try:
+    with ProgressLine() as line:
         try:
             if fresh:
-                document = rebuild_offline(address, None, bar.show, fresh=True)
+                document = rebuild_offline(address, None, line.rebuilding, fresh=True)
             else:
-                body = address.daemon().follow("/v1/rebuild", RebuildAsked().model_dump_json().encode(), bar.show)
-                document = checked(Rebuild, body)
+                asked = RebuildAsked().model_dump_json().encode()
+                document = checked(Rebuild, address.daemon().follow("/v1/rebuild", asked, line.rebuilding))
         except CallError as error:
             if fresh or error.exit_code != exit_codes.UNREACHABLE:
                 raise
-            document = rebuild_offline(address, error, bar.show, fresh=False)
-    finally:
-        bar.end()
-    printing.answer(document, lambda: screen(document), as_json=as_json)
+            document = rebuild_offline(address, error, line.rebuilding, fresh=False)
+    output.answer(document, lambda: screen(document), as_json=as_json)
     return exit_codes.OK if document.complete else exit_codes.FAILED
 
 
@@ -108,29 +102,3 @@ def screen(document: Rebuild) -> RenderableType:
     volumes = units.counted(len(document.volumes), "volume")
     said.append(f": {volumes}, in {span(document.took_s)}", style="not bold default")
     return said
-
-
-class Bar:
-    """How far it is, on a terminal's standard error; nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._phase = ""
-        self._task: Any = None
-
-    def show(self, told: Mapping[str, Any]) -> None:
-        if not sys.stderr.isatty():
-            return
-        if self._progress is None:
-            columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
-            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._progress.start()
-        phase, at, of = str(told["phase"]), int(told["at"]), max(1, int(told["of"]))
-        if phase != self._phase:
-            self._phase = phase
-            self._task = self._progress.add_task(_PHASES.get(phase, clean(phase)), total=of)
-        self._progress.update(self._task, completed=min(at, of), total=of)
-
-    def end(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()

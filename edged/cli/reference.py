@@ -8,8 +8,8 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
+from edged.cli import output
+from edged.cli.client import Address
 from edged.cli.formatting import clean, local, table, text
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
@@ -51,7 +51,7 @@ def set_(address: Address, camera: str, *, reason: str, as_json: bool) -> None:
     answered = address.daemon().post(f"/v1/references/{quote(camera, safe='')}/set", body)
     document = checked(documents.ReferenceSet, answered)
     words = f"What {clean(document.camera)} shows now is its reference."
-    printing.answer(document, lambda: Text(words), as_json=as_json)
+    output.answer(document, lambda: Text(words), as_json=as_json)
 
 
 @reference.command(short_help="CAMERA may look wherever it is turned.")
@@ -65,4 +65,4 @@ def clear(address: Address, camera: str, *, reason: str, as_json: bool) -> None:
     answered = address.daemon().post(f"/v1/references/{quote(camera, safe='')}/clear", body)
     document = checked(documents.ReferenceClear, answered)
     gone = "has no reference any more" if document.cleared else "had no reference"
-    printing.answer(document, lambda: Text(f"{clean(document.camera)} {gone}."), as_json=as_json)
+    output.answer(document, lambda: Text(f"{clean(document.camera)} {gone}."), as_json=as_json)

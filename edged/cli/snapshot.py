@@ -10,11 +10,11 @@ from typing import Final, cast, get_args
 import click
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
-from edged.cli.files import may_write
+from edged.cli import output
+from edged.cli.client import Address
 from edged.cli.formatting import clean
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
+from edged.cli.output import may_write
 from edged.documents import pictures as documents
 from edged.words import exit_codes, units
 
@@ -50,7 +50,7 @@ def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, a
         purpose=cast("documents.Purpose", purpose),
     )
     words = f"{clean(camera)}: {clean(document.path)}, {units.format_size(document.bytes)}"
-    printing.answer(document, lambda: Text(words), as_json=as_json)
+    output.answer(document, lambda: Text(words), as_json=as_json)
     return exit_codes.OK
 
 

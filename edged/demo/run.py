@@ -27,10 +27,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from edged.cli import printing
+from edged.cli import output
 from edged.cli.client import CallError, Daemon
-from edged.cli.watch import watch_screen
-from edged.cli.words import language_of
+from edged.cli.formatting import language_of
+from edged.cli.status import watch_screen
 from edged.demo import checks
 from edged.demo.setup import FOLDER, QUOTA_MB, RING_S, SEGMENT_S, DemoError, configuration, emptied, promise
 from edged.documents.site import Retention, Segment, Segments
@@ -143,13 +143,13 @@ class Demo:
         self._wait_for(process, daemon)
         ticks = self._ticks(process, begin)
         if sys.stdout.isatty():
-            with Live(self._screen(daemon), console=printing.console(), screen=True, auto_refresh=False) as live:
+            with Live(self._screen(daemon), console=output.console(), screen=True, auto_refresh=False) as live:
                 for _ in ticks:
                     live.update(self._screen(daemon), refresh=True)
         else:
             for number in ticks:
                 if number % SCREEN_EVERY_S == 0:
-                    printing.console().print(watch_screen(self._folder / "edged.toml", daemon, language_of(os.environ)))
+                    output.console().print(watch_screen(self._folder / "edged.toml", daemon, language_of(os.environ)))
                     say(f"\n{self._hint(daemon)}\n")
         if process.poll() is not None:
             raise DemoError(f"the daemon ended with exit code {process.returncode}\n{self._log_tail()}")

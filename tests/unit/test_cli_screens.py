@@ -20,19 +20,18 @@ from rich.screen import Screen
 from edged.cli import (
     alarms,
     approve,
+    configuration,
     destroyed,
-    export_text,
+    export,
     faults,
     formatting,
-    lists,
+    listings,
     pin,
+    proof_of_retention,
     rebuild,
-    screens,
-    statement_page,
     volume,
-    watch,
-    words,
 )
+from edged.cli import status as screens
 from edged.cli.client import Daemon
 from edged.cli.session import Session
 from edged.documents import exports, pins, register, ring, volumes
@@ -60,7 +59,7 @@ def drawn(screen: RenderableType, width: int = 80) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def register_screen(tongue: words.Language) -> RenderableType:
+def register_screen(tongue: formatting.Language) -> RenderableType:
     told = sample(register.Destroyed)
     piece = destroyed.screen(told.destroyed, ZONE, tongue, headed=True)
     return Group(piece, destroyed.ending(told.summary, ZONE, tongue, begun=True))
@@ -69,12 +68,12 @@ def register_screen(tongue: words.Language) -> RenderableType:
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "destroyed": lambda: register_screen("en"),
     "destroyed-zh_TW": lambda: register_screen("zh_TW"),
-    "exports": lambda: export_text.list_screen(sample(exports.ExportList), ZONE),
+    "exports": lambda: export.list_screen(sample(exports.ExportList), ZONE),
     "faults": lambda: faults.listing(sample(tickets.Faults), ZONE),
     "faults-zh_TW": lambda: faults.listing(sample(tickets.Faults), ZONE, "zh_TW"),
-    "proof": lambda: statement_page.statement_screen(sample(register.ProofOfRetention), "en"),
-    "proof-zh_TW": lambda: statement_page.statement_screen(sample(register.ProofOfRetention), "zh_TW"),
-    "proof-unsigned": lambda: statement_page.statement_screen(
+    "proof": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "en"),
+    "proof-zh_TW": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "zh_TW"),
+    "proof-unsigned": lambda: proof_of_retention.statement_screen(
         sample(register.ProofOfRetention, envelope=None, unsigned="the key of this box is gone"), "en"
     ),
     "status": lambda: screens.status_screen(sample(documents.Status)),
@@ -94,19 +93,19 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
             broker=STATUS["broker"] | {"configured": False, "connected": False, "since": None},
         )
     ),
-    "cameras": lambda: lists.cameras_screen(sample(documents.Cameras), ZONE),
-    "segments": lambda: lists.segments_screen(sample(documents.Segments), ZONE),
-    "gaps": lambda: lists.gaps_screen(sample(documents.Gaps), ZONE),
-    "retention": lambda: lists.retention_screen(sample(documents.Retention), ZONE),
-    "explanation": lambda: lists.explanation_screen(sample(ring.Explanation)),
+    "cameras": lambda: listings.cameras_screen(sample(documents.Cameras), ZONE),
+    "segments": lambda: listings.segments_screen(sample(documents.Segments), ZONE),
+    "gaps": lambda: listings.gaps_screen(sample(documents.Gaps), ZONE),
+    "retention": lambda: listings.retention_screen(sample(documents.Retention), ZONE),
+    "explanation": lambda: listings.explanation_screen(sample(ring.Explanation)),
     "alarms": lambda: alarms.screen(sample(documents.Alarms), ZONE),
-    "reload": lambda: lists.reload_screen(sample(documents.Reload)),
+    "reload": lambda: configuration.reload_screen(sample(documents.Reload)),
     "volume-list": lambda: volume.listing(sample(volumes.VolumeList)),
     "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace), ZONE),
     "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
     "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
     "rebuild": lambda: rebuild.screen(sample(rebuilding.Rebuild)),
-    "config-check": lambda: lists.config_check_screen(sample(documents.ConfigCheck)),
+    "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck)),
 }
 
 
@@ -205,7 +204,7 @@ def test_what_a_camera_says_cannot_command_the_terminal() -> None:
                 documents.Status, cameras=[evil], name="\x1b[2J", action="\x1b[2J", alarms=[ALARM | {"text": "\x1b"}]
             )
         ),
-        lists.cameras_screen(sample(documents.Cameras, cameras=[evil]), ZONE),
+        listings.cameras_screen(sample(documents.Cameras, cameras=[evil]), ZONE),
     ):
         text = drawn(screen, 300)
         assert all(character.isprintable() or character == "\n" for character in text)
@@ -215,32 +214,32 @@ def test_what_a_camera_says_cannot_command_the_terminal() -> None:
 @pytest.mark.parametrize(("end", "length"), [("00:00:05.620", "0.6s"), ("00:00:15", "10s"), ("01:00:05", "1h")])
 def test_short_gaps_have_tenths(end: str, length: str) -> None:
     gap = GAP | {"start": "2026-03-01T00:00:05.000Z", "end": f"2026-03-01T{end}Z"}
-    assert f" {length}  dropped" in drawn(lists.gaps_screen(sample(documents.Gaps, gaps=[gap]), ZONE))
+    assert f" {length}  dropped" in drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[gap]), ZONE))
 
 
 def test_what_a_limit_may_have_cut_off_is_said() -> None:
     listed, recorded = sample(documents.Gaps), sample(documents.Segments)
     hint = "; there may be more: a larger --limit, or --from\n"
     for count, whole, exact, roomy in (
-        (len(listed.gaps), *(drawn(lists.gaps_screen(listed, ZONE, n)) for n in (None, len(listed.gaps), 99))),
+        (len(listed.gaps), *(drawn(listings.gaps_screen(listed, ZONE, n)) for n in (None, len(listed.gaps), 99))),
         (
             len(recorded.segments),
-            *(drawn(lists.segments_screen(recorded, ZONE, n)) for n in (None, len(recorded.segments), 99)),
+            *(drawn(listings.segments_screen(recorded, ZONE, n)) for n in (None, len(recorded.segments), 99)),
         ),
     ):
         assert exact == f"{whole}the first {count}{hint}"
         assert roomy == whole
 
 
-@pytest.mark.parametrize("tongue", list(get_args(words.Language)))
+@pytest.mark.parametrize("tongue", list(get_args(formatting.Language)))
 @pytest.mark.parametrize("height", range(1, 40))
-def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tongue: words.Language) -> None:
+def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tongue: formatting.Language) -> None:
     cameras = [DOOR | {"id": f"camera-{n}"} for n in range(5)]
     status = sample(documents.Status, cameras=cameras, alarms=[ALARM] * 6)
     whole = drawn(screens.status_screen(status, tongue, wrap=True)).splitlines()
     console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True, _environ={"TERM": "xterm"})
     console.set_alt_screen(True)
-    fitted = watch.Fitted(screens.status_screen(status, tongue, wrap=True), tongue)
+    fitted = screens.Fitted(screens.status_screen(status, tongue, wrap=True), tongue)
     drawn_lines = console.render_lines(Screen(Group(fitted)))
     lines = ["".join(s.text for s in line).rstrip() for line in drawn_lines]
     verdict = whole[-2:]
@@ -257,10 +256,10 @@ def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tong
 
 
 def test_nothing_to_list_is_said() -> None:
-    assert drawn(lists.segments_screen(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
-    assert drawn(lists.gaps_screen(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
+    assert drawn(listings.segments_screen(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
+    assert drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
     assert drawn(alarms.screen(sample(documents.Alarms, alarms=[]), ZONE)) == "No alarms.\n"
-    assert drawn(lists.cameras_screen(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
+    assert drawn(listings.cameras_screen(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
 
 
 @pytest.mark.parametrize(
@@ -276,7 +275,7 @@ def test_nothing_to_list_is_said() -> None:
     ],
 )
 def test_the_language_is_the_reader_s(environ: dict[str, str], tongue: str) -> None:
-    assert words.language_of(environ) == tongue
+    assert formatting.language_of(environ) == tongue
 
 
 @pytest.mark.parametrize(
@@ -311,12 +310,14 @@ def test_of_one_there_is_no_plural() -> None:
     assert "1 leaf put back, 1 directory compared" in told
     assert "1 file missing" in told
     assert ": 1 volume, in" in told
-    assert "1 segment destroyed since" in drawn(lists.retention_screen(sample(documents.Retention, destroyed=1), ZONE))
+    assert "1 segment destroyed since" in drawn(
+        listings.retention_screen(sample(documents.Retention, destroyed=1), ZONE)
+    )
 
 
 def test_no_room_is_not_told_as_a_forecast() -> None:
     volume = {**SAMPLES[documents.Retention]["volumes"][0], "floor_at_risk_in_s": 0.0}
-    told = drawn(lists.retention_screen(sample(documents.Retention, volumes=[volume]), ZONE))
+    told = drawn(listings.retention_screen(sample(documents.Retention, volumes=[volume]), ZONE))
     assert "There is no room left" in told
     assert "in 0s" not in told
 

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from edged.access.account_access import RolesSeen
-from edged.cli import compliance_page, compliance_screen
+from edged.cli import compliance
+from edged.cli import compliance as compliance_screen
 from edged.compliance import evidence, people
 from edged.compliance.judge import JUDGES, findings, summary
 from edged.compliance.model import Call, Facts, Finding, Status
@@ -406,7 +407,7 @@ def test_where_chinese_can_be_drawn(
 def test_the_page_is_one_file_without_script_and_what_is_told_is_text_in_it() -> None:
     """An attack: a file or an account whose name is markup."""
     evil = Reached(1, open=(Open('/d/<script src="x">', "權限 0644"),), count=1)
-    page = compliance_page.html_page(document(reached=evil))
+    page = compliance.html_page(document(reached=evil))
     assert "<script" not in page
     assert "&lt;script src=&quot;x&quot;&gt;" in page
     assert "http:" not in page.replace("http-equiv", "")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edged.cli import export_folder
 from edged.cli.export_folder import BrokenOff, Folder, Note
-from edged.cli.export_text import progress
+from edged.cli.progress import copy_line
 from edged.documents.exports import ExportFile
 from edged.evidence.export import names as naming
 from edged.evidence.export.hashing import Hashes
@@ -214,8 +214,8 @@ def test_room_counts_what_small_files_take() -> None:
 
 
 def test_progress_in_words() -> None:
-    assert progress("copying", 1 << 20, 4 << 20, 0.5) == "copying: 1.05 MB of 4.19 MB"
-    assert progress("copying", 1 << 20, 4 << 20, 2.0) == "copying: 1.05 MB of 4.19 MB, 524 kB/s, 6s left"
+    assert copy_line("copying", 1 << 20, 4 << 20, 0.5) == "copying: 1.05 MB of 4.19 MB"
+    assert copy_line("copying", 1 << 20, 4 << 20, 2.0) == "copying: 1.05 MB of 4.19 MB, 524 kB/s, 6s left"
 
 
 def test_a_small_file_of_ours_goes_on_too(tmp_path: Path) -> None:

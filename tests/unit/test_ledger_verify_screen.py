@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from edged.cli.ledger_verify import verify_screen
+from edged.cli.ledger import verify_screen
 from edged.documents.ledger import LedgerVerify
 from edged.evidence import ledger_check_document
 from storage.audit.findings import Against, Code, Finding, Reach, Report, Tree

@@ -16,7 +16,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from edged.cli import verbs
+from edged.cli import configuration
 from edged.cli.main import main
 from edged.config import load as config
 from edged.config.lenient import Secret
@@ -224,7 +224,7 @@ def test_config_check_says_it_and_what_systemd_reads_is_fine(folder: Path, reade
 def test_edgectl_ends_with_78(
     folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(verbs, "of_unit", lambda file: replace(reader, config=file))
+    monkeypatch.setattr(configuration, "of_unit", lambda file: replace(reader, config=file))
     assert main(["config", "check", str(folder / "edged.toml")]) == exit_codes.OK
     (folder / "lobby.password").chmod(0o600)
     capsys.readouterr()
