@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from edged.words import exit_codes
-from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE
+from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, UNIT
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""
@@ -35,7 +35,6 @@ PICTURE_TIMEOUT_S: Final = 70.0
 BLOCK: Final = 1 << 20
 LOOK_AT_UNIT: Final = "systemctl status edged, then journalctl -u edged -n 50"
 BE_ROOT: Final = "run edgectl as root or with sudo"
-EDGED_UNIT: Final = "edged.service"
 ASK_TIMEOUT_S: Final = 2.0
 """systemctl answers in milliseconds; a stuck one must not hold up the bad news."""
 _SYSTEMD_RUNS: Final = Path("/run/systemd/system")
@@ -287,7 +286,7 @@ def ask_systemd() -> str:
     """One sentence, or "" where systemd does not run or does not know the unit."""
     if not _SYSTEMD_RUNS.is_dir():
         return ""
-    command = ["systemctl", "show", EDGED_UNIT, "--property", ",".join(_PROPERTIES)]
+    command = ["systemctl", "show", UNIT, "--property", ",".join(_PROPERTIES)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_TIMEOUT_S, check=False)
     except (OSError, subprocess.SubprocessError):
@@ -301,7 +300,7 @@ def sentence(known: Mapping[str, str]) -> str:
         return ""
     state = known.get("ActiveState", "")
     when = f" since {known['StateChangeTimestamp']}" if known.get("StateChangeTimestamp") else ""
-    words = f"systemd: {EDGED_UNIT} is {state} ({known.get('SubState', '')}){when}"
+    words = f"systemd: {UNIT} is {state} ({known.get('SubState', '')}){when}"
     result, code = known.get("Result", ""), known.get("ExecMainStatus", "0")
     if result not in ("", "success") or code != "0":
         words += f"; it ended with {result or 'no result'}, {code}"

@@ -29,8 +29,8 @@ def doctor(address: Address, *, as_json: bool) -> int:
     """Look at everything that recording stands on: clock, disks, volumes, database, cameras, broker, files. One line
     each, with the next step where something is wrong; ends with 0 ok, 1 warning, 2 critical, 3 not all could be seen.
     Works with the daemon down."""
-    from edged.doctor import down, findings
-    from edged.doctor import run as visit
+    from edged.doctor import findings, run
+    from edged.doctor.daemon import DownReport
 
     began = time.monotonic()
     daemon = address.daemon()
@@ -39,9 +39,9 @@ def doctor(address: Address, *, as_json: bool) -> int:
         status = checked(site.Status, daemon.get("/v1/status"))
     except CallError as error:  # why is one of the checks
         if error.said or error.exit_code != exit_codes.UNREACHABLE:
-            refusal = down.Down("not-allowed", error.error, error.action)
-    gathered = visit.pay(address.config_file, daemon.socket_path, status, refusal, of_unit=daemon.of_unit)
-    checks = visit.judged(gathered)
+            refusal = DownReport("not-allowed", error.error, error.action)
+    gathered = run.examine(address.config_file, daemon.socket_path, status, refusal, of_unit=daemon.of_unit)
+    checks = run.judged(gathered)
     verdict = findings.worst(checks)
     document = documents.Doctor(
         verdict=verdict.value,

@@ -252,38 +252,38 @@ def _alarms(document: documents.Status, zone: ZoneInfo, tongue: Language) -> lis
 
 def report_down(config: Path, daemon: Daemon, error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
     """Look from outside, and say it. `error`: what came of asking. 69, or 77; for monitoring 3."""
-    document = look_from_outside(config, daemon, error, status.EXIT_OF["unknown"] if check else error.exit_code)
+    document = look_from_outside(config, daemon, error, EXIT_OF["unknown"] if check else error.exit_code)
     if as_json:
         output.show_document(document)
         return document.exit
     first, *why = _down_reasons(document, error)
     if check:
         said = f"{'; '.join((first, *why))}. {word(document.action, tongue)}"
-        output.show(status.verdict_line("unknown", said, tongue))
+        output.show(verdict_line("unknown", said, tongue))
         return document.exit
     click.echo(f"edgectl: {first}", err=True)
     for line in (*why, *_down_lines(document)):
         click.echo(f"  {clean(line)}", err=True)
-    output.show(status.verdict_line("unknown", word(document.action, tongue), tongue))
+    output.show(verdict_line("unknown", word(document.action, tongue), tongue))
     return document.exit
 
 
 def down_screen(config: Path, daemon: Daemon, error: CallError, tongue: Language) -> list[RenderableType]:
     """The same for a screen that is redrawn; the verdict is its last part."""
     if error.exit_code not in UNANSWERED or error.said:
-        last = status.verdict_line("unknown", word(error.action, tongue), tongue, wrap=True)
+        last = verdict_line("unknown", word(error.action, tongue), tongue, wrap=True)
         return [text(error.error), "", last]
     document = look_from_outside(config, daemon, error, error.exit_code)
     first, *why = _down_reasons(document, error)
     lines = [Padding(text(line), (0, 0, 0, 2)) for line in (*why, *_down_lines(document))]
-    return [text(first), *lines, "", status.verdict_line("unknown", word(document.action, tongue), tongue, wrap=True)]
+    return [text(first), *lines, "", verdict_line("unknown", word(document.action, tongue), tongue, wrap=True)]
 
 
 def look_from_outside(config: Path, daemon: Daemon, error: CallError, code: int) -> StatusDown:
     """As a document; where nothing more is known, with the words of `error`."""
-    from edged.doctor import run as visit
+    from edged.doctor import run
 
-    found, alive_ms, unseen = visit.outside(config, daemon.socket_path, of_unit=daemon.of_unit)
+    found, alive_ms, unseen = run.look_from_outside(config, daemon.socket_path, of_unit=daemon.of_unit)
     told = found.cause not in ("unknown", "not-allowed")
     return StatusDown(
         error=found.said if told else error.error.splitlines()[0],
@@ -348,9 +348,7 @@ def watch_status(config: Path, daemon: Daemon, tongue: Language) -> int:
 def watch_screen(config: Path, daemon: Daemon, tongue: Language) -> RenderableType:
     """The screen now; a daemon that is down does not end the watching: it is told as `edgectl status` does."""
     try:
-        return Fitted(
-            status.status_screen(checked(documents.Status, daemon.get("/v1/status")), tongue, wrap=True), tongue
-        )
+        return Fitted(status_screen(checked(documents.Status, daemon.get("/v1/status")), tongue, wrap=True), tongue)
     except CallError as error:
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         return Fitted(Group(Text(now), "", *down_screen(config, daemon, error, tongue)), tongue)

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from edged.host import accounts
-from edged.words.defaults import ACCOUNT, DEFAULT_CONFIG
+from edged.words.defaults import ACCOUNT, DEFAULT_CONFIG, UNIT
 
-UNIT: Final = "edged.service"
 PLACES: Final = tuple(
     map(
         Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")

@@ -22,7 +22,7 @@ from edged.cli import client, formatting, output
 from edged.cli import status as screens
 from edged.cli.client import Daemon
 from edged.cli.main import main
-from edged.doctor import down
+from edged.doctor.daemon import DownReport
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
@@ -433,8 +433,8 @@ def test_a_full_disk_behind_the_output_is_one_line(daemon: Answering, verb: list
 def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
     tmp_path: Path, tongue: formatting.Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_hand = down.Down("stopped-by-hand", "edged was stopped in order", "systemctl start edged", since_ms=0)
-    monkeypatch.setattr("edged.doctor.run.outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
+    by_hand = DownReport("stopped-by-hand", "edged was stopped in order", "systemctl start edged", since_ms=0)
+    monkeypatch.setattr("edged.doctor.run.look_from_outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
     monkeypatch.setenv("LC_ALL", f"{tongue}.UTF-8")
     monkeypatch.setenv("TERM", "xterm")
     socket = tmp_path / "none"

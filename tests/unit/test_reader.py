@@ -19,13 +19,13 @@ import pytest
 from edged.cli import configuration
 from edged.cli.main import main
 from edged.config import load as config
-from edged.config.lenient import Secret
+from edged.config.lenient import NamedSecret
 from edged.doctor import paths
 from edged.doctor.findings import Result
 from edged.doctor.gather import files
-from edged.host.file_access import UNIT, Reader, Runs, barred, of_unit, parse
+from edged.host.file_access import Reader, Runs, barred, of_unit, parse
 from edged.words import exit_codes
-from edged.words.defaults import DEFAULT_CONFIG
+from edged.words.defaults import DEFAULT_CONFIG, UNIT
 
 UNIT_FILE = Path(__file__).parents[2] / "systemd" / UNIT
 CONFIG = """
@@ -237,7 +237,7 @@ def test_doctor_says_it_of_files_that_nobody_else_may_read(
     folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "lobby.password").chmod(0o600)
-    secret = Secret(str(folder / "lobby.password"), "password of camera lobby")
+    secret = NamedSecret(str(folder / "lobby.password"), "password of camera lobby")
     monkeypatch.setattr(files, "of_unit", lambda _: reader)
     (told,) = paths.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
     assert (told.result, told.action.startswith("chown root:edged")) == (Result.CRITICAL, True)
