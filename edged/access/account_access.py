@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.host import accounts
-from edged.host.accounts import Directory
+from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment, Role, is_of_the_house, named_groups
 
 log = logging.getLogger("edged.access")
@@ -44,7 +44,7 @@ class RolesSeen:
 class RoleWatch:
     """`clash` is called by the guard, `look` by a loop."""
 
-    def __init__(self, assignment: Callable[[], Assignment | None], directory: Directory) -> None:
+    def __init__(self, assignment: Callable[[], Assignment | None], directory: AccountDirectory) -> None:
         self._assignment = assignment
         self._directory = directory
         self._suspects: set[int] = set()

@@ -19,7 +19,7 @@ from edged.access.journal import Desk, Entry
 from edged.access.peer import visitor
 from edged.api.base import CALLER, Caller, Details, Refusal, Route, logged_in
 from edged.host import accounts
-from edged.host.accounts import Account, Directory
+from edged.host.accounts import AccountDirectory, HostAccount
 from edged.words import exit_codes, roles
 from edged.words.roles import Assignment, Holding, Record, Rule, Verb
 
@@ -34,7 +34,11 @@ class Guard:
     """Of one control API."""
 
     def __init__(
-        self, assignment: Callable[[], Assignment | None], directory: Directory, desk: Desk, clash: Clash | None = None
+        self,
+        assignment: Callable[[], Assignment | None],
+        directory: AccountDirectory,
+        desk: Desk,
+        clash: Clash | None = None,
     ) -> None:
         """`assignment`: `[roles]` as it is now. `clash` hears of accounts that are operator and authority at once."""
         self._assignment = assignment
@@ -108,14 +112,14 @@ class Guard:
             self._clash(met.uid)
         return Caller(met.uid, met.login, person.name, theirs.name), holding, theirs.known and person.known
 
-    async def _look_up(self, uid: int, groups: tuple[str, ...]) -> Account:
+    async def _look_up(self, uid: int, groups: tuple[str, ...]) -> HostAccount:
         """Root and the daemon's own account need no directory: they come in while it hangs."""
         at_home = roles.is_of_the_house(uid, self._own_uid)
         try:
             return await self._directory.ask(partial(accounts.account, uid, () if at_home else groups))
         except (TimeoutError, OSError) as error:
             if at_home or not groups:
-                return Account(f"uid {uid}", known=at_home)
+                return HostAccount(f"uid {uid}", known=at_home)
             what = f"the groups of uid {uid} cannot be looked up ({error or 'no answer'}), so nobody knows its role"
             raise Refusal(
                 what, "check the directory service (getent group)", exit_codes.TRY_LATER, status=503

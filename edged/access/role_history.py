@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
 from edged.host import accounts
-from edged.host.accounts import Directory
+from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment, apart
 from storage.ledger.leaf_search import Wanted
 from storage.ledger.listing import Listing
@@ -41,7 +41,7 @@ class Journal(Protocol):
 class Holders:
     """Of one daemon run."""
 
-    def __init__(self, journal: Journal, leaves: Listing, directory: Directory) -> None:
+    def __init__(self, journal: Journal, leaves: Listing, directory: AccountDirectory) -> None:
         self._journal = journal
         self._leaves = leaves
         self._directory = directory

@@ -9,7 +9,7 @@ from edged.access.account_access import RoleWatch
 from edged.access.guard import Guard
 from edged.access.journal import Desk
 from edged.access.role_history import Holders
-from edged.host.accounts import Directory
+from edged.host.accounts import AccountDirectory
 from edged.host.loops import Loops
 from edged.site.rounds import Site
 from edged.words.roles import Assignment
@@ -22,7 +22,7 @@ class People:
 
     def __init__(self, site: Site, store: Store, clock: Clock) -> None:
         self._site = site
-        self._directory = Directory()
+        self._directory = AccountDirectory()
         self._desk = Desk(store.journal, lambda: clock.now().boottime_ms)
         self._watch = RoleWatch(self._assignment, self._directory)
         self._holders = Holders(store.journal, store.books.leaves, self._directory)

@@ -77,15 +77,6 @@ class Address:
         return Daemon(self.socket or socket_in(self.config), of_unit=self.socket is None)
 
 
-def is_closed(file: Path) -> bool:
-    """Whether this account may not read it, which says nothing of what is in it."""
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        return isinstance(error, PermissionError)
-    return False
-
-
 def socket_in(config: Path | None) -> Path:
     """[paths] socket of the configuration, whatever else is wrong with it: a typing error must not hide the daemon.
 

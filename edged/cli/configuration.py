@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from edged.cli import output
-from edged.cli.client import Address, is_closed
+from edged.cli.client import Address
 from edged.cli.formatting import (
     STYLES,
     clean,
@@ -20,7 +20,7 @@ from edged.cli.options import AS_GIVEN, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.config import load as configuration
 from edged.documents import site as documents
-from edged.host.file_access import of_unit
+from edged.host.file_access import is_unreadable, of_unit
 from edged.words import exit_codes, units
 
 
@@ -44,7 +44,7 @@ def check(address: Address, file: Path | None, *, as_json: bool) -> int:
         warnings=[_problem(warning) for warning in warnings],
     )
     output.answer(document, lambda: config_check_screen(document), as_json=as_json)
-    return exit_codes.OK if document.ok else exit_codes.NOT_ALLOWED if is_closed(path) else exit_codes.CONFIG
+    return exit_codes.OK if document.ok else exit_codes.NOT_ALLOWED if is_unreadable(path) else exit_codes.CONFIG
 
 
 def _problem(found: configuration.Problem) -> documents.ConfigProblem:

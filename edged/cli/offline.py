@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from edged.cli.client import BE_ROOT, Address, CallError, is_closed, state_in
+from edged.cli.client import BE_ROOT, Address, CallError, state_in
 from edged.config import load as configuration
 from edged.config.load import ConfigError
 from edged.config.model import Config
 from edged.host import drop_privileges
+from edged.host.file_access import is_unreadable
 from edged.words import exit_codes
 
 
@@ -57,6 +58,6 @@ def become_owner(state: Path) -> None:
 
 def _unusable(file: Path, error: ConfigError, why: CallError | None) -> CallError:
     words = "\n".join([*([why.error] if why else []), "; ".join(str(problem) for problem in error.problems)])
-    if is_closed(file):
+    if is_unreadable(file):
         return CallError(words, BE_ROOT, exit_codes.NOT_ALLOWED)
     return CallError(words, "edgectl config check", exit_codes.CONFIG)

@@ -7,9 +7,10 @@ good: this process does not come back. Knows no configuration: it is told which 
 from __future__ import annotations
 
 import os
-import pwd
 from pathlib import Path
 from typing import Final
+
+from edged.host import accounts
 
 UMASK: Final = 0o027
 """As the daemon's: nothing for others."""
@@ -30,22 +31,15 @@ def become_owner(state: Path) -> None:
     except OSError as error:
         raise NoStateDirectory(f"there is no state directory {state} ({error.strerror})") from None
     os.umask(UMASK)
+    name = accounts.account(owner.st_uid).name
     if os.geteuid() == owner.st_uid:
         return
     if os.geteuid() != 0:
-        raise NotAllowed(f"{state} belongs to {_name(owner.st_uid)}")
+        raise NotAllowed(f"{state} belongs to {name}")
     try:
-        groups = os.getgrouplist(_name(owner.st_uid), owner.st_gid)
+        groups = os.getgrouplist(name, owner.st_gid)
     except (KeyError, OSError):
         groups = [owner.st_gid]
     os.setgroups(groups)
     os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
     os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
-
-
-def _name(uid: int) -> str:
-    """Of an account, or its number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"

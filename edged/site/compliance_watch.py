@@ -17,8 +17,8 @@ from edged.api.base import Route
 from edged.compliance.judge import findings, summary
 from edged.compliance.model import Call, Facts, Finding
 from edged.compliance.since import advanced
+from edged.host.file_access import OpenFileWatch
 from edged.host.loops import Loops
-from edged.host.openness import Openness
 from edged.profiles.loader import Profile, profile
 from edged.site.overview import Overview
 from edged.site.rounds import Site
@@ -55,7 +55,7 @@ class ComplianceWatch:
         self._site = site
         self._store = store
         self._routes = routes
-        self._openness = Openness()
+        self._openness = OpenFileWatch()
         self._thread = ThreadPoolExecutor(1, "compliance")
         self._settled = False
         self.standing: Standing | None = None

@@ -24,7 +24,8 @@ from edged.compliance.summary import Summary
 from edged.config.load import Camera, Config
 from edged.health import stream
 from edged.health.faults import Judged
-from edged.host import clock_watch, journal
+from edged.host import journal
+from edged.host.clock import ClockWatch
 from edged.site import overview as views
 from edged.site.forecast import Foresight, foretell
 from edged.site.snapshot import Measurements, measure
@@ -64,7 +65,7 @@ class Site:
         self._clock = clock
         self._version = version("edged")
         self._started = clock.now()
-        self._watch = clock_watch.ClockWatch.start(self._started)
+        self._watch = ClockWatch.start(self._started)
         self._stepped_at_ms: int | None = None
         self._synced = False
         self._measured = Measurements(self._started)

@@ -12,7 +12,7 @@ import pytest
 
 from edged.config import load as config
 from edged.demo.checks import File, Promise, Seen, failures, report
-from edged.demo.setup import CAMERAS, MARK, DemoError, configuration, emptied, promise
+from edged.demo.run import CAMERAS, MARK, DemoError, configuration, emptied, promise
 from edged.documents.site import Segment
 
 STOPPED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)

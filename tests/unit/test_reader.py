@@ -23,7 +23,7 @@ from edged.config.lenient import NamedSecret
 from edged.doctor import paths
 from edged.doctor.findings import Result
 from edged.doctor.gather import files
-from edged.host.file_access import Reader, Runs, barred, of_unit, parse
+from edged.host.file_access import Reader, UnitSettings, barred, of_unit, parse_unit
 from edged.words import exit_codes
 from edged.words.defaults import DEFAULT_CONFIG, UNIT
 
@@ -259,15 +259,15 @@ def test_what_systemd_alone_hands_over_is_missed_by_nobody(folder: Path, reader:
 
 
 def test_the_unit_says_who_reads_and_what_systemd_hands_over() -> None:
-    assert parse("") == Runs()
+    assert parse_unit("") == UnitSettings()
     shipped = UNIT_FILE.read_text("utf-8")
-    assert parse(shipped) == Runs(group="edged")
+    assert parse_unit(shipped) == UnitSettings(group="edged")
     drop_in = (
         "[Service]\nUser=recorder\nSupplementaryGroups=video ssl-cert\nLoadCredential=a:/x\nLoadCredential=\n"
         "LoadCredential=lobby.password:/etc/edged/lobby.password\nSetCredential = b:word\n"
         "ExecStart=\nExecStart=/opt/edged --config=/etc/other.toml\n"
     )
-    assert parse(shipped + drop_in) == Runs(
+    assert parse_unit(shipped + drop_in) == UnitSettings(
         "recorder",
         "edged",
         ("video", "ssl-cert"),

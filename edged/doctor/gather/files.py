@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 import tomllib
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from edged.doctor.findings import CannotLook
 from edged.doctor.gather.host import is_container
 from edged.doctor.paths import Directory, SecretFile
 from edged.doctor.programs import NoAnswer, run
+from edged.host import accounts
 from edged.host.drop_privileges import become_owner
 from edged.host.file_access import Barred, barred, of_unit
 from storage.segments.segment_file import read_identity
@@ -65,7 +65,7 @@ def directory(path: Path, *, volume: bool) -> Directory:
         inodes_free=room.f_favail,
         read_only=bool(room.f_flag & os.ST_RDONLY),
         mode=stat.S_IMODE(here.st_mode),
-        owner=_name(here.st_uid),
+        owner=accounts.account(here.st_uid).name,
         volume=identity,
         identity_unread=unread,
         holder=_holder(path) if volume else None,
@@ -95,13 +95,6 @@ def _holder(path: Path) -> int | None:
         return None
 
 
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
-
-
 def files(config: Path, secrets: tuple[NamedSecret, ...]) -> tuple[SecretFile, ...]:
     """Files that the configuration names, and what keeps the account of its unit from them."""
     reader = of_unit(config)
@@ -122,7 +115,7 @@ def _file(secret: NamedSecret, why_not: Barred | None) -> SecretFile:
         what=secret.what,
         there=True,
         mode=stat.S_IMODE(here.st_mode),
-        owner=_name(here.st_uid),
+        owner=accounts.account(here.st_uid).name,
         barred=why_not,
     )
 

@@ -24,7 +24,7 @@ from edged.doctor.disks import LogLines
 from edged.doctor.findings import CannotLook
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
 from edged.doctor.programs import NoAnswer, fields, run
-from edged.host.time_sync import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
+from edged.host.clock import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
 from edged.words.defaults import UNIT
 from recorder.words.versions import av_version
 from storage.database.versions import sqlite_version

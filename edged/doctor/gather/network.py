@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from edged.config import load as configuration
 from edged.config.lenient import CameraAddress
 from edged.doctor.findings import CannotLook
 from edged.doctor.network import CertificateEnd, DeviceAnswer
-from edged.host.file_access import of_unit
+from edged.host.file_access import is_unreadable, of_unit
 from mqtt.broker_check import Knocked, knock
 from mqtt.connection.settings import BrokerSettings
 from mqtt.tls import keyring
@@ -89,7 +88,7 @@ def certificates(file: Path) -> tuple[CertificateEnd, ...]:
 
 
 def _config(file: Path) -> configuration.Config:
-    if not os.access(file, os.R_OK) and file.exists():
+    if is_unreadable(file):
         raise PermissionError(13, "Permission denied", str(file))
     try:
         return configuration.load(file)
@@ -102,7 +101,7 @@ def _config(file: Path) -> configuration.Config:
 
 def check(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Problems and warnings of `edgectl config check`, each a line. PermissionError."""
-    if not os.access(file, os.R_OK) and file.exists():
+    if is_unreadable(file):
         raise PermissionError(13, "Permission denied", str(file))
     problems, warnings = configuration.check(file, reader=of_unit(file))
     return tuple(map(_line, problems)), tuple(map(_line, warnings))
