@@ -18,6 +18,8 @@ from typing import Final
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+import numpy as np  # noqa: E402
+
 from recorder.decoder.client import Eye, Glance  # noqa: E402
 from recorder.decoder.messages import THUMB_BYTES, Want  # noqa: E402
 from recorder.words.stream import Codec  # noqa: E402
@@ -37,7 +39,8 @@ def said(codec: str, width: int, height: int) -> list[bytes]:
     heard = b"".join(framed(Packet(False, f.pts, 1024, True, f.data)) for f in sound.frames[:24])
     looks = []
     for _ in range(4):
-        tracks, data = encoder.encode(next(source).reformat(width, height, "rgb24").to_ndarray())
+        shown = np.asarray(next(source).reformat(width, height, "rgb24").to_ndarray(), np.uint8)
+        tracks, data = encoder.encode(shown)
         looks.append(framed(with_sound(tracks, track)) + framed(packet(data)) + heard)
     return looks
 

@@ -102,7 +102,7 @@ def test_each_fault_is_found_within_a_minute_and_is_over_soon_after_it_ended(fau
     assert texts.says(fault)
 
 
-@pytest.mark.parametrize("fault", set(FAULTS) - {Fault.FROZEN})
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault is not Fault.FROZEN])
 def test_a_few_looks_prove_nothing(fault: Fault) -> None:
     """That a picture comes back proves something: it takes several looks to see it."""
     camera = Camera()
