@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from edged.api.base import Details, Refusal
-from edged.documents.ring import Explanation
+from edged.documents.site import Explanation
 from edged.site import overview
 from edged.site.explain import explanation
 from edged.words import exit_codes

@@ -10,7 +10,7 @@ from functools import partial
 from aiohttp import web
 
 from edged.api.base import Progress, Route, asked, follow, post
-from edged.documents.rebuild import Rebuild, RebuildAsked
+from edged.documents.checks import Rebuild, RebuildAsked
 from edged.site import rebuild_document
 from edged.words.roles import Verb
 from storage.store.facade import Store

@@ -21,7 +21,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from edged.cli.client import Address, CallError, Daemon
-from edged.cli.export_folder import FAT_BYTES, BrokenOff, Folder, Note, inside, is_fat, needed, room
+from edged.cli.export_folder import FAT_BYTES, BrokenOff, Folder, Note, bytes_free, bytes_needed, is_fat, volume_around
 from edged.cli.formatting import between, local, share, span, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
 from edged.cli.pin import moment
@@ -288,11 +288,11 @@ def _fit(out: Path, plan: documents.ExportPlan) -> None:
     if not os.access(out, os.W_OK | os.X_OK):
         what = f"{out} cannot be written by whoever runs this, or is mounted read-only"
         raise CallError(what, "name a place that you may write", exit_codes.FAILED)
-    volume = inside(out, plan.volumes)
+    volume = volume_around(out, plan.volumes)
     if volume is not None:
         what = f"{out} lies in the volume {volume}, which is for footage alone"
         raise CallError(what, "name a place outside: where the stick is mounted", exit_codes.USAGE)
-    free = room(out)
+    free = bytes_free(out)
     if free < plan.bytes:
         what = f"the export takes about {units.format_size(plan.bytes)}, and {out} has {units.format_size(free)} free"
         raise CallError(what, "make room, take a larger medium, or export less at a time", exit_codes.FAILED)
@@ -300,7 +300,7 @@ def _fit(out: Path, plan: documents.ExportPlan) -> None:
 
 def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
     """Now that it is known to the octet."""
-    lacking = needed(files) - folder.written(files) - room(folder.root)
+    lacking = bytes_needed(files) - folder.written(files) - bytes_free(folder.root)
     if lacking > 0:
         what = f"{folder.root} lacks {units.format_size(lacking)} for what is still to be copied"
         raise CallError(what, f"make room, then: edgectl export --resume {folder.root}", exit_codes.FAILED)

@@ -67,7 +67,7 @@ class Folder:
         """Durably, and whole at any time."""
         place = self.root / NOTE
         fresh = place.with_name(NOTE + ".new")
-        _write(fresh, note.model_dump_json().encode())
+        _write_file(fresh, note.model_dump_json().encode())
         fresh.replace(place)
         _sync(self.root)
 
@@ -148,13 +148,13 @@ class Folder:
         return total
 
 
-def room(place: Path) -> int:
+def bytes_free(place: Path) -> int:
     """Octets that a person may write there."""
     there = os.statvfs(place)
     return there.f_bavail * there.f_frsize
 
 
-def needed(files: Sequence[ExportFile]) -> int:
+def bytes_needed(files: Sequence[ExportFile]) -> int:
     return sum(one.bytes + CLUSTER_BYTES for one in files) + SPARE_BYTES
 
 
@@ -164,7 +164,7 @@ def is_fat(place: Path) -> bool:
     return mount is not None and mount.kind in FAT
 
 
-def inside(place: Path, volumes: Sequence[str]) -> str | None:
+def volume_around(place: Path, volumes: Sequence[str]) -> str | None:
     """The volume that a folder would lie in, whatever path leads there."""
     now, here = mounts.look(), PurePosixPath(place.resolve())
     for volume in volumes:
@@ -176,7 +176,7 @@ def inside(place: Path, volumes: Sequence[str]) -> str | None:
     return None
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_file(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()

@@ -34,7 +34,7 @@ from edged.cli.formatting import (
 from edged.cli.options import address_given, interval_options, json_option
 from edged.cli.session import Session, interval
 from edged.cli.status import volumes_table
-from edged.documents import ring
+from edged.documents import site
 from edged.documents import site as documents
 from edged.words import units
 from recorder.words.address import without_tried
@@ -219,7 +219,7 @@ def retention(address: Address, *, explain: str | None, as_json: bool) -> None:
     if explain is not None:
         here = Path(explain).absolute()
         named = str(here) if os.path.lexists(here) else explain  # else the daemon looks for it on its volumes
-        explained = session.read(ring.Explanation, "/v1/retention/explain", segment=named)
+        explained = session.read(site.Explanation, "/v1/retention/explain", segment=named)
         session.print(explained, lambda: explanation_screen(explained))
         return
     document = session.read(documents.Retention, "/v1/retention")
@@ -288,7 +288,7 @@ def _coming(document: documents.Retention) -> Iterator[tuple[str, str]]:
         yield f"At the present rates the volumes will be full in {span(full)}.", ""
 
 
-def explanation_screen(document: ring.Explanation) -> RenderableType:
+def explanation_screen(document: site.Explanation) -> RenderableType:
     line = Text(document.decision, style="bold" if document.decision == "keep" else "bold yellow")
     return Group(
         text(document.segment), line.append(f" ({clean(document.reason)}): {clean(document.sentence)}", "not bold")

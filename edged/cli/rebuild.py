@@ -17,7 +17,7 @@ from edged.cli.formatting import clean, span
 from edged.cli.options import address_given, json_option
 from edged.cli.progress import ProgressLine
 from edged.cli.session import checked
-from edged.documents.rebuild import Rebuild, RebuildAsked
+from edged.documents.checks import Rebuild, RebuildAsked
 from edged.site import rebuild_document
 from edged.words import exit_codes, units
 

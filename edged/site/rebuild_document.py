@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edged.documents.rebuild import Rebuild
+from edged.documents.checks import Rebuild
 from storage.recovery.walk import RebuildReport
 
 _ONE_OR_MANY: Final = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from edged.documents import ring as ring_documents
 from edged.documents import site as documents
 from edged.site import overview
 from edged.site.overview import Overview, optional_timestamp, timestamp
@@ -32,8 +31,8 @@ def retention(seen: Overview) -> documents.Retention:
     )
 
 
-def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.ShortenedCeiling:
-    return ring_documents.ShortenedCeiling(
+def _waiting(camera: str, one: Waiting, seen: Overview) -> documents.ShortenedCeiling:
+    return documents.ShortenedCeiling(
         camera=camera,
         old_s=one.old_s,
         new_s=one.new_s,
@@ -42,16 +41,16 @@ def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.Shorte
     )
 
 
-def _overwriting(seen: Overview) -> ring_documents.WaitingOverwrite | None:
+def _overwriting(seen: Overview) -> documents.WaitingOverwrite | None:
     left_ms = seen.measured.ring.overwriting.left_ms
     if left_ms is None:
         return None
-    return ring_documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
+    return documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
 
 
-def _broken(one: Breach) -> ring_documents.BrokenFloor:
+def _broken(one: Breach) -> documents.BrokenFloor:
     since, last = timestamp(one.since.wall_ms), timestamp(one.last.wall_ms)
-    return ring_documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
+    return documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
 
 
 def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:

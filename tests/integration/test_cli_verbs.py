@@ -23,7 +23,7 @@ from edged.cli import status as screens
 from edged.cli.client import Daemon
 from edged.cli.main import main
 from edged.doctor.daemon import DownReport
-from edged.documents import ring
+from edged.documents import site
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words import exit_codes
@@ -38,7 +38,7 @@ VERBS: Final[dict[str, type[Document]]] = {
     "segments": documents.Segments,
     "gaps": documents.Gaps,
     "retention": documents.Retention,
-    "retention --explain lobby/1041": ring.Explanation,
+    "retention --explain lobby/1041": site.Explanation,
     "alarms": documents.Alarms,
     "reload": documents.Reload,
     "version": documents.Version,

@@ -34,9 +34,8 @@ from edged.cli import (
 from edged.cli import status as screens
 from edged.cli.client import Daemon
 from edged.cli.session import Session
-from edged.documents import exports, pins, register, ring, volumes
+from edged.documents import checks, exports, pins, register, site, volumes
 from edged.documents import faults as tickets
-from edged.documents import rebuild as rebuilding
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
@@ -97,14 +96,14 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "segments": lambda: listings.segments_screen(sample(documents.Segments), ZONE),
     "gaps": lambda: listings.gaps_screen(sample(documents.Gaps), ZONE),
     "retention": lambda: listings.retention_screen(sample(documents.Retention), ZONE),
-    "explanation": lambda: listings.explanation_screen(sample(ring.Explanation)),
+    "explanation": lambda: listings.explanation_screen(sample(site.Explanation)),
     "alarms": lambda: alarms.screen(sample(documents.Alarms), ZONE),
     "reload": lambda: configuration.reload_screen(sample(documents.Reload)),
     "volume-list": lambda: volume.listing(sample(volumes.VolumeList)),
     "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace), ZONE),
     "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
     "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
-    "rebuild": lambda: rebuild.screen(sample(rebuilding.Rebuild)),
+    "rebuild": lambda: rebuild.screen(sample(checks.Rebuild)),
     "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck)),
 }
 
@@ -305,7 +304,7 @@ def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
 
 
 def test_of_one_there_is_no_plural() -> None:
-    one = sample(rebuilding.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
+    one = sample(checks.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
     told = drawn(rebuild.screen(one))
     assert "1 leaf put back, 1 directory compared" in told
     assert "1 file missing" in told

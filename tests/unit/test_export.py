@@ -203,14 +203,14 @@ def test_a_place_in_a_volume_is_found_whatever_path_leads_there(tmp_path: Path) 
     (tmp_path / "volume/lobby").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "volume/lobby")
     volumes = [str(tmp_path / "volume")]
-    assert export_folder.inside(tmp_path / "link", volumes) == volumes[0]
-    assert export_folder.inside(tmp_path / "volume", volumes) == volumes[0]
-    assert export_folder.inside(tmp_path, volumes) is None
+    assert export_folder.volume_around(tmp_path / "link", volumes) == volumes[0]
+    assert export_folder.volume_around(tmp_path / "volume", volumes) == volumes[0]
+    assert export_folder.volume_around(tmp_path, volumes) is None
 
 
 def test_room_counts_what_small_files_take() -> None:
     files = [ExportFile(path="a", bytes=10), ExportFile(path="b", bytes=20)]
-    assert export_folder.needed(files) == 30 + 2 * export_folder.CLUSTER_BYTES + export_folder.SPARE_BYTES
+    assert export_folder.bytes_needed(files) == 30 + 2 * export_folder.CLUSTER_BYTES + export_folder.SPARE_BYTES
 
 
 def test_progress_in_words() -> None:
