@@ -21,7 +21,7 @@ from edged.api.base import CALLER, Caller, Details, Refusal, Route, logged_in
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory, HostAccount
 from edged.words import exit_codes, roles
-from edged.words.roles import Assignment, Holding, Record, Rule, Verb
+from edged.words.roles import Assignment, Holding, Record, Verb, VerbRule
 
 ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
 """What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
@@ -79,7 +79,7 @@ class Guard:
                 await self._desk.if_possible(entry.failed(number))
             raise
 
-    async def _put_on_record(self, rule: Rule, entry: Entry) -> int | None:
+    async def _put_on_record(self, rule: VerbRule, entry: Entry) -> int | None:
         """The number of a leaf of which another one would say that nothing came of it."""
         match rule.record:
             case Record.DONE:
@@ -126,7 +126,7 @@ class Guard:
             ) from None
 
 
-async def _details(route: Route, rule: Rule, request: web.Request) -> Details:
+async def _details(route: Route, rule: VerbRule, request: web.Request) -> Details:
     """What the leaf names; Refusal where a second person is needed and nobody can tell which one this is."""
     if rule.two:
         logged_in(request)

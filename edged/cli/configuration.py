@@ -47,7 +47,7 @@ def check(address: Address, file: Path | None, *, as_json: bool) -> int:
     return exit_codes.OK if document.ok else exit_codes.NOT_ALLOWED if is_unreadable(path) else exit_codes.CONFIG
 
 
-def _problem(found: configuration.ConfigProblem) -> documents.ConfigProblem:
+def _problem(found: configuration.ConfigMistake) -> documents.ConfigProblem:
     return documents.ConfigProblem(file=found.file, key=found.key, problem=found.problem, instead=found.instead)
 
 

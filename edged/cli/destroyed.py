@@ -283,7 +283,7 @@ def summary_lines(told: documents.DestroyedSummary, zone: ZoneInfo) -> Iterator[
         yield zh, en + f"{counted}, {one.below_floor} of them below their floor, {one.pinned} pinned.", style
 
 
-class Judged(Protocol):
+class JudgedCounts(Protocol):
     """What was counted, of whatever interval."""
 
     @property
@@ -300,7 +300,7 @@ class Judged(Protocol):
     def unread(self) -> int: ...
 
 
-def judged(told: Judged) -> Iterator[tuple[str, str, str]]:
+def judged(told: JudgedCounts) -> Iterator[tuple[str, str, str]]:
     """Whether all went neither too early nor too late."""
     yield from _early(told)
     yield from _late(told)
@@ -311,7 +311,7 @@ def judged(told: Judged) -> Iterator[tuple[str, str, str]]:
         yield f"{told.unread} 筆紀錄無法辨讀。", f"{told.unread} of the entries cannot be read.", BAD
 
 
-def _early(told: Judged) -> Iterator[tuple[str, str, str]]:
+def _early(told: JudgedCounts) -> Iterator[tuple[str, str, str]]:
     if not told.below_floor:
         yield "沒有未滿最低保存期限即銷毀的。", "None of them below its floor.", GOOD
         return
@@ -321,7 +321,7 @@ def _early(told: Judged) -> Iterator[tuple[str, str, str]]:
     yield zh, en, BAD
 
 
-def _late(told: Judged) -> Iterator[tuple[str, str, str]]:
+def _late(told: JudgedCounts) -> Iterator[tuple[str, str, str]]:
     if not told.beyond_ceiling:
         yield "沒有逾銷毀期限的。", "None of them beyond its ceiling.", GOOD
         return

@@ -21,7 +21,16 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from edged.cli.client import Address, CallError, Daemon
-from edged.cli.export_folder import FAT_BYTES, BrokenOff, Folder, Note, bytes_free, bytes_needed, is_fat, volume_around
+from edged.cli.export_folder import (
+    FAT_BYTES,
+    BrokenOff,
+    ExportFolder,
+    Note,
+    bytes_free,
+    bytes_needed,
+    is_fat,
+    volume_around,
+)
 from edged.cli.formatting import between, local, share, span, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
 from edged.cli.pin import moment
@@ -100,7 +109,7 @@ def begun(session: Session, given: dict[str, Any]) -> int:
         raise CallError(
             "the daemon began nothing", "check that edged and edgectl are of one version", exit_codes.FAILED
         )
-    folder = Folder(out / answered.export.folder)
+    folder = ExportFolder(out / answered.export.folder)
     with _going_on(folder, answered.export.id):
         folder.root.mkdir(mode=0o700)
         folder.tell(Note(export=answered.export.id, digest=None, files=[]))
@@ -109,7 +118,7 @@ def begun(session: Session, given: dict[str, Any]) -> int:
 
 def resumed(session: Session, place: Path) -> int:
     """Go on where it was cut off."""
-    folder = Folder(place)
+    folder = ExportFolder(place)
     note = _noted(folder)
     if note is None:
         what = f"nothing is to be gone on with in {place}"
@@ -127,7 +136,7 @@ def resumed(session: Session, place: Path) -> int:
 
 def undone(session: Session, what: str) -> int:
     """Remove what was written, and tell the daemon."""
-    folder = Folder(Path(what))
+    folder = ExportFolder(Path(what))
     note = _noted(folder)
     if note is None and folder.root.is_dir():
         raise CallError(
@@ -148,7 +157,7 @@ def shown(session: Session) -> int:
     return exit_codes.OK
 
 
-def copied(session: Session, folder: Folder, export_id: str, plan: documents.ExportPlan | None) -> int:
+def copied(session: Session, folder: ExportFolder, export_id: str, plan: documents.ExportPlan | None) -> int:
     """Footage, then lists and proofs; then it is read back and checked, and only then finished."""
     daemon, base = session.daemon, f"/v1/exports/{_id(export_id)}"
     with _going_on(folder, export_id), ProgressLine() as line:
@@ -193,7 +202,7 @@ def copied(session: Session, folder: Folder, export_id: str, plan: documents.Exp
 def _fetch(
     daemon: Daemon,
     base: str,
-    folder: Folder,
+    folder: ExportFolder,
     files: Sequence[documents.ExportFile],
     progress: Callable[[Mapping[str, Any]], None],
 ) -> None:
@@ -212,7 +221,7 @@ def _fetch(
         folder.fetch(one, octets, more)
 
 
-def _verified(folder: Folder, key: str, line: ProgressLine) -> dict[str, Any]:
+def _verified(folder: ExportFolder, key: str, line: ProgressLine) -> dict[str, Any]:
     """By the verifier that lies in the folder, as whoever gets it will do."""
     line.say("checking the folder")
     with folder.as_it_will_be():
@@ -229,7 +238,7 @@ def _verified(folder: Folder, key: str, line: ProgressLine) -> dict[str, Any]:
 
 
 @contextmanager
-def _going_on(folder: Folder, export_id: str) -> Iterator[None]:
+def _going_on(folder: ExportFolder, export_id: str) -> Iterator[None]:
     """Whatever ends it: how to go on is said."""
     on = f"go on with: edgectl export --resume {folder.root}; or take it back: edgectl export --undo {folder.root}"
     if not folder.root.exists():
@@ -298,7 +307,7 @@ def _fit(out: Path, plan: documents.ExportPlan) -> None:
         raise CallError(what, "make room, take a larger medium, or export less at a time", exit_codes.FAILED)
 
 
-def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
+def _check_room(folder: ExportFolder, files: Sequence[documents.ExportFile]) -> None:
     """Now that it is known to the octet."""
     lacking = bytes_needed(files) - folder.written(files) - bytes_free(folder.root)
     if lacking > 0:
@@ -312,7 +321,7 @@ def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
         )
 
 
-def _noted(folder: Folder) -> Note | None:
+def _noted(folder: ExportFolder) -> Note | None:
     try:
         return folder.note if folder.root.is_dir() else None
     except ValueError as error:

@@ -49,7 +49,7 @@ class BrokenOff(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class ExportFolder:
     """Below it nothing is touched but what an export has put there."""
 
     root: Path

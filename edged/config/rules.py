@@ -23,7 +23,7 @@ from edged.config import model as config_model
 from edged.config import profile as config_profile
 from edged.config import secrets
 from edged.config.model import Camera, Config, Volume
-from edged.config.problem import ConfigProblem, Location, key_path
+from edged.config.problem import ConfigMistake, Location, key_path
 from edged.host import accounts
 from edged.host.file_access import Reader, barred
 from edged.words import units
@@ -42,15 +42,15 @@ class Findings:
 
     file: str
     raw: Raw
-    problems: list[ConfigProblem] = field(default_factory=list)
-    warnings: list[ConfigProblem] = field(default_factory=list)
+    problems: list[ConfigMistake] = field(default_factory=list)
+    warnings: list[ConfigMistake] = field(default_factory=list)
     passwords: dict[Location, SecretStr] = field(default_factory=dict)
 
     def problem(self, location: Location, problem: str, instead: str) -> None:
-        self.problems.append(ConfigProblem(self.file, key_path(location, self.raw), problem, instead))
+        self.problems.append(ConfigMistake(self.file, key_path(location, self.raw), problem, instead))
 
     def warn(self, location: Location, problem: str, instead: str) -> None:
-        self.warnings.append(ConfigProblem(self.file, key_path(location, self.raw), problem, instead))
+        self.warnings.append(ConfigMistake(self.file, key_path(location, self.raw), problem, instead))
 
 
 def apply(

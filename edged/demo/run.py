@@ -215,7 +215,7 @@ class Demo:
         say("stopping, then looking at what was recorded …")
         code, stop_s = self._stop(process)
         stopped = datetime.now(UTC)
-        seen = checks.Seen(
+        seen = checks.Observed(
             listed=listed,
             files=checks.look_at_files(self._folder / "volume"),
             unfinished=tuple((self._folder / "volume").rglob("*.part")),

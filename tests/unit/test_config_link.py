@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edged.command import keyfile
 from edged.config import link as config_link
 from edged.config.load import Config, check, load
-from edged.config.problem import ConfigProblem
+from edged.config.problem import ConfigMistake
 from mqtt.tls.certificates import Weight
 from tests.support.authority import DAY, Authority, write
 from tests.unit.test_config_warnings import SMALL, disk_of
@@ -32,7 +32,7 @@ def file(folder: Path, mqtt: str, host: str = "broker.example") -> Path:
     return path
 
 
-def checked(folder: Path, mqtt: str, host: str = "broker.example") -> tuple[list[ConfigProblem], list[ConfigProblem]]:
+def checked(folder: Path, mqtt: str, host: str = "broker.example") -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     return check(file(folder, mqtt, host), {})
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from edged.config.load import check
-from edged.config.problem import ConfigProblem
+from edged.config.problem import ConfigMistake
 
 SMALL = """
 [site]
@@ -21,7 +21,7 @@ max = "2d"
 """
 
 
-def checked(folder: Path, text: str) -> tuple[list[ConfigProblem], list[ConfigProblem]]:
+def checked(folder: Path, text: str) -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     path = folder / "edged.toml"
     path.write_text(text, "utf-8")
     return check(path, {})
@@ -81,7 +81,7 @@ def test_no_camera_is_warned_of(tmp_path: Path) -> None:
     assert [warning.key for warning in warnings] == ["cameras"]
 
 
-def volume(folder: Path, path: Path, **keys: str) -> tuple[list[ConfigProblem], list[ConfigProblem]]:
+def volume(folder: Path, path: Path, **keys: str) -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     lines = "".join(f"{key} = '{value}'\n" for key, value in keys.items())
     return checked(folder, f"{SMALL}[[cameras]]\nid = 'a'\nurl = 'test://'\n[[volumes]]\npath = '{path}'\n{lines}")
 

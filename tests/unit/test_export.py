@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.cli import export_folder
-from edged.cli.export_folder import BrokenOff, Folder, Note
+from edged.cli.export_folder import BrokenOff, ExportFolder, Note
 from edged.cli.progress import copy_line
 from edged.documents.exports import ExportFile
 from edged.evidence.export import names as naming
@@ -164,7 +164,7 @@ def small_syncs(monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.usefixtures("small_syncs")
 def test_of_a_file_that_was_cut_off_only_what_was_synced_counts(tmp_path: Path) -> None:
     data = bytes(range(256)) * (5 << 12)
-    folder, file = Folder(tmp_path), ExportFile(path="original/x.mp4", bytes=len(data))
+    folder, file = ExportFolder(tmp_path), ExportFile(path="original/x.mp4", bytes=len(data))
     with pytest.raises(BrokenOff):
         folder.fetch(file, octets(data, 3 << 20), lambda _: None)
     part = tmp_path / "original/x.mp4.part"
@@ -183,7 +183,7 @@ def test_of_a_file_that_was_cut_off_only_what_was_synced_counts(tmp_path: Path) 
 
 
 def test_the_note_outlives_a_cut_at_any_time(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "E")
+    folder = ExportFolder(tmp_path / "E")
     folder.root.mkdir()
     assert folder.note is None
     note = Note(export="E-1", digest=None, files=["a.mp4"])

@@ -107,6 +107,6 @@ def check(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(map(_line, problems)), tuple(map(_line, warnings))
 
 
-def _line(problem: configuration.ConfigProblem) -> str:
+def _line(problem: configuration.ConfigMistake) -> str:
     where = f"{problem.key}: " if problem.key else f"{problem.file} "
     return f"{where}{problem.problem} → {problem.instead}"
