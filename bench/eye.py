@@ -16,14 +16,17 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from recorder.decoder.client import DecoderClient, LookResult
+from recorder.decoder.messages import THUMB_BYTES, Want
+from recorder.words.stream import Codec
+from recorder.worker.fan_out import Packet, SoundTrack, framed
+from tests.support.footage import Sound, clip, pictures
+from tests.support.keyframes import Encoder, packet, with_sound
+
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from recorder.decoder.client import DecoderClient, LookResult  # noqa: E402
-from recorder.decoder.messages import THUMB_BYTES, Want  # noqa: E402
-from recorder.words.stream import Codec  # noqa: E402
-from recorder.worker.fan_out import Packet, SoundTrack, framed  # noqa: E402
-from tests.support.footage import Sound, clip, pictures  # noqa: E402
-from tests.support.keyframes import Encoder, packet, with_sound  # noqa: E402
 
 ROUND_S: Final = 10
 WARM: Final = 10
@@ -37,7 +40,8 @@ def said(codec: str, width: int, height: int) -> list[bytes]:
     heard = b"".join(framed(Packet(False, f.pts, 1024, True, f.data)) for f in sound.frames[:24])
     looks = []
     for _ in range(4):
-        tracks, data = encoder.encode(next(source).reformat(width, height, "rgb24").to_ndarray())
+        shown = np.asarray(next(source).reformat(width, height, "rgb24").to_ndarray(), np.uint8)
+        tracks, data = encoder.encode(shown)
         looks.append(framed(with_sound(tracks, track)) + framed(packet(data)) + heard)
     return looks
 

@@ -67,7 +67,9 @@ def film(path: Path) -> Scene:
     """One of a fixed camera as it runs, round and round, a look in ten seconds."""
     with av.open(str(path)) as container:
         step = round(10 * float(container.streams.video[0].average_rate or 25))
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        frames: list[Rgb] = [
+            np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)
+        ]
     return Scene(path.name, tuple(frames[number * step % len(frames)] for number in range(len(frames))))
 
 

@@ -18,9 +18,9 @@ from aiohttp import web
 from edged.access.callers import CALLER, Caller, Details, Refusal, Route, logged_in, peer_of
 from edged.access.journal import ActEntry, ActJournal
 from edged.host import accounts
-from edged.host.accounts import Account, Directory
+from edged.host.accounts import AccountDirectory, HostAccount
 from edged.words import exit_codes, roles
-from edged.words.roles import Assignment, Holding, Record, Rule, Verb
+from edged.words.roles import Assignment, Holding, Record, Verb, VerbRule
 
 ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
 """What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
@@ -35,7 +35,7 @@ class Guard:
     def __init__(
         self,
         assignment: Callable[[], Assignment | None],
-        directory: Directory,
+        directory: AccountDirectory,
         desk: ActJournal,
         clash: Clash | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class Guard:
                 await self._desk.if_possible(entry.failed(number))
             raise
 
-    async def _put_on_record(self, rule: Rule, entry: ActEntry) -> int | None:
+    async def _put_on_record(self, rule: VerbRule, entry: ActEntry) -> int | None:
         """The number of a leaf of which another one would say that nothing came of it."""
         match rule.record:
             case Record.DONE:
@@ -111,21 +111,21 @@ class Guard:
             self._clash(met.uid)
         return Caller(met.uid, met.login, person.name, theirs.name), holding, theirs.known and person.known
 
-    async def _look_up(self, uid: int, groups: tuple[str, ...]) -> Account:
+    async def _look_up(self, uid: int, groups: tuple[str, ...]) -> HostAccount:
         """Root and the daemon's own account need no directory: they come in while it hangs."""
         at_home = roles.is_of_the_house(uid, self._own_uid)
         try:
             return await self._directory.ask(partial(accounts.account, uid, () if at_home else groups))
         except (TimeoutError, OSError) as error:
             if at_home or not groups:
-                return Account(f"uid {uid}", known=at_home)
+                return HostAccount(f"uid {uid}", known=at_home)
             what = f"the groups of uid {uid} cannot be looked up ({error or 'no answer'}), so nobody knows its role"
             raise Refusal(
                 what, "check the directory service (getent group)", exit_codes.TRY_LATER, status=503
             ) from None
 
 
-async def _details(route: Route, rule: Rule, request: web.Request) -> Details:
+async def _details(route: Route, rule: VerbRule, request: web.Request) -> Details:
     """What the leaf names; Refusal where a second person is needed and nobody can tell which one this is."""
     if rule.two:
         logged_in(request)

@@ -23,7 +23,7 @@ from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
 from edged.host import accounts
-from edged.host.accounts import Directory
+from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment, Role, apart, is_of_the_house, named_groups
 from storage.ledger.queries import LeafFilter, LedgerListing
 from storage.ledger.table import Leaf
@@ -58,7 +58,7 @@ class RolesSeen:
 class RoleWatch:
     """`clash` is called by the guard, `look` by a loop."""
 
-    def __init__(self, assignment: Callable[[], Assignment | None], directory: Directory) -> None:
+    def __init__(self, assignment: Callable[[], Assignment | None], directory: AccountDirectory) -> None:
         self._assignment = assignment
         self._directory = directory
         self._suspects: set[int] = set()
@@ -113,7 +113,7 @@ class RoleJournal(Protocol):
 class RoleHistory:
     """Of one daemon run."""
 
-    def __init__(self, journal: RoleJournal, leaves: LedgerListing, directory: Directory) -> None:
+    def __init__(self, journal: RoleJournal, leaves: LedgerListing, directory: AccountDirectory) -> None:
         self._journal = journal
         self._leaves = leaves
         self._directory = directory

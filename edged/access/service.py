@@ -9,7 +9,7 @@ from edged.access import journal, role_watch
 from edged.access.guard import Guard
 from edged.access.journal import ActJournal
 from edged.access.role_watch import RoleHistory, RolesSeen, RoleWatch
-from edged.host.accounts import Directory
+from edged.host.accounts import AccountDirectory
 from edged.host.loops import Loops
 from edged.words.roles import Assignment
 from storage.store.facade import Store
@@ -30,7 +30,7 @@ class AccessService:
         self._tell = tell
         self._seen = RolesSeen()
         self._assignment = assignment
-        self._directory = Directory()
+        self._directory = AccountDirectory()
         self._desk = ActJournal(store.journal, lambda: clock.now().boottime_ms)
         self._watch = RoleWatch(assignment, self._directory)
         self._holders = RoleHistory(store.journal, store.books.leaves, self._directory)

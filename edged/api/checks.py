@@ -15,8 +15,7 @@ from aiohttp import web
 
 from edged.access.callers import Refusal, Route, post
 from edged.api.base import Progress, asked, follow
-from edged.documents.checks import Fsck, FsckAsked
-from edged.documents.rebuild import Rebuild, RebuildAsked
+from edged.documents.checks import Fsck, FsckAsked, Rebuild, RebuildAsked
 from edged.site import check_documents
 from edged.site.rounds import SiteState
 from edged.words import exit_codes

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from edged.access.callers import Details, Refusal, instant
-from edged.documents.ring import Explanation
+from edged.documents.site import Explanation
 from edged.site import documents as site_documents
 from edged.site.explain import explanation
 from edged.words import exit_codes

@@ -18,7 +18,7 @@ from edged.config import link as config_link
 from edged.config.load import Config, ConfigError, load
 from edged.config.loosened_bounds import granted, tightened
 from edged.documents import site as documents
-from edged.documents.ring import Explanation
+from edged.documents.site import Explanation
 from edged.site import documents as site_documents
 from edged.site import versions
 from edged.site.rounds import SiteState

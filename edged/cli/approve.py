@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged.cli.address import Address
+from edged.cli.client import Address
 from edged.cli.formatting import clean, local, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked

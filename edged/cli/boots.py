@@ -8,8 +8,8 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
+from edged.cli import output
+from edged.cli.client import Address
 from edged.cli.formatting import clean, span, table, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
@@ -53,7 +53,7 @@ def attest(address: Address, *, number: int, off_for: str, reason: str, as_json:
     body = address.daemon().post("/v1/boots/attest", wanted.model_dump_json().encode())
     document = checked(documents.Attest, body)
     said = Group(text(f"Waits as {document.act}: {document.sentence}."), text(f"→ {document.action}"))
-    printing.answer(document, lambda: said, as_json=as_json)
+    output.answer(document, lambda: said, as_json=as_json)
     return exit_codes.OK
 
 

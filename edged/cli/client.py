@@ -1,7 +1,7 @@
-"""Asks the daemon: HTTP over its Unix socket, one request per connection.
+"""Which daemon edgectl talks to, and how: HTTP over its Unix socket, one request per connection.
 
-Imports http.client rather than aiohttp, because edgectl must start quickly. What comes back is checked by the caller
-against edged.documents.
+Every run imports this module, so it is light: http.client and not aiohttp. What comes back is checked by the caller
+against edged.documents. Where the daemon of systemd's unit does not answer, systemd is asked what it knows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import errno
 import http.client
 import json
 import socket
+import subprocess
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from edged.cli import unit
+import click
+
 from edged.words import exit_codes
+from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, UNIT
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""
@@ -31,6 +35,18 @@ PICTURE_TIMEOUT_S: Final = 70.0
 BLOCK: Final = 1 << 20
 LOOK_AT_UNIT: Final = "systemctl status edged, then journalctl -u edged -n 50"
 BE_ROOT: Final = "run edgectl as root or with sudo"
+ASK_TIMEOUT_S: Final = 2.0
+"""systemctl answers in milliseconds; a stuck one must not hold up the bad news."""
+_SYSTEMD_RUNS: Final = Path("/run/systemd/system")
+_PROPERTIES: Final = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "ExecMainStatus",
+    "StateChangeTimestamp",
+    "NRestarts",
+)
 
 
 class CallError(Exception):
@@ -43,6 +59,67 @@ class CallError(Exception):
         self.exit_code = exit_code
         self.said = said
         """The daemon itself said it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The global options as given."""
+
+    config: Path | None
+    socket: Path | None
+
+    @property
+    def config_file(self) -> Path:
+        return self.config or DEFAULT_CONFIG
+
+    def daemon(self) -> Daemon:
+        """A socket that was named may be anybody's; the one that is configured is that of systemd's unit."""
+        return Daemon(self.socket or socket_in(self.config), of_unit=self.socket is None)
+
+
+def socket_in(config: Path | None) -> Path:
+    """[paths] socket of the configuration, whatever else is wrong with it: a typing error must not hide the daemon.
+
+    Where there is none to be had it is the default, with a warning, which needs none where the default file is absent
+    or its owner's, the daemon's, alone. A file that was named and is not there is wrong usage.
+    """
+    file = config or DEFAULT_CONFIG
+    try:
+        return _path_in(tables(file), "socket", DEFAULT_SOCKET)
+    except OSError as error:
+        if config is not None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            what = f"--config: there is no file {file}: write the one that edged runs with, or leave it out"
+            raise click.UsageError(what) from None
+        reason = error.strerror or "it is not a file"
+        if config is None and isinstance(error, (FileNotFoundError, PermissionError)):
+            return DEFAULT_SOCKET
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        reason = f"it is not TOML (edgectl config check {file})"
+    except ValueError as error:
+        reason = str(error)
+    click.echo(f"edgectl: {file} does not say where the socket is: {reason}; trying {DEFAULT_SOCKET}", err=True)
+    return DEFAULT_SOCKET
+
+
+def state_in(file: Path) -> Path | None:
+    """[paths] state of a configuration, whatever else is wrong with it; None where it does not say that."""
+    try:
+        return _path_in(tables(file), "state", DEFAULT_STATE)
+    except (OSError, ValueError):
+        return None
+
+
+def tables(file: Path) -> Mapping[str, Any]:
+    """Of a configuration, right or wrong. OSError, ValueError."""
+    return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+
+
+def _path_in(tables: Mapping[str, Any], key: str, default: Path) -> Path:
+    paths = tables.get("paths", {})
+    path = paths.get(key, str(default)) if isinstance(paths, dict) else None
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise ValueError(f"its paths.{key} is not an absolute path")
+    return Path(path)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -179,7 +256,7 @@ class Daemon:
         return self._unreachable(f"{path} cannot be reached: {error.strerror or error}")
 
     def _unreachable(self, error: str) -> CallError:
-        said = "\n".join(filter(None, (error, unit.ask() if self.of_unit else "")))
+        said = "\n".join(filter(None, (error, ask_systemd() if self.of_unit else "")))
         return CallError(said, LOOK_AT_UNIT, exit_codes.UNREACHABLE)
 
 
@@ -194,3 +271,29 @@ def _refusal(status: int, body: bytes) -> CallError:
             "check that edged and edgectl are of one version: edgectl version",
             exit_codes.FAILED,
         )
+
+
+def ask_systemd() -> str:
+    """One sentence, or "" where systemd does not run or does not know the unit."""
+    if not _SYSTEMD_RUNS.is_dir():
+        return ""
+    command = ["systemctl", "show", UNIT, "--property", ",".join(_PROPERTIES)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_TIMEOUT_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return sentence(dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line))
+
+
+def sentence(known: Mapping[str, str]) -> str:
+    """systemd's properties in words. Pure."""
+    if known.get("LoadState") != "loaded":
+        return ""
+    state = known.get("ActiveState", "")
+    when = f" since {known['StateChangeTimestamp']}" if known.get("StateChangeTimestamp") else ""
+    words = f"systemd: {UNIT} is {state} ({known.get('SubState', '')}){when}"
+    result, code = known.get("Result", ""), known.get("ExecMainStatus", "0")
+    if result not in ("", "success") or code != "0":
+        words += f"; it ended with {result or 'no result'}, {code}"
+    often = known.get("NRestarts", "0")
+    return words if often in ("", "0") else f"{words}; restarted so far: {often}"

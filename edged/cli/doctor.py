@@ -10,9 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
-from edged.cli.client import CallError
+from edged.cli import output
+from edged.cli.client import Address, CallError
 from edged.cli.formatting import STYLES, clean, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import checked
@@ -30,8 +29,8 @@ def doctor(address: Address, *, as_json: bool) -> int:
     """Look at everything that recording stands on: clock, disks, volumes, database, cameras, broker, files. One line
     each, with the next step where something is wrong; ends with 0 ok, 1 warning, 2 critical, 3 not all could be seen.
     Works with the daemon down."""
-    from edged.doctor import down, findings
-    from edged.doctor import run as visit
+    from edged.doctor import findings, run
+    from edged.doctor.daemon import DownReport
 
     began = time.monotonic()
     daemon = address.daemon()
@@ -40,9 +39,9 @@ def doctor(address: Address, *, as_json: bool) -> int:
         status = checked(site.Status, daemon.get("/v1/status"))
     except CallError as error:  # why is one of the checks
         if error.said or error.exit_code != exit_codes.UNREACHABLE:
-            refusal = down.Down("not-allowed", error.error, error.action)
-    gathered = visit.pay(address.config_file, daemon.socket_path, status, refusal, of_unit=daemon.of_unit)
-    checks = visit.judged(gathered)
+            refusal = DownReport("not-allowed", error.error, error.action)
+    gathered = run.examine(address.config_file, daemon.socket_path, status, refusal, of_unit=daemon.of_unit)
+    checks = run.judged(gathered)
     verdict = findings.worst(checks)
     document = documents.Doctor(
         verdict=verdict.value,
@@ -53,7 +52,7 @@ def doctor(address: Address, *, as_json: bool) -> int:
         ],
         took_s=round(time.monotonic() - began, 1),
     )
-    printing.answer(document, lambda: screen(document), as_json=as_json)
+    output.answer(document, lambda: screen(document), as_json=as_json)
     return findings.EXIT_OF[verdict]
 
 

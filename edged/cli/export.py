@@ -1,4 +1,7 @@
-"""`edgectl export`: a copy of footage that anybody can check (複製). The daemon reads, whoever calls edgectl writes."""
+"""`edgectl export`: a copy of footage that anybody can check (複製). The daemon reads, whoever calls edgectl writes.
+
+How an export is begun, gone on with, taken back and listed; then what each of these shows.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,33 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import click
+from rich.console import Group, RenderableType
+from rich.text import Text
 
-from edged.cli import export_text
-from edged.cli.address import Address
-from edged.cli.client import CallError, Daemon
-from edged.cli.export_folder import FAT_BYTES, Cut, Folder, Note, inside, is_fat, needed, room
+from edged.cli.client import Address, CallError, Daemon
+from edged.cli.export_folder import (
+    FAT_BYTES,
+    BrokenOff,
+    ExportFolder,
+    Note,
+    bytes_free,
+    bytes_needed,
+    is_fat,
+    volume_around,
+)
+from edged.cli.formatting import between, local, share, span, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
 from edged.cli.pin import moment
-from edged.cli.session import Session, checked
-from edged.cli.verbs import interval
+from edged.cli.progress import ProgressLine
+from edged.cli.session import Session, checked, interval
 from edged.documents import exports as documents
 from edged.words import exit_codes, units
 from edged.words.units import UnitError
@@ -31,6 +45,7 @@ OPTIONS: Final = {"cameras": "camera", "start": "from", "end": "to"}
 """What is called otherwise on the command line."""
 NOT_AS_WRITTEN: Final = frozenset({"missing", "length", "content", "unreadable"})
 """What the verifier says where the medium does not hold what was written to it."""
+SPANS_SHOWN: Final = 20
 
 
 @click.command(short_help="Copy footage into a folder that anybody can check.")
@@ -81,7 +96,7 @@ def begun(session: Session, given: dict[str, Any]) -> int:
     if plan is None:
         raise CallError("the daemon sent no plan", "check that edged and edgectl are of one version", exit_codes.FAILED)
     if dry_run or not session.as_json:
-        session.print(planned, lambda: export_text.plan(plan, session.zone))
+        session.print(planned, lambda: plan_screen(plan, session.zone))
     if dry_run:
         return exit_codes.OK
     out: Path = given["out"]
@@ -94,7 +109,7 @@ def begun(session: Session, given: dict[str, Any]) -> int:
         raise CallError(
             "the daemon began nothing", "check that edged and edgectl are of one version", exit_codes.FAILED
         )
-    folder = Folder(out / answered.export.folder)
+    folder = ExportFolder(out / answered.export.folder)
     with _going_on(folder, answered.export.id):
         folder.root.mkdir(mode=0o700)
         folder.tell(Note(export=answered.export.id, digest=None, files=[]))
@@ -103,7 +118,7 @@ def begun(session: Session, given: dict[str, Any]) -> int:
 
 def resumed(session: Session, place: Path) -> int:
     """Go on where it was cut off."""
-    folder = Folder(place)
+    folder = ExportFolder(place)
     note = _noted(folder)
     if note is None:
         what = f"nothing is to be gone on with in {place}"
@@ -115,13 +130,13 @@ def resumed(session: Session, place: Path) -> int:
     folder.complete()  # it was cut off behind all else
     there = {"folder": str(place.absolute()), "bytes": 0, "key": None, "intact": None, "troubles": []}
     document = documents.Export.model_validate({"export": ended, "plan": None, **there})
-    session.print(document, lambda: export_text.finished(document))
+    session.print(document, lambda: finished_screen(document))
     return exit_codes.OK
 
 
 def undone(session: Session, what: str) -> int:
     """Remove what was written, and tell the daemon."""
-    folder = Folder(Path(what))
+    folder = ExportFolder(Path(what))
     note = _noted(folder)
     if note is None and folder.root.is_dir():
         raise CallError(
@@ -131,22 +146,22 @@ def undone(session: Session, what: str) -> int:
     body = session.daemon.post(f"/v1/exports/{_id(export_id)}/abandon")
     if note is not None:
         folder.remove(note.files)
-    session.print(checked(documents.Export, body), lambda: export_text.undone(export_id))
+    session.print(checked(documents.Export, body), lambda: undone_screen(export_id))
     return exit_codes.OK
 
 
 def shown(session: Session) -> int:
     """Those that there were, and are."""
     document = session.read(documents.ExportList, "/v1/exports")
-    session.print(document, lambda: export_text.listing(document, session.zone))
+    session.print(document, lambda: list_screen(document, session.zone))
     return exit_codes.OK
 
 
-def copied(session: Session, folder: Folder, export_id: str, plan: documents.ExportPlan | None) -> int:
+def copied(session: Session, folder: ExportFolder, export_id: str, plan: documents.ExportPlan | None) -> int:
     """Footage, then lists and proofs; then it is read back and checked, and only then finished."""
     daemon, base = session.daemon, f"/v1/exports/{_id(export_id)}"
-    with _going_on(folder, export_id), export_text.bar() as bar:
-        reading = partial(bar.part, "reading")
+    with _going_on(folder, export_id), ProgressLine() as line:
+        reading = partial(line.copying, "reading")
         prepared = checked(documents.Prepared, daemon.follow(f"{base}/prepare", b"", reading))
         note = folder.note
         if note is not None and note.digest not in (None, prepared.digest):
@@ -155,14 +170,14 @@ def copied(session: Session, folder: Folder, export_id: str, plan: documents.Exp
         names = [one.path for one in prepared.files]
         folder.tell(Note(export=export_id, digest=prepared.digest, files=names))
         _check_room(folder, prepared.files)
-        _fetch(daemon, base, folder, prepared.files, partial(bar.part, "copying"))
-        sealed = checked(documents.Sealed, daemon.follow(f"{base}/seal", b"", partial(bar.part, "signing")))
+        _fetch(daemon, base, folder, prepared.files, partial(line.copying, "copying"))
+        sealed = checked(documents.Sealed, daemon.follow(f"{base}/seal", b"", partial(line.copying, "signing")))
         papers = [one.path for one in sealed.files]
         folder.tell(Note(export=export_id, digest=prepared.digest, files=[*names, *papers]))
         folder.remove_only(papers)
         _fetch(daemon, base, folder, sealed.files, lambda _: None)
-        found = _verified(folder, sealed.key, bar)
-        broken = [line["where"]["file"] for line in found["lines"] if line["code"] in NOT_AS_WRITTEN]
+        found = _verified(folder, sealed.key, line)
+        broken = [one["where"]["file"] for one in found["lines"] if one["code"] in NOT_AS_WRITTEN]
         if broken:
             folder.remove_only(broken)
             what = f"{folder.root} does not hold what was written to it: {', '.join(broken[:5])}"
@@ -180,19 +195,23 @@ def copied(session: Session, folder: Folder, export_id: str, plan: documents.Exp
             "troubles": prepared.troubles,
         }
     )
-    session.print(document, lambda: export_text.done(document, found))
+    session.print(document, lambda: done_screen(document, found))
     return exit_codes.OK if found["intact"] else exit_codes.FAILED
 
 
 def _fetch(
-    daemon: Daemon, base: str, folder: Folder, files: Sequence[documents.ExportFile], tell: export_text.Tell
+    daemon: Daemon,
+    base: str,
+    folder: ExportFolder,
+    files: Sequence[documents.ExportFile],
+    progress: Callable[[Mapping[str, Any]], None],
 ) -> None:
     done, total = 0, sum(one.bytes for one in files)
 
     def more(count: int) -> None:
         nonlocal done
         done += count
-        tell({"done": done, "total": total})
+        progress({"done": done, "total": total})
 
     for one in files:
 
@@ -202,9 +221,9 @@ def _fetch(
         folder.fetch(one, octets, more)
 
 
-def _verified(folder: Folder, key: str, bar: export_text.Bar) -> dict[str, Any]:
+def _verified(folder: ExportFolder, key: str, line: ProgressLine) -> dict[str, Any]:
     """By the verifier that lies in the folder, as whoever gets it will do."""
-    bar.say("checking the folder")
+    line.say("checking the folder")
     with folder.as_it_will_be():
         done = subprocess.run(
             [sys.executable, "-I", str(folder.root / "verify.py"), "--key", key, "--json", "--", str(folder.root)],
@@ -219,7 +238,7 @@ def _verified(folder: Folder, key: str, bar: export_text.Bar) -> dict[str, Any]:
 
 
 @contextmanager
-def _going_on(folder: Folder, export_id: str) -> Iterator[None]:
+def _going_on(folder: ExportFolder, export_id: str) -> Iterator[None]:
     """Whatever ends it: how to go on is said."""
     on = f"go on with: edgectl export --resume {folder.root}; or take it back: edgectl export --undo {folder.root}"
     if not folder.root.exists():
@@ -231,7 +250,7 @@ def _going_on(folder: Folder, export_id: str) -> Iterator[None]:
     except OSError as error:
         what = f"{error.filename or folder.root}: {error.strerror or error}"
         raise CallError(f"export {export_id} was cut off: {what}", on, exit_codes.FAILED) from None
-    except Cut as cut:
+    except BrokenOff as cut:
         raise CallError(
             f"export {export_id} was cut off: the daemon broke off, {cut}", on, exit_codes.TRY_LATER
         ) from None
@@ -278,19 +297,19 @@ def _fit(out: Path, plan: documents.ExportPlan) -> None:
     if not os.access(out, os.W_OK | os.X_OK):
         what = f"{out} cannot be written by whoever runs this, or is mounted read-only"
         raise CallError(what, "name a place that you may write", exit_codes.FAILED)
-    volume = inside(out, plan.volumes)
+    volume = volume_around(out, plan.volumes)
     if volume is not None:
         what = f"{out} lies in the volume {volume}, which is for footage alone"
         raise CallError(what, "name a place outside: where the stick is mounted", exit_codes.USAGE)
-    free = room(out)
+    free = bytes_free(out)
     if free < plan.bytes:
         what = f"the export takes about {units.format_size(plan.bytes)}, and {out} has {units.format_size(free)} free"
         raise CallError(what, "make room, take a larger medium, or export less at a time", exit_codes.FAILED)
 
 
-def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
+def _check_room(folder: ExportFolder, files: Sequence[documents.ExportFile]) -> None:
     """Now that it is known to the octet."""
-    lacking = needed(files) - folder.written(files) - room(folder.root)
+    lacking = bytes_needed(files) - folder.written(files) - bytes_free(folder.root)
     if lacking > 0:
         what = f"{folder.root} lacks {units.format_size(lacking)} for what is still to be copied"
         raise CallError(what, f"make room, then: edgectl export --resume {folder.root}", exit_codes.FAILED)
@@ -302,7 +321,7 @@ def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
         )
 
 
-def _noted(folder: Folder) -> Note | None:
+def _noted(folder: ExportFolder) -> Note | None:
     try:
         return folder.note if folder.root.is_dir() else None
     except ValueError as error:
@@ -313,3 +332,80 @@ def _id(text: str) -> str:
     if not text.replace("-", "").isalnum() or not text.startswith("E-"):
         raise click.UsageError(f"{units.shown(text)} is neither a folder nor an export such as E-20260501-7F3K")
     return text
+
+
+def plan_screen(told: documents.ExportPlan, zone: ZoneInfo) -> RenderableType:
+    """What it will hold and what it will not."""
+    whole_s = between(told.start, told.end)
+    made = table("Camera", "Name", "Segments", "Recorded", "Size", right=("Segments", "Recorded", "Size"), folds=(1,))
+    for one in told.cameras:
+        recorded = share(one.recorded_s / whole_s) if whole_s else "–"
+        cells = str(one.segments), recorded, units.format_size(one.bytes)
+        made.add_row(text(one.camera, "bold"), text(one.name), *cells)
+    parts: list[RenderableType] = [
+        text(f"{local(told.start, zone)} – {local(told.end, zone)}, {span(whole_s)} of each camera"), made
+    ]  # fmt: skip
+    if told.cut_by is not None:
+        words = f"It ends there because {told.cut_by} is still recording what comes after; that is complete later."
+        parts.append(text(words, "yellow"))
+    parts += _spans("Not recorded:", told.gaps, zone)
+    parts += _spans("Nothing accounts for, so the export will not be whole:", told.unaccounted, zone, "red")
+    for one in told.cameras:
+        parts += [text(f"{one.camera}: {words}", "yellow") for words in _cautions(one)]
+    parts.append(text(f"About {units.format_size(told.bytes)}. To be destroyed by {local(told.destroy_by, zone)}."))
+    return Group(*parts)
+
+
+def _cautions(one: documents.ExportCamera) -> Iterator[str]:
+    if one.away:
+        yield f"{units.counted(one.away, 'segment')} cannot be copied: the volume is not there"
+    if one.set_aside:
+        yield f"{units.counted(one.set_aside, 'file')} that cannot be played is not copied"
+    if one.due_soon:
+        what = units.counted(one.due_soon, "segment")
+        yield f"{what} will reach the ceiling within a day: pin it first (edgectl pin add), or be quick"
+    if one.destroyed:
+        yield f"part of it was destroyed in its time, as {units.counted(one.destroyed, 'leaf')} of the ledger tell"
+
+
+def _spans(title: str, spans: list[documents.Span], zone: ZoneInfo, style: str = "") -> list[RenderableType]:
+    if not spans:
+        return []
+    lines: list[RenderableType] = [text(title, style)]
+    for one in spans[:SPANS_SHOWN]:
+        cause = f": {one.cause}" if one.cause else ""
+        lines.append(text(f"  {one.camera} {local(one.start, zone)} – {local(one.end, zone)}{cause}"))
+    if len(spans) > SPANS_SHOWN:
+        lines.append(text(f"  and {len(spans) - SPANS_SHOWN} more"))
+    return lines
+
+
+def done_screen(document: documents.Export, found: Mapping[str, Any]) -> RenderableType:
+    """What lies there, and what the verifier in it says."""
+    exported = document.export.id if document.export else ""
+    lines: list[RenderableType] = [
+        text(f"{exported} lies in {document.folder} ({units.format_size(document.bytes)}), read back and checked:")
+    ]
+    lines += [text(f"  {one.camera} {one.start}: {one.what}", "red") for one in document.troubles]
+    lines += [text(f"  x {line['en']}", "red") for line in found["lines"] if line["sign"] == "x"]
+    verdict = "nothing wrong was found" if document.intact else "it is not whole, or not as it was recorded: see above"
+    lines.append(Text(f"  {verdict}", style="green" if document.intact else "bold red"))
+    lines.append(text(f"  signed with the key {document.key}"))
+    return Group(*lines)
+
+
+def finished_screen(document: documents.Export) -> RenderableType:
+    exported = document.export.id if document.export else ""
+    return text(f"{exported} was finished already, and checked. To check it again: edgectl verify {document.folder}")
+
+
+def undone_screen(export_id: str) -> RenderableType:
+    return text(f"{export_id} is abandoned; what was written of it is removed, and nothing is held for it any more.")
+
+
+def list_screen(document: documents.ExportList, zone: ZoneInfo) -> RenderableType:
+    made = table("Export", "State", "Begun", "Footage", "Cameras", folds=(4,))
+    for one in document.exports:
+        footage = Text(f"{local(one.start, zone)} –\n{local(one.end, zone)}")
+        made.add_row(text(one.id, "bold"), one.state, local(one.begun, zone), footage, text(", ".join(one.cameras)))
+    return made if document.exports else Text("No exports.")

@@ -44,12 +44,12 @@ class Note(Document):
     """All that this export has put here, or will."""
 
 
-class Cut(Exception):
+class BrokenOff(Exception):
     """What was to be written is not whole: the daemon broke off."""
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class ExportFolder:
     """Below it nothing is touched but what an export has put there."""
 
     root: Path
@@ -67,7 +67,7 @@ class Folder:
         """Durably, and whole at any time."""
         place = self.root / NOTE
         fresh = place.with_name(NOTE + ".new")
-        _write(fresh, note.model_dump_json().encode())
+        _write_file(fresh, note.model_dump_json().encode())
         fresh.replace(place)
         _sync(self.root)
 
@@ -94,7 +94,7 @@ class Folder:
                     os.fsync(out.fileno())
                 at += len(block)
             if at != file.bytes:
-                raise Cut(f"{file.path} has {at} bytes so far, of {file.bytes}")
+                raise BrokenOff(f"{file.path} has {at} bytes so far, of {file.bytes}")
             out.flush()
             os.fsync(out.fileno())
             os.posix_fadvise(out.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # it is read back from the medium
@@ -148,13 +148,13 @@ class Folder:
         return total
 
 
-def room(place: Path) -> int:
+def bytes_free(place: Path) -> int:
     """Octets that a person may write there."""
     there = os.statvfs(place)
     return there.f_bavail * there.f_frsize
 
 
-def needed(files: Sequence[ExportFile]) -> int:
+def bytes_needed(files: Sequence[ExportFile]) -> int:
     return sum(one.bytes + CLUSTER_BYTES for one in files) + SPARE_BYTES
 
 
@@ -164,7 +164,7 @@ def is_fat(place: Path) -> bool:
     return mount is not None and mount.kind in FAT
 
 
-def inside(place: Path, volumes: Sequence[str]) -> str | None:
+def volume_around(place: Path, volumes: Sequence[str]) -> str | None:
     """The volume that a folder would lie in, whatever path leads there."""
     now, here = mounts.read_mounts(), PurePosixPath(place.resolve())
     for volume in volumes:
@@ -176,7 +176,7 @@ def inside(place: Path, volumes: Sequence[str]) -> str | None:
     return None
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_file(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()

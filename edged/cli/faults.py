@@ -13,12 +13,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged.cli.address import Address
-from edged.cli.formatting import clean, local, span, text
+from edged.cli.client import Address
+from edged.cli.formatting import Language, clean, language_of, local, span, text, word
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
-from edged.cli.session import Session, checked
-from edged.cli.verbs import interval
-from edged.cli.words import Language, language, word
+from edged.cli.session import Session, checked, interval
 from edged.documents import faults as documents
 from edged.words import units
 
@@ -53,7 +51,7 @@ def faults(
     first, last = interval(session, start, end)
     wanted = {"all": None if is_open else 1, "camera": camera}
     document = session.read(documents.Faults, "/v1/faults", from_=first, to=last, **wanted)
-    session.print(document, lambda: listing(document, session.zone, language(os.environ)))
+    session.print(document, lambda: listing(document, session.zone, language_of(os.environ)))
 
 
 @faults.command(short_help="One fault with all that was done about it.")
@@ -64,7 +62,7 @@ def show(address: Address, fault: str, *, as_json: bool) -> None:
     """Fault ID with each step: who, when, to whom it was reported, what was done."""
     session = Session(address.daemon(), as_json)
     document = session.read(documents.FaultsShow, f"/v1/faults/{_id(fault)}")
-    session.print(document, lambda: story(document, session.zone, language(os.environ)))
+    session.print(document, lambda: story(document, session.zone, language_of(os.environ)))
 
 
 @faults.command(short_help="Write down a fault that you have found.")
@@ -118,7 +116,7 @@ def check(address: Address, fault: str, *, note: str, as_json: bool) -> None:
 def _step(address: Address, path: str, wanted: BaseModel, *, as_json: bool) -> None:
     session = Session(address.daemon(), as_json)
     document = checked(documents.FaultsStep, session.daemon.post(path, wanted.model_dump_json().encode()))
-    session.print(document, lambda: _one(document.fault, session.zone, language(os.environ)))
+    session.print(document, lambda: _one(document.fault, session.zone, language_of(os.environ)))
 
 
 def _id(typed: str) -> str:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
-from edged.cli.client import CallError
+from edged.cli import output
+from edged.cli.client import Address, CallError
 from edged.cli.formatting import STYLES, clean, span, text
 from edged.cli.options import CAMERA, address_given, json_option
+from edged.cli.progress import ProgressLine
 from edged.cli.session import checked
 from edged.documents import checks as documents
 from edged.site import check_documents
 from edged.words import exit_codes, units
-
-SHOWN_EVERY_S: Final = 0.2
-"""A line of progress changes so often at most."""
 
 
 @click.command(short_help="Check every promise that can be checked by looking.")
@@ -43,32 +38,29 @@ def fsck(address: Address, *, level: documents.Level, camera: str | None, volume
     """Check every promise that can be checked by looking; ends with 1 if one is broken."""
     place = str(Path(volume).absolute()) if volume and "/" in volume else volume
     wanted = documents.FsckAsked(level=level, camera=camera, volume=place)
-    show = Bar() if sys.stderr.isatty() else _nothing
-    try:
-        body = address.daemon().follow("/v1/fsck", wanted.model_dump_json().encode(), show)
-        document = checked(documents.Fsck, body)
-    except CallError as error:
-        if error.exit_code != exit_codes.UNREACHABLE:
-            raise
-        document = alone(address, wanted, error, show)
-    finally:
-        if isinstance(show, Bar):
-            show.end()
-    printing.answer(document, lambda: screen(document), as_json=as_json)
+    with ProgressLine() as line:
+        try:
+            body = address.daemon().follow("/v1/fsck", wanted.model_dump_json().encode(), line.checking)
+            document = checked(documents.Fsck, body)
+        except CallError as error:
+            if error.exit_code != exit_codes.UNREACHABLE:
+                raise
+            document = fsck_offline(address, wanted, error, line.checking)
+    output.answer(document, lambda: screen(document), as_json=as_json)
     return exit_codes.OK if document.clean else exit_codes.FAILED
 
 
-def alone(
+def fsck_offline(
     address: Address, wanted: documents.FsckAsked, why: CallError, show: Callable[[dict[str, Any]], None]
 ) -> documents.Fsck:
     """The daemon is down: its files, as its own account; where the configuration is wrong, what was last in force."""
-    from edged.host.drop_privileges import files_of
+    from edged.cli.offline import state_of
     from storage.integrity.fsck import Fsck
     from storage.store import offline
     from storage.words.clock import SystemClock
     from storage.words.errors import StateLocked, StoreError, UnknownId
 
-    state, config = files_of(address, why)
+    state, config = state_of(address, why)
     policy = None if config is None else config.policy()
     try:
         with offline.opened(state, SystemClock(), policy) as site:
@@ -103,39 +95,3 @@ def screen(document: documents.Fsck) -> RenderableType:
     if not document.daemon:
         last.append("; the daemon is down", style="not bold default")
     return Group(*parts, last)
-
-
-def _nothing(_told: Mapping[str, Any]) -> None:
-    """Nobody looks."""
-
-
-class Bar:
-    """One line on the terminal's standard error: how far, how fast, how long still."""
-
-    def __init__(self) -> None:
-        self._shown_s = 0.0
-
-    def __call__(self, told: Mapping[str, Any]) -> None:
-        now_s = time.monotonic()
-        if now_s - self._shown_s >= SHOWN_EVERY_S:
-            self._shown_s = now_s
-            sys.stderr.write(f"\r\x1b[K{line(told)}")
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        if self._shown_s:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-def line(told: Mapping[str, Any]) -> str:
-    """Progress in words; what is left is told once a part is done."""
-    done, of, elapsed_s = int(told["done"]), int(told["of"]), float(told["elapsed_s"])
-    read, of_bytes = int(told["bytes"]), int(told["of_bytes"])
-    parts = [f"{clean(str(told['stage']))}: {done} of {of}"]
-    if read and elapsed_s > 0:
-        parts.append(f"{units.format_size(read)}, {units.format_size(int(read / elapsed_s))}/s")
-    share = read / of_bytes if of_bytes else done / of if of else 0.0
-    if 0 < share <= 1 and elapsed_s >= 1:
-        parts.append(f"{span(elapsed_s / share - elapsed_s)} left")
-    return ", ".join(parts)

@@ -17,8 +17,7 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
-from edged.cli.address import Address
-from edged.cli.client import CallError
+from edged.cli.client import Address, CallError
 from edged.cli.options import AS_GIVEN
 from edged.words import exit_codes, units
 from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
@@ -31,16 +30,16 @@ COMPLETE: Final = "_EDGECTL_COMPLETE"
 
 
 VERBS: Final = {
-    "status": "verbs",
-    "cameras": "verbs",
-    "segments": "verbs",
-    "gaps": "verbs",
-    "retention": "verbs",
+    "status": "status",
+    "cameras": "listings",
+    "segments": "listings",
+    "gaps": "listings",
+    "retention": "listings",
     "alarms": "alarms",
     "faults": "faults",
     "maintenance": "maintenance",
-    "snapshot": "snapshot",
-    "reference": "reference",
+    "snapshot": "pictures",
+    "reference": "pictures",
     "volume": "volume",
     "fsck": "fsck",
     "boots": "boots",
@@ -55,8 +54,8 @@ VERBS: Final = {
     "verify": "verify",
     "doctor": "doctor",
     "probe": "probe",
-    "config": "verbs",
-    "reload": "verbs",
+    "config": "configuration",
+    "reload": "configuration",
     "version": "version",
 }
 """Each verb and the module of this package that has it, under its own name."""

@@ -11,11 +11,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged.cli.address import Address
-from edged.cli.formatting import clean, local, span, styled, text
+from edged.cli.client import Address
+from edged.cli.formatting import Language, clean, language_of, local, span, styled, text, word
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
-from edged.cli.words import Language, language, word
 from edged.documents import maintenance as documents
 from edged.words import units
 
@@ -34,7 +33,7 @@ def maintenance(address: Address, context: click.Context, *, as_json: bool) -> N
         return
     session = Session(address.daemon(), as_json)
     document = session.read(documents.Maintenance, "/v1/maintenance")
-    session.print(document, lambda: screen(document, session.zone, language(os.environ)))
+    session.print(document, lambda: screen(document, session.zone, language_of(os.environ)))
 
 
 @maintenance.command(short_help="Announce work on cameras or on the box.")
@@ -62,7 +61,7 @@ def start(
     session = Session(address.daemon(), as_json)
     body = session.daemon.post("/v1/maintenance/start", wanted.model_dump_json().encode())
     document = checked(documents.MaintenanceStart, body)
-    session.print(document, lambda: _heading(document.maintenance, session.zone, language(os.environ)))
+    session.print(document, lambda: _heading(document.maintenance, session.zone, language_of(os.environ)))
 
 
 @maintenance.command()

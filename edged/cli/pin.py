@@ -11,12 +11,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from edged.cli import times
-from edged.cli.address import Address
 from edged.cli.approve import next_step
+from edged.cli.client import Address
 from edged.cli.formatting import clean, local, share, span, styled, table, text
 from edged.cli.options import CAMERA, address_given, json_option
-from edged.cli.session import Session, checked
-from edged.cli.verbs import interval
+from edged.cli.session import Session, checked, interval
 from edged.documents import pins as documents
 from edged.words import exit_codes, units
 

@@ -16,9 +16,8 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address, tables
-from edged.cli.client import CallError
+from edged.cli import output
+from edged.cli.client import Address, CallError, tables
 from edged.cli.formatting import STYLES, against_ours, clean, text
 from edged.cli.options import AS_GIVEN, json_option
 from edged.documents import probe as documents
@@ -58,7 +57,7 @@ def probe(
     [[cameras]] table to paste. Ends with 1 if nothing can be recorded of it. Needs no daemon."""
     trust = _checked(url, username, certificate, ca_file)
     password = _password(username, password_file)
-    from edged.cli import probe_document
+    from edged.cli import probe_report
     from recorder.probe import look
     from recorder.rtsp.dialogue import Account
     from storage.words.clock import SystemClock
@@ -67,10 +66,10 @@ def probe(
         click.echo("looking for some 10 s …", err=True)
     found = look(url, Account(username, password), trust, SystemClock())
     file = address.config_file.absolute()
-    document = probe_document.document(
+    document = probe_report.probe_document(
         url, username, password_file and password_file.absolute(), found, _configured(file), file
     )
-    printing.answer(document, lambda: screen(document, file), as_json=as_json)
+    output.answer(document, lambda: screen(document, file), as_json=as_json)
     return exit_codes.OK if document.recordable else exit_codes.FAILED
 
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.console import RenderableType
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
-from edged.cli.client import CallError
+from edged.cli import output
+from edged.cli.client import Address, CallError
 from edged.cli.formatting import clean, span
 from edged.cli.options import address_given, json_option
+from edged.cli.progress import ProgressLine
 from edged.cli.session import checked
-from edged.documents.rebuild import Rebuild, RebuildAsked
+from edged.documents.checks import Rebuild, RebuildAsked
 from edged.site import check_documents
 from edged.words import exit_codes, units
 
-UMASK: Final = 0o027
 MOUNTS: Final = Path("/proc/self/mountinfo")
 _OTHER_BOOT: Final = (
     "this container shows a boot id of its own, and edged.service the kernel's: to the catalog this would be another "
@@ -34,7 +30,6 @@ _WITHIN_A_UNIT: Final = (
     "start edged, which makes the catalog anew by itself; or "
     "systemd-run --pipe --wait --property=ProtectKernelTunables=yes edgectl rebuild"
 )
-_PHASES: Final = {"leaves": "leaves of the ledger", "files": "directories"}
 
 
 @click.command(short_help="Make the catalog anew from what lies on the volumes.")
@@ -43,43 +38,35 @@ _PHASES: Final = {"leaves": "leaves of the ledger", "files": "directories"}
 @address_given
 def rebuild(address: Address, *, fresh: bool, as_json: bool) -> int:
     """Make the catalog anew from what lies on the volumes; recording goes on, no footage changes."""
-    bar = Bar()
-    try:
+    with ProgressLine() as line:
         try:
             if fresh:
-                document = alone(address, None, bar.show, fresh=True)
+                document = rebuild_offline(address, None, line.rebuilding, fresh=True)
             else:
-                body = address.daemon().follow("/v1/rebuild", RebuildAsked().model_dump_json().encode(), bar.show)
-                document = checked(Rebuild, body)
+                asked = RebuildAsked().model_dump_json().encode()
+                document = checked(Rebuild, address.daemon().follow("/v1/rebuild", asked, line.rebuilding))
         except CallError as error:
             if fresh or error.exit_code != exit_codes.UNREACHABLE:
                 raise
-            document = alone(address, error, bar.show, fresh=False)
-    finally:
-        bar.end()
-    printing.answer(document, lambda: screen(document), as_json=as_json)
+            document = rebuild_offline(address, error, line.rebuilding, fresh=False)
+    output.answer(document, lambda: screen(document), as_json=as_json)
     return exit_codes.OK if document.complete else exit_codes.FAILED
 
 
-def alone(
+def rebuild_offline(
     address: Address, why: CallError | None, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
     """The daemon is down: its files, as its own account, under its lock."""
-    from edged.config import load as configuration
-    from edged.host.drop_privileges import become_owner, unusable
+    from edged.cli.offline import become_owner, configured
     from storage.words.clock import has_own_boot_id
     from storage.words.errors import NodeChanged, StateLocked, StoreError
 
-    try:
-        config = configuration.load(address.config_file)
-    except configuration.ConfigError as error:
-        raise unusable(address.config_file, error, why) from None
+    config = configured(address, why)
     if has_own_boot_id(MOUNTS.read_text("utf-8")):
         raise CallError(_OTHER_BOOT, _WITHIN_A_UNIT, exit_codes.FAILED)
     become_owner(config.paths.state)
-    os.umask(UMASK)
     try:
-        return _made_anew(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
+        return _rebuild(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
     except StateLocked as error:
         said = f"{why.error}\n{error.what}" if why else error.what
         action = why.action if why else "stop it first: systemctl stop edged"
@@ -90,7 +77,7 @@ def alone(
         raise CallError(error.what, error.action, exit_codes.FAILED) from None
 
 
-def _made_anew(
+def _rebuild(
     state: Path, node: str, volumes: Any, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
     from storage.store.offline_rebuild import made_anew
@@ -115,29 +102,3 @@ def screen(document: Rebuild) -> RenderableType:
     volumes = units.counted(len(document.volumes), "volume")
     said.append(f": {volumes}, in {span(document.took_s)}", style="not bold default")
     return said
-
-
-class Bar:
-    """How far it is, on a terminal's standard error; nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._phase = ""
-        self._task: Any = None
-
-    def show(self, told: Mapping[str, Any]) -> None:
-        if not sys.stderr.isatty():
-            return
-        if self._progress is None:
-            columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
-            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._progress.start()
-        phase, at, of = str(told["phase"]), int(told["at"]), max(1, int(told["of"]))
-        if phase != self._phase:
-            self._phase = phase
-            self._task = self._progress.add_task(_PHASES.get(phase, clean(phase)), total=of)
-        self._progress.update(self._task, completed=min(at, of), total=of)
-
-    def end(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()

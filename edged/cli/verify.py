@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from edged.cli import printing
+from edged.cli import output
 from edged.cli.client import CallError
 from edged.cli.options import json_option
 from edged.words import exit_codes, units
@@ -32,7 +32,7 @@ def verify(*, path: str, key: str | None, lang: str | None, as_json: bool) -> in
     from edged.evidence.verify import page
 
     found = _found(Path(path), key)
-    printing.console()  # what the encoding lacks is replaced
+    output.console()  # what the encoding lacks is replaced
     click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(page(found, (lang,) if lang else BOTH)))
     return exit_codes.OK if found["intact"] else exit_codes.FAILED
 

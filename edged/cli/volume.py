@@ -11,13 +11,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged.cli import printing
-from edged.cli.address import Address
-from edged.cli.client import CallError
+from edged.cli import output
+from edged.cli.client import Address, CallError
 from edged.cli.formatting import clean, local, styled, table, text
 from edged.cli.options import address_given, json_option
-from edged.cli.screens import room
 from edged.cli.session import Session, checked
+from edged.cli.status import room
 from edged.documents import volumes as documents
 from edged.documents.base import Document
 from edged.words import exit_codes, units
@@ -52,10 +51,10 @@ def init(address: Address, path: str, *, as_json: bool) -> None:
     except CallError as error:
         if error.exit_code != exit_codes.UNREACHABLE:
             raise
-        document = alone(address, Path(wanted.path), error)
+        document = init_offline(address, Path(wanted.path), error)
     used = "It is used from now on." if document.configured and not document.next else ""
     words = f"{clean(document.path)} is volume {document.volume}. {used}".strip()
-    printing.answer(document, lambda: said(words, document.next), as_json=as_json)
+    output.answer(document, lambda: said(words, document.next), as_json=as_json)
 
 
 @volume.command(short_help="Record nothing new on VOLUME.")
@@ -68,7 +67,7 @@ def retire(address: Address, volume: str, *, undo: bool, as_json: bool) -> None:
     wanted = documents.RetireAsked(volume=str(Path(volume).absolute()) if "/" in volume else volume, undo=undo)
     document = ask(address, "retire", wanted, documents.VolumeRetire)
     state = "takes no more footage" if document.retired else "is used again"
-    printing.answer(document, lambda: said(f"{clean(document.path)} {state}.", document.next), as_json=as_json)
+    output.answer(document, lambda: said(f"{clean(document.path)} {state}.", document.next), as_json=as_json)
 
 
 @volume.command(short_help="Use an empty disk in place of one that is gone for good.")
@@ -88,18 +87,14 @@ def ask(address: Address, verb: str, wanted: Document, model: type[Doc]) -> Doc:
     return checked(model, address.daemon().post(f"/v1/volumes/{verb}", wanted.model_dump_json().encode()))
 
 
-def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
+def init_offline(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     """The daemon is down: as its own account, so that it can use what is made."""
-    from edged.config import load as configuration
-    from edged.host.drop_privileges import become_owner, unusable
+    from edged.cli.offline import become_owner, configured
     from edged.site import documents as site_documents
     from storage.store.offline import init_alone
     from storage.words.errors import NodeChanged, StateLocked, StoreError, VolumeAbsent
 
-    try:
-        config = configuration.load(address.config_file)
-    except configuration.ConfigError as error:
-        raise unusable(address.config_file, error, why) from None
+    config = configured(address, why)
     become_owner(config.paths.state)
     spec = site_documents.spec_of(config, path)
     others = [one.path for one in config.volumes]

@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from edged.config.load import Camera
-from edged.host.access_lists import Reached
+from edged.host.file_access import OpenFiles
 from edged.overview.model import Overview
 from edged.profiles.loader import Clause
 from edged.words import units
@@ -59,7 +59,7 @@ class Facts:
     seen: Overview
     calls: tuple[Call, ...] = ()
     """Every call there is."""
-    reached: Reached | None = None
+    reached: OpenFiles | None = None
     """Who could read what lies on the disks; None while nobody has looked."""
     register: Tally | None = None
     """The register of destruction; None while it is not read to its end."""

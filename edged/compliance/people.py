@@ -13,7 +13,7 @@ from typing import Final
 
 from edged.compliance.model import Facts, Outcome, judged
 from edged.profiles.loader import Clause
-from edged.words.roles import NAMES, TABLE, Record, Role, Rule, Verb
+from edged.words.roles import NAMES, TABLE, Record, Role, Verb, VerbRule
 
 DESTROYING: Final = frozenset({
     "delete", "destroy", "drop", "erase", "format", "kill", "prune", "purge", "remove", "rm", "scrub",
@@ -102,7 +102,7 @@ def recorded(_clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, [f"提供影像的功能均先寫入稽核軌跡：{shown}"] if not faults else [])
 
 
-def unrecorded(table: dict[Verb, Rule]) -> list[str]:
+def unrecorded(table: dict[Verb, VerbRule]) -> list[str]:
     """Verbs that show footage without a leaf that comes first."""
     return [verb.value for verb, rule in table.items() if _discloses(verb) and rule.record not in ON_RECORD]
 

@@ -18,7 +18,7 @@ Raw = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class CameraAddress:
     """A camera's device, and where it listens."""
 
     camera: str
@@ -27,7 +27,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class NamedSecret:
     """A file that nobody else may read, and what it is."""
 
     path: str
@@ -35,7 +35,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Outline:
     """`node` and the like are "" where the file does not say."""
 
     file: str
@@ -43,12 +43,12 @@ class Site:
     state: str = str(DEFAULT_STATE)
     volumes: tuple[str, ...] = (str(DEFAULT_VOLUME),)
     cameras: int = 0
-    doors: tuple[Door, ...] = ()
+    doors: tuple[CameraAddress, ...] = ()
     broker: bool = False
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[NamedSecret, ...] = ()
 
 
-def outline(file: Path, data: bytes) -> Site:
+def read_outline(file: Path, data: bytes) -> Outline:
     """UnicodeDecodeError, TOMLDecodeError: then nothing can be said of it."""
     raw = tomllib.loads(data.decode("utf-8-sig"))
     mqtt, cameras = _table(raw, "mqtt"), list(_tables(raw, "cameras"))
@@ -56,27 +56,29 @@ def outline(file: Path, data: bytes) -> Site:
     state = _path(_table(raw, "paths"), "state") or str(DEFAULT_STATE)
     named = [(camera, "password_file", f"password of camera {_word(camera, 'id')}") for camera in cameras]
     named += [(mqtt, "password_file", "password of the broker"), (mqtt, "key_file", "key of the link")]
-    secrets = [Secret(str(file.parent / _word(table, key)), what) for table, key, what in named if _word(table, key)]
-    return Site(
+    secrets = [
+        NamedSecret(str(file.parent / _word(table, key)), what) for table, key, what in named if _word(table, key)
+    ]
+    return Outline(
         file=str(file),
         node=_word(_table(raw, "site"), "node"),
         state=state,
         volumes=volumes or (str(DEFAULT_VOLUME),),
         cameras=len(cameras),
-        doors=tuple(door for camera in cameras if (door := _door(camera)) is not None),
+        doors=tuple(door for camera in cameras if (door := _camera_address(camera)) is not None),
         broker=bool(mqtt),
-        secrets=(*secrets, Secret(f"{state}/ledger.key", "key of the ledger")),
+        secrets=(*secrets, NamedSecret(f"{state}/ledger.key", "key of the ledger")),
     )
 
 
-def _door(camera: Raw) -> Door | None:
+def _camera_address(camera: Raw) -> CameraAddress | None:
     try:
         target = Target.parse(_word(camera, "url"), "")
     except ValueError:
         return None
     if camera.get("enabled") is False or target.scheme not in ("rtsp", "rtsps") or not target.host:
         return None
-    return Door(_word(camera, "id"), target.host, target.port)
+    return CameraAddress(_word(camera, "id"), target.host, target.port)
 
 
 def _table(raw: Raw, key: str) -> Raw:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from edged.config import link as config_link
 from edged.config import rules as config_rules
 from edged.config.model import Broker, Camera, Config, Expect, Paths, Recording, Retention, Site, Volume
-from edged.config.problem import ConfigError, Problem, translate
+from edged.config.problem import ConfigError, ConfigMistake, translate
 from edged.host import accounts
 from edged.host.file_access import Reader
 from edged.words.defaults import DEFAULT_CONFIG
@@ -30,9 +30,9 @@ __all__ = [
     "Camera",
     "Config",
     "ConfigError",
+    "ConfigMistake",
     "Expect",
     "Paths",
-    "Problem",
     "Recording",
     "Retention",
     "Site",
@@ -64,7 +64,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, in_force: str |
 
 def check(
     path: Path, environ: Mapping[str, str] = os.environ, reader: Reader | None = None
-) -> tuple[list[Problem], list[Problem]]:
+) -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     """(problems, warnings) of a file, without using it: also what would stop no start, as certificates.
 
     `reader`: who will use it, where that is somebody else (`edged.host.file_access.of_unit`).

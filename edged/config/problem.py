@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ConfigMistake:
     file: str
     key: str
     """Such as `cameras.lobby.url`, `cameras[2].id` or `line 12`; "" for the file as a whole."""
@@ -32,7 +32,7 @@ class Problem:
 class ConfigError(Exception):
     """The configuration cannot be used; all that is wrong with it at once. Exit 78."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[ConfigMistake]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = list(problems)
 
@@ -73,13 +73,13 @@ def key_path(location: Location, raw: Mapping[str, Any]) -> str:
     return text
 
 
-def translate(error: ValidationError, model: type[BaseModel], file: str, raw: Mapping[str, Any]) -> list[Problem]:
+def translate(error: ValidationError, model: type[BaseModel], file: str, raw: Mapping[str, Any]) -> list[ConfigMistake]:
     """pydantic's findings as problems; its input values stay behind."""
     problems = []
     for found in error.errors(include_input=False, include_url=False):
         location: Location = found["loc"]
         problem, instead = _words(found["type"], found["msg"], found.get("ctx", {}), location, model)
-        problems.append(Problem(file, key_path(location, raw), problem, instead))
+        problems.append(ConfigMistake(file, key_path(location, raw), problem, instead))
     return problems
 
 

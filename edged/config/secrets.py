@@ -34,7 +34,7 @@ class SecretError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSecret:
     """A secret, and what is odd about the place it came from ("" if nothing)."""
 
     value: SecretStr
@@ -49,16 +49,16 @@ def credential(name: str, environ: Mapping[str, str] = os.environ) -> Path | Non
     return place if credentials and place.exists() else None
 
 
-def find(name: str, directory: Path, environ: Mapping[str, str] = os.environ) -> Found:
+def find(name: str, directory: Path, environ: Mapping[str, str] = os.environ) -> FoundSecret:
     """The secret called `name`: the systemd credential of that name first, else the file, relative to `directory`."""
     if "/" not in name and name not in ("", ".", "..") and (place := credential(name, environ)) is not None:
-        return Found(_value(_read(place)[0], place), "", "")
+        return FoundSecret(_value(_read(place)[0], place), "", "")
     path = directory / name
     data, mode = _read(path)
     value = _value(data, path)
     if mode & stat.S_IROTH:
-        return Found(value, f"everybody on this machine can read {path}", f"chmod o= {path}")
-    return Found(value, "", "")
+        return FoundSecret(value, f"everybody on this machine can read {path}", f"chmod o= {path}")
+    return FoundSecret(value, "", "")
 
 
 def _read(path: Path) -> tuple[bytes, int]:

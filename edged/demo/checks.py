@@ -31,7 +31,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class RecordedFile:
     """One finished file of the ring. `trouble` is why it does not play, "" if it does."""
 
     path: Path
@@ -42,12 +42,12 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observed:
     """What came of it."""
 
     listed: tuple[Segment, ...]
     """By `edgectl segments`, just before the stop."""
-    files: tuple[File, ...]
+    files: tuple[RecordedFile, ...]
     unfinished: tuple[Path, ...]
     """`.part` files left after the stop."""
     heard: Mapping[str, int]
@@ -60,25 +60,25 @@ class Seen:
     stopped: datetime
 
 
-def look_at_files(volume: Path) -> tuple[File, ...]:
+def look_at_files(volume: Path) -> tuple[RecordedFile, ...]:
     return tuple(_look_at(path) for path in sorted(volume.rglob("*.mp4")))
 
 
-def _look_at(path: Path) -> File:
+def _look_at(path: Path) -> RecordedFile:
     data = path.read_bytes()  # ten seconds of test pattern: a few MB
     try:
         frames, trouble = check_file(path), ""
     except UnplayableError as error:
         frames, trouble = 0, str(error)
-    return File(path, len(data), hashlib.sha256(data).hexdigest(), frames, trouble)
+    return RecordedFile(path, len(data), hashlib.sha256(data).hexdigest(), frames, trouble)
 
 
-def failures(promise: Promise, seen: Seen) -> list[str]:
+def failures(promise: Promise, seen: Observed) -> list[str]:
     """What did not hold; nothing is what one hopes for."""
     return [*_stop(seen), *_segments(promise, seen), *_files(seen), *_ring(promise, seen), *_messages(promise, seen)]
 
 
-def _stop(seen: Seen) -> list[str]:
+def _stop(seen: Observed) -> list[str]:
     found = []
     if seen.exit_code is None:
         found.append("the daemon did not stop and had to be killed")
@@ -90,7 +90,7 @@ def _stop(seen: Seen) -> list[str]:
     return found
 
 
-def _segments(promise: Promise, seen: Seen) -> list[str]:
+def _segments(promise: Promise, seen: Observed) -> list[str]:
     recorded = {segment.camera for segment in seen.listed}
     found = [f"camera {camera}: no segment was recorded" for camera in promise.cameras if camera not in recorded]
     on_disk = {file.path: file for file in seen.files}
@@ -104,11 +104,11 @@ def _segments(promise: Promise, seen: Seen) -> list[str]:
     return found
 
 
-def _files(seen: Seen) -> list[str]:
+def _files(seen: Observed) -> list[str]:
     return [file.trouble for file in seen.files if file.trouble] or ([] if seen.files else ["there is no file at all"])
 
 
-def _ring(promise: Promise, seen: Seen) -> list[str]:
+def _ring(promise: Promise, seen: Observed) -> list[str]:
     """The quota may be passed by what is being written: one segment of each camera."""
     largest: dict[str, int] = {}
     for segment in seen.listed:
@@ -119,7 +119,7 @@ def _ring(promise: Promise, seen: Seen) -> list[str]:
     return [f"the ring held {seen.peak_bytes / 1e6:.1f} MB; {allowed / 1e6:.1f} MB were allowed"]
 
 
-def _messages(promise: Promise, seen: Seen) -> list[str]:
+def _messages(promise: Promise, seen: Observed) -> list[str]:
     return [f"nothing was heard on {topic}" for topic in promise.topics if not _heard(topic, seen.heard)]
 
 
@@ -128,7 +128,7 @@ def _heard(topic: str, heard: Mapping[str, int]) -> int:
     return sum(n for name, n in heard.items() if name == topic or (topic.endswith("/") and name.startswith(topic)))
 
 
-def report(seen: Seen, found: Sequence[str]) -> str:
+def report(seen: Observed, found: Sequence[str]) -> str:
     """The last words of the demonstration."""
     frames = sum(file.frames for file in seen.files)
     by_camera = Counter(segment.camera for segment in seen.listed)

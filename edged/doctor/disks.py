@@ -1,14 +1,18 @@
-"""How the disks are: what they say of themselves (SMART), and what the kernel says of them. Pure."""
+"""How the disks are: what they say of themselves (SMART), and what the kernel says of them. Pure.
+
+First the judgement, then how `smartctl --json` is read (SATA, SAS, NVMe, behind USB). Attributes are known by number
+and name: makers give the same number to other things.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from edged.doctor.findings import Check, Missing, Result, critical, ok, unknown
-from edged.doctor.smart import Smart
+from edged.doctor.findings import Diagnosis, Missing, Result, critical, ok, unknown
 from edged.words import units
 
 WARM_C: Final = {True: 55, False: 70}
@@ -27,6 +31,28 @@ _TROUBLE: Final = re.compile(
 )
 SHOWN_MAX: Final = 120
 """Characters of a kernel message: enough to see which disk."""
+REALLOCATED, PENDING, UNCORRECTABLE = (
+    (5, "Reallocated_Sector_Ct"),
+    (197, "Current_Pending_Sector"),
+    (198, "Offline_Uncorrectable"),
+)
+WEAR: Final = {
+    (169, "Remaining_Lifetime_Perc"),
+    (177, "Wear_Leveling_Count"),
+    (202, "Percent_Lifetime_Remain"),
+    (231, "SSD_Life_Left"),
+    (233, "Media_Wearout_Indicator"),
+}
+"""Their normalised value counts down from 100."""
+UNKNOWN_BRIDGE: Final = "Unknown USB bridge"
+TOO_HOT: Final = 0x02
+"""Of an NVMe disk's critical warnings: only its temperature."""
+SMARTCTL_SHOWN_MAX: Final = 120
+"""Characters of what smartctl says in its own words."""
+EMMC_STEP: Final = 10
+"""Per cent of wear to each step of an eMMC's life time estimate (JEDEC JESD84-B51, 7.4.48)."""
+EMMC_URGENT: Final = 3
+"""Pre-EOL information: its spare blocks are nearly used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +92,13 @@ class Disks:
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
+class LogLines:
     lines: tuple[str, ...]
     elsewhere: bool = False
     """This is a container: its host has them."""
 
 
-def judge(found: Disks | Missing) -> list[Check]:
+def judge_disks(found: Disks | Missing) -> list[Diagnosis]:
     """A line for each disk, and for each array."""
     if isinstance(found, Missing):
         return [found.check("disk")]
@@ -80,7 +106,7 @@ def judge(found: Disks | Missing) -> list[Check]:
     return checks or [ok("disk", "no disk of its own: what edged keeps lies on others' storage")]
 
 
-def _array(array: Array) -> Check:
+def _array(array: Array) -> Diagnosis:
     name, lead = f"disk {array.name}", f"{array.name} ({array.level} of {units.counted(array.disks, 'disk')})"
     if array.missing:
         said = f"{lead} has lost {units.counted(array.missing, 'disk')}: the next one may take footage with it"
@@ -88,7 +114,7 @@ def _array(array: Array) -> Check:
     return ok(name, f"{lead} is whole")
 
 
-def _disk(disk: Disk) -> Check:
+def _disk(disk: Disk) -> Diagnosis:
     name = f"disk {disk.name}"
     lead = f"{disk.name}{f' ({disk.model})' if disk.model else ''}"
     if disk.smart is None:
@@ -105,7 +131,7 @@ def _disk(disk: Disk) -> Check:
     if not found:
         return ok(name, f"{lead} is well{_facts(disk.smart)}")
     words = "; ".join(said for _, said, _ in found)
-    return Check(name, found[0][0], f"{lead}: {words}", found[0][2])
+    return Diagnosis(name, found[0][0], f"{lead}: {words}", found[0][2])
 
 
 def _worries(disk: Disk, smart: Smart) -> list[tuple[Result, str, str]]:
@@ -145,12 +171,7 @@ def _facts(smart: Smart) -> str:
     return f": {', '.join(said)}" if said else ""
 
 
-def trouble(lines: Sequence[str]) -> list[str]:
-    """Of the kernel's messages those that tell of a disk in trouble."""
-    return [line for line in lines if _TROUBLE.search(line)]
-
-
-def judge_kernel(messages: Messages | Missing) -> Check:
+def judge_kernel(messages: LogLines | Missing) -> Diagnosis:
     if isinstance(messages, Missing):
         return messages.check("kernel")
     if messages.elsewhere:
@@ -163,3 +184,146 @@ def judge_kernel(messages: Messages | Missing) -> Check:
     return critical(
         "kernel", said, "check cable and disk: journalctl -k -p err; smartctl -a; edgectl fsck --level hash"
     )
+
+
+def trouble(lines: Sequence[str]) -> list[str]:
+    """Of the kernel's messages those that tell of a disk in trouble."""
+    return [line for line in lines if _TROUBLE.search(line)]
+
+
+@dataclass(frozen=True, slots=True)
+class Smart:
+    """What a disk says of itself; None: it does not say."""
+
+    passed: bool | None = None
+    reallocated: int | None = None
+    pending: int | None = None
+    uncorrectable: int | None = None
+    errors: int | None = None
+    """Of reading or writing, which it could not correct."""
+    worn: int | None = None
+    """Per cent of its promised life."""
+    temperature_c: int | None = None
+    too_hot: bool = False
+    """By its own measure."""
+    hours: int | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Of its health: a volume of a RAID controller has a temperature of 0 °C, and says no more."""
+        return any(
+            one is not None for one in (self.passed, self.reallocated, self.pending, self.uncorrectable, self.worn)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SmartAnswer:
+    """`smart`, or why there is none; `none`: it has no SMART at all, and nobody could have it tell."""
+
+    smart: Smart | None = None
+    why: str = ""
+    none: bool = False
+
+
+def parse_smart(text: str) -> SmartAnswer:
+    """Whatever it prints."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return SmartAnswer(why="smartctl printed nothing that can be read")
+    available, enabled = _at(told, "smart_support", "available"), _at(told, "smart_support", "enabled")
+    if available is False:
+        return SmartAnswer(why="it knows no SMART", none=True)
+    if enabled is False:
+        return SmartAnswer(why=f"its SMART is switched off: smartctl -s on {_at(told, 'device', 'name') or ''}".strip())
+    found = _nvme(told) if "nvme_smart_health_information_log" in told else _others(told)
+    return SmartAnswer(found) if found.tells else SmartAnswer(why=_why(told))
+
+
+def _others(told: Mapping[str, Any]) -> Smart:
+    """SATA and SAS."""
+    table = _at(told, "ata_smart_attributes", "table")
+    rows = {
+        (row["id"], row["name"]): row
+        for row in (table if isinstance(table, list) else [])
+        if isinstance(row, dict) and isinstance(row.get("id"), int) and isinstance(row.get("name"), str)
+    }
+    left = [value for key in rows.keys() & WEAR if (value := _number_at(rows[key], "value")) is not None]
+    used = _number_at(told, "endurance_used", "current_percent")
+    raw = {key: _number_at(row, "raw", "value") for key, row in rows.items()}
+    uncorrected = [
+        count
+        for way in ("read", "write")
+        if (count := _number_at(told, "scsi_error_counter_log", way, "total_uncorrected_errors")) is not None
+    ]
+    return Smart(
+        passed=_passed(told),
+        reallocated=raw.get(REALLOCATED, _number_at(told, "scsi_grown_defect_list")),
+        pending=raw.get(PENDING),
+        uncorrectable=raw.get(UNCORRECTABLE),
+        errors=sum(uncorrected) if uncorrected else None,
+        worn=100 - min(left) if used is None and left else used,
+        temperature_c=_temperature(told),
+        hours=_number_at(told, "power_on_time", "hours"),
+    )
+
+
+def _nvme(told: Mapping[str, Any]) -> Smart:
+    log = "nvme_smart_health_information_log"
+    warnings, passed = _number_at(told, log, "critical_warning") or 0, _passed(told)
+    return Smart(
+        passed=True if passed is False and warnings == TOO_HOT else passed,
+        errors=_number_at(told, log, "media_errors"),
+        worn=_number_at(told, log, "percentage_used"),
+        temperature_c=_temperature(told),
+        too_hot=bool(warnings & TOO_HOT),
+        hours=_number_at(told, "power_on_time", "hours"),
+    )
+
+
+def _why(told: Mapping[str, Any]) -> str:
+    messages = _at(told, "smartctl", "messages")
+    lines = messages if isinstance(messages, list) else []
+    words = [str(line["string"]) for line in lines if isinstance(line, dict) and line.get("string")]
+    said = " ".join(words)
+    if UNKNOWN_BRIDGE in said:
+        return "its USB bridge lets nothing of its health through"
+    if "megaraid" in said or (not words and _at(told, "device", "protocol") == "SCSI"):
+        return "it tells nothing of its health: it is a volume of a RAID controller, whose own program does"
+    return words[0][:SMARTCTL_SHOWN_MAX] if words else "it tells nothing of its health"
+
+
+def emmc(life: str, end: str) -> SmartAnswer:
+    """`life_time` and `pre_eol_info` as the kernel shows them, hexadecimal; an SD card has neither."""
+    try:
+        steps = [int(step, 16) for step in life.split()]
+        urgent = int(end or "0", 16) >= EMMC_URGENT
+    except ValueError:
+        steps, urgent = [], False
+    if not any(steps):
+        return SmartAnswer(why="it is a card and knows no SMART", none=True)
+    return SmartAnswer(Smart(passed=not urgent, worn=(max(steps) - 1) * EMMC_STEP))
+
+
+def _passed(told: Mapping[str, Any]) -> bool | None:
+    passed = _at(told, "smart_status", "passed")
+    return passed if isinstance(passed, bool) else None
+
+
+def _temperature(told: Mapping[str, Any]) -> int | None:
+    """0 °C stands for "not told"."""
+    there = _number_at(told, "temperature", "current")
+    return there or _number_at(told, "scsi_environmental_reports", "temperature_1", "current") or None
+
+
+def _number_at(table: Any, *keys: str) -> int | None:
+    found = _at(table, *keys)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _at(table: Any, *keys: str) -> Any:
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table

@@ -24,7 +24,7 @@ EXIT_OF: Final = {Result.OK: 0, Result.WARN: 1, Result.CRITICAL: 2, Result.UNKNO
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Diagnosis:
     """`name` is stable, `said` one sentence, `action` the first thing to do; "" where all is well."""
 
     name: str
@@ -43,11 +43,11 @@ class Missing:
     action: str = ""
     """What to do, where it is not that."""
 
-    def check(self, name: str) -> Check:
-        return Check(name, Result.UNKNOWN, self.why, AS_ROOT if self.root else self.action or BY_HAND)
+    def check(self, name: str) -> Diagnosis:
+        return Diagnosis(name, Result.UNKNOWN, self.why, AS_ROOT if self.root else self.action or BY_HAND)
 
 
-class Unseen(Exception):
+class CannotLook(Exception):
     """A gatherer cannot look; `missing` says why."""
 
     def __init__(self, why: str, action: str = "", *, root: bool = False) -> None:
@@ -55,23 +55,23 @@ class Unseen(Exception):
         self.missing = Missing(why, root, action)
 
 
-def ok(name: str, said: str) -> Check:
-    return Check(name, Result.OK, said)
+def ok(name: str, said: str) -> Diagnosis:
+    return Diagnosis(name, Result.OK, said)
 
 
-def warn(name: str, said: str, action: str) -> Check:
-    return Check(name, Result.WARN, said, action)
+def warn(name: str, said: str, action: str) -> Diagnosis:
+    return Diagnosis(name, Result.WARN, said, action)
 
 
-def critical(name: str, said: str, action: str) -> Check:
-    return Check(name, Result.CRITICAL, said, action)
+def critical(name: str, said: str, action: str) -> Diagnosis:
+    return Diagnosis(name, Result.CRITICAL, said, action)
 
 
-def unknown(name: str, said: str, action: str) -> Check:
-    return Check(name, Result.UNKNOWN, said, action)
+def unknown(name: str, said: str, action: str) -> Diagnosis:
+    return Diagnosis(name, Result.UNKNOWN, said, action)
 
 
-def worst(checks: Iterable[Check]) -> Result:
+def worst(checks: Iterable[Diagnosis]) -> Result:
     """OK where there is none."""
     found = {check.result for check in checks}
     return next((result for result in Result if result in found), Result.OK)

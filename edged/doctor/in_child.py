@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from edged.doctor.findings import Missing, Unseen
+from edged.doctor.findings import CannotLook, Missing
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ def _live(ask: Callable[[], Any], writing: int) -> None:
             os.setpgid(0, 0)
         try:
             said = _ANSWERED + msgspec.json.encode(ask())
-        except Unseen as error:
+        except CannotLook as error:
             said = _FAILED + msgspec.json.encode(error.missing)
         except PermissionError as error:
             where = f"{error.filename} may not be read" if error.filename else "it may not be looked at"

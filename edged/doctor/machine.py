@@ -1,11 +1,11 @@
-"""The machine edged runs on, and the programs it stands on. Pure."""
+"""The machine edged runs on: its clock, memory and load, and the programs it stands on. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from edged.doctor.findings import Check, Missing, critical, ok, warn
+from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
 from edged.words import units
 
 MEMORY_LOW: Final = 0.05
@@ -15,10 +15,70 @@ LOAD_HIGH: Final = 2.0
 """Of each core, over five minutes."""
 SQLITE_FIXED: Final = (3, 51, 3)
 """Before it, two connections that write or checkpoint at once could damage the WAL."""
+OFF_MS: Final = 500.0
+"""As much as makes a new clock epoch."""
+RTC_OFF_MS: Final = 5_000
+"""A hardware clock counts whole seconds, and drifts by some a month where nobody sets it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class ClockState:
+    synced: bool | None
+    """None: nobody could be asked."""
+    source: str = ""
+    offset_ms: float | None = None
+    """From the source, as it says."""
+    rtc_off_ms: int | None = None
+    """The hardware clock minus ours; None: there is none."""
+    kept: bool | None = None
+    """A service that would synchronise it runs here; None: nobody knows."""
+    of_host: bool = False
+    """This is a container."""
+
+
+def judge_clock(clock: ClockState | Missing) -> list[Diagnosis]:
+    if isinstance(clock, Missing):
+        return [clock.check("clock")]
+    return [_sync(clock), _rtc(clock)]
+
+
+def _sync(clock: ClockState) -> Diagnosis:
+    source = f" with {clock.source}" if clock.source else ""
+    if clock.synced is None:
+        return unknown("clock", "nobody could say whether the clock is synchronised", "timedatectl")
+    if not clock.synced:
+        said = "the clock is not synchronised: footage may be kept longer, and times in it may be wrong"
+        return warn("clock", said, _synchronise(clock))
+    if clock.offset_ms is not None and abs(clock.offset_ms) > OFF_MS:
+        said = f"the clock is {clock.offset_ms / 1000:+.1f} s off its source{source}"
+        return warn("clock", said, "see whether that grows: chronyc tracking")
+    off = "" if clock.offset_ms is None else f", {clock.offset_ms:+.1f} ms off"
+    return ok("clock", f"synchronised{source}{off}")
+
+
+def _synchronise(clock: ClockState) -> str:
+    """What to do about it."""
+    if clock.of_host:
+        return "this is a container: set a time server on its host"
+    if clock.kept is False:
+        return "nothing here would do it: apt-get install systemd-timesyncd"
+    return "timedatectl timesync-status or chronyc sources; set a time server the box can reach"
+
+
+def _rtc(clock: ClockState) -> Diagnosis:
+    if clock.rtc_off_ms is None and clock.of_host:
+        return ok("clock.hardware", "this is a container: the hardware clock is its host's")
+    if clock.rtc_off_ms is None:
+        said = "this box has no hardware clock: after a power cut it does not know the time until it is synchronised"
+        return ok("clock.hardware", said)
+    if abs(clock.rtc_off_ms) > RTC_OFF_MS:
+        said = f"the hardware clock is {clock.rtc_off_ms / 1000:+.0f} s off: the box comes up with a wrong time"
+        return warn("clock.hardware", said, "hwclock --systohc; if it is off again tomorrow, change its battery")
+    return ok("clock.hardware", "the hardware clock agrees")
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLoad:
     memory: int
     memory_free: int
     """As the kernel reckons what could be had (MemAvailable)."""
@@ -30,20 +90,20 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
+class InstalledVersions:
     edged: str
     python: str
     av: str
     sqlite: str
 
 
-def judge(machine: Machine | Missing) -> list[Check]:
+def judge_machine(machine: MachineLoad | Missing) -> list[Diagnosis]:
     if isinstance(machine, Missing):
         return [machine.check("memory")]
     return [_memory(machine), _load(machine)]
 
 
-def _memory(machine: Machine) -> Check:
+def _memory(machine: MachineLoad) -> Diagnosis:
     said = f"{units.format_size(machine.memory_free)} of {units.format_size(machine.memory)} can be had"
     if machine.pressed is not None and machine.pressed >= PRESSED:
         return critical(
@@ -56,7 +116,7 @@ def _memory(machine: Machine) -> Check:
     return ok("memory", said)
 
 
-def _load(machine: Machine) -> Check:
+def _load(machine: MachineLoad) -> Diagnosis:
     said = f"load {machine.load:.1f} on {units.counted(machine.cores, 'core')}"
     if machine.load > LOAD_HIGH * machine.cores:
         return warn(
@@ -65,7 +125,7 @@ def _load(machine: Machine) -> Check:
     return ok("load", said)
 
 
-def judge_versions(here: Versions, running: str) -> Check:
+def judge_versions(here: InstalledVersions, running: str) -> Diagnosis:
     """`running`: the daemon's own; "" while it is down."""
     said = f"edged {here.edged}, Python {here.python}, PyAV {here.av}, SQLite {here.sqlite}"
     if running and running != here.edged:
@@ -76,7 +136,7 @@ def judge_versions(here: Versions, running: str) -> Check:
     return ok("versions", said)
 
 
-def judge_console(encoding: str) -> Check | None:
+def judge_console(encoding: str) -> Diagnosis | None:
     """None where names can be shown."""
     if encoding.lower().replace("-", "").replace("_", "") == "utf8":
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
+from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
 from edged.documents.site import Broker, Camera
 from edged.health.stream import of_the_box
 from edged.words import units
@@ -20,7 +20,7 @@ OLD_PROTOCOL: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class DeviceAnswer:
     """Of one device: "" if its port takes a connection, else why not."""
 
     device: str
@@ -29,7 +29,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class CertificateEnd:
     """Of a certificate."""
 
     path: str
@@ -42,7 +42,7 @@ CERTIFICATE_SOON_DAYS: Final = 30
 CERTIFICATE_NOW_DAYS: Final = 7
 
 
-def judge_cameras(cameras: Sequence[Camera], *, grave: bool) -> list[Check]:
+def judge_cameras(cameras: Sequence[Camera], *, grave: bool) -> list[Diagnosis]:
     """As the daemon sees them; `grave`: it says that one of them is. One that has only just been started is not."""
     found = []
     for state, judged in (("down", critical if grave else warn), ("degraded", warn)):
@@ -61,7 +61,7 @@ def _look_at(camera: Camera) -> str:
     return "edgectl cameras; then edgectl probe with its url"
 
 
-def judge_doors(doors: Sequence[Answered] | Missing, configured: int) -> list[Check]:
+def judge_devices(doors: Sequence[DeviceAnswer] | Missing, configured: int) -> list[Diagnosis]:
     """While the daemon is down: no login, only whether somebody listens. `configured`: cameras, of whatever kind."""
     if isinstance(doors, Missing):
         return [doors.check("cameras")]
@@ -82,7 +82,7 @@ def judge_doors(doors: Sequence[Answered] | Missing, configured: int) -> list[Ch
     return found or [ok("cameras", f"{units.counted(len(doors), 'device')} can be reached; edged is down")]
 
 
-def judge_link(broker: Broker) -> Check:
+def judge_link(broker: Broker) -> Diagnosis:
     """As the daemon sees it."""
     if not broker.configured:
         return ok("broker", "none is configured")
@@ -95,7 +95,7 @@ def judge_link(broker: Broker) -> Check:
     return ok("broker", f"connected to {broker.address} with MQTT {broker.protocol}")
 
 
-def judge_knock(knocked: BrokerAnswer | Missing | None) -> Check:
+def judge_broker(knocked: BrokerAnswer | Missing | None) -> Diagnosis:
     """While the daemon is down."""
     if knocked is None:
         return ok("broker", "none is configured")
@@ -107,7 +107,7 @@ def judge_knock(knocked: BrokerAnswer | Missing | None) -> Check:
     return ok("broker", f"{knocked.address} lets this box in{old}")
 
 
-def judge_certificates(found: Sequence[Ends] | Missing) -> list[Check]:
+def judge_certificates(found: Sequence[CertificateEnd] | Missing) -> list[Diagnosis]:
     if isinstance(found, Missing):
         return [found.check("certificates")]
     checks, good = [], []

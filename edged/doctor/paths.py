@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
+from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
 from edged.documents.site import Volume
 from edged.host.file_access import Barred
 from edged.words import units
@@ -26,7 +26,7 @@ SOON_S, NOW_S = 14 * DAY_S, 3 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Directory:
     """A directory."""
 
     path: str
@@ -51,7 +51,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SecretFile:
     """What is to be read by nobody else."""
 
     path: str
@@ -66,8 +66,8 @@ class File:
 
 
 def judge_volume(
-    place: Place | Missing, path: str, known: Volume | None, expected: str | None, *, daemon: bool
-) -> Check:
+    place: Directory | Missing, path: str, known: Volume | None, expected: str | None, *, daemon: bool
+) -> Diagnosis:
     """`known`: what the daemon says of it; `expected`: the id that the database knows for this path, "" for none, None
     where the database could not be asked.
     """
@@ -85,7 +85,7 @@ def judge_volume(
     return _in_place(name, place, known, daemon=daemon)
 
 
-def _in_place(name: str, place: Place, known: Volume | None, *, daemon: bool) -> Check:
+def _in_place(name: str, place: Directory, known: Volume | None, *, daemon: bool) -> Diagnosis:
     if known is not None and known.state == "full":
         return critical(name, f"full: {known.reason}", "edgectl retention; edgectl alarms")
     if daemon and place.holder == 0 and known is not None and known.state != "retired":
@@ -94,13 +94,13 @@ def _in_place(name: str, place: Place, known: Volume | None, *, daemon: bool) ->
     return ok(name, f"mounted ({place.kind or 'file system unknown'}), {state}")
 
 
-def is_away(place: Place, expected: str) -> bool:
+def is_away(place: Directory, expected: str) -> bool:
     """Not there, not mounted, or not the disk that the database knows for this path."""
     other = bool(expected) and place.volume != expected and not place.identity_unread
     return not place.there or bool(place.unmounted) or other
 
 
-def is_volume(place: Place | Missing, known: Volume | None, expected: str | None) -> bool:
+def is_volume(place: Directory | Missing, known: Volume | None, expected: str | None) -> bool:
     """Whether what is seen there is the volume, and not the empty mount point or another disk in its place."""
     if isinstance(place, Missing):
         return True
@@ -108,12 +108,12 @@ def is_volume(place: Place | Missing, known: Volume | None, expected: str | None
     return not (told_away or nobody_knows(place, expected) or is_away(place, expected or ""))
 
 
-def nobody_knows(place: Place, expected: str | None) -> bool:
+def nobody_knows(place: Directory, expected: str | None) -> bool:
     """No identity file, and no database that could tell whether there should be one."""
     return expected is None and not place.volume and not place.identity_unread
 
 
-def _amiss(place: Place, path: str, expected: str) -> Iterator[tuple[str, str]]:
+def _amiss(place: Directory, path: str, expected: str) -> Iterator[tuple[str, str]]:
     """What, and what to do."""
     mount = f"mount {place.unmounted or path}"
     if place.unmounted:
@@ -129,7 +129,7 @@ def _amiss(place: Place, path: str, expected: str) -> Iterator[tuple[str, str]]:
         yield "it is not the disk that edged knows: its identity file is missing", f"lsblk; {mount}"
 
 
-def judge_room(place: Place | Missing, path: str, known: Volume | None) -> Check:
+def judge_room(place: Directory | Missing, path: str, known: Volume | None) -> Diagnosis:
     """A ring is full on purpose: what counts is when it can no longer make room."""
     name = f"space {path}"
     if known is not None and known.floor_at_risk_in_s is not None and known.floor_at_risk_in_s <= SOON_S:
@@ -149,7 +149,7 @@ def judge_room(place: Place | Missing, path: str, known: Volume | None) -> Check
     return ok(name, said)
 
 
-def judge_state(place: Place | Missing) -> Check:
+def judge_state(place: Directory | Missing) -> Diagnosis:
     name = "space state"
     if isinstance(place, Missing):
         return place.check(name)
@@ -170,7 +170,7 @@ def judge_state(place: Place | Missing) -> Check:
     return ok(name, f"{free} free beside the database")
 
 
-def judge_database(found: DatabaseState | Sizes | Missing | None) -> Check:
+def judge_database(found: DatabaseState | Sizes | Missing | None) -> Diagnosis:
     """`Sizes`: it is in use, and nobody else opens it."""
     name = "database"
     if isinstance(found, Missing):
@@ -195,7 +195,7 @@ def _soundness(found: DatabaseState | Sizes) -> str:
     return "sound"
 
 
-def judge_modes(files: Sequence[File], directories: Mapping[str, Place | Missing]) -> list[Check]:
+def judge_modes(files: Sequence[SecretFile], directories: Mapping[str, Directory | Missing]) -> list[Diagnosis]:
     """One line for all that is in order, one for each that is not."""
     found, hidden, seen = [], 0, 0
     for file in files:
@@ -212,7 +212,7 @@ def judge_modes(files: Sequence[File], directories: Mapping[str, Place | Missing
         else:
             seen += 1
     for path, place in directories.items():
-        if isinstance(place, Place) and place.there:
+        if isinstance(place, Directory) and place.there:
             seen += 1
             if place.mode & stat.S_IRWXO:
                 what = f"everybody on this machine can look into {path} (mode {place.mode & 0o777:o}, {place.owner})"

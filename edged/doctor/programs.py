@@ -13,28 +13,28 @@ ENVIRONMENT: Final = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/sbin:/usr/bin:/s
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class Output:
     code: int
     out: str
 
 
-class Unasked(Exception):
+class NoAnswer(Exception):
     """It is not installed, or did not answer; in words."""
 
 
-def run(*command: str, within_s: float = WITHIN_S) -> Ran:
+def run(*command: str, within_s: float = WITHIN_S) -> Output:
     """Standard output and exit code, whatever that is. `Unasked`."""
     try:
         done = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=within_s, check=False, env=ENVIRONMENT,
         )  # fmt: skip
     except FileNotFoundError:
-        raise Unasked(f"{command[0]} is not installed") from None
+        raise NoAnswer(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
-        raise Unasked(f"{command[0]} did not answer within {within_s:g} s") from None
+        raise NoAnswer(f"{command[0]} did not answer within {within_s:g} s") from None
     except OSError as error:
-        raise Unasked(f"{command[0]} cannot be run ({error.strerror})") from None
-    return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))
+        raise NoAnswer(f"{command[0]} cannot be run ({error.strerror})") from None
+    return Output(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 
 def fields(text: str, separator: str = "=") -> dict[str, str]:

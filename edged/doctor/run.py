@@ -11,54 +11,52 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from edged.config.lenient import Site
-from edged.doctor import clock, disks, down, machine, network, paths, unit
-from edged.doctor.clock import Clock
-from edged.doctor.disks import Disks, Messages
-from edged.doctor.down import Down, Knock, Known, LastRun
-from edged.doctor.findings import Check, Missing, Result, critical, ok, unknown, warn
+from edged.config.lenient import Outline
+from edged.doctor import daemon, disks, machine, network, paths
+from edged.doctor.daemon import DownReport, Evidence, LastRun, SocketAnswer, UnitState
+from edged.doctor.disks import Disks, LogLines
+from edged.doctor.findings import Diagnosis, Missing, Result, critical, ok, unknown, warn
 from edged.doctor.gather import files, host
-from edged.doctor.gather import network as doors
+from edged.doctor.gather import network as network_gather
 from edged.doctor.in_child import Task, together
-from edged.doctor.machine import Machine, Versions
-from edged.doctor.network import Answered, Ends
-from edged.doctor.paths import File, Place
-from edged.doctor.unit import Unit
+from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
+from edged.doctor.network import CertificateEnd, DeviceAnswer
+from edged.doctor.paths import Directory, SecretFile
 from edged.documents.site import Status
 from edged.words import units
 from mqtt.broker_check import BrokerAnswer
 from storage.store.database_state import DatabaseState, Sizes
 from storage.words.clock import SystemClock
 
-KNOCK_S: Final = 1.0
+SOCKET_WITHIN_S: Final = 1.0
 DATABASE_S: Final = 10.0
 """For SQLite's quick check: some 2 GB from a fast disk."""
-DOOR_S: Final = 14.0
+CAMERA_S: Final = 14.0
 DISKS_S: Final = 12.0
 PROBLEMS_MAX: Final = 3
 UNTOLD: Final = Missing("edged runs and does not tell this account", root=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class Examination:
     """What was gathered; each piece may be `Missing`."""
 
     config: Path
     status: Status | None
     found: Mapping[str, Any]
-    down: Down | None
+    down: DownReport | None
     encoding: str
 
     @property
-    def site(self) -> Site | None:
+    def site(self) -> Outline | None:
         site = self.found["site"]
-        return site if isinstance(site, Site) else None
+        return site if isinstance(site, Outline) else None
 
 
-def knock(path: Path) -> Knock:
+def check_socket(path: Path) -> SocketAnswer:
     """How a socket answers that gave no document."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(KNOCK_S)
+        sock.settimeout(SOCKET_WITHIN_S)
         try:
             sock.connect(str(path))
         except TimeoutError:
@@ -70,131 +68,137 @@ def knock(path: Path) -> Knock:
     return "silent"
 
 
-def _refusal(number: int | None) -> Knock:
+def _refusal(number: int | None) -> SocketAnswer:
     if number == errno.ENOENT:
         return "absent"
     return "silent" if number == errno.EAGAIN else "refused"
 
 
-def outside(config: Path, path: Path, *, of_unit: bool) -> tuple[Down, int, tuple[str, ...]]:
+def look_from_outside(config: Path, path: Path, *, of_unit: bool) -> tuple[DownReport, int, tuple[str, ...]]:
     """Why the daemon of this configuration does not answer, its last heartbeat (ms, 0: none seen), what is unseen."""
     found = _first(config) | _of_the_daemon(config, of_unit=of_unit)
     found |= _of_its_files(found["site"], None, down=True)
     return _explained(found, config, path)
 
 
-def pay(config: Path, path: Path, status: Status | None, refusal: Down | None, *, of_unit: bool) -> Visit:
+def examine(
+    config: Path, path: Path, status: Status | None, refusal: DownReport | None, *, of_unit: bool
+) -> Examination:
     """Everything. `status`: what the daemon says, None where it does not answer; `refusal`: it does, and refuses."""
     first: dict[str, Task[Any]] = {
-        "check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(doors.check, config)),
-        "kernel": Task(Messages, host.kernel),
-        "clock": Task(Clock, host.clock),
-        "machine": Task(Machine, host.machine),
-        "versions": Task(Versions, host.versions),
-        "certificates": Task(tuple[Ends, ...], partial(doors.certificates, config)),
+        "check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(network_gather.check, config)),
+        "kernel": Task(LogLines, host.kernel),
+        "clock": Task(ClockState, host.clock),
+        "machine": Task(MachineLoad, host.machine),
+        "versions": Task(InstalledVersions, host.versions),
+        "certificates": Task(tuple[CertificateEnd, ...], partial(network_gather.certificates, config)),
     }
     found = together(first) | _first(config) | _of_the_daemon(config, of_unit=of_unit)
     found |= _of_its_files(found["site"], status, down=status is None and refusal is None)
     if status is None and refusal is None:
         refusal = _explained(found, config, path)[0]
-    return Visit(config, status, found, refusal, locale.getpreferredencoding(do_setlocale=False))
+    return Examination(config, status, found, refusal, locale.getpreferredencoding(do_setlocale=False))
 
 
 def _first(config: Path) -> dict[str, Any]:
-    return together({"site": Task(Site, partial(files.site, config))})
+    return together({"site": Task(Outline, partial(files.site, config))})
 
 
 def _of_the_daemon(config: Path, *, of_unit: bool) -> dict[str, Any]:
     if not of_unit:
         unasked = Missing("a socket was named: systemd is asked only of its own daemon", action="leave out --socket")
         return {"unit": unasked, "words": unasked}
-    found = together({"unit": Task(Unit, host.unit)})
+    found = together({"unit": Task(UnitState, host.unit)})
     known = found["unit"]
-    life = known.life if isinstance(known, Unit) else ""
-    found |= together({"words": Task(Messages, partial(host.last_words, life))})
-    if isinstance(known, Unit) and known != unit.NOBODY and not unit.concerns(known, config):
+    life = known.life if isinstance(known, UnitState) else ""
+    found |= together({"words": Task(LogLines, partial(host.last_words, life))})
+    if isinstance(known, UnitState) and known != daemon.NOBODY and not daemon.concerns(known, config):
         other = Missing(f"systemd does not run edged with {config}", action="leave out --config to see what it runs")
         return {"unit": other, "words": other}
     return found
 
 
-def _of_its_files(site: Site | Missing, status: Status | None, *, down: bool) -> dict[str, Any]:
+def _of_its_files(site: Outline | Missing, status: Status | None, *, down: bool) -> dict[str, Any]:
     """What lies on disks, each looked at by itself."""
-    state = Path(site.state) if isinstance(site, Site) else None
+    state = Path(site.state) if isinstance(site, Outline) else None
     volumes = _volumes(site, status)
     tasks: dict[str, Task[Any]] = {
-        f"place {path}": Task(Place, partial(files.place, Path(path), volume=True)) for path in volumes
+        f"place {path}": Task(Directory, partial(files.directory, Path(path), volume=True)) for path in volumes
     }
     everywhere = tuple(volumes)
     if state is not None:
         everywhere += (str(state),)
-        tasks["state"] = Task(Place, partial(files.place, state, volume=False))
+        tasks["state"] = Task(Directory, partial(files.directory, state, volume=False))
         tasks["holder"] = Task(int, partial(files.holder, state))
         tasks["sizes"] = Task(Sizes, partial(files.sizes, state))
         if down:
             tasks["glance"] = Task(DatabaseState | None, partial(files.database, state, DATABASE_S - 2), DATABASE_S)
-    if isinstance(site, Site):
-        tasks["files"] = Task(tuple[File, ...], partial(files.files, Path(site.file), site.secrets))
+    if isinstance(site, Outline):
+        tasks["files"] = Task(tuple[SecretFile, ...], partial(files.files, Path(site.file), site.secrets))
         if down:
-            tasks["doors"] = Task(tuple[Answered, ...], partial(doors.doors, site.doors), DOOR_S)
-            tasks["broker"] = Task(BrokerAnswer | None, partial(doors.broker, Path(site.file)), DOOR_S)
+            tasks["doors"] = Task(tuple[DeviceAnswer, ...], partial(network_gather.devices, site.doors), CAMERA_S)
+            tasks["broker"] = Task(BrokerAnswer | None, partial(network_gather.broker, Path(site.file)), CAMERA_S)
     if everywhere:
         tasks["disks"] = Task(Disks, partial(files.disks, everywhere), DISKS_S)
     return {"disks": site} | together(tasks)
 
 
-def _volumes(site: Site | Missing, status: Status | None) -> list[str]:
-    named = list(site.volumes) if isinstance(site, Site) else []
+def _volumes(site: Outline | Missing, status: Status | None) -> list[str]:
+    named = list(site.volumes) if isinstance(site, Outline) else []
     told = [] if status is None else [volume.path for volume in status.volumes if volume.state != "lost"]
     return list(dict.fromkeys([*named, *told]))
 
 
-def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[Down, int, tuple[str, ...]]:
+def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[DownReport, int, tuple[str, ...]]:
     told = (
         found.get("check")
-        or together({"check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(doors.check, config))})["check"]
+        or together({"check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(network_gather.check, config))})[
+            "check"
+        ]
     )
     glance, state, words = found.get("glance"), found.get("state"), found["words"]
     last = None
     if isinstance(glance, DatabaseState) and glance.alive_ms:
         last = LastRun(glance.alive_ms, glance.clean, glance.boot_id == SystemClock().boot_id)
     holder = found.get("holder")
-    known = Known(
-        knock=knock(path),
-        unit=found["unit"] if isinstance(found["unit"], Unit) and found["unit"] != unit.NOBODY else None,
+    known = Evidence(
+        knock=check_socket(path),
+        unit=found["unit"] if isinstance(found["unit"], UnitState) and found["unit"] != daemon.NOBODY else None,
         holder=holder if isinstance(holder, int) else None,
         last=last,
-        state_there=state.there if isinstance(state, Place) else None,
-        journal=words.lines if isinstance(words, Messages) else (),
+        state_there=state.there if isinstance(state, Directory) else None,
+        journal=words.lines if isinstance(words, LogLines) else (),
         problems=() if isinstance(told, Missing) else told[0],
         away=_away(found),
-        state_free_bytes=state.free if isinstance(state, Place) and state.there else None,
+        state_free_bytes=state.free if isinstance(state, Directory) and state.there else None,
     )
     parts = (("configuration", found["site"]), ("journal", words), ("database", glance), ("state directory", state))
     unseen = tuple(f"{name}: {part.why}" for name, part in parts if isinstance(part, Missing) and part.root)
-    return down.why(known), last.alive_ms if last else 0, unseen
+    return daemon.explain(known), last.alive_ms if last else 0, unseen
 
 
 def _away(found: Mapping[str, Any]) -> tuple[str, ...]:
     glance = found.get("glance")
     known = glance.volumes if isinstance(glance, DatabaseState) else {}
     some = ((name.removeprefix("place "), place) for name, place in found.items() if name.startswith("place "))
-    return tuple(path for path, place in some if isinstance(place, Place) and paths.is_away(place, known.get(path, "")))
+    return tuple(
+        path for path, place in some if isinstance(place, Directory) and paths.is_away(place, known.get(path, ""))
+    )
 
 
-def judged(gathered: Visit) -> list[Check]:
+def judged(gathered: Examination) -> list[Diagnosis]:
     """Every line of `doctor`, in the order in which somebody would look."""
     return [check for check in _judged(gathered) if check is not None]
 
 
-def _judged(gathered: Visit) -> Iterator[Check | None]:
+def _judged(gathered: Examination) -> Iterator[Diagnosis | None]:
     found, status = gathered.found, gathered.status
     yield _daemon(gathered)
-    yield unit.judge(found["unit"])
+    yield daemon.judge_unit(found["unit"])
     yield _configuration(found["check"])
-    yield from clock.judge(found["clock"])
+    yield from machine.judge_clock(found["clock"])
     yield from _storage(gathered)
-    yield from disks.judge(found["disks"])
+    yield from disks.judge_disks(found["disks"])
     yield disks.judge_kernel(found["kernel"])
     if status is not None:
         yield from network.judge_cameras(status.cameras, grave=status.verdict == "critical")
@@ -202,18 +206,18 @@ def _judged(gathered: Visit) -> Iterator[Check | None]:
     else:
         unread = found["site"] if isinstance(found["site"], Missing) else UNTOLD
         configured = gathered.site.cameras if gathered.site is not None else 0
-        yield from network.judge_doors(found.get("doors", unread), configured)
-        yield network.judge_knock(found.get("broker", unread))
+        yield from network.judge_devices(found.get("doors", unread), configured)
+        yield network.judge_broker(found.get("broker", unread))
     yield from network.judge_certificates(found["certificates"])
     yield from _modes(gathered)
-    yield from machine.judge(found["machine"])
+    yield from machine.judge_machine(found["machine"])
     here = found["versions"]
     running = "" if status is None else status.version
     yield here.check("versions") if isinstance(here, Missing) else machine.judge_versions(here, running)
     yield machine.judge_console(gathered.encoding)
 
 
-def _daemon(gathered: Visit) -> Check:
+def _daemon(gathered: Examination) -> Diagnosis:
     status, why = gathered.status, gathered.down
     if status is None:
         if why is None:
@@ -225,10 +229,10 @@ def _daemon(gathered: Visit) -> Check:
     result = Result.CRITICAL if status.verdict == "critical" else Result.WARN
     standing = sum(alarm.cleared is None for alarm in status.alarms)
     alarms = f"with {units.counted(standing, 'alarm')} standing" if standing else "and not all is well yet"
-    return Check("daemon", result, f"it runs, {alarms}", status.action or "edgectl alarms")
+    return Diagnosis("daemon", result, f"it runs, {alarms}", status.action or "edgectl alarms")
 
 
-def _configuration(told: tuple[Sequence[str], Sequence[str]] | Missing) -> Check:
+def _configuration(told: tuple[Sequence[str], Sequence[str]] | Missing) -> Diagnosis:
     name = "configuration"
     if isinstance(told, Missing):
         return told.check(name)
@@ -240,7 +244,7 @@ def _configuration(told: tuple[Sequence[str], Sequence[str]] | Missing) -> Check
     return ok(name, "no fault in it")
 
 
-def _storage(gathered: Visit) -> Iterator[Check]:
+def _storage(gathered: Examination) -> Iterator[Diagnosis]:
     found, status = gathered.found, gathered.status
     told = {} if status is None else {volume.path: volume for volume in status.volumes}
     for path in _volumes(found["site"], status):
@@ -256,7 +260,7 @@ def _storage(gathered: Visit) -> Iterator[Check]:
     yield paths.judge_database(found["sizes"] if in_use else found["glance"])
 
 
-def _expected(gathered: Visit, path: str) -> str | None:
+def _expected(gathered: Examination, path: str) -> str | None:
     """The id that the daemon, or its database, knows for a volume; None where neither could be asked."""
     if gathered.status is not None:
         return next((volume.id for volume in gathered.status.volumes if volume.path == path), "")
@@ -266,7 +270,7 @@ def _expected(gathered: Visit, path: str) -> str | None:
     return "" if "glance" in gathered.found and glance is None else None
 
 
-def _modes(gathered: Visit) -> Iterator[Check]:
+def _modes(gathered: Examination) -> Iterator[Diagnosis]:
     found, site = gathered.found, gathered.site
     if site is None:
         yield found["site"].check("modes")

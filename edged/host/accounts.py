@@ -29,7 +29,7 @@ THREADS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class HostAccount:
     """One account, as the system knows it now."""
 
     name: str
@@ -48,16 +48,16 @@ def otherwise(instead: str) -> str:
     return instead if os.geteuid() == 0 or account(os.geteuid()).name == ACCOUNT else AS_ROOT
 
 
-def account(uid: int, groups: Collection[str] = ()) -> Account:
+def account(uid: int, groups: Collection[str] = ()) -> HostAccount:
     """Blocking. An account that the system does not know is in no group; nor is anybody in a group it does not know."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        return Account(f"uid {uid}", known=False)
+        return HostAccount(f"uid {uid}", known=False)
     if not groups:
-        return Account(entry.pw_name)
+        return HostAccount(entry.pw_name)
     held = set(os.getgrouplist(entry.pw_name, entry.pw_gid))
-    return Account(entry.pw_name, frozenset(group for group in groups if _number(group) in held))
+    return HostAccount(entry.pw_name, frozenset(group for group in groups if _number(group) in held))
 
 
 def group(gid: int) -> str:
@@ -104,7 +104,7 @@ def _uid(name: str) -> int | None:
         return None
 
 
-class Directory:
+class AccountDirectory:
     """The threads that ask."""
 
     def __init__(self) -> None:

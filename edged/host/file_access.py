@@ -1,7 +1,12 @@
-"""Whether the account that the unit runs edged as may read a file: the kernel says so to a process of that account.
+"""Who may read a file: this account, the account that the unit runs edged as, and, of what edged keeps, anybody else.
 
-Root reads everything, so what root finds readable says nothing of the daemon. Who that is, and which credentials
-systemd reads for it, stands in the files of the unit; they are read without systemd, also before it knows the unit.
+- `is_unreadable`: whether this account is kept from it.
+- `of_unit`, `barred`: root reads everything, so what root finds readable says nothing of the daemon. The kernel says
+  so to a process of the daemon's account. Which account that is, and which credentials systemd reads for it, stands in
+  the files of the unit; they are read without systemd, also before it knows the unit.
+- `OpenFileWatch`: footage, pins, ledger and database belong to the account of edged; for others there is nothing, and
+  for the group of edged no more than to read (W2 J6 P12 D1 N9). A directory above that is closed closes all below it;
+  what lies there open is told all the same, because a mount or a move opens it.
 """
 
 from __future__ import annotations
@@ -11,16 +16,17 @@ import grp
 import os
 import pwd
 import re
+import stat
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from edged.host import accounts
-from edged.words.defaults import ACCOUNT, DEFAULT_CONFIG
+from edged.words.defaults import ACCOUNT, DEFAULT_CONFIG, UNIT
 
-UNIT: Final = "edged.service"
 PLACES: Final = tuple(
     map(
         Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
@@ -33,10 +39,26 @@ _ASK: Final = """while [ $# -gt 0 ]; do test "$1" "$2" && printf y || printf n; 
 """Of pairs of a test's operator and a path, a letter each: one process for all of them."""
 _ACL: Final = "system.posix_acl_access"
 _CREDENTIALS: Final = ("LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted")
+NAMED_MAX: Final = 20
+"""Files that are named; all are counted."""
+EACH_LOOK: Final = 4096
+"""Entries of the pass in one look: 20 ms where they are cached, some seconds on a cold disk; a day of 14 cameras."""
+AGAIN_MAX: Final = 4096
+"""Open ones that are looked at again each time; of more, the later ones come with the pass."""
+_LISTS: Final = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
+
+
+def is_unreadable(file: Path) -> bool:
+    """Whether this account may not read it, which says nothing of what is in it."""
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class UnitSettings:
     """What the unit says; where it says nothing, as script/install has it."""
 
     user: str = ACCOUNT
@@ -44,6 +66,22 @@ class Runs:
     groups: tuple[str, ...] = ()
     config: Path = DEFAULT_CONFIG
     credentials: frozenset[str] = frozenset()
+
+
+def parse_unit(text: str) -> UnitSettings:
+    """Of the unit's files one after the other: what comes later counts, and an empty list begins anew."""
+    said: dict[str, list[str]] = {}
+    for key, value in _SETTING.findall(text):
+        said[key] = [*said.get(key, ()), value] if value else []
+    user, group, start = ((said.get(key) or [""])[-1] for key in ("User", "Group", "ExecStart"))
+    config = _CONFIG.search(start)
+    return UnitSettings(
+        user or ACCOUNT,
+        group,
+        tuple(name for line in said.get("SupplementaryGroups", ()) for name in line.split()),
+        Path(config[1]) if config else DEFAULT_CONFIG,
+        frozenset(line.partition(":")[0] for key in _CREDENTIALS for line in said.get(key, ())),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +96,9 @@ class Reader:
     credentials: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Barred:
-    """What keeps the account from a file, and what to do."""
-
-    problem: str
-    instead: str
-
-
-def parse(text: str) -> Runs:
-    """Of the unit's files one after the other: what comes later counts, and an empty list begins anew."""
-    said: dict[str, list[str]] = {}
-    for key, value in _SETTING.findall(text):
-        said[key] = [*said.get(key, ()), value] if value else []
-    user, group, start = ((said.get(key) or [""])[-1] for key in ("User", "Group", "ExecStart"))
-    config = _CONFIG.search(start)
-    return Runs(
-        user or ACCOUNT,
-        group,
-        tuple(name for line in said.get("SupplementaryGroups", ()) for name in line.split()),
-        Path(config[1]) if config else DEFAULT_CONFIG,
-        frozenset(line.partition(":")[0] for key in _CREDENTIALS for line in said.get(key, ())),
-    )
-
-
 def of_unit(config: Path, places: Sequence[Path] = PLACES) -> Reader | None:
     """Who reads this configuration and what it names; None: the unit runs with another one, or we cannot tell."""
-    runs = parse("\n".join(_texts(places)))
+    runs = parse_unit("\n".join(_texts(places)))
     if os.geteuid() != 0 or os.path.realpath(config) != os.path.realpath(runs.config):
         return None
     try:
@@ -97,6 +111,14 @@ def of_unit(config: Path, places: Sequence[Path] = PLACES) -> Reader | None:
     return Reader(
         entry.pw_name, entry.pw_uid, accounts.group(gid), frozenset(groups), config.absolute(), runs.credentials
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """What keeps the account from a file, and what to do."""
+
+    problem: str
+    instead: str
 
 
 def barred(reader: Reader, paths: Collection[Path]) -> Mapping[Path, Barred]:
@@ -172,3 +194,172 @@ def _texts(places: Sequence[Path]) -> Iterator[str]:
     for file in [*units[:1], *(drop_ins[name] for name in sorted(drop_ins))]:
         with contextlib.suppress(OSError):
             yield file.read_text("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file or directory as it was found."""
+
+    path: str
+    mode: int
+    uid: int
+    gid: int
+    listed: bool
+    """It has an access list (POSIX ACL), which the mode does not show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """As whom edged runs."""
+
+    uid: int
+    gid: int
+
+
+def why_open(entry: FileEntry, owner: Owner) -> str | None:
+    """Why somebody else could read or change it; None where nobody can. Root can read everything."""
+    if not (stat.S_ISREG(entry.mode) or stat.S_ISDIR(entry.mode)):
+        return None
+    if entry.uid not in (owner.uid, 0):
+        return f"擁有者為帳號 {entry.uid}"
+    if stat.S_IMODE(entry.mode) & 0o007:
+        return f"權限 {stat.S_IMODE(entry.mode):04o}，其他帳號可存取"
+    if stat.S_IMODE(entry.mode) & 0o070 and entry.gid not in (owner.gid, 0):
+        return f"權限 {stat.S_IMODE(entry.mode):04o}，群組 {entry.gid} 可存取"
+    if entry.listed:
+        return "另有存取清單（ACL）"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file that others could read, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """What the looks up to now came to."""
+
+    looked: int = 0
+    """Files and directories in the last whole pass, or, before there was one, up to now."""
+    whole: bool = False
+    """A pass over all that there is has ended."""
+    open: tuple[OpenFile, ...] = ()
+    """The first of those that are open now."""
+    count: int = 0
+    """All of them."""
+    unread: tuple[str, ...] = ()
+    """Places that could not be looked at, with the reason."""
+
+
+class OpenFileWatch:
+    """Of one daemon run. `look` is called by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._owner = Owner(os.geteuid(), os.getegid())
+        self._open: dict[str, str] = {}
+        self._unread: dict[str, str] = {}
+        self._pass: Iterator[FileEntry] | None = None
+        self._passing = self._last = 0
+        self._whole = False
+
+    def look(self, state: Path, volumes: Iterable[Path]) -> OpenFiles:
+        """What all looks up to now came to."""
+        self._unread.clear()
+        places = [place for place in (state, *volumes) if self._is_there(place)]
+        for path in list(islice(self._open, AGAIN_MAX)):
+            self._again(path)
+        for entry in self._heads(places):
+            self._judge(entry)
+        if self._pass is None:
+            self._pass, self._passing = self._walk(places), 0
+        count = 0
+        for entry in islice(self._pass, EACH_LOOK):
+            self._judge(entry)
+            count += 1
+        self._passing += count
+        if count < EACH_LOOK:
+            self._pass, self._whole, self._last = None, True, self._passing
+        told = tuple(OpenFile(path, why) for path, why in islice(sorted(self._open.items()), NAMED_MAX))
+        looked = self._last if self._whole else self._passing
+        return OpenFiles(
+            looked, self._whole, told, len(self._open), tuple(f"{p}（{w}）" for p, w in self._unread.items())
+        )
+
+    def _is_there(self, place: Path) -> bool:
+        try:
+            place.stat()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self._unread[str(place)] = error.strerror or type(error).__name__
+            return False
+        return True
+
+    def _again(self, path: str) -> None:
+        entry = _entry(path)
+        if entry is None or why_open(entry, self._owner) is None:
+            del self._open[path]
+
+    def _judge(self, entry: FileEntry) -> None:
+        if (why := why_open(entry, self._owner)) is not None:
+            self._open[entry.path] = why
+        else:
+            self._open.pop(entry.path, None)
+
+    def _heads(self, places: Iterable[Path]) -> Iterator[FileEntry]:
+        """Each place and what lies right in it; of directories of cameras, their newest day with its files."""
+        for place in places:
+            yield from filter(None, [_entry(str(place))])
+            for entry in self._in(str(place)):
+                yield entry
+                if stat.S_ISDIR(entry.mode):
+                    days = sorted((one.path for one in self._in(entry.path)), reverse=True)
+                    for newest in days[:1]:
+                        yield from filter(None, [_entry(newest)])
+                        yield from islice(self._in(newest), EACH_LOOK)
+
+    def _walk(self, places: Iterable[Path]) -> Iterator[FileEntry]:
+        """All of it, a directory before what is in it; links are not followed."""
+        waiting = [str(place) for place in reversed(list(places))]
+        while waiting:
+            for entry in self._in(waiting.pop()):
+                yield entry
+                if stat.S_ISDIR(entry.mode):
+                    waiting.append(entry.path)
+
+    def _in(self, directory: str) -> Iterator[FileEntry]:
+        try:
+            with os.scandir(directory) as found:
+                names = sorted(one.name for one in found)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            if not _is_roots_alone(directory):
+                self._unread[directory] = error.strerror or type(error).__name__
+            return
+        for name in names:
+            entry = _entry(f"{directory}/{name}")
+            if entry is not None:
+                yield entry
+
+
+def _entry(path: str) -> FileEntry | None:
+    """None where it is gone, or lies behind what even edged may not enter."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    try:
+        listed = not _LISTS.isdisjoint(os.listxattr(path, follow_symlinks=False))
+    except OSError:
+        listed = False  # gone since, or a file system that has no access lists
+    return FileEntry(path, found.st_mode, found.st_uid, found.st_gid, listed)
+
+
+def _is_roots_alone(directory: str) -> bool:
+    """As `lost+found` is: closed to everybody."""
+    found = _entry(directory)
+    return found is not None and found.uid == 0 and not stat.S_IMODE(found.mode) & 0o077

@@ -71,7 +71,7 @@ def watches_allowed() -> int:
     return min(WATCHES_MAX, limit // WATCHES_SHARE)
 
 
-class Board:
+class EventBoard:
     """What happened to which name since it was last looked at. Thread-safe."""
 
     def __init__(self) -> None:
@@ -184,7 +184,7 @@ class Watches:
 
     def __init__(self) -> None:
         """OSError where the kernel has no instance left."""
-        self.board = Board()
+        self.board = EventBoard()
         self._thread = _Gathering()
         self._lock = threading.Lock()
         self._watched: dict[Place, Held] = {}

@@ -23,7 +23,7 @@ MESSAGE_MAX: Final = 48_000
 _PRIORITY: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
-class Told(StrEnum):
+class MessageId(StrEnum):
     """MESSAGE_ID of what somebody may search for; what each means is in systemd/edged.catalog. Never changed."""
 
     READY = "8b9de64d29544578a75b6f74ce8e2cda"
@@ -41,28 +41,28 @@ class Told(StrEnum):
 class Mark:
     """What a record is, for who searches the journal."""
 
-    told: Told
+    told: MessageId
     alarm: str = ""
     """Key of the alarm (EDGED_ALARM)."""
 
 
-_RAISED: Final = {"camera.down": Told.CAMERA_DOWN, "storage.away": Told.VOLUME_AWAY}
-_CLEARED: Final = {"camera.down": Told.CAMERA_BACK, "storage.away": Told.VOLUME_BACK}
+_RAISED: Final = {"camera.down": MessageId.CAMERA_DOWN, "storage.away": MessageId.VOLUME_AWAY}
+_CLEARED: Final = {"camera.down": MessageId.CAMERA_BACK, "storage.away": MessageId.VOLUME_BACK}
 
 
-def marked(told: Told, alarm: str = "") -> Mapping[str, Mark]:
+def marked(told: MessageId, alarm: str = "") -> Mapping[str, Mark]:
     """The `extra` of a record."""
     return {"mark": Mark(told, alarm)}
 
 
 def raised(key: str) -> Mapping[str, Mark]:
     """The `extra` of an alarm that is raised."""
-    return marked(_RAISED.get(key.partition(":")[0], Told.ALARM_RAISED), key)
+    return marked(_RAISED.get(key.partition(":")[0], MessageId.ALARM_RAISED), key)
 
 
 def cleared(key: str) -> Mapping[str, Mark]:
     """The `extra` of one that is cleared."""
-    return marked(_CLEARED.get(key.partition(":")[0], Told.ALARM_CLEARED), key)
+    return marked(_CLEARED.get(key.partition(":")[0], MessageId.ALARM_CLEARED), key)
 
 
 def is_journal(fd: int, environ: Mapping[str, str] = os.environ) -> bool:

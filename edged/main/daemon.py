@@ -42,10 +42,9 @@ from edged.evidence import watches
 from edged.evidence.watches import LedgerWatch
 from edged.health.watch import HealthWatch
 from edged.host import logs, notify
-from edged.host.clock_watch import LOOK_EVERY_S
-from edged.host.journal import Told, marked
+from edged.host.clock import LOOK_EVERY_S, HostClock
+from edged.host.journal import MessageId, marked
 from edged.host.loops import Loops
-from edged.host.time_sync import HostClock
 from edged.overview.measurements import MEASURE_EVERY_S
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rebuild_task import RebuildTask
@@ -107,7 +106,7 @@ class Daemon:
                 async with self._opened() as store:
                     await self._live(store)
         except StoreError as error:
-            log.critical("%s. %s", error.what, error.action, extra=marked(Told.FATAL))
+            log.critical("%s. %s", error.what, error.action, extra=marked(MessageId.FATAL))
             return exit_codes.CONFIG if isinstance(error, NodeChanged) else exit_codes.FAILED
         return exit_codes.OK
 
@@ -177,11 +176,11 @@ class Daemon:
             await loops.first_round("control socket")
             notify.ready(site.one_line())
             log.info(
-                "ready: %d cameras, state in %s", len(config.cameras), config.paths.state, extra=marked(Told.READY)
+                "ready: %d cameras, state in %s", len(config.cameras), config.paths.state, extra=marked(MessageId.READY)
             )
             await self._stop.wait()
             notify.stopping("finishing the last segments")
-            log.info("stopping: finishing the last segments", extra=marked(Told.STOPPING))
+            log.info("stopping: finishing the last segments", extra=marked(MessageId.STOPPING))
         log.info("stopped")
 
     def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: AccessService) -> CentreCommands:

@@ -76,11 +76,11 @@ def _tell(problems: Sequence[str]) -> None:
     """What ends a start: in the journal one line each, as grave as it is, so that whoever asks for errors finds it."""
     import logging
 
-    from edged.host.journal import Told, is_journal, marked
+    from edged.host.journal import MessageId, is_journal, marked
 
     for problem in problems:
         if is_journal(sys.stderr.fileno()):
-            logging.getLogger("edged").critical("%s", " ".join(problem.split()), extra=marked(Told.FATAL))
+            logging.getLogger("edged").critical("%s", " ".join(problem.split()), extra=marked(MessageId.FATAL))
         else:
             click.echo(problem, err=True)
 

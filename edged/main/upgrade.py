@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from edged.cli.address import configured_state
+from edged.cli.client import state_in
 from storage.database.migrations import would_change
 from storage.store.opening import DATABASE_NAME
 
 
 def main(config: Path) -> int:
     """edged must be stopped. The configuration may have errors, or passwords that only systemd can read."""
-    state = configured_state(config)
+    state = state_in(config)
     if state is None:
         sys.stderr.write(f"{config} does not say where the state directory is\n")
         return 1

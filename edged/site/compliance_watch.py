@@ -18,8 +18,8 @@ from edged.access.callers import Route
 from edged.compliance.judge import advanced, findings, summary
 from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
 from edged.documents import compliance as documents
+from edged.host.file_access import OpenFileWatch
 from edged.host.loops import Loops
-from edged.host.openness import Openness
 from edged.overview.measurements import DAY_MS
 from edged.overview.model import Overview
 from edged.profiles.loader import Profile, profile
@@ -61,7 +61,7 @@ class ComplianceWatch:
         self._site = site
         self._store = store
         self._routes = routes
-        self._openness = Openness()
+        self._openness = OpenFileWatch()
         self._thread = ThreadPoolExecutor(1, "compliance")
         self._settled = False
         self.standing: ComplianceStanding | None = None

@@ -20,7 +20,6 @@ from edged.documents import boots as boot_documents
 from edged.documents import faults as fault_documents
 from edged.documents import maintenance as maintenance_documents
 from edged.documents import register as register_documents
-from edged.documents import ring as ring_documents
 from edged.documents import site as documents
 from edged.documents import site as site_documents
 from edged.documents import volumes as volume_documents
@@ -404,8 +403,8 @@ def retention(seen: Overview) -> documents.Retention:
     )
 
 
-def _waiting(camera: str, one: ShortenedCeiling, seen: Overview) -> ring_documents.ShortenedCeiling:
-    return ring_documents.ShortenedCeiling(
+def _waiting(camera: str, one: ShortenedCeiling, seen: Overview) -> documents.ShortenedCeiling:
+    return documents.ShortenedCeiling(
         camera=camera,
         old_s=one.old_s,
         new_s=one.new_s,
@@ -414,16 +413,16 @@ def _waiting(camera: str, one: ShortenedCeiling, seen: Overview) -> ring_documen
     )
 
 
-def _overwriting(seen: Overview) -> ring_documents.WaitingOverwrite | None:
+def _overwriting(seen: Overview) -> documents.WaitingOverwrite | None:
     left_ms = seen.measured.ring.overwriting.left_ms
     if left_ms is None:
         return None
-    return ring_documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
+    return documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
 
 
-def _broken(one: Breach) -> ring_documents.BrokenFloor:
+def _broken(one: Breach) -> documents.BrokenFloor:
     since, last = timestamp(one.since.wall_ms), timestamp(one.last.wall_ms)
-    return ring_documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
+    return documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
 
 
 def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:

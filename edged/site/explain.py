@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from edged.alarms.retention import site_time
-from edged.documents import ring as documents
+from edged.documents import site as documents
 from edged.words.times import timestamp
 from storage.retention.plan import Reason, in_words
 from storage.ring.explain import Explained, Fate, TimeFromNow

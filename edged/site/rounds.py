@@ -22,7 +22,8 @@ from edged.cameras.store_adapter import StoreAdapter
 from edged.config.load import Config
 from edged.health import stream
 from edged.health.faults import MediaHealth
-from edged.host import clock_watch, journal
+from edged.host import journal
+from edged.host.clock import ClockWatch
 from edged.host.logs import PERSONAL
 from edged.overview.forecast import FootageForecast, footage_forecast
 from edged.overview.measurements import Measurements, measure
@@ -74,7 +75,7 @@ class SiteState:
         self._clock = clock
         self._version = version("edged")
         self._started = clock.now()
-        self._watch = clock_watch.ClockWatch.start(self._started)
+        self._watch = ClockWatch.start(self._started)
         self._stepped_at_ms: int | None = None
         self._synced = False
         self._measured = Measurements(self._started)

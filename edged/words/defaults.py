@@ -7,6 +7,7 @@ from typing import Final
 
 ACCOUNT: Final = "edged"
 """Which runs the daemon (systemd/edged.sysusers.conf)."""
+UNIT: Final = "edged.service"
 DEFAULT_CONFIG: Final = Path("/etc/edged/edged.toml")
 DEFAULT_STATE: Final = Path("/var/lib/edged")
 DEFAULT_SOCKET: Final = Path("/run/edged/control.sock")

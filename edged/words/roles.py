@@ -97,7 +97,7 @@ class Record(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class VerbRule:
     """One line of the table."""
 
     who: frozenset[Role]
@@ -130,124 +130,126 @@ def _only(*roles: Role) -> frozenset[Role]:
 
 _SEEING_TO: Final = _only(OPERATOR, AUTHORITY, TECHNICIAN)
 """Whoever may see to what is out of order."""
-TABLE: Final[Mapping[Verb, Rule]] = {
-    Verb.STATUS: Rule(ALL, "狀態"),
-    Verb.CAMERAS: Rule(ALL, "攝影機"),
-    Verb.ALARMS: Rule(ALL, "異常通報"),
-    Verb.ALARMS_ACK: Rule(
+TABLE: Final[Mapping[Verb, VerbRule]] = {
+    Verb.STATUS: VerbRule(ALL, "狀態"),
+    Verb.CAMERAS: VerbRule(ALL, "攝影機"),
+    Verb.ALARMS: VerbRule(ALL, "異常通報"),
+    Verb.ALARMS_ACK: VerbRule(
         _only(OPERATOR, AUTHORITY, TECHNICIAN),
         "確認異常通報",
         Record.DONE,
         why="whoever does something about it; the alarm goes on standing",
     ),
-    Verb.FAULTS: Rule(KNOWING, "報修清單", why="what is out of order; names nobody", clauses=("J2", "P10")),
-    Verb.FAULTS_SHOW: Rule(
+    Verb.FAULTS: VerbRule(KNOWING, "報修清單", why="what is out of order; names nobody", clauses=("J2", "P10")),
+    Verb.FAULTS_SHOW: VerbRule(
         KNOWING, "報修紀錄", Record.LISTED, why="names who did what about it", clauses=("J2", "P10")
     ),
-    Verb.FAULTS_ADD: Rule(_SEEING_TO, "登錄故障", Record.DONE, why="whoever finds it", clauses=("J2", "N6")),
-    Verb.FAULTS_REPORT: Rule(_SEEING_TO, "報修", Record.DONE, clauses=("J2", "P10")),
-    Verb.FAULTS_REPAIR: Rule(_SEEING_TO, "登錄修復", Record.DONE, clauses=("J2", "P10")),
-    Verb.FAULTS_CHECK: Rule(
+    Verb.FAULTS_ADD: VerbRule(_SEEING_TO, "登錄故障", Record.DONE, why="whoever finds it", clauses=("J2", "N6")),
+    Verb.FAULTS_REPORT: VerbRule(_SEEING_TO, "報修", Record.DONE, clauses=("J2", "P10")),
+    Verb.FAULTS_REPAIR: VerbRule(_SEEING_TO, "登錄修復", Record.DONE, clauses=("J2", "P10")),
+    Verb.FAULTS_CHECK: VerbRule(
         _only(OPERATOR, AUTHORITY),
         "驗收",
         Record.DONE,
         why="another person than who repaired it; the box says whether it sees it still",
         clauses=("J2", "P10"),
     ),
-    Verb.MAINTENANCE: Rule(KNOWING, "設備維護", why="what is worked on, who announced it, which alarms wait"),
-    Verb.MAINTENANCE_START: Rule(
+    Verb.MAINTENANCE: VerbRule(KNOWING, "設備維護", why="what is worked on, who announced it, which alarms wait"),
+    Verb.MAINTENANCE_START: VerbRule(
         _only(AUTHORITY),
         "開始設備維護",
         Record.DONE,
         why="holds alarms back and explains gaps: opened by the top right, and over by itself",
         clauses=("P5", "W3"),
     ),
-    Verb.MAINTENANCE_END: Rule(_only(AUTHORITY), "結束設備維護", Record.DONE, clauses=("P5", "W3")),
-    Verb.RETENTION: Rule(ALL, "保存期限"),
-    Verb.VERSION: Rule(ALL, "版本"),
-    Verb.SEGMENTS: Rule(
+    Verb.MAINTENANCE_END: VerbRule(_only(AUTHORITY), "結束設備維護", Record.DONE, clauses=("P5", "W3")),
+    Verb.RETENTION: VerbRule(ALL, "保存期限"),
+    Verb.VERSION: VerbRule(ALL, "版本"),
+    Verb.SEGMENTS: VerbRule(
         _only(OPERATOR, AUDITOR),
         "錄影檔清單",
         Record.LISTED,
         why="for whoever will copy or inspect; names files, shows no picture",
     ),
-    Verb.GAPS: Rule(KNOWING, "錄影中斷", why="when nothing was recorded is not for everybody's eyes"),
-    Verb.DESTROYED: Rule(
+    Verb.GAPS: VerbRule(KNOWING, "錄影中斷", why="when nothing was recorded is not for everybody's eyes"),
+    Verb.DESTROYED: VerbRule(
         _only(OPERATOR, AUTHORITY, AUDITOR),
         "銷毀紀錄",
         Record.LISTED,
         why="whoever is asked for footage must be able to say that it is destroyed; names files, shows no picture",
         clauses=("W1", "J4", "P4", "P13", "N4"),
     ),
-    Verb.PROOF: Rule(
+    Verb.PROOF: VerbRule(
         _only(AUTHORITY, AUDITOR),
         "保存證明",
         Record.DONE,
         why="signed in the name of the office: that it was handed out is on record",
         clauses=("W1", "J4", "P4", "P13", "N4"),
     ),
-    Verb.SNAPSHOT: Rule(
+    Verb.SNAPSHOT: VerbRule(
         _only(OPERATOR),
         "擷取畫面",
         Record.SEEN,
         why="shows a live picture, so it says what for; whoever watches or inspects, and nobody else",
         clauses=("W2", "J7"),
     ),
-    Verb.REFERENCE_LIST: Rule(KNOWING, "攝影方向基準", why="names cameras, shows no picture"),
-    Verb.REFERENCE_SET: Rule(
+    Verb.REFERENCE_LIST: VerbRule(KNOWING, "攝影方向基準", why="names cameras, shows no picture"),
+    Verb.REFERENCE_SET: VerbRule(
         _only(OPERATOR),
         "設定攝影方向基準",
         Record.DONE,
         why="says what a camera is to show: who turned it may not be who says so unseen",
         clauses=("J14",),
     ),
-    Verb.REFERENCE_CLEAR: Rule(
+    Verb.REFERENCE_CLEAR: VerbRule(
         _only(OPERATOR),
         "取消攝影方向基準",
         Record.DONE,
         why="nobody is told any more that it was turned",
         clauses=("J14",),
     ),
-    Verb.COMPLIANCE: Rule(
+    Verb.COMPLIANCE: VerbRule(
         KNOWING,
         "法規查核",
         Record.SEEN,
         why="names accounts that hold too much; that it was looked at is evidence",
         clauses=("P15", "D8"),
     ),
-    Verb.VOLUME_LIST: Rule(KNOWING, "錄影硬碟"),
-    Verb.VOLUME_INIT: Rule(_only(TECHNICIAN), "啟用硬碟", Record.DONE, clauses=("P14",)),
-    Verb.VOLUME_RETIRE: Rule(_only(TECHNICIAN), "停用硬碟", Record.DONE, clauses=("P14",)),
-    Verb.VOLUME_REPLACE: Rule(
+    Verb.VOLUME_LIST: VerbRule(KNOWING, "錄影硬碟"),
+    Verb.VOLUME_INIT: VerbRule(_only(TECHNICIAN), "啟用硬碟", Record.DONE, clauses=("P14",)),
+    Verb.VOLUME_RETIRE: VerbRule(_only(TECHNICIAN), "停用硬碟", Record.DONE, clauses=("P14",)),
+    Verb.VOLUME_REPLACE: VerbRule(
         _only(TECHNICIAN), "更換硬碟", Record.DONE, why="only a disk that is gone already", clauses=("P14",)
     ),
-    Verb.BOOTS: Rule(_only(AUTHORITY, AUDITOR, TECHNICIAN), "開機紀錄"),
-    Verb.BOOTS_ATTEST: Rule(
+    Verb.BOOTS: VerbRule(_only(AUTHORITY, AUDITOR, TECHNICIAN), "開機紀錄"),
+    Verb.BOOTS_ATTEST: VerbRule(
         _only(AUTHORITY, TECHNICIAN), "證明關機時間", Record.ASKED, "asked", "makes footage older: takes two persons"
     ),
-    Verb.FSCK: Rule(
+    Verb.FSCK: VerbRule(
         _only(AUDITOR, TECHNICIAN),
         "完整性檢查",
         Record.SEEN,
         why="changes nothing; that it was done is evidence",
         clauses=("P15",),
     ),
-    Verb.REBUILD: Rule(_only(TECHNICIAN), "重建索引", Record.DONE),
-    Verb.RELOAD: Rule(
+    Verb.REBUILD: VerbRule(_only(TECHNICIAN), "重建索引", Record.DONE),
+    Verb.RELOAD: VerbRule(
         _only(AUTHORITY, TECHNICIAN),
         "重新讀取設定",
         Record.MENDED,
         why="what loosens a bound waits for `approve ID`; heals, so no leaf can hold it up",
     ),
-    Verb.PIN_LIST: Rule(_only(OPERATOR, AUTHORITY, AUDITOR), "證據保存清單", Record.SEEN, why="names cases and people"),
-    Verb.PIN_ADD: Rule(
+    Verb.PIN_LIST: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR), "證據保存清單", Record.SEEN, why="names cases and people"
+    ),
+    Verb.PIN_ADD: VerbRule(
         _only(OPERATOR),
         "證據保存",
         Record.MENDED,
         why="stops destruction, so no leaf can hold it up",
         clauses=("P5", "W6"),
     ),
-    Verb.PIN_APPROVE: Rule(
+    Verb.PIN_APPROVE: VerbRule(
         _only(OPERATOR, AUTHORITY),
         "核可證據保存",
         Record.MENDED,
@@ -255,30 +257,32 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         "another person than who placed it",
         ("W6",),
     ),
-    Verb.PIN_EXTEND: Rule(_only(OPERATOR), "申請展延證據保存", Record.ASKED, "asked", "takes two persons", ("P5",)),
-    Verb.PIN_RELEASE: Rule(
+    Verb.PIN_EXTEND: VerbRule(_only(OPERATOR), "申請展延證據保存", Record.ASKED, "asked", "takes two persons", ("P5",)),
+    Verb.PIN_RELEASE: VerbRule(
         _only(OPERATOR),
         "申請解除證據保存",
         Record.ASKED,
         "asked",
         "its footage may then be destroyed: takes two persons",
     ),
-    Verb.EXPORT: Rule(
+    Verb.EXPORT: VerbRule(
         _only(OPERATOR),
         "複製（匯出）",
         Record.SEEN,
         why="what leaves is on record before its first byte: leaves `copy` with who, why, when and how much",
         clauses=("P5", "P6"),
     ),
-    Verb.LEDGER: Rule(_only(AUTHORITY, AUDITOR), "稽核軌跡", Record.SEEN, why="names who did what", clauses=("P15",)),
-    Verb.LEDGER_VERIFY: Rule(
+    Verb.LEDGER: VerbRule(
+        _only(AUTHORITY, AUDITOR), "稽核軌跡", Record.SEEN, why="names who did what", clauses=("P15",)
+    ),
+    Verb.LEDGER_VERIFY: VerbRule(
         _only(AUTHORITY, AUDITOR, TECHNICIAN),
         "稽核軌跡驗證",
         Record.SEEN,
         why="changes nothing; that it was done is evidence",
         clauses=("P15",),
     ),
-    Verb.LEDGER_RENEW: Rule(
+    Verb.LEDGER_RENEW: VerbRule(
         _only(AUTHORITY, TECHNICIAN),
         "更換稽核軌跡金鑰",
         Record.ASKED,
@@ -286,8 +290,10 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         "who holds the key speaks for the box: takes two persons",
         ("P14", "W3"),
     ),
-    Verb.APPROVE: Rule(_only(OPERATOR, AUTHORITY, AUDITOR), "待核可事項", Record.SEEN, why="names people and reasons"),
-    Verb.APPROVE_ID: Rule(
+    Verb.APPROVE: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR), "待核可事項", Record.SEEN, why="names people and reasons"
+    ),
+    Verb.APPROVE_ID: VerbRule(
         _only(AUTHORITY),
         "核可",
         Record.DONE,

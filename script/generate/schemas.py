@@ -18,9 +18,8 @@ from edged.documents import (
     pictures,
     pins,
     probe,
-    rebuild,
     register,
-    ring,
+    site,
     volumes,
 )
 from edged.documents import site as documents
@@ -33,7 +32,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Segments,
     documents.Gaps,
     documents.Retention,
-    ring.Explanation,
+    site.Explanation,
     documents.Alarms,
     documents.AlarmAck,
     faults.Faults,
@@ -47,7 +46,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Version,
     documents.Error,
     checks.Fsck,
-    rebuild.Rebuild,
+    checks.Rebuild,
     boots.Boots,
     boots.Attest,
     pins.PinAdd,

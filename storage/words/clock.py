@@ -112,7 +112,7 @@ class SystemClock:
         return round((raw_ns - boottime_ns) / NS_PER_US)
 
     def rtc_offset_ms(self) -> int | None:
-        """Not read here: a hardware clock answers slowly (`edged.host.time_sync` reads it on a thread)."""
+        """Not read here: a hardware clock answers slowly (`edged.host.clock` reads it on a thread)."""
         return None
 
 

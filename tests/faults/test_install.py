@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from edged.documents.machine import Doctor
-from edged.host.journal import Told
+from edged.host.journal import MessageId
 from edged.words.roles import Role
 from storage.words.clock import kernel_synced
 from tests.support import installed
@@ -178,7 +178,7 @@ def test_the_sandbox_holds_on_the_real_unit(box: Booted) -> None:
 
 
 def test_the_journal_explains_what_it_has(box: Booted) -> None:
-    told = box.must("journalctl", "--unit=edged", "--catalog", "--no-pager", f"MESSAGE_ID={Told.READY}")
+    told = box.must("journalctl", "--unit=edged", "--catalog", "--no-pager", f"MESSAGE_ID={MessageId.READY}")
     assert "Subject: edged is in service" in told
     assert "edged: ready: 2 cameras" in told
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged.cli import probe_document
+from edged.cli import probe_report
 from edged.config.load import check
 from edged.documents.probe import Probe
 from edged.words import exit_codes
@@ -48,7 +48,7 @@ def seen(url: str, user: str = "", password: str = "", trust: Trust | None = Non
 
 
 def told(url: str, found: Found, user: str = "") -> Probe:
-    return probe_document.document(url, user, None, found)
+    return probe_report.probe_document(url, user, None, found)
 
 
 def cause(found: Found) -> GapCause | None:

@@ -18,11 +18,12 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from edged.cli import printing, screens, unit, watch, words
+from edged.cli import client, formatting, output
+from edged.cli import status as screens
 from edged.cli.client import Daemon
 from edged.cli.main import main
-from edged.doctor import down
-from edged.documents import ring
+from edged.doctor.daemon import DownReport
+from edged.documents import site
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words import exit_codes
@@ -38,7 +39,7 @@ VERBS: Final[dict[str, type[Document]]] = {
     "segments": documents.Segments,
     "gaps": documents.Gaps,
     "retention": documents.Retention,
-    "retention --explain lobby/1041": ring.Explanation,
+    "retention --explain lobby/1041": site.Explanation,
     "alarms": documents.Alarms,
     "reload": documents.Reload,
     "version": documents.Version,
@@ -159,7 +160,7 @@ def test_for_monitoring_no_answer_is_unknown(
     arguments = ["--socket", str(tmp_path / "none"), "status", "--check"]
     assert main(arguments) == screens.EXIT_OF["unknown"]
     (line,) = capsys.readouterr().out.splitlines()
-    assert len(line) > printing.PLAIN_WIDTH
+    assert len(line) > output.PLAIN_WIDTH
     assert line.startswith("UNKNOWN: there is no socket")
     assert line.endswith("systemctl status edged, then journalctl -u edged -n 50")
     assert main([*arguments, "--json"]) == screens.EXIT_OF["unknown"]
@@ -175,20 +176,20 @@ def test_what_systemd_knows_of_a_daemon_that_is_down() -> None:
         "ExecMainStatus": "78",
         "StateChangeTimestamp": "Sun 2026-03-01 08:00:00 CST",
     }
-    assert unit.sentence(failed) == (
+    assert client.sentence(failed) == (
         "systemd: edged.service is failed (failed) since Sun 2026-03-01 08:00:00 CST; it ended with exit-code, 78"
     )
     stopped = failed | {"ActiveState": "inactive", "SubState": "dead", "Result": "success", "ExecMainStatus": "0"}
-    assert unit.sentence(stopped).endswith("is inactive (dead) since Sun 2026-03-01 08:00:00 CST")
-    assert unit.sentence({"LoadState": "not-found"}) == unit.sentence({}) == ""
+    assert client.sentence(stopped).endswith("is inactive (dead) since Sun 2026-03-01 08:00:00 CST")
+    assert client.sentence({"LoadState": "not-found"}) == client.sentence({}) == ""
 
 
 def test_systemd_is_asked_only_about_its_own_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("edged.cli.unit.ask", lambda: "systemd: it is down")
-    monkeypatch.setattr("edged.cli.address.DEFAULT_CONFIG", tmp_path / "none.toml")
-    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
+    monkeypatch.setattr("edged.cli.client.ask_systemd", lambda: "systemd: it is down")
+    monkeypatch.setattr("edged.cli.client.DEFAULT_CONFIG", tmp_path / "none.toml")
+    monkeypatch.setattr("edged.cli.client.DEFAULT_SOCKET", tmp_path / "none.sock")
     assert main(["cameras"]) == exit_codes.UNREACHABLE
     assert "systemd: it is down\n" in capsys.readouterr().err
     assert main(["--socket", str(tmp_path / "none.sock"), "cameras"]) == exit_codes.UNREACHABLE
@@ -359,7 +360,7 @@ def test_a_broken_configuration_does_not_hide_the_daemon(
 ) -> None:
     file = tmp_path / "edged.toml"
     file.write_bytes(content)
-    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", daemon.socket)
+    monkeypatch.setattr("edged.cli.client.DEFAULT_SOCKET", daemon.socket)
     assert main(["--config", str(file), "cameras", "--json"]) == exit_codes.OK
     said = capsys.readouterr()
     assert json.loads(said.out) == SAMPLES[documents.Cameras]
@@ -367,7 +368,7 @@ def test_a_broken_configuration_does_not_hide_the_daemon(
     assert warning.startswith(f"edgectl: {file} does not say where the socket is: {reason}")
     assert warning.endswith(f"; trying {daemon.socket}")
     assert main(["--config", str(file), "status", "--check"]) == screens.EXIT_OF["critical"]
-    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
+    monkeypatch.setattr("edged.cli.client.DEFAULT_SOCKET", tmp_path / "none.sock")
     assert main(["--config", str(file), "status", "--check"]) == screens.EXIT_OF["unknown"]
 
 
@@ -379,7 +380,7 @@ def test_a_configuration_that_is_named_and_not_there_is_wrong_usage(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", daemon.socket)
+    monkeypatch.setattr("edged.cli.client.DEFAULT_SOCKET", daemon.socket)
     assert main(["--config", str(tmp_path / "none"), *verb]) == exit_codes.USAGE
     said = capsys.readouterr().err
     assert "Usage: edgectl" in said
@@ -429,18 +430,18 @@ def test_a_full_disk_behind_the_output_is_one_line(daemon: Answering, verb: list
     assert done.returncode == exit_codes.FAILED
 
 
-@pytest.mark.parametrize("tongue", get_args(words.Language))
+@pytest.mark.parametrize("tongue", get_args(formatting.Language))
 def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
-    tmp_path: Path, tongue: words.Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tongue: formatting.Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_hand = down.Down("stopped-by-hand", "edged was stopped in order", "systemctl start edged", since_ms=0)
-    monkeypatch.setattr("edged.doctor.run.outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
+    by_hand = DownReport("stopped-by-hand", "edged was stopped in order", "systemctl start edged", since_ms=0)
+    monkeypatch.setattr("edged.doctor.run.look_from_outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
     monkeypatch.setenv("LC_ALL", f"{tongue}.UTF-8")
     monkeypatch.setenv("TERM", "xterm")
     socket = tmp_path / "none"
     assert main(["--socket", str(socket), "status"]) == exit_codes.UNREACHABLE
     plain = capsys.readouterr()
-    printing.show(watch.look(tmp_path / "none.toml", Daemon(socket), tongue))
+    output.show(screens.watch_screen(tmp_path / "none.toml", Daemon(socket), tongue))
     watched = " ".join(capsys.readouterr().out.split())
     for line in (plain.err.removeprefix("edgectl: ") + plain.out).splitlines():
         assert " ".join(line.split()) in watched
@@ -504,5 +505,5 @@ def test_version_imports_little() -> None:
     )
     line, modules = done.stdout.splitlines()
     assert line.startswith("edged ")
-    heavy = {"rich", "aiohttp", "asyncio", "paho", "msgspec", "sqlite_utils", "edged.config", "edged.cli.verbs"}
+    heavy = {"rich", "aiohttp", "asyncio", "paho", "msgspec", "sqlite_utils", "edged.config", "edged.cli.configuration"}
     assert not heavy & set(modules.split())

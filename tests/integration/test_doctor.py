@@ -52,7 +52,7 @@ def _down(tmp_path: Path) -> Iterator[Daemon]:
 
 
 AS: Final = (
-    "import os, sys, edged.cli.usage_errors, edged.cli.doctor, edged.doctor.run, edged.cli.main as ctl\n"
+    "import os, sys, edged.cli.options, edged.cli.doctor, edged.doctor.run, edged.cli.main as ctl\n"
     "uid = int(sys.argv[1])\n"
     "uid and (os.setgroups([]), os.setresgid(uid, uid, uid), os.setresuid(uid, uid, uid))\n"
     "sys.exit(ctl.main(sys.argv[2:]))"

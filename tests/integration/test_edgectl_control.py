@@ -13,7 +13,6 @@ from edged.access.callers import Refusal
 from edged.api.listings import Page
 from edged.api.server import Control
 from edged.cli.main import main
-from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words import exit_codes
@@ -42,7 +41,7 @@ class Site:
     async def retention(self) -> documents.Retention:
         return sample(documents.Retention)
 
-    async def explain(self, segment: str) -> ring.Explanation:
+    async def explain(self, segment: str) -> documents.Explanation:
         raise Refusal(f"there is no segment {segment}", "list them", exit_codes.FAILED, 404)
 
     async def alarms(self) -> documents.Alarms:

@@ -17,7 +17,7 @@ import pytest
 
 from edged.cli import client
 from edged.cli import main as edgectl
-from edged.cli.export_folder import Folder
+from edged.cli.export_folder import ExportFolder
 from edged.documents import exports as documents
 from tests.integration.test_evidence_page import Session
 from tests.support.configuration import Setup, Watched
@@ -208,14 +208,14 @@ def test_it_survives_the_daemon_killed_in_between(
 def test_cut_off_behind_all_else_it_is_finished(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    complete = Folder.complete
+    complete = ExportFolder.complete
 
-    def interrupted(_: Folder) -> None:
+    def interrupted(_: ExportFolder) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Folder, "complete", interrupted)
+    monkeypatch.setattr(ExportFolder, "complete", interrupted)
     assert run(daemon, *arguments(daemon, tmp_path)) == 130
-    monkeypatch.setattr(Folder, "complete", complete)
+    monkeypatch.setattr(ExportFolder, "complete", complete)
     folder = next(path for path in tmp_path.iterdir() if path.is_dir())
     assert run(daemon, "export", "--resume", str(folder)) == 0
     assert codes(verified(folder), "x") == []

@@ -12,7 +12,7 @@ from edged.access import role_watch
 from edged.access.role_watch import RoleHistory, changed
 from edged.evidence import ledger_text
 from edged.host import accounts
-from edged.host.accounts import Account, Directory
+from edged.host.accounts import AccountDirectory, HostAccount
 from edged.words.roles import Assignment, Role
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
@@ -28,7 +28,7 @@ class System:
         self.groups: dict[str, set[int]] = {"cctv": {1001}, "chiefs": {1002}, "all": set()}
         monkeypatch.setattr(accounts, "members", self.members)
         monkeypatch.setattr(accounts, "unknown", lambda named: tuple(one for one in named if one not in self.groups))
-        monkeypatch.setattr(accounts, "account", lambda uid: Account(f"person{uid}"))
+        monkeypatch.setattr(accounts, "account", lambda uid: HostAccount(f"person{uid}"))
 
     def members(self, groups: Collection[str]) -> frozenset[int]:
         return frozenset(uid for group in groups for uid in self.groups.get(group, ()))
@@ -47,13 +47,13 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.fixture
-def directory() -> Iterator[Directory]:
-    made = Directory()
+def directory() -> Iterator[AccountDirectory]:
+    made = AccountDirectory()
     yield made
     made.close()
 
 
-def started(office: Office, directory: Directory) -> RoleHistory:
+def started(office: Office, directory: AccountDirectory) -> RoleHistory:
     return RoleHistory(office.store.journal, office.store.books.leaves, directory)
 
 
@@ -64,7 +64,9 @@ def told(office: Office) -> list[tuple[int, list[str]]]:
     return [(body["account"], body["roles"]) for body in bodies]
 
 
-async def test_whoever_comes_to_hold_a_role_is_told_once(office: Office, system: System, directory: Directory) -> None:
+async def test_whoever_comes_to_hold_a_role_is_told_once(
+    office: Office, system: System, directory: AccountDirectory
+) -> None:
     watch = started(office, directory)
     await watch.look(ROLES)
     await watch.look(ROLES)
@@ -77,7 +79,9 @@ async def test_whoever_comes_to_hold_a_role_is_told_once(office: Office, system:
     assert len(told(office)) == 3, "a start tells what changed and nothing else"
 
 
-async def test_who_changes_while_edged_is_stopped_is_told(office: Office, system: System, directory: Directory) -> None:
+async def test_who_changes_while_edged_is_stopped_is_told(
+    office: Office, system: System, directory: AccountDirectory
+) -> None:
     await started(office, directory).look(ROLES)
     office.store.close()
     system.groups["chiefs"] = {1003}
@@ -86,7 +90,7 @@ async def test_who_changes_while_edged_is_stopped_is_told(office: Office, system
     assert told(office)[2:] == [(1002, []), (1003, ["authority"])]
 
 
-async def test_who_is_both_holds_neither(office: Office, system: System, directory: Directory) -> None:
+async def test_who_is_both_holds_neither(office: Office, system: System, directory: AccountDirectory) -> None:
     system.groups["chiefs"].add(1001)
     watch = started(office, directory)
     await watch.look(ROLES)
@@ -96,7 +100,7 @@ async def test_who_is_both_holds_neither(office: Office, system: System, directo
 
 
 async def test_a_directory_that_is_away_takes_nobody_his_role(
-    office: Office, system: System, directory: Directory
+    office: Office, system: System, directory: AccountDirectory
 ) -> None:
     watch = started(office, directory)
     await watch.look(ROLES)
@@ -111,7 +115,9 @@ async def test_a_directory_that_is_away_takes_nobody_his_role(
     assert [roles for _, roles in told(office)[3:]] == [[], [], []]
 
 
-async def test_of_a_whole_directory_each_look_tells_some(office: Office, system: System, directory: Directory) -> None:
+async def test_of_a_whole_directory_each_look_tells_some(
+    office: Office, system: System, directory: AccountDirectory
+) -> None:
     system.groups["all"] |= set(range(5000, 5000 + role_watch.EACH_LOOK))
     watch = started(office, directory)
     await watch.look(ROLES)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from edged.documents import ring
+from edged.documents import site
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import SAMPLES
@@ -23,7 +23,7 @@ PATHS: Final[dict[type[Document], str]] = {
     documents.Segments: "/v1/segments",
     documents.Gaps: "/v1/gaps",
     documents.Retention: "/v1/retention",
-    ring.Explanation: "/v1/retention/explain",
+    site.Explanation: "/v1/retention/explain",
     documents.Alarms: "/v1/alarms",
     documents.Reload: "/v1/reload",
 }

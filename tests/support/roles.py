@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edged.access.callers import Details
 from edged.access.guard import Guard
 from edged.access.journal import ActJournal
-from edged.host.accounts import Directory
+from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment
 
 
@@ -50,4 +50,4 @@ class Memory:
 
 def guard(assignment: Assignment | None = None, journal: Memory | None = None) -> Guard:
     """As the daemon's own; without an assignment root and whoever runs the test may do all."""
-    return Guard(lambda: assignment, Directory(), ActJournal(journal or Memory(), lambda: 0))
+    return Guard(lambda: assignment, AccountDirectory(), ActJournal(journal or Memory(), lambda: 0))

@@ -17,9 +17,8 @@ from edged.documents import (
     pictures,
     pins,
     probe,
-    rebuild,
     register,
-    ring,
+    site,
     volumes,
 )
 from edged.documents import site as documents
@@ -655,7 +654,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "last": "2026-03-01T00:00:05.000Z",
     },
     checks.Fsck: FSCK,
-    rebuild.Rebuild: REBUILD,
+    checks.Rebuild: REBUILD,
     documents.Status: STATUS,
     documents.Cameras: {"schema": "edged.cameras/1", "cameras": [LOBBY, DOOR]},
     documents.Segments: {
@@ -740,7 +739,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
             },
         ],
     },
-    ring.Explanation: {
+    site.Explanation: {
         "schema": "edged.explanation/1",
         "segment": "lobby/1041",
         "state": "committed",

@@ -20,24 +20,22 @@ from rich.screen import Screen
 from edged.cli import (
     alarms,
     approve,
+    configuration,
     destroyed,
-    export_text,
+    export,
     faults,
     formatting,
-    lists,
+    listings,
     pin,
+    proof_of_retention,
     rebuild,
-    screens,
-    statement_page,
     volume,
-    watch,
-    words,
 )
+from edged.cli import status as screens
 from edged.cli.client import Daemon
 from edged.cli.session import Session
-from edged.documents import exports, pins, register, ring, volumes
+from edged.documents import checks, exports, pins, register, site, volumes
 from edged.documents import faults as tickets
-from edged.documents import rebuild as rebuilding
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
@@ -60,7 +58,7 @@ def drawn(screen: RenderableType, width: int = 80) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def register_screen(tongue: words.Language) -> RenderableType:
+def register_screen(tongue: formatting.Language) -> RenderableType:
     told = sample(register.Destroyed)
     piece = destroyed.screen(told.destroyed, ZONE, tongue, headed=True)
     return Group(piece, destroyed.ending(told.summary, ZONE, tongue, begun=True))
@@ -69,20 +67,20 @@ def register_screen(tongue: words.Language) -> RenderableType:
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "destroyed": lambda: register_screen("en"),
     "destroyed-zh_TW": lambda: register_screen("zh_TW"),
-    "exports": lambda: export_text.listing(sample(exports.ExportList), ZONE),
+    "exports": lambda: export.list_screen(sample(exports.ExportList), ZONE),
     "faults": lambda: faults.listing(sample(tickets.Faults), ZONE),
     "faults-zh_TW": lambda: faults.listing(sample(tickets.Faults), ZONE, "zh_TW"),
-    "proof": lambda: statement_page.page(sample(register.ProofOfRetention), "en"),
-    "proof-zh_TW": lambda: statement_page.page(sample(register.ProofOfRetention), "zh_TW"),
-    "proof-unsigned": lambda: statement_page.page(
+    "proof": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "en"),
+    "proof-zh_TW": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "zh_TW"),
+    "proof-unsigned": lambda: proof_of_retention.statement_screen(
         sample(register.ProofOfRetention, envelope=None, unsigned="the key of this box is gone"), "en"
     ),
-    "status": lambda: screens.status(sample(documents.Status)),
-    "status-zh_TW": lambda: screens.status(sample(documents.Status), "zh_TW"),
-    "status-well": lambda: screens.status(
+    "status": lambda: screens.status_screen(sample(documents.Status)),
+    "status-zh_TW": lambda: screens.status_screen(sample(documents.Status), "zh_TW"),
+    "status-well": lambda: screens.status_screen(
         sample(documents.Status, cameras=[LOBBY], alarms=[], verdict="ok", action=""), "zh_TW"
     ),
-    "status-alone": lambda: screens.status(
+    "status-alone": lambda: screens.status_screen(
         sample(
             documents.Status,
             cameras=[],
@@ -94,19 +92,19 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
             broker=STATUS["broker"] | {"configured": False, "connected": False, "since": None},
         )
     ),
-    "cameras": lambda: lists.cameras(sample(documents.Cameras), ZONE),
-    "segments": lambda: lists.segments(sample(documents.Segments), ZONE),
-    "gaps": lambda: lists.gaps(sample(documents.Gaps), ZONE),
-    "retention": lambda: lists.retention(sample(documents.Retention), ZONE),
-    "explanation": lambda: lists.explanation(sample(ring.Explanation)),
+    "cameras": lambda: listings.cameras_screen(sample(documents.Cameras), ZONE),
+    "segments": lambda: listings.segments_screen(sample(documents.Segments), ZONE),
+    "gaps": lambda: listings.gaps_screen(sample(documents.Gaps), ZONE),
+    "retention": lambda: listings.retention_screen(sample(documents.Retention), ZONE),
+    "explanation": lambda: listings.explanation_screen(sample(site.Explanation)),
     "alarms": lambda: alarms.screen(sample(documents.Alarms), ZONE),
-    "reload": lambda: lists.reload(sample(documents.Reload)),
+    "reload": lambda: configuration.reload_screen(sample(documents.Reload)),
     "volume-list": lambda: volume.listing(sample(volumes.VolumeList)),
     "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace), ZONE),
     "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
     "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
-    "rebuild": lambda: rebuild.screen(sample(rebuilding.Rebuild)),
-    "config-check": lambda: lists.config_check(sample(documents.ConfigCheck)),
+    "rebuild": lambda: rebuild.screen(sample(checks.Rebuild)),
+    "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck)),
 }
 
 
@@ -139,7 +137,7 @@ def test_a_narrow_terminal_still_tells_which_camera(name: str, width: int) -> No
 
 def test_a_long_id_folds_and_is_never_cut() -> None:
     name = "the-second-lobby-by-the-lift-032"
-    text = drawn(screens.status(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}])))
+    text = drawn(screens.status_screen(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}])))
     column = "".join(line.split("  ")[0] for line in text.splitlines()[4:])
     assert column.startswith(name)
 
@@ -155,16 +153,16 @@ def test_the_id_of_a_fault_stands_first_and_whole(width: int) -> None:
 
 
 def test_the_last_line_is_the_verdict_and_the_first_thing_to_do() -> None:
-    assert drawn(screens.status(sample(documents.Status))).splitlines()[-1] == f"CRITICAL: {STATUS['action']}"
-    assert drawn(screens.verdict("ok", "", "zh_TW")) == "正常：所有攝影機錄影中\n"
-    assert drawn(screens.verdict("warning", "do it", "zh_TW")) == "注意：do it\n"
-    assert drawn(screens.verdict("unknown", "")) == "UNKNOWN\n"
-    assert "不明" in drawn(screens.verdict("unknown", "", "zh_TW"))
+    assert drawn(screens.status_screen(sample(documents.Status))).splitlines()[-1] == f"CRITICAL: {STATUS['action']}"
+    assert drawn(screens.verdict_line("ok", "", "zh_TW")) == "正常：所有攝影機錄影中\n"
+    assert drawn(screens.verdict_line("warning", "do it", "zh_TW")) == "注意：do it\n"
+    assert drawn(screens.verdict_line("unknown", "")) == "UNKNOWN\n"
+    assert "不明" in drawn(screens.verdict_line("unknown", "", "zh_TW"))
 
 
 def test_many_alarms_do_not_push_the_verdict_away() -> None:
     alarms = [ALARM | {"key": f"k:{n}", "severity": "warning", "text": f"text {n}"} for n in range(20)]
-    text = drawn(screens.status(sample(documents.Status, alarms=[*alarms, ALARM])))
+    text = drawn(screens.status_screen(sample(documents.Status, alarms=[*alarms, ALARM])))
     lines = [line for line in text.splitlines() if "text " in line]
     assert len(lines) == screens.ALARMS_SHOWN - 1, "the critical one comes first"
     assert "+ 13 more; see edgectl alarms" in text
@@ -175,21 +173,21 @@ def test_what_the_channels_of_one_nvr_have_in_common_is_said_once() -> None:
     others = [
         DOOR | {"id": f"ch{n}", "reason": tried.format(n), "since": f"2026-03-01T00:0{9 - n}:00Z"} for n in (1, 2)
     ]
-    text = drawn(screens.status(sample(documents.Status, cameras=[LOBBY, *others, DOOR])), 200)
+    text = drawn(screens.status_screen(sample(documents.Status, cameras=[LOBBY, *others, DOOR])), 200)
     assert (
         "ch1, ch2 down since 2026-03-01 08:07:00: RTSP over TCP to 10.0.0.20:554, user viewer: 453 Not Enough Bandwidth"
     ) in text
     assert text.count("453 Not") == 1
     later = [others[0], others[1] | {"since": "2026-03-01T00:30:00Z"}]
-    assert "ch1, ch2 down: RTSP" in drawn(screens.status(sample(documents.Status, cameras=later)), 200)
-    alone = drawn(screens.status(sample(documents.Status, cameras=others[:1])), 200)
+    assert "ch1, ch2 down: RTSP" in drawn(screens.status_screen(sample(documents.Status, cameras=later)), 200)
+    alone = drawn(screens.status_screen(sample(documents.Status, cameras=others[:1])), 200)
     assert "path /ch1, user viewer" in alone
 
 
 def test_a_broker_that_is_away_says_why() -> None:
     broker = STATUS["broker"] | {"connected": False, "protocol": "", "reason": "connection refused"}
     assert "not connected to 10.0.0.2:1883 since 2026-02-27 04:00:01: connection refused" in drawn(
-        screens.status(sample(documents.Status, broker=broker)), 120
+        screens.status_screen(sample(documents.Status, broker=broker)), 120
     )
 
 
@@ -200,12 +198,12 @@ def test_what_a_camera_says_cannot_command_the_terminal() -> None:
         "codec": "\x1b",
     }
     for screen in (
-        screens.status(
+        screens.status_screen(
             sample(
                 documents.Status, cameras=[evil], name="\x1b[2J", action="\x1b[2J", alarms=[ALARM | {"text": "\x1b"}]
             )
         ),
-        lists.cameras(sample(documents.Cameras, cameras=[evil]), ZONE),
+        listings.cameras_screen(sample(documents.Cameras, cameras=[evil]), ZONE),
     ):
         text = drawn(screen, 300)
         assert all(character.isprintable() or character == "\n" for character in text)
@@ -215,32 +213,32 @@ def test_what_a_camera_says_cannot_command_the_terminal() -> None:
 @pytest.mark.parametrize(("end", "length"), [("00:00:05.620", "0.6s"), ("00:00:15", "10s"), ("01:00:05", "1h")])
 def test_short_gaps_have_tenths(end: str, length: str) -> None:
     gap = GAP | {"start": "2026-03-01T00:00:05.000Z", "end": f"2026-03-01T{end}Z"}
-    assert f" {length}  dropped" in drawn(lists.gaps(sample(documents.Gaps, gaps=[gap]), ZONE))
+    assert f" {length}  dropped" in drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[gap]), ZONE))
 
 
 def test_what_a_limit_may_have_cut_off_is_said() -> None:
     listed, recorded = sample(documents.Gaps), sample(documents.Segments)
     hint = "; there may be more: a larger --limit, or --from\n"
     for count, whole, exact, roomy in (
-        (len(listed.gaps), *(drawn(lists.gaps(listed, ZONE, n)) for n in (None, len(listed.gaps), 99))),
+        (len(listed.gaps), *(drawn(listings.gaps_screen(listed, ZONE, n)) for n in (None, len(listed.gaps), 99))),
         (
             len(recorded.segments),
-            *(drawn(lists.segments(recorded, ZONE, n)) for n in (None, len(recorded.segments), 99)),
+            *(drawn(listings.segments_screen(recorded, ZONE, n)) for n in (None, len(recorded.segments), 99)),
         ),
     ):
         assert exact == f"{whole}the first {count}{hint}"
         assert roomy == whole
 
 
-@pytest.mark.parametrize("tongue", list(get_args(words.Language)))
+@pytest.mark.parametrize("tongue", list(get_args(formatting.Language)))
 @pytest.mark.parametrize("height", range(1, 40))
-def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tongue: words.Language) -> None:
+def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tongue: formatting.Language) -> None:
     cameras = [DOOR | {"id": f"camera-{n}"} for n in range(5)]
     status = sample(documents.Status, cameras=cameras, alarms=[ALARM] * 6)
-    whole = drawn(screens.status(status, tongue, wrap=True)).splitlines()
+    whole = drawn(screens.status_screen(status, tongue, wrap=True)).splitlines()
     console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True, _environ={"TERM": "xterm"})
     console.set_alt_screen(True)
-    fitted = watch.Fitted(screens.status(status, tongue, wrap=True), tongue)
+    fitted = screens.Fitted(screens.status_screen(status, tongue, wrap=True), tongue)
     drawn_lines = console.render_lines(Screen(Group(fitted)))
     lines = ["".join(s.text for s in line).rstrip() for line in drawn_lines]
     verdict = whole[-2:]
@@ -257,10 +255,10 @@ def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tong
 
 
 def test_nothing_to_list_is_said() -> None:
-    assert drawn(lists.segments(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
-    assert drawn(lists.gaps(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
+    assert drawn(listings.segments_screen(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
+    assert drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
     assert drawn(alarms.screen(sample(documents.Alarms, alarms=[]), ZONE)) == "No alarms.\n"
-    assert drawn(lists.cameras(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
+    assert drawn(listings.cameras_screen(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
 
 
 @pytest.mark.parametrize(
@@ -276,7 +274,7 @@ def test_nothing_to_list_is_said() -> None:
     ],
 )
 def test_the_language_is_the_reader_s(environ: dict[str, str], tongue: str) -> None:
-    assert words.language(environ) == tongue
+    assert formatting.language_of(environ) == tongue
 
 
 @pytest.mark.parametrize(
@@ -301,22 +299,24 @@ def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
         "free_bytes": 0,
         "limit_bytes": 0,
     }
-    line = drawn(screens.volumes([documents.Volume.model_validate(away)])).splitlines()[-1]
+    line = drawn(screens.volumes_table([documents.Volume.model_validate(away)])).splitlines()[-1]
     assert line.split()[-2:] == ["–", "–"]
 
 
 def test_of_one_there_is_no_plural() -> None:
-    one = sample(rebuilding.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
+    one = sample(checks.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
     told = drawn(rebuild.screen(one))
     assert "1 leaf put back, 1 directory compared" in told
     assert "1 file missing" in told
     assert ": 1 volume, in" in told
-    assert "1 segment destroyed since" in drawn(lists.retention(sample(documents.Retention, destroyed=1), ZONE))
+    assert "1 segment destroyed since" in drawn(
+        listings.retention_screen(sample(documents.Retention, destroyed=1), ZONE)
+    )
 
 
 def test_no_room_is_not_told_as_a_forecast() -> None:
     volume = {**SAMPLES[documents.Retention]["volumes"][0], "floor_at_risk_in_s": 0.0}
-    told = drawn(lists.retention(sample(documents.Retention, volumes=[volume]), ZONE))
+    told = drawn(listings.retention_screen(sample(documents.Retention, volumes=[volume]), ZONE))
     assert "There is no room left" in told
     assert "in 0s" not in told
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.host.clock_watch import ClockWatch
+from edged.host.clock import ClockWatch
 from storage.words.clock import STEP_MS
 from storage.words.model import Moment
 

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from edged.access.role_watch import RolesSeen
-from edged.cli import compliance_page, compliance_screen
+from edged.cli import compliance
+from edged.cli import compliance as compliance_screen
 from edged.compliance import evidence, people
 from edged.compliance.judge import JUDGES, advanced, findings, summary
 from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
@@ -20,8 +21,7 @@ from edged.config.load import Config
 from edged.documents import compliance as documents
 from edged.health import faults
 from edged.health.stream import CameraState, Condition, Stream
-from edged.host.access_lists import Entry, Open, Owner, Reached, opened
-from edged.host.openness import Openness
+from edged.host.file_access import FileEntry, OpenFile, OpenFiles, OpenFileWatch, Owner, why_open
 from edged.overview.measurements import Measurements
 from edged.overview.model import CameraHealth, Overview
 from edged.profiles.loader import PROFILES, Judgement, profile
@@ -101,7 +101,7 @@ def facts(name: str, **changes: Any) -> Facts:
     whole = Facts(
         replace(seen, **changes),
         calls=tuple(Call("GET", f"/v1/{verb.value}", verb.value) for verb in Verb),
-        reached=Reached(40, whole=True),
+        reached=OpenFiles(40, whole=True),
         register=Tally(1000, 12, {}),
         shares={"desk": CoverageShares(DAY_S * 1000, {}, 0)},
     )
@@ -146,7 +146,7 @@ TAMPERED: Final = TamperedFiles("v", "/d", (("desk/2026-05-01/x.mp4", "missing")
 EARLY: Final = Tally(9, 1, {("desk", Violation.EARLY): Amount(1, 5, NOW.wall_ms - 1000)})
 LATE: Final = Tally(9, 1, {("desk", Violation.LATE): Amount(1, 5, NOW.wall_ms - 1000)})
 AWAY: Final = replace(VOLUME, state=VolumeState.AWAY)
-CLOSED: Final = Reached(40, whole=True, open=(Open("/d/desk/x.mp4", "權限 0644"),), count=1)
+CLOSED: Final = OpenFiles(40, whole=True, open=(OpenFile("/d/desk/x.mp4", "權限 0644"),), count=1)
 QUIET: Final = (faults.MediaFinding(faults.MediaFault.SILENT, 0, ""),)
 GREY: Final = (faults.MediaFinding(faults.MediaFault.COLOURLESS, 0, ""),)
 How = dict[str, Any]
@@ -173,7 +173,7 @@ INTERRUPTED: Final[tuple[How, ...]] = (
 )
 OPENED: Final[tuple[How, ...]] = (
     {"reached": CLOSED},
-    {"reached": Reached(40, unread=("/d（Input/output error）",))},
+    {"reached": OpenFiles(40, unread=("/d（Input/output error）",))},
     {"reached": None},
     {"roles": RolesSeen(readers=("lin",), looked=True)},
     {"roles": RolesSeen(owed=2, looked=True)},
@@ -309,27 +309,27 @@ FILE: Final = stat.S_IFREG
 @pytest.mark.parametrize(
     ("entry", "closed"),
     [
-        (Entry("f", FILE | 0o640, 900, 901, listed=False), True),
-        (Entry("f", FILE | 0o600, 0, 0, listed=False), True),
-        (Entry("f", stat.S_IFDIR | 0o750, 900, 901, listed=False), True),
-        (Entry("f", stat.S_IFSOCK | 0o666, 900, 901, listed=False), True),
-        (Entry("f", stat.S_IFLNK | 0o777, 900, 901, listed=False), True),
-        (Entry("f", FILE | 0o644, 900, 901, listed=False), False),
-        (Entry("f", FILE | 0o641, 900, 901, listed=False), False),
-        (Entry("f", stat.S_IFDIR | 0o755, 900, 901, listed=False), False),
-        (Entry("f", FILE | 0o600, 1000, 901, listed=False), False),
-        (Entry("f", FILE | 0o640, 900, 1000, listed=False), False),
-        (Entry("f", FILE | 0o640, 900, 901, listed=True), False),
+        (FileEntry("f", FILE | 0o640, 900, 901, listed=False), True),
+        (FileEntry("f", FILE | 0o600, 0, 0, listed=False), True),
+        (FileEntry("f", stat.S_IFDIR | 0o750, 900, 901, listed=False), True),
+        (FileEntry("f", stat.S_IFSOCK | 0o666, 900, 901, listed=False), True),
+        (FileEntry("f", stat.S_IFLNK | 0o777, 900, 901, listed=False), True),
+        (FileEntry("f", FILE | 0o644, 900, 901, listed=False), False),
+        (FileEntry("f", FILE | 0o641, 900, 901, listed=False), False),
+        (FileEntry("f", stat.S_IFDIR | 0o755, 900, 901, listed=False), False),
+        (FileEntry("f", FILE | 0o600, 1000, 901, listed=False), False),
+        (FileEntry("f", FILE | 0o640, 900, 1000, listed=False), False),
+        (FileEntry("f", FILE | 0o640, 900, 901, listed=True), False),
     ],
 )
-def test_who_could_read_a_file(entry: Entry, closed: bool) -> None:
-    assert (opened(entry, OWNER) is None) is closed
+def test_who_could_read_a_file(entry: FileEntry, closed: bool) -> None:
+    assert (why_open(entry, OWNER) is None) is closed
 
 
 def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edged.host.openness.EACH_LOOK", 3)
+    monkeypatch.setattr("edged.host.file_access.EACH_LOOK", 3)
     state, volume = tmp_path / "state", tmp_path / "volume"
     for day in ("2026-05-01", "2026-05-02"):
         (volume / "desk" / day).mkdir(parents=True)
@@ -338,9 +338,9 @@ def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_clos
     state.mkdir()
     for path in (state, volume, *volume.rglob("*")):
         path.chmod(0o750 if path.is_dir() else 0o640)
-    eyes = Openness()
+    eyes = OpenFileWatch()
 
-    def passed() -> Reached:
+    def passed() -> OpenFiles:
         found = eyes.look(state, [volume])
         for _ in range(20):
             found = eyes.look(state, [volume])
@@ -406,8 +406,8 @@ def test_where_chinese_can_be_drawn(
 
 def test_the_page_is_one_file_without_script_and_what_is_told_is_text_in_it() -> None:
     """An attack: a file or an account whose name is markup."""
-    evil = Reached(1, open=(Open('/d/<script src="x">', "權限 0644"),), count=1)
-    page = compliance_page.page(document(reached=evil))
+    evil = OpenFiles(1, open=(OpenFile('/d/<script src="x">', "權限 0644"),), count=1)
+    page = compliance.html_page(document(reached=evil))
     assert "<script" not in page
     assert "&lt;script src=&quot;x&quot;&gt;" in page
     assert "http:" not in page.replace("http-equiv", "")

@@ -13,7 +13,8 @@ import pytest
 
 from edged.config import load as config
 from edged.config import model as config_model
-from edged.config.load import ConfigError, Problem, check, load
+from edged.config.load import ConfigError, check, load
+from edged.config.problem import ConfigMistake
 from edged.words import defaults
 from storage.volumes.space import VolumeSpec
 from storage.words.model import Bounds
@@ -88,7 +89,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def problems(folder: Path, text: str, environ: dict[str, str] | None = None) -> dict[str, Problem]:
+def problems(folder: Path, text: str, environ: dict[str, str] | None = None) -> dict[str, ConfigMistake]:
     found, _ = check(written(folder, text), environ or {})
     assert len({problem.key for problem in found}) == len(found), found
     return {problem.key: problem for problem in found}

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.command import keyfile
 from edged.config import link as config_link
-from edged.config.load import Config, Problem, check, load
+from edged.config.load import Config, check, load
+from edged.config.problem import ConfigMistake
 from mqtt.tls import Weight
 from tests.support.authority import DAY, Authority, write
 from tests.unit.test_config_warnings import SMALL, disk_of
@@ -31,7 +32,7 @@ def file(folder: Path, mqtt: str, host: str = "broker.example") -> Path:
     return path
 
 
-def checked(folder: Path, mqtt: str, host: str = "broker.example") -> tuple[list[Problem], list[Problem]]:
+def checked(folder: Path, mqtt: str, host: str = "broker.example") -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     return check(file(folder, mqtt, host), {})
 
 

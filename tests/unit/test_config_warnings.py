@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from edged.config.load import Problem, check
+from edged.config.load import check
+from edged.config.problem import ConfigMistake
 
 SMALL = """
 [site]
@@ -20,7 +21,7 @@ max = "2d"
 """
 
 
-def checked(folder: Path, text: str) -> tuple[list[Problem], list[Problem]]:
+def checked(folder: Path, text: str) -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     path = folder / "edged.toml"
     path.write_text(text, "utf-8")
     return check(path, {})
@@ -80,14 +81,14 @@ def test_no_camera_is_warned_of(tmp_path: Path) -> None:
     assert [warning.key for warning in warnings] == ["cameras"]
 
 
-def volume(folder: Path, path: Path, **keys: str) -> tuple[list[Problem], list[Problem]]:
+def volume(folder: Path, path: Path, **keys: str) -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     lines = "".join(f"{key} = '{value}'\n" for key, value in keys.items())
     return checked(folder, f"{SMALL}[[cameras]]\nid = 'a'\nurl = 'test://'\n[[volumes]]\npath = '{path}'\n{lines}")
 
 
 def disk_of(total_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     space = SimpleNamespace(f_blocks=total_bytes // 4096, f_frsize=4096)
-    monkeypatch.setattr("edged.config.volume_room.os.statvfs", lambda _: space)
+    monkeypatch.setattr("edged.config.rules.os.statvfs", lambda _: space)
 
 
 def test_room_is_what_the_disk_has_even_with_max_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +120,7 @@ def test_a_place_that_may_not_be_looked_at_is_not_guessed_at(tmp_path: Path, mon
     def refuse(path: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("edged.config.volume_room.Path.stat", refuse)
+    monkeypatch.setattr("edged.config.rules.Path.stat", refuse)
     assert volume(tmp_path, tmp_path / "v") == ([], [])
 
 

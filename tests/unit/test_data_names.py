@@ -35,7 +35,7 @@ from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
 from edged.health.references import ReferenceView
 from edged.health.stream import CameraState
-from edged.host.journal import Told
+from edged.host.journal import MessageId
 from edged.profiles.loader import Judgement
 from edged.site.verdict import Urgency
 from edged.words.roles import Record, Role
@@ -95,7 +95,7 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "gaps.cause": model.GapCause,
     "health: faults in alarms and health.json": MediaFault,
     "health: lights in health.json": Light,
-    "journal: MESSAGE_ID": Told,
+    "journal: MESSAGE_ID": MessageId,
     "leaves.kind": Leaf,
     "ledger verify: findings": Code,
     "link: versions of MQTT": reconnect.Protocol,

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from edged.config import load as config
-from edged.demo.checks import File, Promise, Seen, failures, report
-from edged.demo.setup import CAMERAS, MARK, DemoError, configuration, emptied, promise
+from edged.demo.checks import Observed, Promise, RecordedFile, failures, report
+from edged.demo.run import CAMERAS, MARK, DemoError, configuration, emptied, promise
 from edged.documents.site import Segment
 
 STOPPED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 PROMISE = Promise(cameras=("lobby", "counter"), quota_bytes=1000, floor_s=60, topics=("up/status", "up/storage/"))
 
 
-def file(name: str, content: str = "x" * 100) -> File:
-    return File(Path("/v") / name, len(content), hashlib.sha256(content.encode()).hexdigest(), 150, "")
+def file(name: str, content: str = "x" * 100) -> RecordedFile:
+    return RecordedFile(Path("/v") / name, len(content), hashlib.sha256(content.encode()).hexdigest(), 150, "")
 
 
 def segment(camera: str, name: str, end: str = "2026-05-04T11:59:50Z") -> Segment:
@@ -32,7 +32,7 @@ def segment(camera: str, name: str, end: str = "2026-05-04T11:59:50Z") -> Segmen
     )  # fmt: skip
 
 
-GOOD = Seen(
+GOOD = Observed(
     listed=(segment("lobby", "a.mp4"), segment("counter", "b.mp4")),
     files=(file("a.mp4"), file("b.mp4"), file("c.mp4", "finished by the stop")),
     unfinished=(),

@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel
 
 from edged.cli.main import INTERRUPTED, edgectl
-from edged.cli.screens import EXIT_OF
+from edged.cli.status import EXIT_OF
 from edged.command.main import cli as command
 from edged.config import model as config_model
 from edged.words import exit_codes

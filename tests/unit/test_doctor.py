@@ -14,23 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.config import lenient
-from edged.doctor import clock, disks, findings, machine, network, paths, programs, unit
-from edged.doctor.clock import Clock
-from edged.doctor.disks import Array, Disk, Disks, Messages
-from edged.doctor.findings import Check, Missing, Result, Unseen, worst
-from edged.doctor.gather import network as doors_asked
+from edged.doctor import daemon, disks, findings, machine, network, paths, programs
+from edged.doctor.disks import Array, Disk, Disks, LogLines, Smart
+from edged.doctor.findings import CannotLook, Diagnosis, Missing, Result, worst
+from edged.doctor.gather import network as network_gather
 from edged.doctor.in_child import Task, together
-from edged.doctor.machine import Machine, Versions
-from edged.doctor.network import Answered, Ends
-from edged.doctor.paths import File, Place
-from edged.doctor.smart import Smart
+from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
+from edged.doctor.network import CertificateEnd, DeviceAnswer
+from edged.doctor.paths import Directory, SecretFile
 from edged.documents.site import Broker, Camera, Volume
 from edged.health.stream import WITHHELD
 from mqtt.broker_check import BrokerAnswer
 from storage.store.database_state import DatabaseState, Sizes
 from tests.support import samples
 
-PLACE: Final = Place("/srv/edged", there=True, kind="ext4", total=10**12, free=10**11, volume="v-1", mode=0o750)
+PLACE: Final = Directory("/srv/edged", there=True, kind="ext4", total=10**12, free=10**11, volume="v-1", mode=0o750)
 GLANCE: Final = DatabaseState(4096, 0, 1_000, clean=True, boot_id="b", volumes={}, complaints=())
 WHOLE: Final = Disk("sda", "ST4000", rotates=True, virtual=False, smart=Smart(passed=True, temperature_c=35))
 
@@ -47,7 +45,7 @@ def may_not() -> int:
 
 
 def unseen() -> int:
-    raise Unseen("there is none", "make one")
+    raise CannotLook("there is none", "make one")
 
 
 def hangs() -> int:
@@ -62,7 +60,7 @@ def dies() -> int:
 def test_each_gatherer_is_apart() -> None:
     tasks: dict[str, Task[Any]] = {
         "good": Task(int, lambda: 7),
-        "place": Task(Place, lambda: PLACE),
+        "place": Task(Directory, lambda: PLACE),
         "many": Task(tuple[str, ...], lambda: tuple("x" * 1000 for _ in range(1000))),
         "fails": Task(int, fails),
         "may not": Task(int, may_not),
@@ -86,9 +84,9 @@ def test_programs_are_asked_in_english_and_utc_and_not_for_ever() -> None:
     assert {key: told[key] for key in ("LC_ALL", "TZ")} == {"LC_ALL": "C", "TZ": "UTC"}
     assert "HOME" not in told
     assert programs.run("false").code == 1
-    with pytest.raises(programs.Unasked, match="did not answer within"):
+    with pytest.raises(programs.NoAnswer, match="did not answer within"):
         programs.run("sleep", "60", within_s=0.2)
-    with pytest.raises(programs.Unasked, match="is not installed"):
+    with pytest.raises(programs.NoAnswer, match="is not installed"):
         programs.run("no-such-program")
 
 
@@ -121,7 +119,7 @@ def test_the_worst_is_told_and_what_was_not_seen_hides_nothing() -> None:
     ],
 )
 def test_a_disk_is_judged_by_its_gravest_worry(smart: Smart, result: Result, words: str) -> None:
-    (check,) = disks.judge(Disks((replace(WHOLE, smart=smart),)))
+    (check,) = disks.judge_disks(Disks((replace(WHOLE, smart=smart),)))
     assert (check.result, check.name) == (result, "disk sda")
     assert words in check.said
     assert bool(check.action) == (result is not Result.OK)
@@ -132,7 +130,7 @@ def test_where_no_health_can_be_had_it_is_said_why() -> None:
     bare = Disk("sda", "", rotates=True, virtual=False, why_not="its health is not known: smartctl is not installed")
     closed = Disk("sdb", "", rotates=True, virtual=False, why_not="Permission denied", root=True)
     card = Disk("mmcblk0", "SD", rotates=False, virtual=False, why_not="it is a card", none=True)
-    checks = disks.judge(Disks((virtual, bare, closed, card)))
+    checks = disks.judge_disks(Disks((virtual, bare, closed, card)))
     assert [check.result for check in checks] == [Result.OK, Result.UNKNOWN, Result.UNKNOWN, Result.OK]
     assert "its host has to look after it" in checks[0].said
     assert "nobody can tell" in checks[3].said
@@ -142,7 +140,7 @@ def test_where_no_health_can_be_had_it_is_said_why() -> None:
 
 @pytest.mark.parametrize(("missing", "result"), [(0, Result.OK), (1, Result.CRITICAL)])
 def test_an_array_that_has_lost_a_disk_is_told_though_the_others_are_well(missing: int, result: Result) -> None:
-    array, disk = disks.judge(Disks((WHOLE,), (Array("md0", "raid1", 2, missing),)))
+    array, disk = disks.judge_disks(Disks((WHOLE,), (Array("md0", "raid1", 2, missing),)))
     assert (array.name, array.result, disk.result) == ("disk md0", result, Result.OK)
 
 
@@ -152,11 +150,11 @@ def test_the_kernel_s_word_on_disks_is_heard() -> None:
         "blk_update_request: I/O error, dev sdb, sector 5",
         "ata3.00: failed command: READ",
     )
-    check = disks.judge_kernel(Messages(lines))
+    check = disks.judge_kernel(LogLines(lines))
     assert check.result is Result.CRITICAL
     assert "2 times" in check.said
-    assert disks.judge_kernel(Messages(lines[:1])).result is Result.OK
-    assert "host's journal" in disks.judge_kernel(Messages((), elsewhere=True)).said
+    assert disks.judge_kernel(LogLines(lines[:1])).result is Result.OK
+    assert "host's journal" in disks.judge_kernel(LogLines((), elsewhere=True)).said
 
 
 # Clock, unit, machine
@@ -165,20 +163,20 @@ def test_the_kernel_s_word_on_disks_is_heard() -> None:
 @pytest.mark.parametrize(
     ("told", "results"),
     [
-        (Clock(True, "10.0.0.1 (chrony)", 0.4, 300), [Result.OK, Result.OK]),
-        (Clock(False), [Result.WARN, Result.OK]),
-        (Clock(None), [Result.UNKNOWN, Result.OK]),
-        (Clock(True, "x", 800.0, 90_000), [Result.WARN, Result.WARN]),
+        (ClockState(True, "10.0.0.1 (chrony)", 0.4, 300), [Result.OK, Result.OK]),
+        (ClockState(False), [Result.WARN, Result.OK]),
+        (ClockState(None), [Result.UNKNOWN, Result.OK]),
+        (ClockState(True, "x", 800.0, 90_000), [Result.WARN, Result.WARN]),
     ],
 )
-def test_clocks(told: Clock, results: list[Result]) -> None:
-    assert [check.result for check in clock.judge(told)] == results
+def test_clocks(told: ClockState, results: list[Result]) -> None:
+    assert [check.result for check in machine.judge_clock(told)] == results
 
 
 def test_a_clock_that_nobody_keeps_is_told_apart() -> None:
-    assert "apt-get install systemd-timesyncd" in clock.judge(Clock(False, kept=False))[0].action
-    assert "set a time server the box can reach" in clock.judge(Clock(False, kept=True))[0].action
-    here, hardware = clock.judge(Clock(False, kept=False, of_host=True))
+    assert "apt-get install systemd-timesyncd" in machine.judge_clock(ClockState(False, kept=False))[0].action
+    assert "set a time server the box can reach" in machine.judge_clock(ClockState(False, kept=True))[0].action
+    here, hardware = machine.judge_clock(ClockState(False, kept=False, of_host=True))
     assert "host" in here.action
     assert "host" in hardware.said
 
@@ -203,7 +201,7 @@ ExecStart={ path=/opt/edged/.venv/bin/edged ; argv[]=/opt/edged/.venv/bin/edged 
 
 
 def test_what_systemd_shows_is_read_and_judged() -> None:
-    found = unit.parse(SHOWN)
+    found = daemon.parse_unit(SHOWN)
     assert (found.load, found.active, found.result, found.ended_by, found.status) == (
         "loaded",
         "failed",
@@ -213,15 +211,15 @@ def test_what_systemd_shows_is_read_and_judged() -> None:
     )
     assert (found.since_ms - found.ended_ms, found.ended_ms - found.started_ms) == (1_000, 4_000)
     assert found.watchdog
-    assert unit.concerns(found, Path("/etc/edged/edged.toml"))
-    assert not unit.concerns(found, Path("/tmp/own.toml"))
-    assert unit.judge(found).result is Result.WARN
-    assert unit.judge(replace(found, restarts=0)).result is Result.OK
-    assert unit.judge(replace(found, enabled="disabled")).action == "systemctl enable edged.service"
-    assert unit.judge(replace(found, load="masked")).result is Result.CRITICAL
-    assert unit.judge(replace(found, restarts=0, watchdog=False)).result is Result.WARN
-    assert unit.judge(unit.parse("LoadState=not-found\n")).result is Result.WARN
-    assert unit.judge(unit.NOBODY).result is Result.OK
+    assert daemon.concerns(found, Path("/etc/edged/edged.toml"))
+    assert not daemon.concerns(found, Path("/tmp/own.toml"))
+    assert daemon.judge_unit(found).result is Result.WARN
+    assert daemon.judge_unit(replace(found, restarts=0)).result is Result.OK
+    assert daemon.judge_unit(replace(found, enabled="disabled")).action == "systemctl enable edged.service"
+    assert daemon.judge_unit(replace(found, load="masked")).result is Result.CRITICAL
+    assert daemon.judge_unit(replace(found, restarts=0, watchdog=False)).result is Result.WARN
+    assert daemon.judge_unit(daemon.parse_unit("LoadState=not-found\n")).result is Result.WARN
+    assert daemon.judge_unit(daemon.NOBODY).result is Result.OK
 
 
 ENDS: Final = """\
@@ -236,23 +234,23 @@ cut off
 def test_how_the_life_before_a_start_ended_comes_from_the_journal() -> None:
     """systemd forgets it as soon as it starts the unit again."""
     begun = "LoadState=loaded\nActiveState=activating\nSubState=start\nResult=success\nInvocationID=cc\n"
-    now = unit.parse(begun)
+    now = daemon.parse_unit(begun)
     assert now.begins
     assert not replace(now, sub="auto-restart").begins
-    found = unit.with_last_life(now, ENDS)
+    found = daemon.with_last_life(now, ENDS)
     assert (found.result, found.ended_by, found.status, found.life) == ("exit-code", "exited", 1, "bb")
-    nothing = unit.with_last_life(now, "")
+    nothing = daemon.with_last_life(now, "")
     assert not nothing.failed
     assert not nothing.life, "the words of any life, not of the one that has just begun"
 
 
 def test_memory_load_and_versions() -> None:
-    well = Machine(8 << 30, 4 << 30, 0.0, 1.0, 4)
-    assert [check.result for check in machine.judge(well)] == [Result.OK, Result.OK]
-    assert machine.judge(replace(well, memory_free=100 << 20))[0].result is Result.WARN
-    assert machine.judge(replace(well, pressed=25.0))[0].result is Result.CRITICAL
-    assert machine.judge(replace(well, load=9.0))[1].result is Result.WARN
-    here = Versions("0.1.0", "3.11.2", "18.1.0", "3.40.1")
+    well = MachineLoad(8 << 30, 4 << 30, 0.0, 1.0, 4)
+    assert [check.result for check in machine.judge_machine(well)] == [Result.OK, Result.OK]
+    assert machine.judge_machine(replace(well, memory_free=100 << 20))[0].result is Result.WARN
+    assert machine.judge_machine(replace(well, pressed=25.0))[0].result is Result.CRITICAL
+    assert machine.judge_machine(replace(well, load=9.0))[1].result is Result.WARN
+    here = InstalledVersions("0.1.0", "3.11.2", "18.1.0", "3.40.1")
     assert "mended in 3.51.3" in machine.judge_versions(here, "").said
     assert "mended in" not in machine.judge_versions(replace(here, sqlite="3.51.3"), "0.1.0").said
     assert machine.judge_versions(here, "0.0.9").result is Result.WARN
@@ -274,11 +272,11 @@ def test_memory_load_and_versions() -> None:
         (replace(PLACE, volume=""), None, Result.UNKNOWN),
         (replace(PLACE, unmounted="/srv"), "v-1", Result.CRITICAL),
         (replace(PLACE, read_only=True), "v-1", Result.CRITICAL),
-        (Place("/srv/edged", there=False), "", Result.CRITICAL),
+        (Directory("/srv/edged", there=False), "", Result.CRITICAL),
         (Missing("no answer within 8 s: it hangs"), "v-1", Result.UNKNOWN),
     ],
 )
-def test_volumes(place: Place | Missing, expected: str | None, result: Result) -> None:
+def test_volumes(place: Directory | Missing, expected: str | None, result: Result) -> None:
     assert paths.judge_volume(place, "/srv/edged", None, expected, daemon=False).result is result
 
 
@@ -303,12 +301,12 @@ def test_a_volume_that_is_full_is_not_well() -> None:
         (replace(PLACE, volume=""), None, None, False),
         (replace(PLACE, volume="v-2"), None, "v-1", False),
         (replace(PLACE, unmounted="/srv"), None, "", False),
-        (Place("/srv/edged", there=False), None, "", False),
+        (Directory("/srv/edged", there=False), None, "", False),
         (PLACE, FULL.model_copy(update={"state": "away"}), "v-1", False),
     ],
 )
 def test_of_a_volume_that_is_away_neither_room_nor_modes_are_told(
-    place: Place | Missing, known: Volume | None, expected: str | None, seen: bool
+    place: Directory | Missing, known: Volume | None, expected: str | None, seen: bool
 ) -> None:
     assert paths.is_volume(place, known, expected) is seen
 
@@ -342,13 +340,16 @@ def test_the_database(found: DatabaseState | Sizes | Missing | None, result: Res
 
 
 def test_what_everybody_can_read_is_told_and_what_cannot_be_seen() -> None:
-    safe, open_ = File("/e/a", "password", there=True, mode=0o640), File("/e/b", "key", there=True, mode=0o644)
+    safe, open_ = (
+        SecretFile("/e/a", "password", there=True, mode=0o640),
+        SecretFile("/e/b", "key", there=True, mode=0o644),
+    )
     assert [check.result for check in paths.judge_modes([safe], {"/srv": PLACE})] == [Result.OK]
     (told,) = paths.judge_modes([safe, open_], {})
     assert (told.result, "/e/b" in told.said) == (Result.CRITICAL, True)
     (told,) = paths.judge_modes([safe], {"/srv": replace(PLACE, mode=0o755)})
     assert "755" in told.said
-    told = paths.judge_modes([open_, File("/e/c", "password", there=True, hidden=True)], {})[-1]
+    told = paths.judge_modes([open_, SecretFile("/e/c", "password", there=True, hidden=True)], {})[-1]
     assert (told.result, "as root" in told.action) == (Result.UNKNOWN, True)
 
 
@@ -368,14 +369,17 @@ def test_links_and_doors() -> None:
     old = network.judge_link(LINK.model_copy(update={"protocol": "3.1.1"}))
     assert (old.result, "nobody can tell whether anybody hears" in old.said) == (Result.OK, True)
     assert network.judge_link(LINK.model_copy(update={"connected": False, "reason": "refused"})).result is Result.WARN
-    assert "nobody can tell" in network.judge_knock(BrokerAnswer("b:1883", "3.1.1")).said
-    assert network.judge_knock(BrokerAnswer("b:1883", "", "refused", "the log")).action == "check the log"
-    doors = [Answered("10.0.0.1:554", ("a",), ""), Answered("10.0.0.2:554", ("b", "c"), "no answer from this address")]
-    (told,) = network.judge_doors(doors, 3)
+    assert "nobody can tell" in network.judge_broker(BrokerAnswer("b:1883", "3.1.1")).said
+    assert network.judge_broker(BrokerAnswer("b:1883", "", "refused", "the log")).action == "check the log"
+    doors = [
+        DeviceAnswer("10.0.0.1:554", ("a",), ""),
+        DeviceAnswer("10.0.0.2:554", ("b", "c"), "no answer from this address"),
+    ]
+    (told,) = network.judge_devices(doors, 3)
     assert (told.name, told.result) == ("device 10.0.0.2:554", Result.WARN)
-    assert [check.result for check in network.judge_doors(doors[:1], 1)] == [Result.OK]
-    assert [check.result for check in network.judge_doors([], 1)] == [Result.OK]
-    (none,) = network.judge_doors([], 0)
+    assert [check.result for check in network.judge_devices(doors[:1], 1)] == [Result.OK]
+    assert [check.result for check in network.judge_devices([], 1)] == [Result.OK]
+    (none,) = network.judge_devices([], 0)
     assert (none.result, "none is configured" in none.said) == (Result.WARN, True)
 
 
@@ -391,20 +395,20 @@ def test_where_the_disk_is_the_reason_nobody_is_sent_to_the_camera() -> None:
 def test_what_an_empty_configuration_lacks_is_named(tmp_path: Path) -> None:
     file = tmp_path / "edged.toml"
     file.write_text("")
-    with pytest.raises(Unseen, match=r"cannot be used: site is missing"):
-        doors_asked.broker(file)
+    with pytest.raises(CannotLook, match=r"cannot be used: site is missing"):
+        network_gather.broker(file)
 
 
 @pytest.mark.parametrize(
     ("days", "result"), [(31, Result.OK), (30, Result.WARN), (7, Result.CRITICAL), (-1, Result.CRITICAL)]
 )
 def test_certificates(days: int, result: Result) -> None:
-    (check,) = network.judge_certificates((Ends("/e/box.crt", days),))
+    (check,) = network.judge_certificates((CertificateEnd("/e/box.crt", days),))
     assert check.result is result
 
 
 def test_a_certificate_that_cannot_be_read_is_not_none() -> None:
-    (check,) = network.judge_certificates((Ends("/e/ca.crt", 900), Ends("/e/box.crt", None)))
+    (check,) = network.judge_certificates((CertificateEnd("/e/ca.crt", 900), CertificateEnd("/e/box.crt", None)))
     assert (check.result, "/e/box.crt cannot be read" in check.said) == (Result.UNKNOWN, True)
     (none,) = network.judge_certificates(())
     assert none.said == "none are used"
@@ -419,7 +423,7 @@ def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None
         'key_file = "k"\n[[cameras]]\nid = "a"\nurl = "rtsp://h:99/x"\npassword_file = "a.pw"\n'
         '[[cameras]]\nurl = "rtsp://[bad"\n[[cameras]]\nid = "c"\nurl = "rtsp://g/x"\nenabled = false\n'
     )
-    found = lenient.outline(tmp_path / "edged.toml", text.encode())
+    found = lenient.read_outline(tmp_path / "edged.toml", text.encode())
     assert (found.node, found.state, found.volumes) == ("", "/var/lib/edged", ("/v",))
     assert [(door.camera, door.host, door.port) for door in found.doors] == [("a", "h", 99)]
     assert [secret.path for secret in found.secrets] == [
@@ -438,12 +442,12 @@ def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None
 def test_no_table_of_the_wrong_kind_is_stumbled_over(raw: dict[str, Any]) -> None:
     text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in raw.items())
     try:
-        lenient.outline(Path("/e/edged.toml"), text.encode())
+        lenient.read_outline(Path("/e/edged.toml"), text.encode())
     except ValueError as error:
         assert "TOML" in type(error).__name__ or "Unicode" in type(error).__name__  # noqa: PT017
 
 
 def test_every_check_that_is_not_well_says_what_to_do() -> None:
     for check in (Missing("x").check("a"), Missing("x", root=True).check("a"), Missing("x", action="y").check("a")):
-        assert isinstance(check, Check)
+        assert isinstance(check, Diagnosis)
         assert check.action

@@ -9,19 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.doctor import down
-from edged.doctor.down import Cause, Known, LastRun
-from edged.doctor.unit import Unit
+from edged.doctor import daemon
+from edged.doctor.daemon import Cause, Evidence, LastRun, UnitState
 from edged.words import exit_codes
 
-WELL: Final = Unit(
+WELL: Final = UnitState(
     "loaded", "inactive", "dead", "success", "exited", 0, "enabled", 0, 0, 5, 1, 4, watchdog=True, told=""
 )
-ABSENT: Final = Known("absent")
+ABSENT: Final = Evidence("absent")
 ORDERLY: Final = LastRun(9, clean=True, this_boot=True)
 
 
-def failed(**more: Any) -> Unit:
+def failed(**more: Any) -> UnitState:
     return replace(WELL, active="failed", sub="failed", result="exit-code", status=1, **more)
 
 
@@ -131,10 +130,10 @@ def failed(**more: Any) -> Unit:
             "wait",
         ),
         (replace(ABSENT, unit=replace(WELL, active="deactivating")), "stopping", "stopping", "wait"),
-        (Known("silent", replace(WELL, active="active", pid=42)), "hung", "process 42", "systemctl restart"),
-        (Known("silent", None, holder=42), "hung", "no watchdog is known", "end process 42"),
+        (Evidence("silent", replace(WELL, active="active", pid=42)), "hung", "process 42", "systemctl restart"),
+        (Evidence("silent", None, holder=42), "hung", "no watchdog is known", "end process 42"),
         (replace(ABSENT, unit=replace(WELL, active="active", pid=42)), "elsewhere", "not at this socket", "--config"),
-        (Known("forbidden", WELL), "not-allowed", "may not open", "root"),
+        (Evidence("forbidden", WELL), "not-allowed", "may not open", "root"),
         (
             replace(ABSENT, holder=0, last=LastRun(9, clean=True, this_boot=True)),
             "ended-in-order",
@@ -158,15 +157,15 @@ def failed(**more: Any) -> Unit:
         (ABSENT, "unknown", "does not run, or uses another socket", "systemctl status edged"),
     ],
 )
-def test_each_way_down_has_its_words(known: Known, cause: Cause, words: str, action: str) -> None:
-    found = down.why(known)
+def test_each_way_down_has_its_words(known: Evidence, cause: Cause, words: str, action: str) -> None:
+    found = daemon.explain(known)
     assert found.cause == cause
     assert words in found.said
     assert action in found.action
 
 
 def test_when_it_ended_and_what_it_said_last_are_told() -> None:
-    found = down.why(
+    found = daemon.explain(
         replace(
             ABSENT,
             unit=replace(failed(), ended_ms=77),
@@ -181,16 +180,16 @@ def test_of_a_refused_configuration_each_problem_is_told_once() -> None:
     """Those that edged told the journal are the same."""
     problems = tuple(f"cameras.c{number}.url: is missing → rtsp://…" for number in range(7))
     refused = replace(ABSENT, unit=replace(failed(), status=78), problems=problems, journal=problems)
-    found = down.why(refused)
+    found = daemon.explain(refused)
     told = " ".join((found.said, *found.evidence))
     assert [told.count(problem) for problem in problems] == [1, 1, 1, 1, 1, 0, 0]
     assert found.evidence[-1] == "configuration: and 2 more"
-    known_to_the_journal_alone = down.why(replace(refused, problems=()))
-    assert known_to_the_journal_alone.evidence == problems[-down.SAID_MAX :]
+    known_to_the_journal_alone = daemon.explain(replace(refused, problems=()))
+    assert known_to_the_journal_alone.evidence == problems[-daemon.SAID_MAX :]
 
 
 def test_a_full_disk_and_a_volume_that_is_away_are_told_beside() -> None:
-    found = down.why(replace(ABSENT, unit=failed(), away=("/srv/b",), state_free_bytes=1000))
+    found = daemon.explain(replace(ABSENT, unit=failed(), away=("/srv/b",), state_free_bytes=1000))
     assert "is full" in " ".join(found.evidence)
     assert "volume away: /srv/b" in found.evidence
 
@@ -200,36 +199,36 @@ NOT_MOUNTED: Final = "no volume could be used: /srv/edged is not mounted. Mount 
 
 
 def test_only_a_first_start_says_wait() -> None:
-    first = down.why(replace(ABSENT, unit=BEGINS))
-    assert (first.cause, first.said, first.action) == ("starting", "edged is starting", down.WAIT)
+    first = daemon.explain(replace(ABSENT, unit=BEGINS))
+    assert (first.cause, first.said, first.action) == ("starting", "edged is starting", daemon.WAIT)
     ended = replace(BEGINS, result="exit-code", ended_by="exited", status=1)
     for unit in (ended, replace(BEGINS, restarts=1), replace(ended, restarts=9), replace(ended, sub="auto-restart")):
         for holder in (None, 42):
-            found = down.why(
+            found = daemon.explain(
                 replace(ABSENT, unit=unit, journal=("x", NOT_MOUNTED), holder=holder if unit.begins else 0)
             )
             assert found.cause == "restarting"
             assert found.said.endswith(f"; it said last: {NOT_MOUNTED}")
             assert found.evidence == ("x", NOT_MOUNTED)
-            assert found.action == f"do what it said last; {down.JOURNAL}"
+            assert found.action == f"do what it said last; {daemon.JOURNAL}"
 
 
 def test_one_that_was_killed_did_not_say_why() -> None:
     killed = replace(BEGINS, restarts=1, result="signal", ended_by="killed", status=9)
-    found = down.why(replace(ABSENT, unit=killed, journal=("lobby: recording",)))
+    found = daemon.explain(replace(ABSENT, unit=killed, journal=("lobby: recording",)))
     assert found.said == "edged has ended, and systemd starts it again: it was ended by signal 9"
-    assert (found.action, found.evidence) == (down.JOURNAL, ("lobby: recording",))
+    assert (found.action, found.evidence) == (daemon.JOURNAL, ("lobby: recording",))
 
 
 def test_of_a_crash_loop_what_to_mend_is_told() -> None:
     looping = replace(ABSENT, unit=replace(BEGINS, restarts=2), journal=(NOT_MOUNTED,))
-    assert down.why(replace(looping, away=("/srv/edged",))).action.startswith("mount /srv/edged ")
-    assert down.why(replace(looping, problems=("a: is missing → b",))).action.startswith(down.MEND)
+    assert daemon.explain(replace(looping, away=("/srv/edged",))).action.startswith("mount /srv/edged ")
+    assert daemon.explain(replace(looping, problems=("a: is missing → b",))).action.startswith(daemon.MEND)
 
 
 @given(
     st.builds(
-        Known,
+        Evidence,
         knock=st.sampled_from(["absent", "refused", "silent", "forbidden"]),
         unit=st.none()
         | st.builds(
@@ -250,8 +249,8 @@ def test_of_a_crash_loop_what_to_mend_is_told() -> None:
         state_there=st.none() | st.booleans(),
     )
 )
-def test_whatever_is_known_there_are_words_and_a_next_step(known: Known) -> None:
-    found = down.why(known)
+def test_whatever_is_known_there_are_words_and_a_next_step(known: Evidence) -> None:
+    found = daemon.explain(known)
     assert found.said
     assert found.action
     if known.holder and known.knock == "silent" and (known.unit is None or known.unit.load != "loaded"):
@@ -261,15 +260,15 @@ def test_whatever_is_known_there_are_words_and_a_next_step(known: Known) -> None
 def test_what_keeps_it_from_coming_up_is_what_to_mend_first() -> None:
     """Also where no systemd tells how it ended: who reads this types what it says."""
     died = replace(ABSENT, last=LastRun(1000, clean=False, this_boot=True))
-    assert "edgectl config check, mend it, then " in down.why(replace(died, problems=("x",))).action
-    assert "then mount /srv/b, then start it" in down.why(replace(died, away=("/srv/b",))).action
+    assert "edgectl config check, mend it, then " in daemon.explain(replace(died, problems=("x",))).action
+    assert "then mount /srv/b, then start it" in daemon.explain(replace(died, away=("/srv/b",))).action
     looping = replace(ABSENT, unit=replace(failed(), active="activating", sub="auto-restart"), away=("/srv/b",))
-    assert down.why(looping).action == "mount /srv/b (lsblk shows the disks): edged then starts by itself"
+    assert daemon.explain(looping).action == "mount /srv/b (lsblk shows the disks): edged then starts by itself"
 
 
 def test_a_refusal_that_the_file_alone_does_not_show_is_told_from_the_journal() -> None:
     """`edgectl config check` finds nothing in it, so nobody is sent there."""
     died = replace(ABSENT, unit=replace(WELL, active="failed", result="exit-code", status=exit_codes.CONFIG))
-    found = down.why(replace(died, journal=('[site] node is "b", and this box is "a" for good',)))
+    found = daemon.explain(replace(died, journal=('[site] node is "b", and this box is "a" for good',)))
     assert (found.cause, 'this box is "a" for good' in found.said) == ("configuration", True)
     assert "config check" not in found.action

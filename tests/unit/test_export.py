@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.cli import export_folder
-from edged.cli.export_folder import Cut, Folder, Note
-from edged.cli.export_text import progress
+from edged.cli.export_folder import BrokenOff, ExportFolder, Note
+from edged.cli.progress import copy_line
 from edged.documents.exports import ExportFile
 from edged.evidence.export import names as naming
 from edged.evidence.export.job import FileStream, Hashes, of_file, of_text
@@ -163,8 +163,8 @@ def small_syncs(monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.usefixtures("small_syncs")
 def test_of_a_file_that_was_cut_off_only_what_was_synced_counts(tmp_path: Path) -> None:
     data = bytes(range(256)) * (5 << 12)
-    folder, file = Folder(tmp_path), ExportFile(path="original/x.mp4", bytes=len(data))
-    with pytest.raises(Cut):
+    folder, file = ExportFolder(tmp_path), ExportFile(path="original/x.mp4", bytes=len(data))
+    with pytest.raises(BrokenOff):
         folder.fetch(file, octets(data, 3 << 20), lambda _: None)
     part = tmp_path / "original/x.mp4.part"
     part.write_bytes(part.read_bytes()[: 2 << 20] + b"what a pulled stick holds" * 9)
@@ -182,7 +182,7 @@ def test_of_a_file_that_was_cut_off_only_what_was_synced_counts(tmp_path: Path) 
 
 
 def test_the_note_outlives_a_cut_at_any_time(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "E")
+    folder = ExportFolder(tmp_path / "E")
     folder.root.mkdir()
     assert folder.note is None
     note = Note(export="E-1", digest=None, files=["a.mp4"])
@@ -202,19 +202,19 @@ def test_a_place_in_a_volume_is_found_whatever_path_leads_there(tmp_path: Path) 
     (tmp_path / "volume/lobby").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "volume/lobby")
     volumes = [str(tmp_path / "volume")]
-    assert export_folder.inside(tmp_path / "link", volumes) == volumes[0]
-    assert export_folder.inside(tmp_path / "volume", volumes) == volumes[0]
-    assert export_folder.inside(tmp_path, volumes) is None
+    assert export_folder.volume_around(tmp_path / "link", volumes) == volumes[0]
+    assert export_folder.volume_around(tmp_path / "volume", volumes) == volumes[0]
+    assert export_folder.volume_around(tmp_path, volumes) is None
 
 
 def test_room_counts_what_small_files_take() -> None:
     files = [ExportFile(path="a", bytes=10), ExportFile(path="b", bytes=20)]
-    assert export_folder.needed(files) == 30 + 2 * export_folder.CLUSTER_BYTES + export_folder.SPARE_BYTES
+    assert export_folder.bytes_needed(files) == 30 + 2 * export_folder.CLUSTER_BYTES + export_folder.SPARE_BYTES
 
 
 def test_progress_in_words() -> None:
-    assert progress("copying", 1 << 20, 4 << 20, 0.5) == "copying: 1.05 MB of 4.19 MB"
-    assert progress("copying", 1 << 20, 4 << 20, 2.0) == "copying: 1.05 MB of 4.19 MB, 524 kB/s, 6s left"
+    assert copy_line("copying", 1 << 20, 4 << 20, 0.5) == "copying: 1.05 MB of 4.19 MB"
+    assert copy_line("copying", 1 << 20, 4 << 20, 2.0) == "copying: 1.05 MB of 4.19 MB, 524 kB/s, 6s left"
 
 
 def test_a_small_file_of_ours_goes_on_too(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from edged.cli.fsck import line, screen
+from edged.cli.fsck import screen
+from edged.cli.progress import check_line
 from edged.documents.checks import Fsck, FsckAsked
 from edged.site import check_documents
 from storage.integrity.compare import Fault
@@ -69,7 +70,7 @@ def test_what_is_not_listed_is_counted() -> None:
     ],
 )
 def test_progress(told: dict[str, Any], expected: str) -> None:
-    assert line(told) == expected
+    assert check_line(told) == expected
 
 
 def test_a_report_becomes_a_document_in_order() -> None:

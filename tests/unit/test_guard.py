@@ -16,15 +16,15 @@ from edged.access.callers import Caller, Details, Peer, Refusal, Route, caller
 from edged.access.guard import Guard
 from edged.access.journal import DAY_MS, WINDOW_MS, ActJournal
 from edged.host import accounts
-from edged.host.accounts import Account, Directory
+from edged.host.accounts import AccountDirectory, HostAccount
 from edged.words import exit_codes, roles
 from edged.words.roles import Assignment, Role, Verb
 from storage.words.errors import WriteFailed
 from tests.support.roles import Act, Memory
 
 GROUPS: Assignment = {role: (f"{role}s",) for role in Role}
-PEOPLE = {1001: Account("chen", frozenset({"operators"})), 1002: Account("lin", frozenset({"authoritys"}))}
-BOTH = Account("wang", frozenset({"operators", "authoritys"}))
+PEOPLE = {1001: HostAccount("chen", frozenset({"operators"})), 1002: HostAccount("lin", frozenset({"authoritys"}))}
+BOTH = HostAccount("wang", frozenset({"operators", "authoritys"}))
 OWED = 5
 BROKEN = WriteFailed("edged.db: no space left on device", "make room")
 
@@ -44,15 +44,15 @@ class Box:
         self.about: Details | Refusal | None = None
         self.callers: list[Caller] = []
         self.desk = ActJournal(self.memory, lambda: self.now_ms)
-        self.directory = Directory()
+        self.directory = AccountDirectory()
         self.assignment: Assignment | None = GROUPS
         self.guard = Guard(lambda: self.assignment, self.directory, self.desk, self.clashing.append)
         monkeypatch.setattr(guard_module, "peer_of", lambda _: Peer(self.uid, self.login))
         monkeypatch.setattr(accounts, "account", self.account)
 
-    def account(self, uid: int, groups: object) -> Account:
+    def account(self, uid: int, groups: object) -> HostAccount:
         del groups
-        return self.people.get(uid, Account(f"uid {uid}", known=False))
+        return self.people.get(uid, HostAccount(f"uid {uid}", known=False))
 
     async def call(self, verb: Verb, **ids: str) -> web.StreamResponse:
         async def handler(request: web.Request) -> web.Response:
@@ -283,7 +283,7 @@ async def test_what_somebody_typed_comes_into_no_leaf(box: Box, text: str) -> No
 
 async def test_groups_are_looked_up_at_each_call(box: Box) -> None:
     await box.call(Verb.PIN_ADD)
-    box.people[1001] = Account("chen")
+    box.people[1001] = HostAccount("chen")
     await box.refused(Verb.PIN_ADD, exit_codes.NOT_ALLOWED, "operator")
     box.assignment = None
     await box.refused(Verb.STATUS, exit_codes.NOT_ALLOWED, "no roles are configured")
@@ -298,13 +298,13 @@ async def test_an_account_that_is_both_is_neither_and_is_told_of(box: Box) -> No
 
 async def test_the_record_names_the_person_and_what_they_became(box: Box) -> None:
     box.uid, box.login = 0, 1001
-    box.people[0] = Account("root")
+    box.people[0] = HostAccount("root")
     await box.call(Verb.RELOAD)
     assert box.memory.acts == [Act("reload", "done", "technician", "chen as root", {})]
 
 
 async def test_root_comes_in_while_the_directory_hangs(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hangs(uid: int, groups: object) -> Account:
+    def hangs(uid: int, groups: object) -> HostAccount:
         raise TimeoutError
 
     monkeypatch.setattr(accounts, "account", hangs)

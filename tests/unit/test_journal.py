@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.host import journal, logs
-from edged.host.journal import JournalHandler, Told
+from edged.host.journal import JournalHandler, MessageId
 from edged.main.start import run
 from edged.words import exit_codes
 
@@ -79,9 +79,9 @@ def test_neither_arguments_nor_other_attributes_are_sent(heard: tuple[socket.soc
 def test_an_alarm_is_found_by_its_number_and_its_key(heard: tuple[socket.socket, JournalHandler]) -> None:
     there, handler = heard
     cases = {
-        "camera.down:lobby": (Told.CAMERA_DOWN, Told.CAMERA_BACK),
-        "storage.away:7b1e": (Told.VOLUME_AWAY, Told.VOLUME_BACK),
-        "storage.slow": (Told.ALARM_RAISED, Told.ALARM_CLEARED),
+        "camera.down:lobby": (MessageId.CAMERA_DOWN, MessageId.CAMERA_BACK),
+        "storage.away:7b1e": (MessageId.VOLUME_AWAY, MessageId.VOLUME_BACK),
+        "storage.slow": (MessageId.ALARM_RAISED, MessageId.ALARM_CLEARED),
     }
     for key, numbers in cases.items():
         for number, extra in zip(numbers, (journal.raised(key), journal.cleared(key)), strict=True):
@@ -128,7 +128,7 @@ def test_the_journal_is_told_from_where_only_its_variable_was_left(tmp_path: Pat
 
 def test_the_catalog_explains_each_number_and_no_other() -> None:
     entries = re.split(r"^-- ", CATALOG.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    assert sorted(entry[:32] for entry in entries) == sorted(Told)
+    assert sorted(entry[:32] for entry in entries) == sorted(MessageId)
     for entry in entries:
         assert re.match(r"[0-9a-f]{32}\nSubject: .+\nDefined-By: edged\nDocumentation: \S+\n\n\S", entry), entry
 
@@ -141,5 +141,5 @@ def test_a_configuration_that_ends_a_start_is_as_grave_in_the_journal_as_it_is(
     monkeypatch.setattr(journal, "is_journal", lambda _: True)
     assert run(tmp_path / "none.toml", verbose=False) == exit_codes.CONFIG
     (record,) = caplog.records
-    assert (record.levelname, record.mark.told) == ("CRITICAL", Told.FATAL)  # type: ignore[attr-defined]
+    assert (record.levelname, record.mark.told) == ("CRITICAL", MessageId.FATAL)  # type: ignore[attr-defined]
     assert "there is no such file" in record.getMessage()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from edged.cli.ledger_verify import screen
+from edged.cli.ledger import verify_screen
 from edged.documents.ledger import LedgerVerify
 from edged.site import check_documents
 from storage.audit.findings import CheckpointVerdict, Code, LedgerFinding, LedgerReport, Reach, Tree
@@ -21,7 +21,7 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 def drawn(document: LedgerVerify) -> str:
     console = Console(width=200, color_system=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(screen(document, TAIPEI))
+        console.print(verify_screen(document, TAIPEI))
     return captured.get()
 
 

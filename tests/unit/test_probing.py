@@ -11,10 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edged.cli import probe_document
-from edged.cli.address import Address
+from edged.cli import probe_report
+from edged.cli.client import Address
 from edged.cli.probe import _configured, probe, screen
-from edged.cli.probe_table import suggested
+from edged.cli.probe_report import suggested
 from edged.config.model import Camera
 from edged.documents.probe import Probe
 from recorder.probe import Found, Measured
@@ -104,21 +104,21 @@ def test_cameras_come_from_the_configuration_as_far_as_it_can_be_read(tmp_path: 
 
 def test_an_address_that_the_configuration_has_is_remarked() -> None:
     url = "rtsp://10.0.0.20/ch1"
-    told = probe_document.document(url, "", None, SEEN, {"lobby": url, "cam-10-0-0-20-ch1": "rtsp://10.0.0.20/ch2"})
+    told = probe_report.probe_document(url, "", None, SEEN, {"lobby": url, "cam-10-0-0-20-ch1": "rtsp://10.0.0.20/ch2"})
     assert told.remarks[0] == (
         "the configuration has this address already, for lobby: replace that table, do not add another"
     )
     assert 'id = "cam-10-0-0-20-ch1-2"' in told.configuration
-    told = probe_document.document(url, "", None, SEEN, {"cam-10-0-0-20-ch1": url})
+    told = probe_report.probe_document(url, "", None, SEEN, {"cam-10-0-0-20-ch1": url})
     assert 'id = "cam-10-0-0-20-ch1"' in told.configuration, "looked at again it may have its own"
     assert not [
-        one for one in probe_document.document(url, "", None, SEEN, {"b": "test://"}).remarks if "already" in one
+        one for one in probe_report.probe_document(url, "", None, SEEN, {"b": "test://"}).remarks if "already" in one
     ]
 
 
 def test_what_is_printed_is_for_the_configuration_that_was_named() -> None:
     file = Path("/srv/try out/edged.toml")
-    told = probe_document.document("rtsp://10.0.0.20/ch1", "viewer", file.parent / "ch1.password", SEEN, {}, file)
+    told = probe_report.probe_document("rtsp://10.0.0.20/ch1", "viewer", file.parent / "ch1.password", SEEN, {}, file)
     assert 'password_file = "ch1.password"' in told.configuration
     shown = printed(told, file)
     assert "to paste into /srv/try out/edged.toml, then:" in shown

@@ -9,7 +9,8 @@ from typing import Final
 
 import pytest
 
-from edged.config.load import ConfigError, Problem, check, load
+from edged.config.load import ConfigError, check, load
+from edged.config.problem import ConfigMistake
 from edged.profiles.loader import PROFILES, Clause, profile
 
 ROOT: Final = Path(__file__).parents[2]
@@ -202,7 +203,7 @@ def test_what_a_ceiling_rests_on_is_quoted_from_the_text(name: str, clause: Clau
     assert bool(clause.demands.ceiling_by) == ("「" in clause.demands.ceiling_by)
 
 
-def named(problem: Problem) -> str:
+def named(problem: ConfigMistake) -> str:
     found = re.search(r"（([A-Z][0-9]+)）：「", problem.problem)
     assert found
     return found[1]

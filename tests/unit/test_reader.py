@@ -16,16 +16,16 @@ from unittest.mock import Mock
 
 import pytest
 
-from edged.cli import verbs
+from edged.cli import configuration
 from edged.cli.main import main
 from edged.config import load as config
-from edged.config.lenient import Secret
+from edged.config.lenient import NamedSecret
 from edged.doctor import paths
 from edged.doctor.findings import Result
 from edged.doctor.gather import files
-from edged.host.file_access import UNIT, Reader, Runs, barred, of_unit, parse
+from edged.host.file_access import Reader, UnitSettings, barred, of_unit, parse_unit
 from edged.words import exit_codes
-from edged.words.defaults import DEFAULT_CONFIG
+from edged.words.defaults import DEFAULT_CONFIG, UNIT
 
 UNIT_FILE = Path(__file__).parents[2] / "systemd" / UNIT
 CONFIG = """
@@ -224,7 +224,7 @@ def test_config_check_says_it_and_what_systemd_reads_is_fine(folder: Path, reade
 def test_edgectl_ends_with_78(
     folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(verbs, "of_unit", lambda file: replace(reader, config=file))
+    monkeypatch.setattr(configuration, "of_unit", lambda file: replace(reader, config=file))
     assert main(["config", "check", str(folder / "edged.toml")]) == exit_codes.OK
     (folder / "lobby.password").chmod(0o600)
     capsys.readouterr()
@@ -237,7 +237,7 @@ def test_doctor_says_it_of_files_that_nobody_else_may_read(
     folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "lobby.password").chmod(0o600)
-    secret = Secret(str(folder / "lobby.password"), "password of camera lobby")
+    secret = NamedSecret(str(folder / "lobby.password"), "password of camera lobby")
     monkeypatch.setattr(files, "of_unit", lambda _: reader)
     (told,) = paths.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
     assert (told.result, told.action.startswith("chown root:edged")) == (Result.CRITICAL, True)
@@ -259,15 +259,15 @@ def test_what_systemd_alone_hands_over_is_missed_by_nobody(folder: Path, reader:
 
 
 def test_the_unit_says_who_reads_and_what_systemd_hands_over() -> None:
-    assert parse("") == Runs()
+    assert parse_unit("") == UnitSettings()
     shipped = UNIT_FILE.read_text("utf-8")
-    assert parse(shipped) == Runs(group="edged")
+    assert parse_unit(shipped) == UnitSettings(group="edged")
     drop_in = (
         "[Service]\nUser=recorder\nSupplementaryGroups=video ssl-cert\nLoadCredential=a:/x\nLoadCredential=\n"
         "LoadCredential=lobby.password:/etc/edged/lobby.password\nSetCredential = b:word\n"
         "ExecStart=\nExecStart=/opt/edged --config=/etc/other.toml\n"
     )
-    assert parse(shipped + drop_in) == Runs(
+    assert parse_unit(shipped + drop_in) == UnitSettings(
         "recorder",
         "edged",
         ("video", "ssl-cert"),

@@ -11,7 +11,7 @@ from edged.access import role_watch
 from edged.access.role_watch import RolesSeen, RoleWatch
 from edged.alarms import record as conditions
 from edged.host import accounts
-from edged.host.accounts import Directory
+from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment, Role
 from storage.words.results import Severity
 
@@ -47,14 +47,14 @@ def system(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_account_is_in_its_own_group_and_in_those_it_was_put_into() -> None:
     assert accounts.account(1002, ("cctv", "chiefs", "ethics")).groups == {"cctv", "chiefs"}
     assert accounts.account(1003, ("cctv", "chiefs")).groups == {"chiefs"}
-    assert accounts.account(4711, ("cctv",)) == accounts.Account("uid 4711", known=False)
+    assert accounts.account(4711, ("cctv",)) == accounts.HostAccount("uid 4711", known=False)
     assert accounts.members(("cctv", "ethics")) == {1001, 1002}
     assert accounts.members(("chiefs",)) == {1001, 1002}
     assert accounts.unknown(("cctv", "ethics")) == ("ethics",)
 
 
 async def test_who_is_both_is_found_listed_or_by_calling() -> None:
-    directory, now = Directory(), [ROLES]
+    directory, now = AccountDirectory(), [ROLES]
     watch = RoleWatch(lambda: now[0], directory)
     assert await watch.look(0) == RolesSeen(("chen", "lin"), ("ethics",), looked=True)
     watch.clash(1003)
@@ -80,7 +80,7 @@ def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_t
 
 
 async def test_suspects_are_bounded() -> None:
-    directory = Directory()
+    directory = AccountDirectory()
     watch = RoleWatch(lambda: None, directory)
     for uid in range(role_watch.SUSPECTS_MAX + 5):
         watch.clash(uid)

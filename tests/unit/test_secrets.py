@@ -10,7 +10,7 @@ import pytest
 from edged.config import load as config
 from edged.config.secrets import MAX_SECRET_BYTES, SecretError, credential, find
 from edged.host import accounts
-from edged.host.accounts import Account
+from edged.host.accounts import HostAccount
 
 
 def put(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -74,7 +74,7 @@ def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(os, "open", refuse)
     for name, instead in (("edged", "chown root:edged"), ("linda", "as root, or with sudo")):
-        monkeypatch.setattr(accounts, "account", lambda _, name=name: Account(name))
+        monkeypatch.setattr(accounts, "account", lambda _, name=name: HostAccount(name))
         monkeypatch.setattr(os, "geteuid", lambda: 1000)
         with pytest.raises(SecretError, match=f"may not be read by the account {name}; .*{instead}"):
             find("p", tmp_path, {})
@@ -87,7 +87,7 @@ def test_a_configuration_of_somebody_else(
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(accounts, "account", lambda _: Account(name))
+    monkeypatch.setattr(accounts, "account", lambda _: HostAccount(name))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(Path, "open", refuse)
     (problem,) = config.check(tmp_path / "edged.toml", {})[0]

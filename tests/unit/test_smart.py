@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.doctor.disks import Array
+from edged.doctor.disks import Array, Smart, SmartAnswer, emmc, parse_smart
 from edged.doctor.gather import files
-from edged.doctor.programs import Ran
-from edged.doctor.smart import Smart, Told, emmc, parse
+from edged.doctor.programs import Output
 
 
 def row(number: int, name: str, value: int, raw: int) -> dict[str, Any]:
@@ -89,7 +88,7 @@ NVME_ENDS: Final = disk(
     ],
 )
 def test_what_a_disk_tells(told: dict[str, Any], smart: Smart) -> None:
-    assert parse(json.dumps(told)) == Told(smart)
+    assert parse_smart(json.dumps(told)) == SmartAnswer(smart)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_what_a_disk_tells(told: dict[str, Any], smart: Smart) -> None:
     ],
 )
 def test_where_it_tells_nothing_there_is_a_reason(told: dict[str, Any], words: str, none: bool) -> None:
-    found = parse(json.dumps(told))
+    found = parse_smart(json.dumps(told))
     assert (found.smart, found.none) == (None, none)
     assert words in found.why
 
@@ -114,13 +113,13 @@ def test_where_it_tells_nothing_there_is_a_reason(told: dict[str, Any], words: s
 @pytest.mark.parametrize(
     ("life", "end", "told"),
     [
-        ("0x01 0x03", "0x01", Told(Smart(passed=True, worn=20))),
-        ("0x0b 0x01", "0x03", Told(Smart(passed=False, worn=100))),
-        ("", "", Told(why="it is a card and knows no SMART", none=True)),
-        ("0x00 0x00", "0x00", Told(why="it is a card and knows no SMART", none=True)),
+        ("0x01 0x03", "0x01", SmartAnswer(Smart(passed=True, worn=20))),
+        ("0x0b 0x01", "0x03", SmartAnswer(Smart(passed=False, worn=100))),
+        ("", "", SmartAnswer(why="it is a card and knows no SMART", none=True)),
+        ("0x00 0x00", "0x00", SmartAnswer(why="it is a card and knows no SMART", none=True)),
     ],
 )
-def test_the_life_of_an_emmc(life: str, end: str, told: Told) -> None:
+def test_the_life_of_an_emmc(life: str, end: str, told: SmartAnswer) -> None:
     assert emmc(life, end) == told
 
 
@@ -137,9 +136,9 @@ ANYTHING: Final = st.recursive(
 
 @given(ANYTHING, st.text(), st.text())
 def test_whatever_is_printed_nothing_is_raised(told: object, life: str, end: str) -> None:
-    found = parse(json.dumps(told))
+    found = parse_smart(json.dumps(told))
     assert found.smart is not None or found.why
-    parse(life)
+    parse_smart(life)
     emmc(life, end)
 
 
@@ -174,9 +173,9 @@ def test_behind_a_bridge_that_smartctl_does_not_know_the_usual_way_is_tried(
 ) -> None:
     asked: list[tuple[str, ...]] = []
 
-    def run(*command: str) -> Ran:
+    def run(*command: str) -> Output:
         asked.append(command)
-        return Ran(2, json.dumps(second if "sat" in command else refused("/dev/sda: Unknown USB bridge")))
+        return Output(2, json.dumps(second if "sat" in command else refused("/dev/sda: Unknown USB bridge")))
 
     monkeypatch.setattr(files, "run", run)
     found = files._smartctl("/dev/sda")

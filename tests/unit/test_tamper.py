@@ -13,7 +13,7 @@ from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEv
 
 from edged.alarms import storage as condition
 from edged.evidence.watches import DAYS_WATCHED, directories
-from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
+from edged.host.file_events import NAMES_MAX, EventBoard, Watches, watches_allowed
 from storage.integrity.compare import Row, SeenFile, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
 from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
@@ -163,7 +163,7 @@ IN: Final = InotifyConstants
 
 
 def test_a_commit_is_seen_as_one_and_a_look_alike_is_not() -> None:
-    board = Board()
+    board = EventBoard()
     board.note((VOLUME, part_path(FINAL)), event(IN.IN_MOVED_FROM, 3), 1.0)
     board.note((VOLUME, FINAL), event(IN.IN_MOVED_TO, 3), 1.0)
     other = segment_path("lobby", 1_772_000_000_000, 8)
@@ -176,14 +176,14 @@ def test_a_commit_is_seen_as_one_and_a_look_alike_is_not() -> None:
 
 
 def test_what_is_in_progress_fills_no_board() -> None:
-    board = Board()
+    board = EventBoard()
     for mask in (IN.IN_MODIFY, IN.IN_CLOSE_WRITE, IN.IN_DELETE, IN.IN_MOVED_FROM):
         board.note((VOLUME, part_path(FINAL)), event(mask), 1.0)
     assert board.take(9.0, 10) == []
 
 
 def test_a_name_is_looked_at_once_it_is_quiet() -> None:
-    board = Board()
+    board = EventBoard()
     board.note((VOLUME, FINAL), event(IN.IN_MODIFY), 1.0)
     board.note((VOLUME, FINAL), event(IN.IN_CLOSE_WRITE), 5.0)
     assert board.take(4.0, 10) == []
@@ -192,7 +192,7 @@ def test_a_name_is_looked_at_once_it_is_quiet() -> None:
 
 
 def test_a_storm_is_bounded_and_told() -> None:
-    board = Board()
+    board = EventBoard()
     for number in range(NAMES_MAX + 10):
         board.note((VOLUME, PurePosixPath(f"lobby/2026-02-25/{number}")), event(IN.IN_CREATE), 1.0)
     assert board.was_lost()

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from edged.host.time_sync import CHRONY, TIMEDATED, HostClock, asked_of_programs, read_rtc_ms
+from edged.host.clock import CHRONY, TIMEDATED, HostClock, asked_of_programs, read_rtc_ms
 from storage.words.model import Moment
 
 SYNCED: Final = "C0000201,ntp.example,3,1772.1,-0.000012,0.0,0.00003,-12.1,-0.0,0.03,0.01,0.002,64.2,Normal\n"

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from edged.config.lenient import Secret, Site, outline
-from edged.doctor.disks import Array, Disk, Disks
-from edged.doctor.findings import Unseen
+from edged.config.lenient import NamedSecret, Outline, read_outline
+from edged.doctor.disks import UNKNOWN_BRIDGE, Array, Disk, Disks, SmartAnswer, emmc, parse_smart
+from edged.doctor.findings import CannotLook
 from edged.doctor.gather.host import is_container
-from edged.doctor.paths import File, Place
-from edged.doctor.programs import Unasked, run
-from edged.doctor.smart import UNKNOWN_BRIDGE, Told, emmc, parse
+from edged.doctor.paths import Directory, SecretFile
+from edged.doctor.programs import NoAnswer, run
+from edged.host import accounts
 from edged.host.drop_privileges import become_owner
 from edged.host.file_access import Barred, barred, of_unit
-from storage.store import database_state as glances
+from storage.store import database_state
 from storage.store.database_state import DatabaseState, Sizes
 from storage.volumes.identity import read_identity
 from storage.volumes.mounts import read_mounts
@@ -30,18 +29,18 @@ _VIRTUAL: Final = ("loop", "vd", "xvd", "zram", "ram", "nbd", "rbd", "dm-", "md"
 _HOSTS: Final = ("qemu", "vbox", "vmware", "virtual", "msft", "google", "amazon")
 
 
-def site(file: Path) -> Site:
+def site(file: Path) -> Outline:
     """What the configuration names. PermissionError where this user may not know, `Unseen` where it cannot be read."""
     try:
         with file.open("rb") as opened:
-            return outline(file.absolute(), opened.read(CONFIG_MAX_BYTES))
+            return read_outline(file.absolute(), opened.read(CONFIG_MAX_BYTES))
     except FileNotFoundError:
-        raise Unseen(f"there is no configuration {file}", "name it: edgectl --config FILE doctor") from None
+        raise CannotLook(f"there is no configuration {file}", "name it: edgectl --config FILE doctor") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
-        raise Unseen(f"{file} is not TOML", f"edgectl config check {file}") from None
+        raise CannotLook(f"{file} is not TOML", f"edgectl config check {file}") from None
 
 
-def place(path: Path, *, volume: bool) -> Place:
+def directory(path: Path, *, volume: bool) -> Directory:
     """A directory; of a volume also its identity and who holds it."""
     mounts = read_mounts()
     real = PurePosixPath(os.path.realpath(path))
@@ -50,12 +49,12 @@ def place(path: Path, *, volume: bool) -> Place:
     try:
         here = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return Place(str(path), there=False, unmounted=unmounted)
+        return Directory(str(path), there=False, unmounted=unmounted)
     if not stat.S_ISDIR(here.st_mode):
-        return Place(str(path), there=False, unmounted=unmounted)
+        return Directory(str(path), there=False, unmounted=unmounted)
     room = os.statvfs(path)
     identity, unread = _identity(path) if volume else ("", False)
-    return Place(
+    return Directory(
         path=str(path),
         there=True,
         unmounted=unmounted,
@@ -66,7 +65,7 @@ def place(path: Path, *, volume: bool) -> Place:
         inodes_free=room.f_favail,
         read_only=bool(room.f_flag & os.ST_RDONLY),
         mode=stat.S_IMODE(here.st_mode),
-        owner=_name(here.st_uid),
+        owner=accounts.account(here.st_uid).name,
         volume=identity,
         identity_unread=unread,
         holder=_holder(path) if volume else None,
@@ -91,19 +90,12 @@ def _identity(path: Path) -> tuple[str, bool]:
 
 def _holder(path: Path) -> int | None:
     try:
-        return glances.holder(path)
+        return database_state.holder(path)
     except OSError:
         return None
 
 
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
-
-
-def files(config: Path, secrets: tuple[Secret, ...]) -> tuple[File, ...]:
+def files(config: Path, secrets: tuple[NamedSecret, ...]) -> tuple[SecretFile, ...]:
     """Files that the configuration names, and what keeps the account of its unit from them."""
     reader = of_unit(config)
     paths = [Path(secret.path) for secret in secrets]
@@ -111,30 +103,30 @@ def files(config: Path, secrets: tuple[Secret, ...]) -> tuple[File, ...]:
     return tuple(_file(secret, found.get(path)) for secret, path in zip(secrets, paths, strict=True))
 
 
-def _file(secret: Secret, why_not: Barred | None) -> File:
+def _file(secret: NamedSecret, why_not: Barred | None) -> SecretFile:
     try:
         here = Path(secret.path).stat()
     except PermissionError:
-        return File(secret.path, secret.what, there=True, hidden=True)
+        return SecretFile(secret.path, secret.what, there=True, hidden=True)
     except OSError:
-        return File(secret.path, secret.what, there=False)
-    return File(
+        return SecretFile(secret.path, secret.what, there=False)
+    return SecretFile(
         path=secret.path,
         what=secret.what,
         there=True,
         mode=stat.S_IMODE(here.st_mode),
-        owner=_name(here.st_uid),
+        owner=accounts.account(here.st_uid).name,
         barred=why_not,
     )
 
 
 def holder(state: Path) -> int:
     """The daemon that uses the state directory; 0: none."""
-    return glances.state_holder(state)
+    return database_state.state_holder(state)
 
 
 def sizes(state: Path) -> Sizes:
-    return glances.sizes(state)
+    return database_state.sizes(state)
 
 
 def database(state: Path, patience_s: float) -> DatabaseState | None:
@@ -142,12 +134,12 @@ def database(state: Path, patience_s: float) -> DatabaseState | None:
     opens its files."""
     if not state.is_dir():
         return None
-    if glances.state_holder(state):
-        raise Unseen("edged uses it")
+    if database_state.state_holder(state):
+        raise CannotLook("edged uses it")
     if os.geteuid() not in (0, state.stat().st_uid):
         raise PermissionError(13, "Permission denied", str(state))
     become_owner(state)
-    return glances.glance(state, patience_s)
+    return database_state.glance(state, patience_s)
 
 
 def disks(paths: tuple[str, ...]) -> Disks:
@@ -210,17 +202,17 @@ def _disk(name: str) -> Disk:
     return Disk(name, model, rotates, virtual=False, smart=told.smart, why_not=told.why, none=told.none, root=root)
 
 
-def _smartctl(device: str) -> Told:
+def _smartctl(device: str) -> SmartAnswer:
     """Through a USB bridge that smartctl does not know, in the way most of them understand."""
     ask = ("smartctl", "--json=c", "-H", "-A", "-i")
     try:
         text = run(*ask, device).out
-        told = parse(text)
+        told = parse_smart(text)
         if told.smart is None and UNKNOWN_BRIDGE in text:
-            sat = parse(run(*ask, "-d", "sat", device).out)
+            sat = parse_smart(run(*ask, "-d", "sat", device).out)
             told = sat if sat.smart is not None else told
-    except Unasked as error:
-        return Told(why=f"its health is not known: {error}")
+    except NoAnswer as error:
+        return SmartAnswer(why=f"its health is not known: {error}")
     return told
 
 

@@ -11,13 +11,21 @@ from pathlib import Path
 from typing import Final
 
 from edged.doctor import programs
-from edged.doctor.clock import Clock
-from edged.doctor.disks import Messages
-from edged.doctor.findings import Unseen
-from edged.doctor.machine import Machine, Versions
-from edged.doctor.programs import Unasked, fields, run
-from edged.doctor.unit import FAILURE_RESULT, NOBODY, PROCESS_EXIT, PROPERTIES, UNIT, Unit, parse, with_last_life
-from edged.host.time_sync import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
+from edged.doctor.daemon import (
+    FAILURE_RESULT,
+    NOBODY,
+    PROCESS_EXIT,
+    PROPERTIES,
+    UnitState,
+    parse_unit,
+    with_last_life,
+)
+from edged.doctor.disks import LogLines
+from edged.doctor.findings import CannotLook
+from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
+from edged.doctor.programs import NoAnswer, fields, run
+from edged.host.clock import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
+from edged.words.defaults import UNIT
 from recorder.words.versions import av_version
 from storage.database.readers import sqlite_version
 
@@ -34,11 +42,11 @@ WARNING: Final = 4
 """Of syslog: this and below is what matters."""
 
 
-def unit() -> Unit:
+def unit() -> UnitState:
     """edged.service; while it is being started, with how it ended a short while ago."""
     if not SYSTEMD_RUNS.is_dir():
         return NOBODY
-    known = parse(_told("systemctl", "show", UNIT, "--property", ",".join(PROPERTIES)))
+    known = parse_unit(_told("systemctl", "show", UNIT, "--property", ",".join(PROPERTIES)))
     return with_last_life(known, _ends()) if known.begins else known
 
 
@@ -47,11 +55,11 @@ def _ends() -> str:
     told = (f"MESSAGE_ID={PROCESS_EXIT}", f"MESSAGE_ID={FAILURE_RESULT}")
     try:
         return _journal("_PID=1", f"UNIT={UNIT}", *told, "--since", SHORT_WHILE, "-o", "json", "-n", "4")
-    except Unseen:
+    except CannotLook:
         return ""
 
 
-def last_words(invocation: str) -> Messages:
+def last_words(invocation: str) -> LogLines:
     """Of edged's last life in the journal: its last warnings and errors; where it gave none, its last lines. `Unseen`.
 
     `invocation`: systemd's number of that life; "" where it has forgotten it, then the last lines of any.
@@ -68,14 +76,14 @@ def last_words(invocation: str) -> Messages:
             priority = str(entry.get("PRIORITY", "6"))
             lines.append((priority.isdigit() and int(priority) <= WARNING, words[:LINE_MAX]))
     grave = [words for is_grave, words in lines if is_grave]
-    return Messages(tuple((grave or [words for _, words in lines])[-5:]))
+    return LogLines(tuple((grave or [words for _, words in lines])[-5:]))
 
 
-def kernel() -> Messages:
+def kernel() -> LogLines:
     """What the kernel has told of errors since the box came up. `Unseen`."""
     if is_container():
-        return Messages((), elsewhere=True)
-    return Messages(tuple(_journal("-k", "-b", "-p", "err", "-o", "cat", "-n", "500").splitlines()))
+        return LogLines((), elsewhere=True)
+    return LogLines(tuple(_journal("-k", "-b", "-p", "err", "-o", "cat", "-n", "500").splitlines()))
 
 
 def is_container() -> bool:
@@ -86,20 +94,20 @@ def is_container() -> bool:
 def _journal(*options: str) -> str:
     files = [file for place in JOURNALS if place.is_dir() for file in place.glob("*/system.journal")]
     if not files and (os.geteuid() == 0 or not any(place.is_dir() for place in JOURNALS)):
-        raise Unseen("there is no journal here (a container?)", "dmesg --level=err, on the machine that runs it")
+        raise CannotLook("there is no journal here (a container?)", "dmesg --level=err, on the machine that runs it")
     if not any(os.access(file, os.R_OK) for file in files):
-        raise Unseen("the journal may not be read by this user", root=os.geteuid() != 0)
+        raise CannotLook("the journal may not be read by this user", root=os.geteuid() != 0)
     return _told("journalctl", "--no-pager", "-q", *options)
 
 
 def _told(*command: str) -> str:
     try:
         return run(*command).out
-    except Unasked as error:
-        raise Unseen(str(error)) from None
+    except NoAnswer as error:
+        raise CannotLook(str(error)) from None
 
 
-def clock() -> Clock:
+def clock() -> ClockState:
     """Kernel first, then whoever keeps it."""
     synced, source, offset_ms = asked_of_kernel(), "", None
     chrony = _chrony()
@@ -111,14 +119,14 @@ def clock() -> Clock:
         synced = asked_of_programs(lambda command: _out(*command))
     rtc_ms = read_rtc_ms(RTC)
     off_ms = None if rtc_ms is None else rtc_ms - time.time_ns() // 1_000_000
-    return Clock(synced, source, offset_ms, off_ms, kept=_kept(), of_host=is_container())
+    return ClockState(synced, source, offset_ms, off_ms, kept=_kept(), of_host=is_container())
 
 
 def _kept() -> bool | None:
     """Whether a service keeps the clock; None: systemd cannot tell."""
     try:
         return "active" in run("systemctl", "is-active", *KEEPERS).out.split() if SYSTEMD_RUNS.is_dir() else None
-    except Unasked:
+    except NoAnswer:
         return None
 
 
@@ -139,16 +147,16 @@ def _timesync() -> str:
 def _out(*command: str) -> str | None:
     try:
         ran = run(*command, within_s=programs.WITHIN_S / 2)
-    except Unasked:
+    except NoAnswer:
         return None
     return ran.out if ran.code == 0 else None
 
 
-def machine() -> Machine:
+def machine() -> MachineLoad:
     """Memory and load."""
     memory = fields(Path("/proc/meminfo").read_text("utf-8"), ":")
     kilobytes = {key: int(value.split()[0]) for key, value in memory.items() if key in ("MemTotal", "MemAvailable")}
-    return Machine(
+    return MachineLoad(
         memory=kilobytes["MemTotal"] * 1024,
         memory_free=kilobytes.get("MemAvailable", kilobytes["MemTotal"]) * 1024,
         pressed=_pressed(),
@@ -166,5 +174,5 @@ def _pressed() -> float | None:
         return None
 
 
-def versions() -> Versions:
-    return Versions(version("edged"), platform.python_version(), av_version(), sqlite_version())
+def versions() -> InstalledVersions:
+    return InstalledVersions(version("edged"), platform.python_version(), av_version(), sqlite_version())

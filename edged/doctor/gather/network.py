@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from edged.config import load as configuration
-from edged.config.lenient import Door
-from edged.doctor.findings import Unseen
-from edged.doctor.network import Answered, Ends
-from edged.host.file_access import of_unit
+from edged.config.lenient import CameraAddress
+from edged.doctor.findings import CannotLook
+from edged.doctor.network import CertificateEnd, DeviceAnswer
+from edged.host.file_access import is_unreadable, of_unit
 from mqtt import tls
 from mqtt.broker_check import BrokerAnswer, check_broker
 from mqtt.connection.broker_connection import BrokerSettings
@@ -30,23 +29,23 @@ REACH_S: Final = 4.0
 DAY_MS: Final = 86_400_000
 
 
-def doors(found: tuple[Door, ...]) -> tuple[Answered, ...]:
+def devices(found: tuple[CameraAddress, ...]) -> tuple[DeviceAnswer, ...]:
     """Each device once: whether its port takes a connection."""
-    devices: dict[tuple[str, int], list[str]] = defaultdict(list)
+    cameras_of: dict[tuple[str, int], list[str]] = defaultdict(list)
     for door in found:
-        devices[door.host, door.port].append(door.camera)
+        cameras_of[door.host, door.port].append(door.camera)
     with ThreadPoolExecutor(TOGETHER) as hands:
-        return tuple(hands.map(_door, devices, devices.values()))
+        return tuple(hands.map(_device, cameras_of, cameras_of.values()))
 
 
-def _door(device: tuple[str, int], cameras: list[str]) -> Answered:
+def _device(device: tuple[str, int], cameras: list[str]) -> DeviceAnswer:
     target = Target("rtsp", *device, "", "")
     why = ""
     try:
         reach(target, time.monotonic() + REACH_S).close()
     except SessionEnded as end:
         why = end.ended.came_back
-    return Answered(target.address, tuple(cameras), why)
+    return DeviceAnswer(target.address, tuple(cameras), why)
 
 
 def broker(file: Path) -> BrokerAnswer | None:
@@ -57,7 +56,7 @@ def broker(file: Path) -> BrokerAnswer | None:
         return None
     with contextlib.suppress(FileNotFoundError):
         if state_holder(config.paths.state):
-            raise Unseen("edged runs, and has the link to itself", "edgectl status, once it answers")
+            raise CannotLook("edged runs, and has the link to itself", "edgectl status, once it answers")
     given, node = config.mqtt, config.site.node
     files = given.files()
     ring = (
@@ -73,7 +72,7 @@ def broker(file: Path) -> BrokerAnswer | None:
     return asyncio.run(check_broker(settings, node))
 
 
-def certificates(file: Path) -> tuple[Ends, ...]:
+def certificates(file: Path) -> tuple[CertificateEnd, ...]:
     """Of the link, and of authorities of cameras. PermissionError."""
     config = _config(file)
     link = None if config.mqtt is None else config.mqtt.files()
@@ -82,12 +81,12 @@ def certificates(file: Path) -> tuple[Ends, ...]:
     found = []
     for files in ([] if link is None else [link]) + [Files(path) for path in sorted(cameras)]:
         ends = {life.source: (life.ends_ms - now_ms) // DAY_MS for life in tls.lives(files).values()}
-        found += [Ends(path, ends.get(path)) for path in (files.ca_file, files.certificate) if path]
+        found += [CertificateEnd(path, ends.get(path)) for path in (files.ca_file, files.certificate) if path]
     return tuple(found)
 
 
 def _config(file: Path) -> configuration.Config:
-    if not os.access(file, os.R_OK) and file.exists():
+    if is_unreadable(file):
         raise PermissionError(13, "Permission denied", str(file))
     try:
         return configuration.load(file)
@@ -95,17 +94,17 @@ def _config(file: Path) -> configuration.Config:
         first = error.problems[0]
         named = " ".join(filter(None, (first.key, first.problem)))
         what = f"the configuration cannot be used: {named}"
-        raise Unseen(what, f"edgectl config check {file}") from None
+        raise CannotLook(what, f"edgectl config check {file}") from None
 
 
 def check(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Problems and warnings of `edgectl config check`, each a line. PermissionError."""
-    if not os.access(file, os.R_OK) and file.exists():
+    if is_unreadable(file):
         raise PermissionError(13, "Permission denied", str(file))
     problems, warnings = configuration.check(file, reader=of_unit(file))
     return tuple(map(_line, problems)), tuple(map(_line, warnings))
 
 
-def _line(problem: configuration.Problem) -> str:
+def _line(problem: configuration.ConfigMistake) -> str:
     where = f"{problem.key}: " if problem.key else f"{problem.file} "
     return f"{where}{problem.problem} → {problem.instead}"

@@ -1,8 +1,9 @@
-"""Whether the wall clock is synchronised with a time server, and what the hardware clock says: asked of whoever knows.
+"""The clocks of this box: whether the wall clock is synchronised, what the hardware clock says, and steps of the clock.
 
-The kernel knows, and in a sandbox that forbids asking it timedated, chrony or timesyncd do; but these answer through
-other processes, which may hang. So they are asked on a thread of its own, at most once a minute, and what is told here
-is what was last heard: cheap, never waiting. What is not known counts as not synchronised: that only costs credit.
+Whether it is synchronised the kernel knows, and in a sandbox that forbids asking it timedated, chrony or timesyncd do;
+but these answer through other processes, which may hang. So they are asked on a thread of its own, at most once a
+minute, and what is told here is what was last heard: cheap, never waiting. What is not known counts as not
+synchronised: that only costs credit. A step opens a new clock epoch, cuts segments and ages nothing (S7).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from storage.words import clock
 from storage.words.clock import STEP_MS, SystemClock
+from storage.words.model import Moment
 
 ASK_EVERY_MS: Final = 60_000
 """A time daemon needs minutes to lose its servers, and credit is counted in hours."""
@@ -27,11 +30,11 @@ CHRONY: Final = ("chronyc", "-n", "-c", "tracking")
 CHRONY_FIELDS: Final = 14
 CHRONY_UNSYNCED: Final = "Not synchronised"
 
-Run = Callable[[Sequence[str]], str | None]
+RunProgram = Callable[[Sequence[str]], str | None]
 """A program's standard output; None where it is not there, fails, or does not answer."""
 
 
-def run(command: Sequence[str]) -> str | None:
+def run_program(command: Sequence[str]) -> str | None:
     """The real one."""
     try:
         done = subprocess.run(
@@ -47,7 +50,7 @@ def asked_of_kernel() -> bool | None:
     return clock.kernel_synced()
 
 
-def asked_of_programs(ask: Run) -> bool | None:
+def asked_of_programs(ask: RunProgram) -> bool | None:
     """timedated, else chrony; None where neither knows."""
     told = (ask(TIMEDATED) or "").strip()
     if told in ("yes", "no"):
@@ -69,7 +72,7 @@ class HostClock(SystemClock):
 
     def __init__(
         self,
-        ask: Run = run,
+        ask: RunProgram = run_program,
         kernel: Callable[[], bool | None] = asked_of_kernel,
         mark: Path = clock.TIMESYNC_MARK,
         rtc: Path = RTC,
@@ -135,3 +138,22 @@ class HostClock(SystemClock):
         if self._marked is None or self._marked[0] != touched_ns:
             self._marked = touched_ns, offset_ms
         return abs(offset_ms - self._marked[1]) <= STEP_MS
+
+
+LOOK_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClockWatch:
+    """The last look; `look` returns the next one and by how much the wall clock was stepped since (0: it was not)."""
+
+    offset_ms: int
+
+    @classmethod
+    def start(cls, now: Moment) -> ClockWatch:
+        return cls(now.wall_ms - now.boottime_ms)
+
+    def look(self, now: Moment) -> tuple[ClockWatch, int]:
+        offset_ms = now.wall_ms - now.boottime_ms
+        step_ms = offset_ms - self.offset_ms
+        return ClockWatch(offset_ms), step_ms if abs(step_ms) > STEP_MS else 0

@@ -1,19 +1,21 @@
-"""The other screens of edgectl: a document becomes something rich can draw. Pure, like edged.cli.screens."""
+"""`edgectl cameras`, `segments`, `gaps`, `retention`: one document each, as JSON or as a screen. Screens are pure."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import click
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from edged.cli.client import Address
 from edged.cli.formatting import (
-    STYLES,
     OneLine,
     against_ours,
     between,
@@ -29,8 +31,10 @@ from edged.cli.formatting import (
     table,
     text,
 )
-from edged.cli.screens import volumes
-from edged.documents import ring
+from edged.cli.options import address_given, interval_options, json_option
+from edged.cli.session import Session, interval
+from edged.cli.status import volumes_table
+from edged.documents import site
 from edged.documents import site as documents
 from edged.words import units
 from recorder.words.address import without_tried
@@ -40,14 +44,24 @@ MARK: Final = "*"
 MARK_MEANS: Final = f"{MARK} true time: the clock was wrong then; --json says by how much"
 
 
-def cameras(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:
+@click.command()
+@json_option
+@address_given
+def cameras(address: Address, *, as_json: bool) -> None:
+    """Each camera with all that is known of it."""
+    session = Session(address.daemon(), as_json)
+    document = session.read(documents.Cameras, "/v1/cameras")
+    session.print(document, lambda: cameras_screen(document, session.zone))
+
+
+def cameras_screen(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:
     """A block for each camera, with all that is known."""
     if not document.cameras:
         return Text("No cameras are configured.")
-    return Group(*(_camera(camera, zone) for camera in document.cameras))
+    return Group(*(_camera_block(camera, zone) for camera in document.cameras))
 
 
-def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
+def _camera_block(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
     heading = Text(clean(camera.id), style="bold").append(
         "" if camera.name == camera.id else f" {clean(camera.name)}", style="not bold"
     )
@@ -93,7 +107,21 @@ def _looked_at(camera: documents.Camera, zone: ZoneInfo) -> str:
     return ", ".join(parts)
 
 
-def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
+@click.command()
+@json_option
+@interval_options
+@address_given
+def segments(
+    address: Address, *, camera: str | None, start: str | None, end: str | None, limit: int | None, as_json: bool
+) -> None:
+    """Committed segments (錄影檔) that touch an interval, with their files."""
+    session = Session(address.daemon(), as_json)
+    first, last = interval(session, start, end)
+    document = session.read(documents.Segments, "/v1/segments", camera=camera, from_=first, to=last, limit=limit)
+    session.print(document, lambda: segments_screen(document, session.zone, limit))
+
+
+def segments_screen(document: documents.Segments, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
     """By directory, so that a path fits and can be copied; oldest first."""
     if not document.segments:
         return Text("No segments.")
@@ -125,7 +153,21 @@ def _where(segment: documents.Segment) -> tuple[PurePosixPath, str]:
     return PurePosixPath(segment.path).parent, segment.volume if segment.state == "lost" else ""
 
 
-def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
+@click.command()
+@json_option
+@interval_options
+@address_given
+def gaps(
+    address: Address, *, camera: str | None, start: str | None, end: str | None, limit: int | None, as_json: bool
+) -> None:
+    """When a camera was not recorded (錄影中斷), and why."""
+    session = Session(address.daemon(), as_json)
+    first, last = interval(session, start, end)
+    document = session.read(documents.Gaps, "/v1/gaps", camera=camera, from_=first, to=last, limit=limit)
+    session.print(document, lambda: gaps_screen(document, session.zone, limit))
+
+
+def gaps_screen(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
     """A detail says what came back, and is cut at the end of its line: --json has it in full, with what was tried."""
     if not document.gaps:
         return Text("No gaps.")
@@ -167,7 +209,24 @@ def _length(seconds: float) -> str:
     return f"{seconds:.1f}s" if seconds < SHORT_GAP_S else span(seconds)
 
 
-def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
+@click.command()
+@json_option
+@click.option("--explain", metavar="SEGMENT", help="Why this segment is kept or destroyed: its path, or CAMERA/SEQ.")
+@address_given
+def retention(address: Address, *, explain: str | None, as_json: bool) -> None:
+    """What is kept, how long, and how long it will last."""
+    session = Session(address.daemon(), as_json)
+    if explain is not None:
+        here = Path(explain).absolute()
+        named = str(here) if os.path.lexists(here) else explain  # else the daemon looks for it on its volumes
+        explained = session.read(site.Explanation, "/v1/retention/explain", segment=named)
+        session.print(explained, lambda: explanation_screen(explained))
+        return
+    document = session.read(documents.Retention, "/v1/retention")
+    session.print(document, lambda: retention_screen(document, session.zone))
+
+
+def retention_screen(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
     numbers = ("Floor", "Ceiling", "Kept", "Forecast", "Segments", "Size")
     made = table("Camera", *numbers, "Kept as demanded", right=numbers)
     for line in document.retention:
@@ -212,7 +271,7 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
         made,
         *notes,
         "",
-        volumes(document.volumes),
+        volumes_table(document.volumes),
         "",
         f"{units.counted(document.destroyed, 'segment')} destroyed since the start{swept}",
     )
@@ -229,57 +288,8 @@ def _coming(document: documents.Retention) -> Iterator[tuple[str, str]]:
         yield f"At the present rates the volumes will be full in {span(full)}.", ""
 
 
-def explanation(document: ring.Explanation) -> RenderableType:
+def explanation_screen(document: site.Explanation) -> RenderableType:
     line = Text(document.decision, style="bold" if document.decision == "keep" else "bold yellow")
     return Group(
         text(document.segment), line.append(f" ({clean(document.reason)}): {clean(document.sentence)}", "not bold")
     )
-
-
-def reload(document: documents.Reload) -> RenderableType:
-    lines = [
-        f"{word:<10} {', '.join(map(clean, names))}"
-        for word, names in (
-            ("added", document.added),
-            ("removed", document.removed),
-            ("restarted", document.changed),
-            ("unbroken", document.unchanged),
-        )
-        if names
-    ] or ["nothing to record before or after"]
-    lines += [
-        f"volumes {word}: {', '.join(map(clean, paths))}"
-        for word, paths in (
-            ("added", document.volumes.added),
-            ("retired", document.volumes.retired),
-            ("left out", document.volumes.left_out),
-        )
-        if paths
-    ]
-    parts: list[RenderableType] = [Text(line) for line in [*lines, *map(clean, document.roles)]]
-    if document.restart_needed:
-        keys = ", ".join(map(clean, document.restart_needed))
-        parts.append(Text(f"takes effect at the next start of edged: {keys}", style="yellow"))
-    parts += [text(warning, "yellow") for warning in document.warnings]
-    return Group(*parts)
-
-
-def config_check(document: documents.ConfigCheck) -> RenderableType:
-    """Every problem with what to write instead; ends in one line."""
-    parts: list[RenderableType] = []
-    for kind, style, found in (
-        ("error", STYLES["critical"], document.problems),
-        ("warning", STYLES["warning"], document.warnings),
-    ):
-        for problem in found:
-            line = Text(kind, style=style).append(f" {clean(problem.key)}" if problem.key else "", style="bold default")
-            parts += [
-                line.append(f": {clean(problem.problem)}", style="not bold default"),
-                Padding(text(f"→ {problem.instead}"), (0, 0, 0, 2)),
-            ]
-    last = Text(f"{clean(document.file)}: ", no_wrap=True, overflow="ignore")
-    last.append("valid" if document.ok else "not valid", style="green" if document.ok else "bold red")
-    last.append(
-        f" ({units.counted(len(document.problems), 'problem')}, {units.counted(len(document.warnings), 'warning')})"
-    )
-    return Group(*parts, last)

@@ -1,14 +1,19 @@
-"""Where edgectl writes: a terminal of any width, or 80 columns without one. Imports rich."""
+"""Where edgectl writes: a terminal of any width, 80 columns without one, or a file that somebody names."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel
 from rich.console import Console, Group, RenderableType
+
+from edged.cli.client import CallError
+from edged.words import exit_codes
 
 PLAIN_WIDTH: Final = 80
 """Columns where there is no terminal: what fits a mail, a fault report and a printed page."""
@@ -48,3 +53,26 @@ def show_document(document: BaseModel) -> None:
     plain = document.model_dump(mode="json", by_alias=True)
     indent = 2 if sys.stdout.isatty() else None
     sys.stdout.write(json.dumps(plain, ensure_ascii=True, indent=indent) + "\n")
+
+
+def may_write(out: Path) -> None:
+    """CallError where it could not be written, before anything is asked of the daemon."""
+    if os.path.lexists(out):
+        raise CallError(f"{out} exists", "name a file that does not: it replaces nothing", exit_codes.USAGE)
+    if not out.parent.is_dir():
+        raise CallError(f"{out.parent} is no directory", "name one that is there", exit_codes.USAGE)
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        what = f"{out.parent} cannot be written by whoever runs this, or is mounted read-only"
+        raise CallError(what, "name a place that you may write", exit_codes.FAILED)
+
+
+def write_new(out: Path, data: bytes) -> None:
+    """Whole or not at all, and in place of nothing."""
+    with out.open("xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            out.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,123 @@
+"""`edgectl snapshot`: a picture of a camera as it is now, written as the person who asks; and `edgectl reference`:
+which view a camera is to show, so that edged can tell when it was turned (攝影方向).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final, cast, get_args
+from urllib.parse import quote
+
+import click
+from rich.console import RenderableType
+from rich.text import Text
+
+from edged.cli import output
+from edged.cli.client import Address
+from edged.cli.formatting import clean, local, table, text
+from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
+from edged.cli.output import may_write
+from edged.cli.session import Session, checked
+from edged.documents import pictures as documents
+from edged.words import exit_codes, units
+
+MODE: Final = 0o600
+"""Of a picture of people: for whoever asked alone."""
+REFERENCE_REASON = click.option("--reason", metavar="TEXT", default="", help="Why; it goes into the journal.")
+
+
+@click.group()
+def reference() -> None:
+    """Which view each camera is to show (攝影方向基準)."""
+
+
+@reference.command("list", short_help="Which cameras have a reference, and since when.")
+@json_option
+@address_given
+def list_(address: Address, *, as_json: bool) -> None:
+    """Which cameras have a reference, and since when; without one nobody is told that a camera was turned."""
+    session = Session(address.daemon(), as_json)
+    document = session.read(documents.ReferenceList, "/v1/references")
+
+    def screen() -> RenderableType:
+        made = table("Camera", "Reference set")
+        for one in document.references:
+            made.add_row(text(one.camera), local(one.set, session.zone) if one.set else "–")
+        return made
+
+    session.print(document, screen)
+
+
+@reference.command("set", short_help="What CAMERA shows now is what it is to show.")
+@click.argument("camera", type=CAMERA)
+@REFERENCE_REASON
+@json_option
+@address_given
+def set_(address: Address, camera: str, *, reason: str, as_json: bool) -> None:
+    """What CAMERA shows now is what it is to show. Look at it first: edgectl snapshot CAMERA."""
+    body = documents.ReferenceAsked(reason=reason).model_dump_json().encode()
+    answered = address.daemon().post(f"/v1/references/{quote(camera, safe='')}/set", body)
+    document = checked(documents.ReferenceSet, answered)
+    words = f"What {clean(document.camera)} shows now is its reference."
+    output.answer(document, lambda: Text(words), as_json=as_json)
+
+
+@reference.command(short_help="CAMERA may look wherever it is turned.")
+@click.argument("camera", type=CAMERA)
+@REFERENCE_REASON
+@json_option
+@address_given
+def clear(address: Address, camera: str, *, reason: str, as_json: bool) -> None:
+    """CAMERA may look wherever it is turned: nobody is told of it any more."""
+    body = documents.ReferenceAsked(reason=reason).model_dump_json().encode()
+    answered = address.daemon().post(f"/v1/references/{quote(camera, safe='')}/clear", body)
+    document = checked(documents.ReferenceClear, answered)
+    gone = "has no reference any more" if document.cleared else "had no reference"
+    output.answer(document, lambda: Text(f"{clean(document.camera)} {gone}."), as_json=as_json)
+
+
+@click.command(short_help="A picture of a camera as it is now, as a JPEG.")
+@click.argument("camera", type=CAMERA)
+@click.option("--out", metavar="FILE", type=AS_GIVEN, help="Write it there; it must not exist.  [CAMERA.jpg]")
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(get_args(documents.Purpose)),
+    default="inspection",
+    show_default=True,
+    help="What it is looked at for; it goes on record.",
+)
+@json_option
+@address_given
+def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, as_json: bool) -> int:
+    """The next key frame of CAMERA in its full size. That it was taken, by whom and for what, is on record first."""
+    path = (out or Path(f"{Path(camera).name}.jpg")).absolute()
+    may_write(path)
+    taken, jpeg = address.daemon().picture(camera, purpose)
+    _write_picture(path, jpeg)
+    document = documents.Snapshot(
+        camera=camera,
+        path=str(path),
+        bytes=len(jpeg),
+        sha256=hashlib.sha256(jpeg).hexdigest(),
+        taken=taken,
+        purpose=cast("documents.Purpose", purpose),
+    )
+    words = f"{clean(camera)}: {clean(document.path)}, {units.format_size(document.bytes)}"
+    output.answer(document, lambda: Text(words), as_json=as_json)
+    return exit_codes.OK
+
+
+def _write_picture(path: Path, data: bytes) -> None:
+    """Whole or not at all, and in place of nothing."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    with os.fdopen(fd, "wb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
