@@ -87,7 +87,10 @@ def certificate_troubles(
     ]
     early = max((life.begins_ms for _, _, life in lives), default=now_ms)
     if early > now_ms and not synced:
-        text = f"The clock of this box says a time before {day(early)}, when certificates of the link had already been made: it is wrong, and until it is set the centre cannot be reached. Recording goes on"
+        text = (
+            f"The clock of this box says a time before {day(early)}, when certificates of the link had already been "
+            "made: it is wrong, and until it is set the centre cannot be reached. Recording goes on"
+        )
         action = "Set the clock, and let this box reach a time server (timedatectl)"
         yield "mqtt.certificate:clock", AlarmCondition(Severity.CRITICAL, text, action, CLOCK_PATIENCE_S)
         return

@@ -66,7 +66,7 @@ from storage.recovery import reconcile, replay_table
 from storage.register import queries as register_queries
 from storage.retention import approved_limits, destruction, plan
 from storage.ring.explain import Fate
-from storage.segments import findings as catalog_findings
+from storage.segments import findings_table
 from storage.tickets import faults_table, maintenance_table
 from storage.words import failpoints, model, results
 from tests.unit.test_diagnostics import GATE, configured
@@ -90,8 +90,8 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "exports.state": ExportState,
     "faults.state": faults_table.FaultState,
     "faults: steps in leaves": faults_table.FaultStep,
-    "findings.end": catalog_findings.End,
-    "findings.kind": catalog_findings.FaultKind,
+    "findings.end": findings_table.FindingEnd,
+    "findings.kind": findings_table.FaultKind,
     "gaps.cause": model.GapCause,
     "health: faults in alarms and health.json": MediaFault,
     "health: lights in health.json": Light,
