@@ -14,6 +14,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -70,7 +71,12 @@ class Module:
 
     @property
     def tree(self) -> ast.Module:
-        return ast.parse(self.source)
+        return parsed(self.source)
+
+    @property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Everything in it, wherever it stands."""
+        return walked(self.source)
 
     @property
     def package(self) -> str:
@@ -80,6 +86,16 @@ class Module:
     def room(self) -> str:
         """Within its package; "" for the package itself."""
         return room_of(self.name)
+
+
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
+def walked(source: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(source)))
 
 
 def room_of(name: str) -> str:
@@ -127,7 +143,7 @@ def trespasses(module: Module) -> list[str]:
     """Imports that lead to a package or a library that the module may not enter, and SQL where none is spoken, wherever
     in the module they stand."""
     found, package = [], module.package
-    for name in imported(ast.walk(module.tree)):
+    for name in imported(module.nodes):
         top = name.partition(".")[0]
         if top in PACKAGES and top != package and top not in MAY_ENTER[package]:
             found.append(f"{module.name} imports {name}: {package} may only enter {MAY_ENTER[package]}")
@@ -140,7 +156,7 @@ def trespasses(module: Module) -> list[str]:
 
 def executes(module: Module) -> list[int]:
     """The lines that execute SQL."""
-    calls = (node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    calls = (node.func for node in module.nodes if isinstance(node, ast.Call))
     return sorted(
         {call.lineno for call in calls if isinstance(call, ast.Attribute) and call.attr.startswith("execute")}
     )
@@ -149,7 +165,7 @@ def executes(module: Module) -> list[int]:
 def upwards(module: Module) -> set[str]:
     """Imports within the module's package that lead to another room on the same floor or above."""
     floors, found = FLOORS[module.package], set()
-    for name in imported(ast.walk(module.tree)):
+    for name in imported(module.nodes):
         room = room_of(name)
         if name.partition(".")[0] != module.package or room == module.room or room not in floors:
             continue
@@ -161,7 +177,7 @@ def upwards(module: Module) -> set[str]:
 def homeless(module: Module) -> list[str]:
     """A module that belongs to no room, and imports from rooms that nobody has drawn."""
     found = [module.name] if module.room and module.room not in FLOORS[module.package] else []
-    for name in imported(ast.walk(module.tree)):
+    for name in imported(module.nodes):
         package = name.partition(".")[0]
         if package in FLOORS and room_of(name) not in FLOORS[package]:
             found.append(f"{module.name} -> {name}")

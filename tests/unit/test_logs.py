@@ -69,6 +69,7 @@ NOBODY: Final = {
 
 
 @cache
+@cache
 def modules() -> dict[Path, ast.Module]:
     """All of the product."""
     files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
