@@ -26,7 +26,7 @@ from unittest import mock
 
 from bench.fleetbook import Book, node
 from edged.centre.reports import Reporter
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.health.stream import CameraState, Condition, Stream
 from edged.overview.measurements import Measurements
 from edged.overview.model import CameraHealth, Overview

@@ -15,7 +15,7 @@ from aiohttp import web
 from edged.access.callers import Details, Refusal, Route, caller, get, post
 from edged.alarms.retention import site_time
 from edged.api.base import answer, asked
-from edged.config.load import Camera
+from edged.config.model import CameraConfig
 from edged.documents import pictures as documents
 from edged.health.stream import CameraState
 from edged.health.watch import HealthWatch, NoPicture
@@ -96,7 +96,7 @@ class PictureCalls:
     async def _which(self, request: web.Request) -> Details:
         return {"cameras": [self._camera(request).id]}
 
-    def _camera(self, request: web.Request) -> Camera:
+    def _camera(self, request: web.Request) -> CameraConfig:
         """Refusal for one that is not configured or not switched on."""
         name = request.match_info["camera"]
         one = next((camera for camera in self._site.config.cameras if camera.id == name), None)
@@ -106,7 +106,7 @@ class PictureCalls:
             raise Refusal(f"camera {name} is disabled in the configuration", "edgectl cameras", exit_codes.FAILED, 409)
         return one
 
-    def _none(self, camera: Camera, error: NoPicture) -> Refusal:
+    def _none(self, camera: CameraConfig, error: NoPicture) -> Refusal:
         seen, zone = self._site.overview(), self._site.config.site.zone
         health = seen.health.get(camera.id)
         why = down(health, zone) if health else ""

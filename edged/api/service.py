@@ -15,8 +15,10 @@ from edged.api.listings import Page
 from edged.cameras.runners import Difference
 from edged.centre.reports import Reporter
 from edged.config import link as config_link
-from edged.config.load import Config, ConfigError, load
+from edged.config.load import load
 from edged.config.loosened_bounds import granted, tightened
+from edged.config.model import Config
+from edged.config.problem import ConfigError
 from edged.documents import site as documents
 from edged.documents.site import Explanation
 from edged.site import documents as site_documents

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.cameras.store_adapter import StoreAdapter
-from edged.config.load import Camera, Config
+from edged.config.model import CameraConfig, Config
 from recorder.supervisor.backlog import Backlog
 from recorder.supervisor.camera_log import DeviceLog
 from recorder.supervisor.connect_queue import ConnectQueue
@@ -53,7 +53,7 @@ def settings_of(config: Config) -> dict[str, CameraSettings]:
     return {camera.id: _settings(config, camera) for camera in config.cameras if camera.enabled}
 
 
-def _settings(config: Config, camera: Camera) -> CameraSettings:
+def _settings(config: Config, camera: CameraConfig) -> CameraSettings:
     recording = config.recording
     return CameraSettings(
         id=camera.id,

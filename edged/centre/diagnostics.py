@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from edged.config.load import Config
+from edged.config.model import Config
 
 THREADS_MAX: Final = 200
 BYTES_MAX: Final = 32 << 10

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, Protocol, TypedDict
 
 from edged.alarms import tracking as alarms
-from edged.config.load import Broker, Config
+from edged.config.model import BrokerConfig, Config
 from edged.documents import site as documents
 from edged.overview.model import Overview
 from edged.site import documents as site_documents
@@ -146,7 +146,7 @@ class Reporter:
             seen = self._overview()
             self._publish(seen, self._birth(seen))
 
-    def _made_keyring(self, broker: Broker) -> Keyring | None:
+    def _made_keyring(self, broker: BrokerConfig) -> Keyring | None:
         files = broker.files()
         if files is None:
             return None
@@ -311,7 +311,7 @@ class Reporter:
         )
 
 
-def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:
+def _settings(broker: BrokerConfig, keyring: Keyring | None) -> BrokerSettings:
     return BrokerSettings(
         host=broker.host,
         port=broker.port,

@@ -72,9 +72,9 @@ class Address:
     def config_file(self) -> Path:
         return self.config or DEFAULT_CONFIG
 
-    def daemon(self) -> Daemon:
+    def daemon(self) -> DaemonClient:
         """A socket that was named may be anybody's; the one that is configured is that of systemd's unit."""
-        return Daemon(self.socket or socket_in(self.config), of_unit=self.socket is None)
+        return DaemonClient(self.socket or socket_in(self.config), of_unit=self.socket is None)
 
 
 def socket_in(config: Path | None) -> Path:
@@ -134,7 +134,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class DaemonClient:
     """The daemon behind one socket. Of the one that systemd keeps, a failure tells what systemd knows."""
 
     socket_path: Path

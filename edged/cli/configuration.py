@@ -19,6 +19,7 @@ from edged.cli.formatting import (
 from edged.cli.options import AS_GIVEN, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.config import load as configuration
+from edged.config.problem import ConfigMistake
 from edged.documents import site as documents
 from edged.host.file_access import is_unreadable, of_unit
 from edged.words import exit_codes, units
@@ -47,7 +48,7 @@ def check(address: Address, file: Path | None, *, as_json: bool) -> int:
     return exit_codes.OK if document.ok else exit_codes.NOT_ALLOWED if is_unreadable(path) else exit_codes.CONFIG
 
 
-def _problem(found: configuration.ConfigMistake) -> documents.ConfigProblem:
+def _problem(found: ConfigMistake) -> documents.ConfigProblem:
     return documents.ConfigProblem(file=found.file, key=found.key, problem=found.problem, instead=found.instead)
 
 

@@ -20,7 +20,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged.cli.client import Address, CallError, Daemon
+from edged.cli.client import Address, CallError, DaemonClient
 from edged.cli.export_folder import (
     FAT_BYTES,
     BrokenOff,
@@ -200,7 +200,7 @@ def copied(session: Session, folder: ExportFolder, export_id: str, plan: documen
 
 
 def _fetch(
-    daemon: Daemon,
+    daemon: DaemonClient,
     base: str,
     folder: ExportFolder,
     files: Sequence[documents.ExportFile],
@@ -284,7 +284,7 @@ def _size(text: str | None) -> int:
         raise click.UsageError(f"--max-file: {error}") from None
 
 
-def _post(daemon: Daemon, wanted: documents.ExportAsked) -> documents.Export:
+def _post(daemon: DaemonClient, wanted: documents.ExportAsked) -> documents.Export:
     return checked(documents.Export, daemon.post("/v1/exports", wanted.model_dump_json().encode()))
 
 

@@ -11,8 +11,8 @@ import click
 
 from edged.cli.client import BE_ROOT, Address, CallError, state_in
 from edged.config import load as configuration
-from edged.config.load import ConfigError
 from edged.config.model import Config
+from edged.config.problem import ConfigError
 from edged.host import drop_privileges
 from edged.host.file_access import is_unreadable
 from edged.words import exit_codes

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from edged.cli.client import Address, CallError, Daemon
+from edged.cli.client import Address, CallError, DaemonClient
 
 TIMES: Final = "RFC 3339, 'YYYY-MM-DD [HH:MM[:SS]]' in site time, -2h, or now"
 AS_GIVEN: Final = click.Path(path_type=Path, readable=False)
@@ -51,7 +51,7 @@ class CameraId(click.types.StringParamType):
         given = ctx.find_root().params
         try:
             known = Address(given.get("config"), given.get("socket")).daemon().socket_path
-            document = json.loads(Daemon(known, patience_s=COMPLETION_S).get("/v1/cameras"))
+            document = json.loads(DaemonClient(known, patience_s=COMPLETION_S).get("/v1/cameras"))
             ids = [str(camera["id"]) for camera in document["cameras"]]
         except (CallError, click.UsageError, ValueError, KeyError, TypeError):
             return []

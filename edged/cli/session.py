@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from rich.console import RenderableType
 
 from edged.cli import output
-from edged.cli.client import CallError, Daemon
+from edged.cli.client import CallError, DaemonClient
 from edged.cli.times import WhenError, is_local, parse, rfc3339
 from edged.documents import site as documents
 from edged.words import exit_codes
@@ -26,7 +26,7 @@ Doc = TypeVar("Doc", bound=BaseModel)
 class Session:
     """One run of edgectl."""
 
-    daemon: Daemon
+    daemon: DaemonClient
     as_json: bool
 
     def read(self, model: type[Doc], path: str, **query: str | int | None) -> Doc:

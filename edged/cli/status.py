@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.cli import output, times
-from edged.cli.client import Address, CallError, Daemon
+from edged.cli.client import Address, CallError, DaemonClient
 from edged.cli.formatting import (
     STYLES,
     Language,
@@ -250,7 +250,9 @@ def _alarms(document: documents.Status, zone: ZoneInfo, tongue: Language) -> lis
     return lines
 
 
-def report_down(config: Path, daemon: Daemon, error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
+def report_down(
+    config: Path, daemon: DaemonClient, error: CallError, tongue: Language, *, check: bool, as_json: bool
+) -> int:
     """Look from outside, and say it. `error`: what came of asking. 69, or 77; for monitoring 3."""
     document = look_from_outside(config, daemon, error, EXIT_OF["unknown"] if check else error.exit_code)
     if as_json:
@@ -268,7 +270,7 @@ def report_down(config: Path, daemon: Daemon, error: CallError, tongue: Language
     return document.exit
 
 
-def down_screen(config: Path, daemon: Daemon, error: CallError, tongue: Language) -> list[RenderableType]:
+def down_screen(config: Path, daemon: DaemonClient, error: CallError, tongue: Language) -> list[RenderableType]:
     """The same for a screen that is redrawn; the verdict is its last part."""
     if error.exit_code not in UNANSWERED or error.said:
         last = verdict_line("unknown", word(error.action, tongue), tongue, wrap=True)
@@ -279,7 +281,7 @@ def down_screen(config: Path, daemon: Daemon, error: CallError, tongue: Language
     return [text(first), *lines, "", verdict_line("unknown", word(document.action, tongue), tongue, wrap=True)]
 
 
-def look_from_outside(config: Path, daemon: Daemon, error: CallError, code: int) -> StatusDown:
+def look_from_outside(config: Path, daemon: DaemonClient, error: CallError, code: int) -> StatusDown:
     """As a document; where nothing more is known, with the words of `error`."""
     from edged.doctor import run
 
@@ -328,7 +330,7 @@ def _down_lines(document: StatusDown) -> list[str]:
     return lines
 
 
-def watch_status(config: Path, daemon: Daemon, tongue: Language) -> int:
+def watch_status(config: Path, daemon: DaemonClient, tongue: Language) -> int:
     """Ends with Ctrl-C, which is its proper end: exit 0. Without a terminal the screens follow one another."""
     console = output.console()
     try:
@@ -345,7 +347,7 @@ def watch_status(config: Path, daemon: Daemon, tongue: Language) -> int:
         return exit_codes.OK
 
 
-def watch_screen(config: Path, daemon: Daemon, tongue: Language) -> RenderableType:
+def watch_screen(config: Path, daemon: DaemonClient, tongue: Language) -> RenderableType:
     """The screen now; a daemon that is down does not end the watching: it is told as `edgectl status` does."""
     try:
         return Fitted(status_screen(checked(documents.Status, daemon.get("/v1/status")), tongue, wrap=True), tongue)

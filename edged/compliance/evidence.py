@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from edged.compliance.model import GROUNDS, Facts, Outcome, judged, span, when
-from edged.profiles.loader import Clause
+from edged.profiles.loader import ProfileClause
 from storage.pins.rules import Left, PinState
 from storage.words.results import OpenFault
 
@@ -13,7 +13,7 @@ REPORTED_WITHIN_MS: Final = 86_400_000
 """立即報修: the texts give no figure; a day of running time lets a night pass and no weekend."""
 
 
-def pins(clause: Clause, facts: Facts) -> Outcome:
+def pins(clause: ProfileClause, facts: Facts) -> Outcome:
     """Each that lasts has a case and somebody who answers for it, and none goes on beyond its term unapproved."""
     faults, evidence = [], []
     most = clause.demands.pin_default
@@ -49,7 +49,7 @@ def _told(left: Left, facts: Facts) -> str:
     return f"{left.pin.id}：{ground}，{state}，期限 {lasts}，至 {when(left.until_ms, facts.seen.config.site.zone)}"
 
 
-def faults(_clause: Clause, facts: Facts) -> Outcome:
+def faults(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Each is reported soon, and followed until it is closed."""
     wrong, evidence = [], []
     for one in facts.seen.measured.faults:

@@ -8,10 +8,10 @@ from typing import Final
 from edged.compliance import evidence, people, retention, streams
 from edged.compliance.model import ClauseFinding, ClauseStatus, Facts, Outcome
 from edged.overview.model import ComplianceSummary
-from edged.profiles.loader import Clause, Judgement, Profile
+from edged.profiles.loader import Judgement, Profile, ProfileClause
 from storage.register.queries import Kept
 
-JUDGES: Final[Mapping[Judgement, Callable[[Clause, Facts], Outcome]]] = {
+JUDGES: Final[Mapping[Judgement, Callable[[ProfileClause, Facts], Outcome]]] = {
     Judgement.FLOOR: retention.floor,
     Judgement.CEILING: retention.ceiling,
     Judgement.COVERAGE: retention.coverage,
@@ -38,7 +38,7 @@ def findings(profile: Profile, facts: Facts) -> list[ClauseFinding]:
     return [_finding(clause, facts) for clause in profile.clauses]
 
 
-def _finding(clause: Clause, facts: Facts) -> ClauseFinding:
+def _finding(clause: ProfileClause, facts: Facts) -> ClauseFinding:
     if not clause.judged:
         return ClauseFinding(clause, ClauseStatus.NOT_BUILT if clause.not_built else ClauseStatus.BY_HAND)
     outcomes = [JUDGES[judgement](clause, facts) for judgement in clause.judged]

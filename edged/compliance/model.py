@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from edged.config.load import Camera
+from edged.config.model import CameraConfig
 from edged.host.file_access import OpenFiles
 from edged.overview.model import Overview
-from edged.profiles.loader import Clause
+from edged.profiles.loader import ProfileClause
 from edged.words import units
 from storage.pins.rules import Ground
 from storage.register.queries import Tally
@@ -80,7 +80,7 @@ class Outcome:
 class ClauseFinding:
     """One clause."""
 
-    clause: Clause
+    clause: ProfileClause
     status: ClauseStatus
     faults: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ def judged(faults: list[str], evidence: list[str]) -> Outcome:
     return Outcome(ClauseStatus.NOT_MET if faults else ClauseStatus.MET, tuple(faults), tuple(evidence))
 
 
-def named(camera: Camera) -> str:
+def named(camera: CameraConfig) -> str:
     return camera.name if camera.name == camera.id else f"{camera.name}（{camera.id}）"
 
 

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Final
 
 from edged.compliance.model import Facts, Outcome, judged
-from edged.profiles.loader import Clause
+from edged.profiles.loader import ProfileClause
 from edged.words.roles import NAMES, TABLE, Record, Role, Verb, VerbRule
 
 DESTROYING: Final = frozenset({
@@ -28,7 +28,7 @@ WATCHES: Final = ("internal:tamper watch", "internal:rescan")
 """Alarms that say that nobody notices a file that is removed."""
 
 
-def undeletable(_clause: Clause, facts: Facts) -> Outcome:
+def undeletable(_clause: ProfileClause, facts: Facts) -> Outcome:
     """No verb and no route deletes or formats, and what is removed behind edged's back is noticed."""
     faults = [f"功能 {name} 可刪除或格式化" for name in destroying(Verb, facts)]
     if not facts.calls:
@@ -55,7 +55,7 @@ def _parts(name: str) -> set[str]:
     return set(re.split(r"[^a-z]+", name.lower()))
 
 
-def assigned(clause: Clause, facts: Facts) -> Outcome:
+def assigned(clause: ProfileClause, facts: Facts) -> Outcome:
     """Roles are given, by groups that this box has."""
     faults = [f"沒有群組具有{_role(role)}的權限" for role in clause.demands.roles if not _groups(facts, role)]
     if not facts.seen.roles.looked:
@@ -65,7 +65,7 @@ def assigned(clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def apart(clause: Clause, facts: Facts) -> Outcome:
+def apart(clause: ProfileClause, facts: Facts) -> Outcome:
     """Nobody is both; an account that is in both groups holds neither role, and is told."""
     faults = [*_in_common(clause, facts), *_ungiven(clause.demands.apart, facts)]
     if not facts.seen.roles.looked:
@@ -76,21 +76,21 @@ def apart(clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, [] if faults else ["沒有帳號兼具" + "與".join(map(_role, clause.demands.apart)) + "的權限"])
 
 
-def offices(clause: Clause, facts: Facts) -> Outcome:
+def offices(clause: ProfileClause, facts: Facts) -> Outcome:
     """Groups of their own for each; whether their people are of different units the office knows."""
     faults = [*_ungiven(clause.demands.roles, facts), *_in_common(clause, facts)]
     evidence = [f"{_role(role)}：群組 {' '.join(_groups(facts, role))}" for role in clause.demands.roles]
     return judged(faults, [] if faults else evidence)
 
 
-def auditor(_clause: Clause, facts: Facts) -> Outcome:
+def auditor(_clause: ProfileClause, facts: Facts) -> Outcome:
     faults = _ungiven([Role.AUDITOR], facts)
     return judged(
         faults, [f"{_role(Role.AUDITOR)}：群組 {' '.join(_groups(facts, Role.AUDITOR))}"] if not faults else []
     )
 
 
-def recorded(_clause: Clause, facts: Facts) -> Outcome:
+def recorded(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Whatever shows footage is on record first."""
     loose = unrecorded({verb: rule for verb, rule in TABLE.items() if {call.verb for call in facts.calls} >= {verb}})
     faults = [f"功能 {name} 提供影像而不留紀錄" for name in loose]
@@ -111,7 +111,7 @@ def _discloses(verb: Verb) -> bool:
     return verb.value.split()[0] in DISCLOSING
 
 
-def sealed(_clause: Clause, facts: Facts) -> Outcome:
+def sealed(_clause: ProfileClause, facts: Facts) -> Outcome:
     """No account of people can read what lies on the disks: modes, owners, access lists, members of edged's group."""
     reached, faults = facts.reached, []
     if reached is None:
@@ -137,7 +137,7 @@ def _ungiven(wanted: Iterable[Role], facts: Facts) -> list[str]:
     return [f"沒有群組具有{_role(role)}的權限" for role in wanted if not _groups(facts, role)]
 
 
-def _in_common(clause: Clause, facts: Facts) -> list[str]:
+def _in_common(clause: ProfileClause, facts: Facts) -> list[str]:
     both = (
         (first, second, sorted(set(_groups(facts, first)) & set(_groups(facts, second))))
         for first, second in combinations(clause.demands.apart, 2)

@@ -7,9 +7,9 @@ from typing import Final
 
 from edged.alarms.storage import TAMPERED
 from edged.compliance.model import GROUNDS, Facts, Outcome, judged, named, percent, span, when
-from edged.config.load import Camera
+from edged.config.model import CameraConfig
 from edged.evidence.verify import CAUSES
-from edged.profiles.loader import Clause
+from edged.profiles.loader import ProfileClause
 from storage.register.queries import Violation
 from storage.retention.plan import effective
 from storage.words.results import VolumeState
@@ -22,7 +22,7 @@ CEILING_GRACE_S: Final = 3600
 UNMEASURED: Final = "尚未量測：edged 剛啟動，或量測失敗"
 
 
-def floor(clause: Clause, facts: Facts) -> Outcome:
+def floor(clause: ProfileClause, facts: Facts) -> Outcome:
     """Nothing within its floor is gone, as far as the box has run."""
     faults, evidence = list(_unmeasured(facts)), []
     if not faults:
@@ -36,7 +36,7 @@ def floor(clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def _kept(camera: Camera, facts: Facts) -> tuple[str, list[str]]:
+def _kept(camera: CameraConfig, facts: Facts) -> tuple[str, list[str]]:
     """A sentence on one camera, and what is wrong with it."""
     seen, zone = facts.seen, facts.seen.config.site.zone
     usage, bounds = seen.measured.usage.get(camera.id), seen.config.bounds(camera.id)
@@ -69,7 +69,7 @@ def _of_others(facts: Facts) -> Iterator[str]:
         yield "沒有啟用的攝影機，也沒有錄影可供查核"
 
 
-def _configured(clause: Clause, facts: Facts) -> Iterator[str]:
+def _configured(clause: ProfileClause, facts: Facts) -> Iterator[str]:
     """What holds may differ from the file: looser only before a profile was chosen."""
     config, demands = facts.seen.config, clause.demands
     for camera in config.cameras:
@@ -83,7 +83,7 @@ def _configured(clause: Clause, facts: Facts) -> Iterator[str]:
             yield f"{breach.camera}：硬碟已滿，{breach.segments} 個未滿最低期限的錄影檔已遭覆蓋"
 
 
-def _early(clause: Clause, facts: Facts) -> Iterator[str]:
+def _early(clause: ProfileClause, facts: Facts) -> Iterator[str]:
     kinds = [Violation.EARLY] if "overwrite" in clause.demands.on_full else [Violation.EARLY, Violation.PERMITTED]
     for kind in kinds:
         yield from _against(kind, "未滿最低期限即銷毀", facts)
@@ -123,7 +123,7 @@ def _unmeasured(facts: Facts) -> Iterator[str]:
         yield "前次未正常停止的檔案尚在處理"
 
 
-def ceiling(clause: Clause, facts: Facts) -> Outcome:
+def ceiling(clause: ProfileClause, facts: Facts) -> Outcome:
     """Nothing without an excepting pin is older than its ceiling."""
     faults, evidence = list(_unmeasured(facts)), []
     if not faults:
@@ -137,7 +137,7 @@ def ceiling(clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def _oldest(name: str, clause: Clause, facts: Facts) -> tuple[list[str], list[str]]:
+def _oldest(name: str, clause: ProfileClause, facts: Facts) -> tuple[list[str], list[str]]:
     """Of one camera, configured or not: footage of one that is gone has its ceiling, too."""
     seen = facts.seen
     usage, oldest = seen.measured.usage[name], seen.measured.oldest.get(name)
@@ -171,7 +171,7 @@ def _unmoved(facts: Facts) -> Iterator[str]:
             yield f"錄影硬碟 {status.path} 離線，其上錄影無法銷毀"
 
 
-def _holding(clause: Clause, facts: Facts) -> tuple[list[str], list[str]]:
+def _holding(clause: ProfileClause, facts: Facts) -> tuple[list[str], list[str]]:
     """Pins that reach beyond a ceiling: on a ground that the text does not name, and on one that it does."""
     faults, evidence = [], []
     for left in facts.seen.measured.pins:
@@ -186,14 +186,14 @@ def _holding(clause: Clause, facts: Facts) -> tuple[list[str], list[str]]:
     return faults, evidence
 
 
-def stated(_clause: Clause, facts: Facts) -> Outcome:
+def stated(_clause: ProfileClause, facts: Facts) -> Outcome:
     """The text names no period, the office does: a configuration without one is refused, so it is said."""
     retention = facts.seen.config.retention
     low, high = span(retention.min.total_seconds()), span(retention.max.total_seconds())
     return judged([], [f"機關訂定：最低保存 {low}，至遲 {high} 銷毀"])
 
 
-def coverage(_clause: Clause, facts: Facts) -> Outcome:
+def coverage(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Every second of the last day is recorded, or in a gap with a cause; and now it is recorded."""
     faults, evidence = [], []
     live = [camera for camera in facts.seen.config.cameras if camera.enabled]

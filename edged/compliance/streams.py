@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from edged.compliance.model import ClauseStatus, Facts, Outcome, judged, named
-from edged.config.load import Camera
+from edged.config.model import CameraConfig
 from edged.health.faults import MediaFault, MediaHealth
 from edged.overview.model import CameraHealth
-from edged.profiles.loader import Clause, Picture
+from edged.profiles.loader import Picture, ProfileClause
 
 FPS_SLACK: Final = 0.02
 """Of a rate measured over 5 s or more: one image more or less at either end."""
@@ -22,7 +22,7 @@ _UNHEARD: Final = {
 }
 
 
-def mode(_clause: Clause, facts: Facts) -> Outcome:
+def mode(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Configured is recording all the time; so it has to be seen to."""
     faults, evidence = [], []
     for camera in facts.seen.config.cameras:
@@ -39,7 +39,7 @@ def mode(_clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def picture(clause: Clause, facts: Facts) -> Outcome:
+def picture(clause: ProfileClause, facts: Facts) -> Outcome:
     asked = clause.demands.picture
     faults: list[str] = []
     evidence: list[str] = []
@@ -87,7 +87,7 @@ def _colour(eye: MediaHealth | None) -> tuple[str, str]:
     return ("彩色", "") if eye.colour else ("無色彩", "畫面沒有色彩，日夜尚未判定")
 
 
-def sound(_clause: Clause, facts: Facts) -> Outcome:
+def sound(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Of cameras at duty desks."""
     desks = [camera for camera in facts.seen.config.cameras if camera.duty_desk]
     if not desks:
@@ -106,7 +106,7 @@ def sound(_clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def _sound(camera: Camera, facts: Facts) -> tuple[list[str], list[str], bool]:
+def _sound(camera: CameraConfig, facts: Facts) -> tuple[list[str], list[str], bool]:
     """What is wrong, what was measured, and whether some of it cannot be."""
     if not camera.enabled:
         return ["已停用，沒有錄影及錄音"], [], False

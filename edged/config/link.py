@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edged.config import secrets
-from edged.config.model import MQTT_PORT, MQTTS_PORT, Broker, Config
+from edged.config.model import MQTT_PORT, MQTTS_PORT, BrokerConfig, Config
 from edged.config.problem import Location
 from mqtt import tls
 from mqtt.tls import KEYS, WARN_MS, CertificateFault, Weight, day
@@ -40,7 +40,7 @@ def belongs_together(tell: Tell, table: Mapping[str, Any]) -> None:
             )
 
 
-def completed(broker: Broker, directory: Path, environ: Mapping[str, str]) -> Broker:
+def completed(broker: BrokerConfig, directory: Path, environ: Mapping[str, str]) -> BrokerConfig:
     """With absolute names; what systemd has handed over as a credential comes first."""
     found = {key: _place(name, directory, environ) for key in KEYS if (name := getattr(broker, key))}
     return broker.model_copy(update=found)
@@ -78,7 +78,7 @@ def mistakes(found: tuple[CertificateFault, ...]) -> list[CertificateFault]:
     return [fault for fault in found if fault.weight is not Weight.TIME]
 
 
-def warn(tell: Tell, broker: Broker) -> None:
+def warn(tell: Tell, broker: BrokerConfig) -> None:
     """What works, and is probably not meant."""
     if not broker.ca_file:
         if not _is_loopback(broker.host):

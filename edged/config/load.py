@@ -18,28 +18,16 @@ from pydantic import ValidationError
 
 from edged.config import link as config_link
 from edged.config import rules as config_rules
-from edged.config.model import Broker, Camera, Config, Expect, Paths, Recording, Retention, Site, Volume
+from edged.config.model import (
+    CameraConfig,
+    Config,
+    Expect,
+)
 from edged.config.problem import ConfigError, ConfigMistake, translate
 from edged.host import accounts
 from edged.host.file_access import Reader
 from edged.words.defaults import DEFAULT_CONFIG
 from storage.words.clock import SystemClock
-
-__all__ = [
-    "Broker",
-    "Camera",
-    "Config",
-    "ConfigError",
-    "ConfigMistake",
-    "Expect",
-    "Paths",
-    "Recording",
-    "Retention",
-    "Site",
-    "Volume",
-    "check",
-    "load",
-]
 
 MAX_FILE_BYTES: Final = 1_048_576
 READABLE: Final = "make it readable for the account that runs edged (owner root, group edged, mode 640)"
@@ -177,7 +165,7 @@ def _without_passwords(raw: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _expected(camera: Camera) -> Expect:
+def _expected(camera: CameraConfig) -> Expect:
     """A duty desk is heard, without anybody having to say so."""
     heard = camera.duty_desk and camera.expect.audio is None
     return camera.expect.model_copy(update={"audio": True}) if heard else camera.expect

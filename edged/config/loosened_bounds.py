@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Final
 
-from edged.config.model import CameraRetention, Commander, Config, Retention, Roles
+from edged.config.model import CameraRetentionConfig, Commander, Config, RetentionConfig, Roles
 from edged.words import units
 from edged.words.roles import Role
 from storage.retention.approved_limits import ApprovedLimits, Grants, LoosenedBound, Loosening, loosenings
@@ -36,9 +36,9 @@ def under(config: Config, held: ApprovedLimits) -> Config:
     """The configuration with these bounds and grants in place of its own."""
     if held == wished_by(config):
         return config
-    site = Retention(**_pair(held.site), on_full="overwrite" if held.overwrite else "stop")
+    site = RetentionConfig(**_pair(held.site), on_full="overwrite" if held.overwrite else "stop")
     cameras = [
-        camera.model_copy(update={"retention": CameraRetention(**_pair(held.cameras[camera.id]))})
+        camera.model_copy(update={"retention": CameraRetentionConfig(**_pair(held.cameras[camera.id]))})
         for camera in config.cameras
     ]
     commanders = list(_commanders(config, held.grants))

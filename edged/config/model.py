@@ -105,7 +105,7 @@ class Paths(Table):
     socket: SocketPath = Field(default=DEFAULT_SOCKET, examples=['socket = "/run/edged/control.sock"'])
 
 
-class Volume(Table):
+class VolumeConfig(Table):
     path: AbsolutePath = Field(examples=['path = "/srv/edged"'])
     reserve: Reserve = Field(default=f"{DEFAULT_RESERVE_PERCENT:g}%", examples=['reserve = "5%"'])
     max_bytes: Size | None = Field(default=None, examples=['max_bytes = "2TB"'])
@@ -129,7 +129,7 @@ class Recording(Table):
         return self.segment // timedelta(milliseconds=1)
 
 
-class Retention(Table):
+class RetentionConfig(Table):
     min: Span = Field(examples=['min = "31d"'])
     max: Span = Field(examples=['max = "365d"'])
     on_full: OnFull = Field(default="stop", examples=['on_full = "stop"'])
@@ -166,7 +166,7 @@ class Roles(Table):
         return {role: tuple(getattr(self, role)) for role in Role}
 
 
-class CameraRetention(Table):
+class CameraRetentionConfig(Table):
     min: Span | None = Field(default=None, examples=['min = "92d"'])
     max: Span | None = Field(default=None, examples=['max = "365d"'])
 
@@ -185,7 +185,7 @@ class Expect(Table):
     audio: bool | None = Field(default=None, examples=["audio = true"])
 
 
-class Camera(Table):
+class CameraConfig(Table):
     id: Annotated[str, identifier(MAX_ID)] = Field(examples=['id = "lobby"'])
     name: Name = Field(default="", examples=['name = "大廳"'])
     """What people call it; its id where the file gives no name."""
@@ -198,7 +198,7 @@ class Camera(Table):
     ca_file: Word | None = Field(default=None, examples=['ca_file = "cameras.pem"'])
     """Absolute once the configuration is complete; in the file relative to its directory, like password_file."""
     priority: Annotated[int, Field(ge=0, le=MAX_PRIORITY)] = Field(default=0, examples=["priority = 10"])
-    retention: CameraRetention = Field(default=CameraRetention(), examples=['retention = { min = "92d" }'])
+    retention: CameraRetentionConfig = Field(default=CameraRetentionConfig(), examples=['retention = { min = "92d" }'])
     expect: Expect = Field(
         default=Expect(), examples=["expect = { width = 1920, height = 1080, fps = 10, audio = true }"]
     )
@@ -207,7 +207,7 @@ class Camera(Table):
     enabled: bool = Field(default=True, examples=["enabled = true"])
 
 
-class Broker(Table):
+class BrokerConfig(Table):
     """Without `ca_file` in plain text; `certificate` and `key_file` are how the broker knows this box."""
 
     host: Host = Field(examples=['host = "127.0.0.1"'])
@@ -256,19 +256,19 @@ class Config(Table):
 
     site: Site = Field(examples=["a [site] table"])
     paths: Paths = Field(default=Paths(), examples=["a [paths] table"])
-    volumes: Annotated[list[Volume], Field(min_length=1, max_length=MAX_VOLUMES)] = Field(
-        default_factory=lambda: [Volume(path=DEFAULT_VOLUME)], examples=["a [[volumes]] table"]
+    volumes: Annotated[list[VolumeConfig], Field(min_length=1, max_length=MAX_VOLUMES)] = Field(
+        default_factory=lambda: [VolumeConfig(path=DEFAULT_VOLUME)], examples=["a [[volumes]] table"]
     )
     recording: Recording = Field(default=Recording(), examples=["a [recording] table"])
-    retention: Retention = Field(
+    retention: RetentionConfig = Field(
         examples=['a [retention] table with min = "31d" and max = "365d", as your rules demand']
     )
     pins: Pins = Field(default=Pins(), examples=["a [pins] table"])
     roles: Roles | None = Field(default=None, examples=["a [roles] table, or leave it out"])
-    cameras: Annotated[list[Camera], Field(max_length=MAX_CAMERAS)] = Field(
+    cameras: Annotated[list[CameraConfig], Field(max_length=MAX_CAMERAS)] = Field(
         default_factory=list, examples=["a [[cameras]] table for each camera"]
     )
-    mqtt: Broker | None = Field(default=None, examples=["a [mqtt] table, or leave it out"])
+    mqtt: BrokerConfig | None = Field(default=None, examples=["a [mqtt] table, or leave it out"])
     commanders: Annotated[list[Commander], Field(max_length=MAX_COMMANDERS)] = Field(
         default_factory=list, examples=["a [[commanders]] table for each key of the centre, or leave them out"]
     )
@@ -280,7 +280,7 @@ class Config(Table):
 
     def bounds(self, camera_id: str) -> Bounds:
         """Floor and ceiling of one camera: its own where it has them, else (also for one that is gone) the site's."""
-        own = next((camera.retention for camera in self.cameras if camera.id == camera_id), CameraRetention())
+        own = next((camera.retention for camera in self.cameras if camera.id == camera_id), CameraRetentionConfig())
         floor = self.retention.min if own.min is None else own.min
         ceiling = self.retention.max if own.max is None else own.max
         return Bounds(floor // timedelta(seconds=1), ceiling // timedelta(seconds=1))

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeGuard
 
 from edged.config.model import Pins
 from edged.config.problem import Location
-from edged.profiles.loader import PROFILES, Clause, Profile, profile
+from edged.profiles.loader import PROFILES, Profile, ProfileClause, profile
 from edged.words import units
 
 Refuse = Callable[[Location, str, str], None]
@@ -40,18 +40,18 @@ def refuse(problem: Refuse, raw: Raw, in_force: str | None) -> None:
                     problem(location, f"{words}; {_bounding(chosen, clause)}", instead)
 
 
-def cited(chosen: Profile, clause: Clause) -> str:
+def cited(chosen: Profile, clause: ProfileClause) -> str:
     """Office, article, id and the words themselves."""
     return f"{chosen.office}{clause.article}（{clause.id}）：「{'……'.join(clause.words)}」"
 
 
-def _bounding(chosen: Profile, clause: Clause) -> str:
+def _bounding(chosen: Profile, clause: ProfileClause) -> str:
     """What the ceiling rests on: not always the words of its clause."""
     by = clause.demands.ceiling_by
     return f"{chosen.office}{by}" if by else cited(chosen, clause)
 
 
-def _short(clause: Clause, raw: Raw) -> Iterator[Short]:
+def _short(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
     demands = clause.demands
     if demands.floor is not None:
         yield from _floors(demands.floor, raw)
@@ -107,7 +107,7 @@ def _pins(most: timedelta, raw: Raw) -> Iterator[Short]:
         yield ("pins", "default"), words, f'default = "{units.format_duration(most)}" or less'
 
 
-def _pictures(clause: Clause, raw: Raw) -> Iterator[Short]:
+def _pictures(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
     asked = clause.demands.picture
     if asked is None:
         return
@@ -142,7 +142,7 @@ def _silenced(raw: Raw) -> Iterator[Short]:
             yield ("cameras", index, "expect", "audio"), words, "audio = true, or leave it out"
 
 
-def _without_group(clause: Clause, raw: Raw) -> Iterator[Short]:
+def _without_group(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
     table = _table(raw, "roles")
     for role in clause.demands.roles:
         if not table.get(role.value):
@@ -150,7 +150,7 @@ def _without_group(clause: Clause, raw: Raw) -> Iterator[Short]:
             yield ("roles", role.value), f"nobody has the role {role.value}", example
 
 
-def _in_both(clause: Clause, raw: Raw) -> Iterator[Short]:
+def _in_both(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
     table = _table(raw, "roles")
     for first, second in combinations(clause.demands.apart, 2):
         if both := sorted(_names(table.get(first.value)) & _names(table.get(second.value))):

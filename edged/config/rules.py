@@ -26,7 +26,7 @@ from edged.config import link as config_link
 from edged.config import model as config_model
 from edged.config import profile as config_profile
 from edged.config import secrets
-from edged.config.model import Camera, Config, Volume
+from edged.config.model import CameraConfig, Config, VolumeConfig
 from edged.config.problem import ConfigMistake, Location, key_path
 from edged.host import accounts
 from edged.host.file_access import Reader, barred
@@ -383,7 +383,7 @@ def warn_of_volumes(warn: Warn, config: Config) -> None:
     _warn_of_floors(warn, config)
 
 
-def assumed_bps(camera: Camera) -> float:
+def assumed_bps(camera: CameraConfig) -> float:
     """Bits a second of a camera, out of what is expected of it."""
     expect = camera.expect
     if expect.width is None and expect.height is None and expect.fps is None:
@@ -392,7 +392,7 @@ def assumed_bps(camera: Camera) -> float:
     return width * height * (expect.fps or USUAL_FPS) * BITS_PER_PIXEL
 
 
-def _warn_of_volume(warn: Warn, index: int, volume: Volume, state: Path, at: os.stat_result | None) -> None:
+def _warn_of_volume(warn: Warn, index: int, volume: VolumeConfig, state: Path, at: os.stat_result | None) -> None:
     here = _stat(volume.path)
     if here is None:
         return
@@ -425,7 +425,7 @@ def _warn_of_floors(warn: Warn, config: Config) -> None:
     )
 
 
-def _room(volumes: Iterable[Volume]) -> int | None:
+def _room(volumes: Iterable[VolumeConfig]) -> int | None:
     """How much edged may ever keep, the room of one file system once; None while nobody can tell (not mounted yet)."""
     rooms = [(volume, _total_bytes(volume.path), _stat(volume.path)) for volume in volumes]
     summed = 0

@@ -31,7 +31,7 @@ from rich.live import Live
 from rich.text import Text
 
 from edged.cli import output
-from edged.cli.client import CallError, Daemon
+from edged.cli.client import CallError, DaemonClient
 from edged.cli.formatting import language_of
 from edged.cli.status import watch_screen
 from edged.demo import checks
@@ -92,7 +92,7 @@ class Demo:
             socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edged-demo-"))) / "control.sock"
             (self._folder / "edged.toml").write_text(configuration(self._folder, socket, port), encoding="utf-8")
             process = stack.enter_context(self._daemon(lock))
-            return self._show(process, Daemon(socket))
+            return self._show(process, DaemonClient(socket))
 
     # The daemon comes and goes.
 
@@ -140,7 +140,7 @@ class Demo:
 
     # What one sees.
 
-    def _show(self, process: subprocess.Popen[bytes], daemon: Daemon) -> int:
+    def _show(self, process: subprocess.Popen[bytes], daemon: DaemonClient) -> int:
         begin = time.monotonic()
         say(f"two test pattern cameras into {self._folder}: segments of {SEGMENT_S} s, a ring of {QUOTA_MB} MB")
         self._wait_for(process, daemon)
@@ -160,7 +160,7 @@ class Demo:
             return self._leave(process)
         return self._check(process)
 
-    def _wait_for(self, process: subprocess.Popen[bytes], daemon: Daemon) -> None:
+    def _wait_for(self, process: subprocess.Popen[bytes], daemon: DaemonClient) -> None:
         deadline = time.monotonic() + START_S
         while process.poll() is None and not self._interrupted:
             try:
@@ -182,11 +182,11 @@ class Demo:
             if self._seconds is not None and time.monotonic() - begin >= self._seconds:
                 return
 
-    def _screen(self, daemon: Daemon) -> RenderableType:
+    def _screen(self, daemon: DaemonClient) -> RenderableType:
         seen = watch_screen(self._folder / "edged.toml", daemon, language_of(os.environ))
         return Group(seen, "", Text(self._hint(daemon), style="dim", overflow="fold"))
 
-    def _hint(self, daemon: Daemon) -> str:
+    def _hint(self, daemon: DaemonClient) -> str:
         """What one may do meanwhile, in another terminal."""
         newest = max((self._folder / "volume").glob("*/*/*.mp4"), key=lambda path: path.name, default=None)
         edgectl = f"{short(program('edgectl'))} --config {short(self._folder / 'edged.toml')}"
@@ -262,7 +262,7 @@ def broker() -> Iterator[tuple[int, Callable[[], dict[str, int]]]]:
         yield running.port, running.heard
 
 
-def turned(daemon: Daemon) -> str:
+def turned(daemon: DaemonClient) -> str:
     """Whether the ring has turned yet, in words."""
     try:
         gone = Retention.model_validate_json(daemon.get("/v1/retention")).destroyed

@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from edged.cameras.runners import CameraRunners
-from edged.config.load import Camera, Config
+from edged.config.model import CameraConfig, Config
 from edged.health import judge
 from edged.health.faults import MediaHealth
 from edged.health.judge import Look, Memory
@@ -234,7 +234,7 @@ class HealthWatch:
         """Its next key frame and the sound with it go into this socket; False while nothing comes."""
         return self._cameras.hand(camera, Kind.LOOK, to)
 
-    def _as_look(self, configured: Camera, view: CameraView, seen: Seen) -> Look:
+    def _as_look(self, configured: CameraConfig, view: CameraView, seen: Seen) -> Look:
         now_ms = self._clock.now().wall_ms
         zone = self._config().site.zone
         offset = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).utcoffset()

@@ -37,7 +37,7 @@ from edged.centre.commands import CentreCommands
 from edged.centre.handlers import CommandHandlers, or_key
 from edged.centre.reports import Reporter
 from edged.config import secrets
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.evidence import watches
 from edged.evidence.watches import LedgerWatch
 from edged.health.watch import HealthWatch

@@ -46,7 +46,8 @@ def run(config_path: Path, *, verbose: bool) -> int:
     """Run the daemon with this configuration; returns the exit code."""
     import logging
 
-    from edged.config.load import ConfigError, load
+    from edged.config.load import load
+    from edged.config.problem import ConfigError
     from edged.host import logs
 
     logs.set_up(logging.DEBUG if verbose else logging.INFO)

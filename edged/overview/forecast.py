@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.overview.measurements import Measurements
 from storage.retention.plan import effective
 from storage.ring.forecast import DAY_S, Forecast, Load, VolumeRoom, expected, forecast, room

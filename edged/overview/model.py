@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edged.access.role_watch import RolesSeen
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.health.faults import MediaHealth
 from edged.health.stream import Condition, Stream
 from edged.overview.forecast import FootageForecast

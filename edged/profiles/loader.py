@@ -21,7 +21,7 @@ from edged.words.roles import Role
 from edged.words.value_types import PROFILES, OnFull, Span
 from storage.pins.rules import Ground
 
-__all__ = ["PROFILES", "Clause", "Demands", "Inspection", "Judgement", "Picture", "Profile", "profile"]
+__all__ = ["PROFILES", "Demands", "Inspection", "Judgement", "Picture", "Profile", "ProfileClause", "profile"]
 
 MAX_WORDS: Final = 12
 """Passages of one clause; a clause that quotes more of its text than that quotes all of it."""
@@ -101,7 +101,7 @@ class Demands(_Table):
     inspection: Inspection | None = None
 
 
-class Clause(_Table):
+class ProfileClause(_Table):
     id: str = Field(pattern=r"^[WJPDN][1-9][0-9]?$")
     article: str
     words: list[str] = Field(min_length=1, max_length=MAX_WORDS)
@@ -118,9 +118,9 @@ class Profile(_Table):
     name: str
     office: str
     title: str
-    clauses: list[Clause] = Field(min_length=1)
+    clauses: list[ProfileClause] = Field(min_length=1)
 
-    def demanding(self, name: str) -> Iterator[Clause]:
+    def demanding(self, name: str) -> Iterator[ProfileClause]:
         """Clauses that say something of this field of `Demands`."""
         unsaid = getattr(Demands(), name)
         return (clause for clause in self.clauses if getattr(clause.demands, name) != unsaid)

@@ -14,8 +14,7 @@ from edged.alarms import maintenance
 from edged.alarms.fault_tickets import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.alarms.tracking import in_full
 from edged.compliance.retention import CEILING_GRACE_S
-from edged.config.load import Camera, Config
-from edged.config.model import DEFAULT_RESERVE_PERCENT
+from edged.config.model import DEFAULT_RESERVE_PERCENT, CameraConfig, Config
 from edged.documents import boots as boot_documents
 from edged.documents import faults as fault_documents
 from edged.documents import maintenance as maintenance_documents
@@ -109,7 +108,7 @@ def cameras(seen: Overview) -> documents.Cameras:
     return documents.Cameras(cameras=[camera(configured, seen) for configured in seen.config.cameras])
 
 
-def camera(configured: Camera, seen: Overview) -> documents.Camera:
+def camera(configured: CameraConfig, seen: Overview) -> documents.Camera:
     """One line of the status."""
     health = seen.health.get(configured.id)
     condition = health.condition if health else Condition(CameraState.DOWN, "starting")

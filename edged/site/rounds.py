@@ -19,7 +19,7 @@ from edged.alarms import devices, evaluate, maintenance
 from edged.alarms import tracking as alarms
 from edged.cameras import interruptions, runners
 from edged.cameras.store_adapter import StoreAdapter
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.health import stream
 from edged.health.faults import MediaHealth
 from edged.host import journal

@@ -216,7 +216,7 @@ class Torn(Stick):
         self.edged = edged
         self.torn = torn
 
-    def octets(self, daemon: client.Daemon, path: str, **query: Any) -> Iterator[bytes]:
+    def octets(self, daemon: client.DaemonClient, path: str, **query: Any) -> Iterator[bytes]:
         if query["path_"] != self.torn or self.pulled is not None:
             yield from OCTETS(daemon, path, **query)
             return

@@ -15,7 +15,7 @@ from edged.access.acts import Acts
 from edged.api import approvals as act_calls
 from edged.api import approvals as boot_calls
 from edged.api.server import Control
-from edged.cli.client import Daemon
+from edged.cli.client import DaemonClient
 from edged.cli.main import main
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -261,7 +261,7 @@ async def test_two_people_attest(
     assert "9d3h" in asked["sentence"]
     assert off(office)[0] == WEEK_MS, "one person alone changes nothing"
 
-    daemon = Daemon(tmp_path / "c.sock")
+    daemon = DaemonClient(tmp_path / "c.sock")
     with pytest.raises(Exception, match="second person"):
         await asyncio.to_thread(daemon.post, f"/v1/acts/{asked['act']}/approve")
     assert off(office)[0] == WEEK_MS

@@ -20,7 +20,7 @@ import pytest
 
 from edged.cli import client, formatting, output
 from edged.cli import status as screens
-from edged.cli.client import Daemon
+from edged.cli.client import DaemonClient
 from edged.cli.main import main
 from edged.doctor.daemon import DownReport
 from edged.documents import site
@@ -441,7 +441,7 @@ def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
     socket = tmp_path / "none"
     assert main(["--socket", str(socket), "status"]) == exit_codes.UNREACHABLE
     plain = capsys.readouterr()
-    output.show(screens.watch_screen(tmp_path / "none.toml", Daemon(socket), tongue))
+    output.show(screens.watch_screen(tmp_path / "none.toml", DaemonClient(socket), tongue))
     watched = " ".join(capsys.readouterr().out.split())
     for line in (plain.err.removeprefix("edgectl: ") + plain.out).splitlines():
         assert " ".join(line.split()) in watched

@@ -15,7 +15,7 @@ from edged.access.acts import Acts, person
 from edged.access.callers import Caller
 from edged.api.pins import PinCalls
 from edged.centre.handlers import CommandHandlers, Declined, Stopping
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.host import logs
 from mqtt.commands import Order, Reason, Verb, validate
 from storage.pins import rules

@@ -124,12 +124,12 @@ class Stick:
         self.pulled: str | None = None
         self.spared = set(spared)
 
-        def octets(daemon: client.Daemon, path: str, **query: Any) -> Iterator[bytes]:
+        def octets(daemon: client.DaemonClient, path: str, **query: Any) -> Iterator[bytes]:
             return self.octets(daemon, path, **query)
 
-        monkeypatch.setattr(client.Daemon, "octets", octets)
+        monkeypatch.setattr(client.DaemonClient, "octets", octets)
 
-    def octets(self, daemon: client.Daemon, path: str, **query: Any) -> Iterator[bytes]:
+    def octets(self, daemon: client.DaemonClient, path: str, **query: Any) -> Iterator[bytes]:
         name, blocks = str(query["path_"]), OCTETS(daemon, path, **query)
         if self.pulled is not None or name in self.spared:
             yield from blocks
@@ -142,7 +142,7 @@ class Stick:
             raise self.how()
 
 
-OCTETS: Final = client.Daemon.octets
+OCTETS: Final = client.DaemonClient.octets
 
 
 def run(daemon: Daemon, *words: str) -> int:

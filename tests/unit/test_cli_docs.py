@@ -27,13 +27,13 @@ CONFIGURATION: Final = (DOCS / "configuration.md").read_text("utf-8")
 TABLES: Final[dict[str, type[BaseModel]]] = {
     "[site]": config_model.Site,
     "[paths]": config_model.Paths,
-    "[[volumes]]": config_model.Volume,
+    "[[volumes]]": config_model.VolumeConfig,
     "[recording]": config_model.Recording,
-    "[retention]": config_model.Retention,
+    "[retention]": config_model.RetentionConfig,
     "[pins]": config_model.Pins,
     "[roles]": config_model.Roles,
-    "[[cameras]]": config_model.Camera,
-    "[mqtt]": config_model.Broker,
+    "[[cameras]]": config_model.CameraConfig,
+    "[mqtt]": config_model.BrokerConfig,
     "[[commanders]]": config_model.Commander,
 }
 
@@ -108,7 +108,7 @@ def test_the_tables_are_all_there_are() -> None:
 
 def test_inner_keys_are_documented() -> None:
     text = chapter(CONFIGURATION, "`[[cameras]]`")
-    for model in (config_model.Expect, config_model.CameraRetention):
+    for model in (config_model.Expect, config_model.CameraRetentionConfig):
         for name in model.model_fields:
             assert f"`{name}`" in text
 

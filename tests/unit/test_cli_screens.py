@@ -32,7 +32,7 @@ from edged.cli import (
     volume,
 )
 from edged.cli import status as screens
-from edged.cli.client import Daemon
+from edged.cli.client import DaemonClient
 from edged.cli.session import Session
 from edged.documents import checks, exports, pins, register, site, volumes
 from edged.documents import faults as tickets
@@ -42,7 +42,7 @@ from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 ZONE: Final = ZoneInfo("Asia/Taipei")
-SESSION: Final = Session(Daemon(Path("/nowhere")), as_json=False)
+SESSION: Final = Session(DaemonClient(Path("/nowhere")), as_json=False)
 SESSION.__dict__["zone"] = ZONE  # what it would ask the daemon for
 Kind = TypeVar("Kind", bound=Document)
 

@@ -15,7 +15,9 @@ from edged.centre import diagnostics, handlers
 from edged.command import keyfile
 from edged.command.keyfile import COUNTER, KeyFileError
 from edged.command.main import _json, _show, given, main
-from edged.config.load import Config, ConfigError, load
+from edged.config.load import load
+from edged.config.model import Config
+from edged.config.problem import ConfigError
 from edged.words import exit_codes
 from edged.words.roles import Verb as RoleVerb
 from mqtt.commands import COUNTER_MAX, Reply, Verb

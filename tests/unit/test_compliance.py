@@ -17,7 +17,7 @@ from edged.cli import compliance as compliance_screen
 from edged.compliance import evidence, people
 from edged.compliance.judge import JUDGES, advanced, findings, summary
 from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.documents import compliance as documents
 from edged.health import faults
 from edged.health.stream import CameraState, Condition, Stream

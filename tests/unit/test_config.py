@@ -13,8 +13,8 @@ import pytest
 
 from edged.config import load as config
 from edged.config import model as config_model
-from edged.config.load import ConfigError, check, load
-from edged.config.problem import ConfigMistake
+from edged.config.load import check, load
+from edged.config.problem import ConfigError, ConfigMistake
 from edged.words import defaults
 from storage.volumes.space import VolumeSpec
 from storage.words.model import Bounds
@@ -105,7 +105,7 @@ def test_the_whole_example_is_read(folder: Path) -> None:
     assert (lobby.name, lobby.username, lobby.password.get_secret_value()) == ("大廳", "viewer", SECRET)
     assert (lobby.expect.width, lobby.expect.height, lobby.expect.fps, lobby.expect.audio) == (1920, 1080, 10, True)
     assert (bench.name, bench.enabled, bench.password.get_secret_value()) == ("bench", False, "")
-    assert read.recording == config.Recording(segment=timedelta(minutes=5), max_loss=timedelta(seconds=2))
+    assert read.recording == config_model.Recording(segment=timedelta(minutes=5), max_loss=timedelta(seconds=2))
     assert read.mqtt is not None
     assert (read.mqtt.host, read.mqtt.port) == ("127.0.0.1", 1884)
     assert str(read.site.zone) == "Asia/Taipei"
@@ -412,10 +412,10 @@ def test_a_password_file_that_everybody_can_read_is_warned_of(folder: Path) -> N
 def test_every_key_has_an_example_for_messages() -> None:
     for table in (
         config_model.Site,
-        config_model.Camera,
+        config_model.CameraConfig,
         config_model.Config,
         config_model.Expect,
-        config_model.Broker,
+        config_model.BrokerConfig,
     ):
         for name, field in table.model_fields.items():
             assert name == "password" or field.examples, f"{table.__name__}.{name}"

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.command import keyfile
 from edged.config import link as config_link
-from edged.config.load import Config, check, load
+from edged.config.load import check, load
+from edged.config.model import Config
 from edged.config.problem import ConfigMistake
 from mqtt.tls import Weight
 from tests.support.authority import DAY, Authority, write

@@ -25,8 +25,7 @@ from edged.access.callers import CALLER, Caller
 from edged.api import approvals as boot_calls
 from edged.api.pins import PinCalls
 from edged.compliance.model import ClauseStatus
-from edged.config.load import Config
-from edged.config.model import Roles
+from edged.config.model import Config, Roles
 from edged.doctor.findings import Result
 from edged.documents import ledger as ledger_documents
 from edged.evidence import key_rotation

@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 
 from edged.centre import diagnostics
-from edged.config.load import Config, load
+from edged.config.load import load
+from edged.config.model import Config
 from edged.host import logs
 from tests.support.configuration import Setup, Watched
 

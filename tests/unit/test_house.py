@@ -58,6 +58,9 @@ KEPT: Final = {
 }
 """Libraries that not everybody may import: rooms, or single modules."""
 
+CONTRACTS: Final = {f"edged.documents.{name}" for name in ("checks", "evidence", "register", "site")}
+"""Of a document the name of a class is part of its schema, which does not change: two documents may share one."""
+
 LEAN: Final = {
     "sqlite3", "sqlite_utils", "asyncio", "pydantic", "aiohttp", "paho", "click", "rich", "watchdog", "av", "numpy",
 }  # fmt: skip
@@ -189,6 +192,17 @@ def neglects(module: Module) -> list[str]:
     return [] if (ast.get_docstring(module.tree) or "").strip() else [f"{module.name} has no docstring"]
 
 
+def doubles(package: str, house: dict[str, Module]) -> dict[str, list[str]]:
+    """Public classes of one name, and the modules that define them."""
+    found: dict[str, list[str]] = {}
+    for module in house.values():
+        if module.package == package:
+            for node in module.tree.body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    found.setdefault(node.name, []).append(module.name)
+    return {name: where for name, where in found.items() if len(where) > 1}
+
+
 def burdens(worker: str, house: dict[str, Module]) -> list[str]:
     """What importing `worker` would load that a worker cannot afford, and through whom."""
     found, seen, waiting = [], set(), [worker]
@@ -225,6 +239,11 @@ def test_imports_run_one_way_and_libraries_stay_in_their_rooms() -> None:
     assert [found for module in HOUSE.values() for found in trespasses(module)] == []
     quiet = [name for name in STILL_SQL if name not in HOUSE or not executes(HOUSE[name])]
     assert quiet == [], "these execute no SQL any more: take them out of tests/rooms.toml"
+
+
+def test_a_public_class_name_stands_once_in_a_package() -> None:
+    doubled = {(package, name): where for package in PACKAGES for name, where in doubles(package, HOUSE).items()}
+    assert {key: where for key, where in doubled.items() if not set(where) <= CONTRACTS} == {}
 
 
 def test_a_module_says_what_it_is_for() -> None:
@@ -311,6 +330,16 @@ def test_ways_downwards_and_within_a_room_are_not_caught() -> None:
 )
 def test_a_planted_module_without_a_room_is_caught(name: str, source: str) -> None:
     assert len(homeless(Module(name, source))) == 1
+
+
+def test_a_planted_double_is_caught() -> None:
+    house = {
+        "storage.a.b": Module("storage.a.b", "class Order:\n    pass\nclass _Row:\n    pass"),
+        "storage.c": Module("storage.c", "class Order:\n    pass\nclass _Row:\n    pass"),
+        "mqtt.d": Module("mqtt.d", "class Order:\n    pass"),
+    }
+    assert doubles("storage", house) == {"Order": ["storage.a.b", "storage.c"]}
+    assert doubles("mqtt", house) == {}
 
 
 def test_a_planted_burden_is_caught_through_others_but_not_where_only_type_checkers_see_it() -> None:

@@ -15,7 +15,7 @@ from edged.cli import probe_report
 from edged.cli.client import Address
 from edged.cli.probe import _configured, probe, screen
 from edged.cli.probe_report import suggested
-from edged.config.model import Camera
+from edged.config.model import CameraConfig
 from edged.documents.probe import Probe
 from recorder.probe import Found, Measured
 
@@ -44,7 +44,7 @@ NUMBERS = st.integers(0, 9999)
 
 
 def valid(name: str) -> bool:
-    Camera(id=name, url="test://")
+    CameraConfig(id=name, url="test://")
     return True
 
 

@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from edged.config.load import ConfigError, check, load
-from edged.config.problem import ConfigMistake
-from edged.profiles.loader import PROFILES, Clause, profile
+from edged.config.load import check, load
+from edged.config.problem import ConfigError, ConfigMistake
+from edged.profiles.loader import PROFILES, ProfileClause, profile
 
 ROOT: Final = Path(__file__).parents[2]
 TEXTS: Final = ROOT / "tests" / "support" / "regulations"
@@ -151,7 +151,7 @@ def test_every_clause_is_there_once(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "clause"), EVERY, ids=lambda one: one if isinstance(one, str) else one.id)
-def test_a_clause_is_in_its_own_words_and_says_how_it_is_looked_at(name: str, clause: Clause) -> None:
+def test_a_clause_is_in_its_own_words_and_says_how_it_is_looked_at(name: str, clause: ProfileClause) -> None:
     text = bare((TEXTS / f"{name}.txt").read_text("utf-8"))
     for words in clause.words:
         assert words
@@ -197,7 +197,7 @@ def test_a_ceiling_names_what_it_rests_on_and_not_the_words_that_bound_the_floor
 
 
 @pytest.mark.parametrize(("name", "clause"), EVERY, ids=lambda one: one if isinstance(one, str) else one.id)
-def test_what_a_ceiling_rests_on_is_quoted_from_the_text(name: str, clause: Clause) -> None:
+def test_what_a_ceiling_rests_on_is_quoted_from_the_text(name: str, clause: ProfileClause) -> None:
     text = bare((TEXTS / f"{name}.txt").read_text("utf-8"))
     assert all(bare(words) in text for words in re.findall(r"「([^」]+)」", clause.demands.ceiling_by))
     assert bool(clause.demands.ceiling_by) == ("「" in clause.demands.ceiling_by)

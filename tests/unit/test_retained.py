@@ -11,7 +11,7 @@ import pytest
 from edged.alarms.tracking import RETAINED_MS
 from edged.centre import reports
 from edged.centre.reports import Reporter
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.overview.measurements import Measurements
 from edged.overview.model import Overview
 from mqtt.client.link import LinkView

@@ -11,7 +11,7 @@ import pytest
 from edged.alarms import devices, evaluate, storage
 from edged.alarms import link as conditions_link
 from edged.centre import reports
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition

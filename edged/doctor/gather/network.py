@@ -12,6 +12,8 @@ from typing import Final
 
 from edged.config import load as configuration
 from edged.config.lenient import CameraAddress
+from edged.config.model import Config
+from edged.config.problem import ConfigError, ConfigMistake
 from edged.doctor.findings import CannotLook
 from edged.doctor.network import CertificateEnd, DeviceAnswer
 from edged.host.file_access import is_unreadable, of_unit
@@ -85,12 +87,12 @@ def certificates(file: Path) -> tuple[CertificateEnd, ...]:
     return tuple(found)
 
 
-def _config(file: Path) -> configuration.Config:
+def _config(file: Path) -> Config:
     if is_unreadable(file):
         raise PermissionError(13, "Permission denied", str(file))
     try:
         return configuration.load(file)
-    except configuration.ConfigError as error:
+    except ConfigError as error:
         first = error.problems[0]
         named = " ".join(filter(None, (first.key, first.problem)))
         what = f"the configuration cannot be used: {named}"
@@ -105,6 +107,6 @@ def check(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(map(_line, problems)), tuple(map(_line, warnings))
 
 
-def _line(problem: configuration.ConfigMistake) -> str:
+def _line(problem: ConfigMistake) -> str:
     where = f"{problem.key}: " if problem.key else f"{problem.file} "
     return f"{where}{problem.problem} → {problem.instead}"

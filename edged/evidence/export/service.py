@@ -16,7 +16,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from edged.access.callers import instant
-from edged.config.load import Config
+from edged.config.model import Config
 from edged.documents import exports as documents
 from edged.evidence.export import manifest
 from edged.evidence.export import names as naming
