@@ -100,7 +100,7 @@ async def test_a_retained_order_is_told_as_one_once_whenever_it_was_given(broker
 
 
 async def test_the_time_away_in_3_1_1(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "Attempts", lambda: Reconnect(Protocol.V311))
+    monkeypatch.setattr(client, "Reconnect", lambda: Reconnect(Protocol.V311))
     ears = Ears()
     box = Box(broker.port, orders=ears)
     async with running(box):
