@@ -30,10 +30,6 @@ FLOORS: Final[dict[str, dict[str, int]]] = {
     for package, floors in PLAN["rooms"].items()
 }
 """Of each package: its rooms, and how high each lies; the lowest on floor 0."""
-STILL_UPWARDS: Final = frozenset(PLAN["still_upwards"])
-"""Imports that lead upwards and are to go: none may be added."""
-STILL_SQL: Final = frozenset(PLAN["still_sql"])
-"""Modules that execute SQL and are to become part of a table: none may be added."""
 
 SPEAKS_SQL: Final = re.compile(r"storage\.(database\.\w+|\w+\.(\w+_)?(table|queries))")
 """Modules that may execute SQL."""
@@ -152,7 +148,7 @@ def trespasses(module: Module) -> list[str]:
             found.append(f"{module.name} imports {name}: {package} may only enter {MAY_ENTER[package]}")
         if top in KEPT and not {package, module.name} & KEPT[top]:
             found.append(f"{module.name} imports {name}: only {sorted(KEPT[top]) or 'tests'} may")
-    if not SPEAKS_SQL.fullmatch(module.name) and module.name not in STILL_SQL:
+    if not SPEAKS_SQL.fullmatch(module.name):
         found += [f"{module.name}, line {line}: only tables and queries speak SQL" for line in executes(module)]
     return found
 
@@ -231,14 +227,11 @@ def test_each_module_has_a_room() -> None:
 
 def test_rooms_are_entered_from_above() -> None:
     found = {arrow for module in HOUSE.values() for arrow in upwards(module)}
-    assert sorted(found - STILL_UPWARDS) == []
-    assert sorted(STILL_UPWARDS - found) == [], "these are gone: take them out of tests/rooms.toml"
+    assert sorted(found) == []
 
 
 def test_imports_run_one_way_and_libraries_stay_in_their_rooms() -> None:
     assert [found for module in HOUSE.values() for found in trespasses(module)] == []
-    quiet = [name for name in STILL_SQL if name not in HOUSE or not executes(HOUSE[name])]
-    assert quiet == [], "these execute no SQL any more: take them out of tests/rooms.toml"
 
 
 def test_a_public_class_name_stands_once_in_a_package() -> None:
