@@ -27,7 +27,7 @@ Short = tuple[Location, str, str]
 def refuse(problem: Refuse, raw: Raw, in_force: str | None) -> None:
     """Tell each clause that the configuration breaks: of its own profile, and of the one that a daemon runs under.
 
-    The latter holds until a restart (`edged.service.UNTIL_RESTART`), so taking it out of the file loosens nothing.
+    The latter holds until a restart (`edged.api.service.UNTIL_RESTART`), so taking it out of the file loosens nothing.
     """
     named = _table(raw, "site").get("profile")
     for name in dict.fromkeys((named, in_force)):

@@ -1,8 +1,8 @@
 """Fault tickets (報修): found, reported, repaired, checked, by whom and when. Blocking and thread-safe.
 
-Which alarm is a fault, and of which thing, is decided elsewhere (`edged.faults`). That a thing has one open ticket, and
-that nobody checks what he repaired himself, is held here, in the transaction that changes it. Time passes as this box
-has run (S7). A ticket that was closed is kept for `KEEP_MS`, its leaves as long as the ledger.
+Which alarm is a fault, and of which thing, is decided elsewhere (`edged.alarms.fault_tickets`). That a thing has one
+open ticket, and that nobody checks what he repaired himself, is held here, in the transaction that changes it. Time
+passes as this box has run (S7). A ticket that was closed is kept for `KEEP_MS`, its leaves as long as the ledger.
 """
 
 from __future__ import annotations
