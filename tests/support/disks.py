@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -11,11 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from tests.support.waiting import wait_until
+
 SHUTDOWN: Final = 0x8004587D
 """EXT4_IOC_SHUTDOWN, `_IOR('X', 125, u32)`."""
 WITHOUT_LOG: Final = 2
 """What was not synced is lost, as with a power cut; from now on everything fails."""
 SIZE_BYTES: Final = 256 << 20
+HELD_S: Final = 30.0
+"""How long a dead file system may still be held: a worker that met it ends within this."""
 
 
 def may_mount() -> bool:
@@ -61,7 +66,11 @@ class Ext4:
         _run("umount", "-l", str(self.path))
 
     def mend(self) -> None:
-        """What a technician does with a file system that died."""
+        """What a technician does with a file system that died, once the last process that held it has let go.
+
+        A file system that was unmounted lazily goes a moment after the last file in it is closed, not with it.
+        """
+        wait_until(lambda: not self.is_held, HELD_S, f"nobody holds the dead file system on {self._device} any more")
         done = subprocess.run(["fsck.ext4", "-p", self._device], check=False, capture_output=True, text=True)
         if done.returncode not in (0, 1):
             raise AssertionError(f"fsck: {done.stdout}{done.stderr}")
@@ -69,8 +78,17 @@ class Ext4:
 
     @property
     def is_held(self) -> bool:
-        """Somebody still keeps the file system, though it is not mounted any more: mounted again it is as dead."""
-        return Path("/sys/fs/ext4", Path(self._device).name).exists()
+        """Somebody still keeps the file system, though it is not mounted any more: mounted again it is as dead.
+
+        The kernel gives an exclusive descriptor of a block device to one holder (`open(2)`, O_EXCL); fsck asks so too.
+        """
+        try:
+            os.close(os.open(self._device, os.O_RDONLY | os.O_EXCL))
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return True
+        return False
 
     def die(self) -> None:
         """In an instant: what was not synced is lost, reads and writes fail."""
