@@ -17,15 +17,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from storage.ledger import checkpoint_files, generations_table, nodes_table
+from storage.ledger import signer, table
 from storage.ledger.table import HASHED_SQL, LeafEntry
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
-from storage.mirror.lines import file_name, render
-from storage.pins import table as pins
-from storage.segments import table as facts
+from storage.mirror.files import file_name, render
+from storage.pins import table as pins_table
+from storage.segments import table as segments_table
 from storage.store import opening
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.model import Bounds, Closing, Moment, Opening, Parts
 
 SEGMENT_MS: Final = 300_000
@@ -123,12 +123,18 @@ def fill_by_facts(folder: Path, size: Size, each: int | None = None) -> None:
     with held(folder, size) as it:
         volume, begin = it.pool.opened[0].id, Moment(WALL_MS, 0)
         todo: list[Callable[[sqlite3.Connection], object]]
-        todo = [partial(facts.enrol, life=it.life, camera=camera, at=begin) for camera in size.names]
+        todo = [partial(segments_table.enrol, life=it.life, camera=camera, at=begin) for camera in size.names]
         for seq in range(1, (each or size.each) + 1):
             start, end = begin.plus_ms((seq - 1) * SEGMENT_MS), begin.plus_ms(seq * SEGMENT_MS)
             for camera in size.names:
-                todo.append(partial(facts.open_segment, life=it.life, opening=size.opening(camera, seq, volume, start)))
-                todo.append(partial(facts.commit_segment, closing=size.closing(camera, seq, end), protect=pins.match))
+                todo.append(
+                    partial(segments_table.open_segment, life=it.life, opening=size.opening(camera, seq, volume, start))
+                )
+                todo.append(
+                    partial(
+                        segments_table.commit_segment, closing=size.closing(camera, seq, end), protect=pins_table.match
+                    )
+                )
         for fact in todo:
             it.database.submit(fact).result()
 
@@ -163,7 +169,7 @@ def mirrored(folder: Path, db: sqlite3.Connection) -> None:
     )
     volume = os.open(folder / "volume", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with checkpoint_files.opened(volume, make=True) as fd:
+        with signer.opened(volume, make=True) as fd:
             mirror_files.append(fd, file_name(last.wall_ms), render(last))
     finally:
         os.close(volume)
@@ -174,10 +180,10 @@ def grow(folder: Path) -> None:
     """The nodes over the leaves, which a daemon keeps as it goes."""
     with closing(sqlite3.connect(folder / opening.DATABASE_NAME, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = OFF")
-        generation = generations_table.present(db)
-        while generation is not None and (found := nodes_table.missing(db, generation, CHUNK)):
+        generation = table.present(db)
+        while generation is not None and (found := table.missing(db, generation, CHUNK)):
             db.execute("BEGIN")
-            nodes_table.keep(db, generation, found)
+            table.keep(db, generation, found)
             db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -223,10 +229,10 @@ def compare(folder: Path, cameras: int) -> None:
         (folder / name).mkdir()
         fill(folder / name, size)
         dumps.append(_dump(folder / name / opening.DATABASE_NAME))
-    for table, rows in dumps[0].items():
-        if rows != dumps[1][table]:
-            different = next((a, b) for a, b in zip(rows, dumps[1][table], strict=False) if a != b)
-            raise SystemExit(f"{table} filled by SQL is not what facts make: {different}")
+    for name, rows in dumps[0].items():
+        if rows != dumps[1][name]:
+            different = next((a, b) for a, b in zip(rows, dumps[1][name], strict=False) if a != b)
+            raise SystemExit(f"{name} filled by SQL is not what facts make: {different}")
 
 
 def _dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -30,21 +30,19 @@ from edged.config.model import Config
 from edged.health.stream import CameraState, Condition, Stream
 from edged.overview.measurements import Measurements
 from edged.overview.model import CameraHealth, Overview
-from mqtt import commands
-from mqtt.client import link as client
+from mqtt import client, commands
 from mqtt.connection.broker_connection import Connection
 from mqtt.contract.messages import Message
 from storage.database.writer import Database
-from storage.ledger import generations_table
+from storage.ledger import table
 from storage.ledger.note import Checkpoint
 from storage.ledger.signer import IssuedHead
-from storage.outbox import table as outbox
+from storage.outbox import table as outbox_table
 from storage.outbox.service import Outbox
 from storage.outbox.table import EventKind, EventRank, OutboxDepth
-from storage.tickets.alarms import Alarms
+from storage.tickets.alarms_table import Alarms
 from storage.words.clock import SystemClock
-from storage.words.model import GapCause, Moment
-from storage.words.results import AlarmRow, CameraUsage, Coverage, Severity, VolumeState, VolumeStatus
+from storage.words.model import AlarmRow, CameraUsage, Coverage, GapCause, Moment, Severity, VolumeState, VolumeStatus
 
 TELL_S: Final = 5.0
 """The daemon looks every second; whatever changed is told at once all the same."""
@@ -182,10 +180,10 @@ class Box:
             head = self._head()
             if time.monotonic() - told_s >= HEAD_EVENT_S:
                 told_s = time.monotonic()
-                named = generations_table.named(head.checkpoint)
+                named = table.named(head.checkpoint)
                 body = {"what": "checkpoint", **named, "first": 1, "key": head.key, "note": head.note}
                 wall_ms = self._clock.now().wall_ms
-                fact = partial(outbox.put, kind=EventKind.LEDGER, wall_ms=wall_ms, body=body)
+                fact = partial(outbox_table.put, kind=EventKind.LEDGER, wall_ms=wall_ms, body=body)
                 await asyncio.wrap_future(self._database.submit(fact))
             await asyncio.sleep(HEAD_S)
 
@@ -256,7 +254,7 @@ class Box:
         boot = self._clock.boot_id
         body = {"camera": camera, "start": _point(boot, begin), "end": _point(boot, end)}
         told = json.dumps(body | {"cause": GapCause.UNREACHABLE.value, "inside": False})
-        return lambda db: outbox.of_leaf(db, "gap", leaf, end.wall_ms, told)
+        return lambda db: outbox_table.of_leaf(db, "gap", leaf, end.wall_ms, told)
 
     async def arrears(self, hours: float) -> None:
         """What would have come up in so many hours until now, in one commit."""
@@ -271,8 +269,10 @@ class Box:
                     self._gap(camera, begin, end, self._leaf)(db)
                     if at % round(1 / ALARM_SHARE) == 0:
                         body = _alarm(camera, end.wall_ms)
-                        outbox.put(db, EventKind.ALARM, end.wall_ms, body | {"what": "raised", "cleared_ms": None})
-                        outbox.put(
+                        outbox_table.put(
+                            db, EventKind.ALARM, end.wall_ms, body | {"what": "raised", "cleared_ms": None}
+                        )
+                        outbox_table.put(
                             db, EventKind.ALARM, end.wall_ms, body | {"what": "cleared", "cleared_ms": end.wall_ms}
                         )
 

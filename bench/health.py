@@ -25,7 +25,7 @@ from bench.health_scenes import Change, Rgb, Scene
 from edged.health import judge
 from edged.health.faults import MediaFault
 from edged.health.judge import Look, Memory
-from recorder.decoder import decode, measure
+from recorder.decoder import decode
 from recorder.decoder.messages import Heard, Picture
 from recorder.words.stream import Codec
 from recorder.worker.fan_out import SoundTrack
@@ -83,8 +83,8 @@ class Camera:
         planes = decode.planes(decode.picture(tracks, data, whole=False))
         fixed = self.fixed or len(self.scene.frames) == 1  # of the others the camera moves
         if self.reference is None and fixed:
-            self.reference = measure.thumbnail(planes.small)
-        return measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
+            self.reference = decode.thumbnail(planes.small)
+        return decode.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
 
     def look(self, shown: Rgb, heard: Heard | None = None) -> set[MediaFault]:
         self.number += 1
@@ -232,7 +232,7 @@ def sounds() -> None:
         for count in range(1, MOST + 1):
             piece = np.clip(whole[(count % 10) * 8000 : (count % 10 + 1) * 8000] * factor, -1, 1)
             packets = [(piece * 32767).astype(">i2").tobytes()]
-            if fault in camera.look(camera.shown(), measure.measure_sound(decode.samples(track, packets), 8000)):
+            if fault in camera.look(camera.shown(), decode.measure_sound(decode.samples(track, packets), 8000)):
                 seconds = count * EVERY_MS // 1000
                 break
         line(fault, amount, [(seconds, set())])

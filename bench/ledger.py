@@ -28,16 +28,14 @@ from typing import Any, Final
 from bench.filling import SEGMENT_MS, Size, compare, fill_by_sql, grow, mirrored, spec
 from bench.storage import percentile, table, timed
 from storage.ages.history import History
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit import ranges
-from storage.audit.process_pool import WORTH, Processes
 from storage.audit.trees import BuiltTree
-from storage.audit.verify import AuditedState, Spread, Verify
-from storage.ledger import generations_table, nodes_table, tree
+from storage.audit.verify import WORTH, AuditedState, Processes, Spread, Verify
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
-from storage.ledger.nodes_table import WIDTH
-from storage.ledger.table import HASHED, HASHED_SQL, Leaf
+from storage.ledger import table as ledger_table
+from storage.ledger import tree
+from storage.ledger.table import HASHED, HASHED_SQL, WIDTH, Leaf
 from storage.mirror import table as mirror_table
 from storage.store.facade import Store
 from storage.store.offline import OfflineDatabase
@@ -62,12 +60,12 @@ _TOMBSTONES: Final = """
 def append(folder: Path) -> dict[str, float]:
     """A leaf like the last one, again and again; nothing is kept."""
     with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
-        like = next(iter(ledger.leaves(db, mirror_table.last_leaf(db) - 1, 1)))
+        like = next(iter(ledger_table.leaves(db, mirror_table.last_leaf(db) - 1, 1)))
         body, times_s = json.loads(like.body), []
         db.execute("BEGIN")
         for seq in range(APPENDED):
             body["seq"] = seq
-            times_s.append(timed(partial(ledger.enter, db, Leaf.SEGMENT, like.wall_ms, body)))
+            times_s.append(timed(partial(ledger_table.enter, db, Leaf.SEGMENT, like.wall_ms, body)))
         db.execute("ROLLBACK")
     return {
         "append without fsync, mean ms": 1000 * sum(times_s) / APPENDED,
@@ -84,15 +82,15 @@ def sign(folder: Path, size: Size) -> None:
 def prove(folder: Path) -> dict[str, float]:
     """Each checked against the head."""
     read = OfflineDatabase(folder / DATABASE_NAME)
-    generation = read(generations_table.present)
+    generation = read(ledger_table.present)
     if generation is None or generation.root is None:
         raise SystemExit("there is no head")
     dice, times_s, count = random.Random(1), [], generation.size
     for index in (dice.randrange(count) for _ in range(PROOFS)):
         begin = time.perf_counter()
-        path = read(lambda db, at=index: tree.inclusion(nodes_table.read(db, generation), at, count))  # type: ignore[misc]
+        path = read(lambda db, at=index: tree.inclusion(ledger_table.read(db, generation), at, count))  # type: ignore[misc]
         times_s.append(time.perf_counter() - begin)
-        entry = read(partial(ledger.leaf, number=generation.first + index))
+        entry = read(partial(ledger_table.leaf, number=generation.first + index))
         if entry is None or not tree.included(entry.hash, index, count, path, generation.root):
             raise SystemExit(f"leaf {index} is not proven")
     return {"inclusion proof, p50 ms": percentile(times_s, 0.5), "inclusion proof, p99 ms": percentile(times_s, 0.99)}
@@ -101,7 +99,7 @@ def prove(folder: Path) -> dict[str, float]:
 def hash_all(folder: Path, spread: Spread) -> float:
     """Leaves a second: each hashed, and the tree over them held against the head; nothing else."""
     read, begin = OfflineDatabase(folder / DATABASE_NAME), time.perf_counter()
-    generation = read(generations_table.present)
+    generation = read(ledger_table.present)
     if generation is None:
         raise SystemExit("there is no ledger")
     spans = ranges.spans(generation.first, generation.first + generation.size - 1, in_tree=True)
@@ -114,7 +112,7 @@ def hash_all(folder: Path, spread: Spread) -> float:
 def _nodes(read: OfflineDatabase, span: ranges.LeafRange) -> list[tree.Hash]:
     """Over each whole block of 256 leaves."""
     found, at = [], span.first - 1
-    while page := read(partial(verifying.stored, after=at, until=span.last)):
+    while page := read(partial(audit_queries.stored, after=at, until=span.last)):
         at = page[-1][2]
         hashes = [sha256(HASHED % leaf[:4]).digest() for leaf in page]
         found += [tree.root_of(hashes[one : one + WIDTH]) for one in range(0, len(hashes) - WIDTH + 1, WIDTH)]
@@ -164,7 +162,7 @@ def weight(folder: Path) -> dict[str, float]:
     fill_by_sql(folder, size)
     grow(folder)
     with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
-        found: list[Any] = ledger.leaves(db, 0, 1 << 30)
+        found: list[Any] = ledger_table.leaves(db, 0, 1 << 30)
         segments = [one for one in found if one.kind == Leaf.SEGMENT]
         before = _pages(db)
         db.execute("BEGIN")
@@ -172,7 +170,7 @@ def weight(folder: Path) -> dict[str, float]:
             told = json.loads(one.body)
             body = {name: told[name] for name in ("camera", "seq", "volume", "start", "duration_ms", "bytes", "sha256")}
             body |= {"rule": "ceiling", "floor_s": 2_678_400, "ceiling_s": 31_536_000, "age_ms": 31_536_000_000}
-            ledger.enter(db, Leaf.DESTROYED, one.wall_ms, body)
+            ledger_table.enter(db, Leaf.DESTROYED, one.wall_ms, body)
         db.execute("COMMIT")
         tombstones = (_pages(db) - before) / len(segments)
         lines = db.execute(

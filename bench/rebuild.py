@@ -19,10 +19,10 @@ from pathlib import Path
 
 from storage.database.migrations import migrate
 from storage.ledger.table import Leaf, LeafEntry, Value, enter
-from storage.mirror.lines import file_name, render
-from storage.segments.embedded_metadata import EmbeddedMetadata
+from storage.mirror.files import file_name, render
+from storage.segments.mp4 import EmbeddedMetadata
 from storage.store.facade import Store
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.layout import segment_path
 from storage.words.model import Bounds, Moment
 from tests.support import tiny_mp4

@@ -17,8 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection.broker_connection import BrokerSettings, Connection, ConnectionEnded, Connector
-from mqtt.connection.reconnect import Outcome, Protocol
+from mqtt.connection.broker_connection import BrokerSettings, Connection, ConnectionEnded, Connector, Outcome, Protocol
 from mqtt.contract.messages import Message
 
 

@@ -8,7 +8,7 @@ Then `validate`: a message in, an order or a refusal out. Nothing that a message
 closely than need be, before its signature holds. An answer is due where the key is known, the signature holds and the
 command is for this box: whoever else is refused hears nothing, so that nobody makes boxes shout. Times are held against
 the box's own clock, synchronised or not: it is the only one it has, and its answers tell what it says. What was taken
-before is not known here (`storage.tickets.commands`).
+before is not known here (`storage.tickets.commands_table`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mqtt.contract.messages import ROOT, Payload
-from storage.ledger import dsse
+from storage.ledger import note
 
 PAYLOAD_TYPE: Final = "application/vnd.edged.command+json"
 COUNTER_MAX: Final = 2**53 - 1
@@ -249,7 +249,7 @@ def written(command: SignedCommand) -> bytes:
 def signed(payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """The message: an envelope around exactly these bytes."""
     public = key.public_key().public_bytes_raw()
-    return rfc8785.dumps(dsse.envelope(PAYLOAD_TYPE, payload, public, key.sign))
+    return rfc8785.dumps(note.envelope(PAYLOAD_TYPE, payload, public, key.sign))
 
 
 MAX_BYTES: Final = 16 << 10
@@ -278,7 +278,7 @@ class Commander:
 
     @property
     def key_id(self) -> str:
-        return dsse.key_id(self.public)
+        return note.key_id(self.public)
 
 
 Commanders = Mapping[str, Commander]
@@ -349,7 +349,7 @@ def _vouched(message: bytes, commanders: Commanders) -> tuple[Commander, bytes]:
     payload = _unbase64(envelope["payload"])
     try:
         signature = _unbase64(signatures[0]["sig"])
-        Ed25519PublicKey.from_public_bytes(commander.public).verify(signature, dsse.pae(PAYLOAD_TYPE, payload))
+        Ed25519PublicKey.from_public_bytes(commander.public).verify(signature, note.pae(PAYLOAD_TYPE, payload))
     except (InvalidSignature, ValueError):
         raise _Refused(Reason.WRONG_SIGNATURE, "the signature is not of this key over these bytes") from None
     return commander, payload

@@ -33,7 +33,7 @@ from recorder.words.address import Target
 from recorder.words.messages import Ended
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Losses, Parameters, Reading, SenderReport, Sound, Source, Video
-from recorder.worker.sync import NS_PER_MS, Sync, Timeline
+from recorder.worker.disk import NS_PER_MS, Sync, Timeline
 from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp, TimestampRepair
 from storage.words.clock import Clock
 from storage.words.model import GapCause, Moment

@@ -29,7 +29,7 @@ from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from edged.access.callers import Details, Refusal
-from edged.host.logs import PERSONAL
+from edged.host.journal import PERSONAL
 from edged.words import exit_codes
 from storage.ledger.table import Value
 from storage.words.errors import StoreError
@@ -51,7 +51,7 @@ E = TypeVar("E")
 
 
 class LeafWriter(Protocol):
-    """Where leaves of kind `act` are written; `storage.approvals.journal` is one."""
+    """Where leaves of kind `act` are written; `storage.approvals.service` is one."""
 
     def act(
         self, verb: str, result: str, role: str, committed: Mapping[str, str], details: Details = ..., /

@@ -105,7 +105,7 @@ def _looked_up(assignment: Assignment | None, suspects: frozenset[int]) -> tuple
 
 
 class RoleJournal(Protocol):
-    """Where such leaves are written; `storage.approvals.journal` is one."""
+    """Where such leaves are written; `storage.approvals.service` is one."""
 
     def holder(self, account: int, name: str, roles: list[str], /) -> Future[int]: ...
 

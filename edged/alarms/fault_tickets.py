@@ -25,7 +25,7 @@ from storage.store.facade import Store
 from storage.tickets.faults import Aged, StandingAlarm, Subject
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.clock import Clock
-from storage.words.results import OpenFault, Severity
+from storage.words.model import OpenFault, Severity
 
 log = logging.getLogger("edged.faults")
 FLAPS: Final = 5

@@ -13,7 +13,7 @@ from typing import Final
 
 from edged.alarms.tracking import Tracked
 from edged.overview.model import AlarmCondition
-from storage.tickets.maintenance import Lasting
+from storage.tickets.maintenance_table import Lasting
 
 CAMERA: Final = "camera."
 DEVICE: Final = "device.fault"

@@ -3,16 +3,126 @@
 A condition must stand for its `raise_after_s` before it becomes an alarm and be gone for `CLEAR_AFTER_S` before the
 alarm ends, so that what flaps is one alarm with a count. Keys are stable names (`camera.down:lobby`). New words of one
 that stands are told at once, and then at most once in `AGAIN_AFTER_S`: each telling is an event for the centre.
+
+What is wrong now, as alarms want to hear it: one pure function from everything known to keys and words.
+
+Texts name no figure that changes by itself; what is measured stands in the status.
+
+What is wrong with the record, as alarms: the ledger, and who does what by which role. Pure.
+
+A ledger may be unsigned, or signable by others; it may lack leaves, not reach a disk, or be known otherwise to the
+centre. Roles may clash or name groups that are not there, and acts of people may not be on record yet. Recording
+goes on in each of these: it is the proof of it that suffers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from edged.overview.model import AlarmCondition
-from storage.words.results import AlarmRow
+from edged.access.role_watch import RolesSeen
+from edged.alarms import conditions, fault_tickets
+from edged.alarms.conditions import Episode
+from edged.overview.model import AlarmCondition, Overview
+from edged.words import units
+from recorder.supervisor.runner import CameraView
+from storage.audit.table import Checked
+from storage.ledger.signer import Contradiction, HeadAgreement
+from storage.recovery.service import LedgerStatus
+from storage.words.model import AlarmRow, Severity
+
+TURN_S: Final = 15.0
+"""While a person begins a new generation, key and generation do not fit for a moment."""
+UNWRITTEN_S: Final = 60.0
+"""A disk that is busy for some seconds is no trouble."""
+OWED_WAIT_S: Final = 10.0
+"""A database that is busy for a moment is no alarm."""
+_APPROVED: Final = "--reason …, which another person, with the role authority, approves"
+RENEW: Final = f"run edgectl ledger renew {_APPROVED}"
+RENEW_KEY: Final = f"run edgectl ledger renew --new-key {_APPROVED}"
+_KNOWN_OTHERWISE: Final = {
+    HeadAgreement.LONGER: "of which leaves are not here",
+    HeadAgreement.OTHER: "which are others than those that are here",
+    HeadAgreement.UNKNOWN: "of a generation that this box does not know",
+}
+
+
+def ledger_troubles(seen: LedgerStatus) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble."""
+    if seen.contradiction is not None:
+        yield "ledger.contradicted", AlarmCondition(Severity.CRITICAL, *_contradicted(seen.contradiction))
+    if seen.hole:
+        text = f"The ledger is not signed, because it is not whole: {seen.hole}. Recording goes on"
+        action = f"Leave the volumes and the state directory as they are and call the auditor; then {RENEW}"
+        yield "ledger.damaged", AlarmCondition(Severity.CRITICAL, text, action)
+    if seen.checked is not None and seen.checked.findings:
+        yield "ledger.tampered", AlarmCondition(Severity.CRITICAL, *_tampered(seen.checked))
+    if seen.unsigned is not None:
+        text = (
+            f"The ledger is not signed: {seen.unsigned}. Recording goes on, but nobody outside can prove what happens "
+            "meanwhile"
+        )
+        action = f"Put the last key back where it was only moved away; else {RENEW}: the new one vouches for this, too"
+        yield "ledger.unsigned", AlarmCondition(Severity.CRITICAL, text, action, TURN_S)
+    if seen.exposed is not None:
+        text = f"Whoever has the key of this box can sign another ledger in its name, and {seen.exposed}"
+        action = (
+            f"Find out who could read it, then {RENEW_KEY}: edged alone reads the new key. Setting owner and mode "
+            "right does not take the old one back from whoever has read it"
+        )
+        yield "ledger.exposed", AlarmCondition(Severity.WARNING, text, action, TURN_S)
+    for place, words in seen.unwritten.items():
+        what = "is not written beside the database" if place in ("", "state") else "does not reach a volume"
+        text = f"The ledger {what}: {words}. If the database were lost now, what happened since would be, too"
+        action = "Check that disk, its free space and who owns what lies there; edged goes on trying"
+        yield f"ledger.unwritten:{place or 'state'}", AlarmCondition(Severity.WARNING, text, action, UNWRITTEN_S)
+
+
+def _tampered(checked: Checked) -> tuple[str, str]:
+    """In the words of the first finding: it says what is to be done first."""
+    more = "" if checked.findings == 1 else f", and {units.counted(checked.findings - 1, 'more finding')}"
+    first = next((f"{one.where}: {one.what}" for one in checked.named), "more than is named")
+    text = f"The ledger of this box is not as it was entered: {first}{more}. Recording goes on"
+    action = (
+        "Leave the volumes and the state directory as they are and call the auditor; edgectl ledger verify names all"
+    )
+    return text, f"{action}, and with --checkpoint holds the box against the head that the centre kept"
+
+
+def _contradicted(found: Contradiction) -> tuple[str, str]:
+    head = found.head
+    text = (
+        f"The centre holds a head of {head.size} leaves of this box's ledger ({head.origin}) "
+        f"{_KNOWN_OTHERWISE[found.word]}: an older state was put back, or leaves were taken away or replaced"
+    )
+    action = (
+        "Do not restart or reinstall anything, keep the volumes and the state directory as they are, call the auditor; "
+        f"once it is known what happened, {RENEW}"
+    )
+    return text, action
+
+
+def role_troubles(seen: RolesSeen) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble. One alarm for all accounts: their names stand apart from its words, which go to the centre."""
+    if seen.clashing:
+        text = "Accounts are in a group of operators and in one of authorities, and so hold neither role"
+        action = "Take each of them out of one of the two groups; who gives rights must not be who uses them"
+        yield "roles.clash", AlarmCondition(Severity.WARNING, text, action, names=", ".join(seen.clashing))
+    if seen.unknown:
+        text = f"[roles] names groups that this box does not have: {', '.join(seen.unknown)}; nobody has a role by them"
+        action = "Make the groups (`groupadd`), or correct [roles] and run `edgectl reload`"
+        yield "roles.unknown-group", AlarmCondition(Severity.WARNING, text, action)
+    if seen.readers:
+        text = "Accounts are in edged's own group, and so read footage and names past roles and record"
+        action = "Take them out of it (`gpasswd --delete ACCOUNT edged`); [roles] gives people what they need"
+        yield "roles.readers", AlarmCondition(Severity.CRITICAL, text, action, names=", ".join(seen.readers))
+    if seen.owed:
+        text = "Not all that people did is on record: the database could not be written when they did it"
+        action = "Check the disk of the state directory; the entries are made up for once it takes them"
+        yield "journal.owed", AlarmCondition(Severity.CRITICAL, text, action, OWED_WAIT_S)
+
 
 CLEAR_AFTER_S: Final = 20.0
 """A condition that comes back within this time was never gone: a camera that gives three seconds of picture between two
@@ -121,3 +231,65 @@ def _is_news(told: Tracked, now: AlarmCondition, now_s: float) -> bool:
     if told.trouble.severity is not now.severity:
         return True
     return told.trouble.words != now.words and (told.again_s is None or now_s - told.again_s >= AGAIN_AFTER_S)
+
+
+STEP_TOLD_FOR_MS: Final = 3_600_000
+"""A clock step is told for an hour: long enough to be seen by whoever looks after it happened."""
+
+
+def troubles(
+    seen: Overview,
+    views: Mapping[str, CameraView],
+    failing: Mapping[str, str],
+    stepped_at_ms: int | None,
+    episodes: Mapping[str, Episode],
+) -> dict[str, AlarmCondition]:
+    """Key to trouble, for all that is wrong at this instant. `episodes` are the devices that are in trouble."""
+    known = [
+        conditions.seen(name, views[name], health.condition) for name, health in seen.health.items() if name in views
+    ]
+    told = {one.camera for one in known if conditions.is_part(one, episodes.get(one.device))}
+    told |= conditions.withheld(seen, views)
+    shared = {device for device, count in Counter(one.device for one in known).items() if count > 1}
+    patient = {one.camera for one in known if one.device in shared}
+    return dict(
+        [
+            *conditions.camera_troubles(seen, told, patient),
+            *conditions.picture_troubles(seen),
+            *conditions.troubles(episodes, known).items(),
+            *conditions.slow_sync_troubles(views),
+            *conditions.failed_write_troubles(seen, views),
+            *conditions.away_volume_troubles(seen),
+            *conditions.tampering_troubles(seen.tampered),
+            *conditions.broker_troubles(seen),
+            *conditions.certificate_troubles(
+                seen.tls, seen.link.address if seen.link else "", seen.now.wall_ms, synced=seen.synced
+            ),
+            *_clock(seen, stepped_at_ms),
+            *conditions.bounds_troubles(seen),
+            *conditions.unproven_ceiling_troubles(seen),
+            *conditions.pin_troubles(seen),
+            *conditions.space_troubles(seen),
+            *conditions.lost_volume_troubles(seen),
+            *conditions.rebuild_troubles(seen),
+            *ledger_troubles(seen.measured.ledger),
+            *role_troubles(seen.roles),
+            *fault_tickets.neglected_fault_troubles(seen),
+            *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
+        ]
+    )
+
+
+def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, AlarmCondition]]:
+    if stepped_at_ms is not None and seen.now.boottime_ms - stepped_at_ms < STEP_TOLD_FOR_MS:
+        text = "The wall clock was stepped; recording went on and no footage aged by it"
+        yield (
+            "clock.stepped",
+            AlarmCondition(Severity.WARNING, text, "Check the time source (timedatectl, chronyc tracking)"),
+        )
+
+
+def _internal(name: str, words: str) -> AlarmCondition:
+    return AlarmCondition(
+        Severity.CRITICAL, f"edged's own {name} fails: {words}", "See the journal: journalctl -u edged"
+    )

@@ -16,19 +16,18 @@ from edged.access.acts import person
 from edged.access.callers import Details, Refusal, Route, caller, get, instant, post
 from edged.alarms import fault_tickets
 from edged.api.base import answer, asked, carried_out
-from edged.documents import faults as fault_documents
-from edged.documents import maintenance as maintenance_documents
 from edged.documents import site as documents
+from edged.documents import tickets as fault_documents
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
-from edged.words import exit_codes, times
+from edged.words import exit_codes, units
 from edged.words.roles import Verb
 from storage.ledger.table import Value
 from storage.store.facade import Store
 from storage.tickets.faults import Aged
 from storage.tickets.faults_table import Ticket
 from storage.words.errors import UnknownId
-from storage.words.results import AlarmRow
+from storage.words.model import AlarmRow
 
 
 def routes(site: SiteState, store: Store) -> Sequence[Route]:
@@ -69,7 +68,7 @@ def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
         seen = site.overview()
         names = {} if seen.under is None else seen.under.names
         return answer(
-            maintenance_documents.Maintenance(
+            fault_documents.Maintenance(
                 maintenance=site_documents.under_way(seen),
                 reason=names.get("reason", ""),
                 accompanied=names.get("with", ""),
@@ -79,7 +78,7 @@ def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
 
     async def named(request: web.Request) -> Details:
         """Cameras that are there; the words of people stay behind the leaf of the maintenance itself."""
-        wanted = await asked(request, maintenance_documents.StartAsked)
+        wanted = await asked(request, fault_documents.StartAsked)
         known = {camera.id for camera in site.config.cameras}
         if unknown := sorted(set(wanted.cameras) - known):
             raise Refusal(
@@ -91,7 +90,7 @@ def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
         return {"cameras": list[Value](sorted(set(wanted.cameras)))}
 
     async def start(request: web.Request) -> web.Response:
-        wanted, who = await asked(request, maintenance_documents.StartAsked), caller(request)
+        wanted, who = await asked(request, fault_documents.StartAsked), caller(request)
         committed = {"who": who.who, "reason": wanted.reason}
         committed |= {"with": wanted.accompanied} if wanted.accompanied else {}
         span_ms = round(wanted.span_s * 1000)
@@ -100,15 +99,13 @@ def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
         under = site_documents.under_way(site.overview())
         if under is None:
             raise Refusal("the maintenance is over already", "announce it for longer", exit_codes.FAILED, status=409)
-        return answer(maintenance_documents.MaintenanceStart(maintenance=under))
+        return answer(fault_documents.MaintenanceStart(maintenance=under))
 
     async def end(request: web.Request) -> web.Response:
         held = site_documents.held(site.overview())
         one = await carried_out(lambda: store.maintenance.end({"who": caller(request).who}))
         await site.look_at_maintenance()
-        return answer(
-            maintenance_documents.MaintenanceEnd(id=one.id, started=times.timestamp(one.start.wall_ms), held=held)
-        )
+        return answer(fault_documents.MaintenanceEnd(id=one.id, started=units.timestamp(one.start.wall_ms), held=held))
 
     return [
         get("/v1/maintenance", Verb.MAINTENANCE, shown),

@@ -15,12 +15,12 @@ from aiohttp import web
 from edged.access.acts import Acts, Kind, doing
 from edged.access.callers import Details, MayAsk, Refusal, Route, get, logged_in, post
 from edged.api.base import answer, asked, carried_out
-from edged.documents import boots as attest_documents
+from edged.documents import machine as attest_documents
 from edged.documents import pins as documents
 from edged.site import documents as site_documents
 from edged.words import exit_codes, units
 from edged.words.roles import Verb
-from edged.words.times import timestamp
+from edged.words.units import timestamp
 from storage.approvals.service import Act, Arguments, Person
 from storage.database.writer import TransactionPart
 from storage.store.facade import Store

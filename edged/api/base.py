@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from edged.access.callers import Refusal
 from edged.documents import site as documents
 from edged.documents.base import Document
-from edged.host.logs import PERSONAL
+from edged.host.journal import PERSONAL
 from edged.words import exit_codes
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, StoreError, UnknownId
 

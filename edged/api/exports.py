@@ -21,12 +21,12 @@ from edged.documents import exports as documents
 from edged.documents.base import Document
 from edged.evidence.export.job import FileStream
 from edged.evidence.export.service import ExportService, Gone
-from edged.host.logs import PERSONAL
+from edged.host.journal import PERSONAL
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from recorder.remux.film import Changed
 from storage.exports.service import EXPORTS_MAX
-from storage.files.fsync import become_idle
+from storage.files import become_idle
 
 T = TypeVar("T", bound=Document)
 

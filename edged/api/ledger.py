@@ -17,14 +17,14 @@ from edged.api import approvals
 from edged.api.base import Progress, answer, asked, carried_out, follow, stream
 from edged.api.register import known_camera
 from edged.documents import ledger as documents
-from edged.evidence import key_rotation, ledger_text
+from edged.evidence import ledger_text, statement_check
 from edged.site import check_documents
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
-from edged.words.times import timestamp
-from storage.audit import given_checkpoint
-from storage.audit.given_checkpoint import Outside
+from edged.words.units import timestamp
+from storage.audit import ledger_state
+from storage.audit.ledger_state import Outside
 from storage.audit.table import Checked
 from storage.integrity.inspect_file import Stopped
 from storage.ledger.note import NoteDamaged
@@ -35,7 +35,7 @@ from storage.words.clock import Clock
 
 
 def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
-    acts.register(key_rotation.RENEW, key_rotation.kind(store))
+    acts.register(statement_check.RENEW, statement_check.kind(store))
 
     async def listed(request: web.Request) -> web.StreamResponse:
         wanted, last = _wanted(request), _number(request.query.get("last"))
@@ -52,7 +52,7 @@ def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[
 
     async def renew(request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.RenewAsked), logged_in(request)
-        act = await carried_out(lambda: key_rotation.ask(store, acts, wanted, who))
+        act = await carried_out(lambda: statement_check.ask(store, acts, wanted, who))
         return answer(documents.LedgerRenew(act=approvals.act_document(acts, act, clock)))
 
     async def verify(request: web.Request) -> web.StreamResponse:
@@ -105,7 +105,7 @@ def checked(last: Checked) -> documents.Checked:
 
 def _kept(wanted: documents.VerifyAsked) -> Outside | None:
     try:
-        return None if wanted.checkpoint is None else given_checkpoint.read(wanted.checkpoint)
+        return None if wanted.checkpoint is None else ledger_state.read(wanted.checkpoint)
     except NoteDamaged as damaged:
         action = "give a file with the head that the centre kept: the message of up/ledger/checkpoint, or its note"
         raise Refusal(f"that is no signed head: {damaged}", action, exit_codes.USAGE) from None

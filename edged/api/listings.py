@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from edged.access.callers import Details, Refusal, instant
 from edged.documents.site import Explanation
 from edged.site import documents as site_documents
-from edged.site.explain import explanation
+from edged.site.documents import explanation
 from edged.words import exit_codes
 from storage.ledger.table import Value
 from storage.retention.plan import Policy

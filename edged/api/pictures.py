@@ -13,19 +13,19 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from edged.access.callers import Details, Refusal, Route, caller, get, post
-from edged.alarms.retention import site_time
+from edged.alarms.conditions import site_time
 from edged.api.base import answer, asked
 from edged.config.model import CameraConfig
-from edged.documents import pictures as documents
+from edged.documents import cameras as documents
 from edged.health.stream import CameraState
 from edged.health.watch import HealthWatch, NoPicture
-from edged.host.logs import PERSONAL
+from edged.host.journal import PERSONAL
 from edged.overview.model import CameraHealth
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
-from edged.words.times import optional_timestamp, timestamp
+from edged.words.units import optional_timestamp, timestamp
 
 log = logging.getLogger("edged.pictures")
 

@@ -18,10 +18,10 @@ from edged.config.model import Config
 from edged.documents import pins as documents
 from edged.words import units
 from edged.words.roles import Verb
-from edged.words.times import optional_timestamp, timestamp
+from edged.words.units import optional_timestamp, timestamp
 from storage.approvals.service import Act, Arguments, Person
 from storage.database.writer import TransactionPart
-from storage.pins.place import check_approver
+from storage.pins.files import check_approver
 from storage.pins.rules import TEXT_MAX, Cost, Ground, Interval, PinOrder, PinStatus, Presence
 from storage.store.facade import Store
 from storage.words.clock import Clock

@@ -7,6 +7,11 @@ So that nobody can hold the daemon's file descriptors, each account has only so 
 `ConnectionLimit` sits before aiohttp, which takes what comes. A connection too many of one account is closed at
 once, before a byte of it is read. Where all places are taken, the oldest of whom the guard has let nothing through
 makes room: one account may have thousands of numbers (subuid), and must not keep out who has a role.
+
+All calls of `edged.api` in one list, and what they may use.
+
+What the control API asks of the site and changes in it (edged.api.server.StatusSource). Decides nothing but what is
+refused.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, cast
 
@@ -24,16 +30,44 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
 from edged.access import callers
-from edged.access.callers import Caller, Details, Handler, Peer, Refusal, Route, caller, get, meet, post
+from edged.access.acts import Acts, Agreement
+from edged.access.callers import Caller, Details, Handler, MayAsk, Peer, Refusal, Route, caller, get, meet, post
 from edged.access.guard import Guard
-from edged.api import listings
+from edged.api import (
+    alarms,
+    approvals,
+    checks,
+    compliance,
+    exports,
+    ledger,
+    listings,
+    pictures,
+    pins,
+    register,
+    volumes,
+)
 from edged.api.base import answer, in_words, stream
 from edged.api.listings import Page
+from edged.cameras.runners import Difference
+from edged.centre.reports import Reporter
+from edged.config import rules as config_rules
+from edged.config.load import load
+from edged.config.loosened_bounds import granted, tightened
+from edged.config.model import Config
+from edged.config.problem import ConfigError
 from edged.documents import site as documents
-from edged.host.logs import PERSONAL
+from edged.documents.site import Explanation
+from edged.evidence.export.service import ExportService
+from edged.health.watch import HealthWatch
+from edged.host.journal import PERSONAL
+from edged.site import documents as site_documents
+from edged.site.compliance_watch import ComplianceWatch
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb, is_of_the_house
-from storage.words.errors import StoreError
+from storage.store.facade import Store
+from storage.words.clock import Clock
+from storage.words.errors import NodeChanged, StoreError, VolumeRefused
 
 log = logging.getLogger("edged.api.server")
 SOCKET_MODE: Final = 0o666
@@ -272,3 +306,158 @@ class _Knock(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._doorway.admit(cast("asyncio.Transport", transport))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What calls may use."""
+
+    site: SiteState
+    store: Store
+    clock: Clock
+    acts: Acts
+    may_ask: MayAsk
+    lookout: HealthWatch
+    compliance: ComplianceWatch
+
+
+def routes(parts: Parts) -> Sequence[Route]:
+    """All of them."""
+    return [
+        *alarms.routes(parts.site, parts.store),
+        *alarms.FaultCalls(parts.site, parts.store).routes(),
+        *alarms.maintenance_routes(parts.site, parts.store),
+        *checks.routes(parts.site, parts.store),
+        *volumes.routes(parts.site, parts.store),
+        *pictures.PictureCalls(parts.lookout, parts.site).routes(),
+        *checks.rebuild_routes(parts.store),
+        *pins.PinCalls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
+        *approvals.routes(parts.acts, parts.clock, parts.may_ask),
+        *approvals.boot_routes(parts.store, parts.acts),
+        *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
+        *exports.ExportCalls(ExportService(parts.store, parts.clock, lambda: parts.site.config)).routes(),
+        *register.routes(parts.site, parts.store),
+        *compliance.routes(parts.site, parts.compliance),
+    ]
+
+
+UNTIL_RESTART: Final = ("site", "paths")
+"""Tables that keep their present values over a reload: names in files, topics and locks hang on them."""
+
+
+class Service:
+    """Answers in documents; reloads one at a time."""
+
+    def __init__(
+        self, site: SiteState, store: Store, reporter: Reporter, agreement: Agreement, config_path: Path
+    ) -> None:
+        self._site = site
+        self._store = store
+        self._reporter = reporter
+        self._agreement = agreement
+        self._config_path = config_path
+        self._reloading = asyncio.Lock()
+
+    async def status(self) -> documents.Status:
+        return site_documents.status(self._site.overview())
+
+    async def cameras(self) -> documents.Cameras:
+        return site_documents.cameras(self._site.overview())
+
+    async def retention(self) -> documents.Retention:
+        return site_documents.retention(self._site.overview())
+
+    async def alarms(self) -> documents.Alarms:
+        seen = self._site.overview()
+        return documents.Alarms(
+            alarms=[site_documents.alarm(row) for row in seen.alarms], held=site_documents.held(seen)
+        )
+
+    async def version(self) -> documents.Version:
+        return site_documents.versions()
+
+    async def explain(self, segment: str) -> Explanation:
+        site = self._site
+        now_ms, zone = site.overview().now.wall_ms, site.config.site.zone
+        return await asyncio.to_thread(listings.explain, self._store, segment, site.policy(), now_ms, zone)
+
+    def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+        return listings.segments(self._store, self._known(camera), start, end, limit)
+
+    def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+        return listings.gaps(self._store, self._known(camera), start, end, limit)
+
+    def _known(self, camera: str | None) -> str | None:
+        seen = self._site.overview()
+        names = {configured.id for configured in seen.config.cameras} | seen.measured.usage.keys()
+        if camera is not None and camera not in names:
+            raise Refusal(
+                f"there is no camera {camera}", f"known are: {', '.join(sorted(names))}", exit_codes.USAGE, 404
+            )
+        return camera
+
+    async def reload(self, by: Caller | None) -> documents.Reload:
+        """Read the configuration again and touch only the cameras that changed. Refused whole when it has an error.
+
+        What loosens a bound or gives a role waits for another person than `by`; None: nobody knows who it was.
+        """
+        async with self._reloading:
+            try:
+                in_force = self._site.config.site.profile
+                wished = await asyncio.to_thread(load, self._config_path, in_force=in_force)
+            except ConfigError as error:
+                action = "nothing was changed; correct the file and reload again"
+                raise Refusal(str(error), action, exit_codes.CONFIG) from None
+            tls = await asyncio.to_thread(config_rules.faults, wished, self._site.overview().now.wall_ms)
+            if mistakes := config_rules.mistakes(tls):
+                action = "nothing was changed; put it right and reload again"
+                raise Refusal("; ".join(map(str, mistakes)), action, exit_codes.CONFIG)
+            before = self._site.config
+            if wished.site.node != before.site.node:
+                changed = NodeChanged(wished.site.node, before.site.node)
+                raise Refusal(
+                    changed.what, f"nothing was changed; {changed.action}, and reload again", exit_codes.CONFIG
+                )
+            after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
+            try:
+                disks = await asyncio.to_thread(self._store.disks.configure, after.volume_specs())
+            except VolumeRefused as refused:
+                action = f"nothing was changed. {refused.action}"
+                raise Refusal(f"no volume could be used: {refused.what}", action, exit_codes.CONFIG) from None
+            held = await self._agreement.hold(after)
+            change = await self._use(held)
+        waiting = await self._agreement.ask(by)
+        return documents.Reload(
+            added=list(change.added),
+            removed=list(change.removed),
+            changed=list(change.changed),
+            unchanged=list(change.unchanged),
+            restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
+            volumes=site_documents.reloaded_volumes(disks),
+            roles=list(granted(before, held)),
+            warnings=[*disks.warnings, *tightened(before, held), *waiting, *map(str, tls)],
+        )
+
+    async def _use(self, config: Config) -> Difference:
+        self._site.loosening = self._agreement.waiting
+        change = await self._site.apply(config)
+        await self._site.watch_volumes()
+        await self._reporter.renew(config)
+        await self._site.measure()
+        return change
+
+    async def keep_agreement(self) -> None:
+        """What was approved comes to hold, and what a database that was made anew tells."""
+        async with self._reloading:
+            held = await self._agreement.again()
+            self._site.loosening = self._agreement.waiting
+            if held is not None and held != self._site.config:
+                log.info("as agreed upon: %s, roles %s", held.policy(), held.assignment())
+                await self._use(held)
+
+    async def reload_and_tell(self) -> None:
+        """For SIGHUP: nobody waits for the answer, so the journal gets it."""
+        try:
+            log.info("reloaded: %s", (await self.reload(None)).model_dump_json())
+        except Refusal as refusal:
+            log.warning("not reloaded: %s. %s", refusal.document.error, refusal.document.action)

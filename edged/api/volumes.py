@@ -16,15 +16,15 @@ from aiohttp import web
 
 from edged.access.callers import Refusal, Route, caller, get, post
 from edged.api.base import answer, asked
-from edged.documents import volumes as documents
-from edged.host.logs import PERSONAL
+from edged.documents import machine as documents
+from edged.host.journal import PERSONAL
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.store.facade import Store
 from storage.words.errors import RetryError, StoreError, UnknownId, VolumeAbsent
-from storage.words.results import VolumeStatus
+from storage.words.model import VolumeStatus
 
 log = logging.getLogger("edged.site.documents")
 

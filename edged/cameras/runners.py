@@ -3,6 +3,11 @@
 A reload touches only the cameras that changed; `difference` decides that, purely. A camera that is disabled or gone
 keeps its footage under floor and ceiling: only its recording ends, with a gap that says so. A runner that fails is
 told, covered by a gap and begun anew, and takes no other with it (L4).
+
+Whether a camera is recorded all the time or only now and then: its gaps of the last minutes in, a verdict out. Pure.
+
+From the catalog, because only that knows what was lost at the end of each session and in pauses within one. What is
+done to a camera on purpose (a stop, a reload, a clock that is set) says nothing about it.
 """
 
 from __future__ import annotations
@@ -10,22 +15,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from edged.cameras.store_adapter import StoreAdapter
 from edged.config.model import CameraConfig, Config
 from recorder.supervisor.backlog import Backlog
-from recorder.supervisor.camera_log import DeviceLog
 from recorder.supervisor.connect_queue import ConnectQueue
 from recorder.supervisor.processes import Forkserver
 from recorder.supervisor.runner import CameraRunner, CameraSettings, CameraView, Shared
+from recorder.supervisor.state import DeviceLog
 from recorder.words.messages import HELD_MS, Kind
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
-from storage.words.model import GapCause
+from storage.words.model import Gap, GapCause
 
 log = logging.getLogger("edged.cameras.runners")
 
@@ -250,3 +255,64 @@ class CameraRunners:
         self._tidy()
         desk = self._desks.setdefault(settings.id, Backlog(settings.id, self._keeper))
         return CameraRunner(settings, desk, self._shared)
+
+
+WINDOW_MS: Final = 300_000
+"""Looked at: long enough for a camera that fails once a minute, short enough that one which was mended soon counts as
+mended."""
+BREAKS: Final = 3
+"""So many interruptions in the window are no coincidence."""
+CALM: Final = 1
+"""It is steady again when there are no more than this: in between it stays what it was, and its alarm with it."""
+NEAR_MS: Final = 1_000
+"""Gaps nearer to each other are one interruption, whose cause changed while it lasted."""
+ON_PURPOSE: Final = frozenset(
+    {
+        GapCause.STARTING,
+        GapCause.DAEMON_STOPPED,
+        GapCause.DAEMON_CRASH,
+        GapCause.POWER_LOSS,
+        GapCause.CLOCK_STEP,
+        GapCause.DISABLED,
+        GapCause.RELOAD,
+        GapCause.MAINTENANCE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interruptions:
+    """Of the last `WINDOW_MS`."""
+
+    breaks: int
+    """Interruptions that began."""
+    share: float
+    """Recorded part of the time, as far as nothing was done on purpose."""
+
+
+STEADY: Final = Interruptions(0, 1.0)
+
+
+def of(gaps: Iterable[Gap], now_ms: int) -> Interruptions:
+    """From the gaps that touch the window, whose end is `now_ms` of the wall clock."""
+    start_ms = now_ms - WINDOW_MS
+    breaks = lost_ms = away_ms = 0
+    last_end_ms: int | None = None
+    spans = sorted((*span, gap.cause) for gap in gaps for span in gap.missing(now_ms))
+    for begin_ms, until_ms, cause in spans:
+        end_ms = min(until_ms, now_ms)
+        length_ms = max(0, end_ms - max(begin_ms, start_ms, last_end_ms or start_ms))
+        joins = last_end_ms is not None and begin_ms - last_end_ms <= NEAR_MS
+        last_end_ms = max(end_ms, last_end_ms or end_ms)
+        if cause in ON_PURPOSE:
+            away_ms += length_ms
+            continue
+        lost_ms += length_ms
+        breaks += begin_ms >= start_ms and not joins
+    wanted_ms = WINDOW_MS - away_ms
+    return Interruptions(breaks, 1.0 if wanted_ms <= 0 else max(0.0, 1 - lost_ms / wanted_ms))
+
+
+def is_unsteady(seen: Interruptions, *, before: bool) -> bool:
+    """With hysteresis: `before` is what was said last."""
+    return seen.breaks > CALM if before else seen.breaks >= BREAKS

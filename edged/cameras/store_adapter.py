@@ -13,8 +13,7 @@ from typing import Final
 
 from recorder.words import messages
 from storage.store.facade import Store
-from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts
-from storage.words.results import VolumesNow, VolumeStatus
+from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, VolumesNow, VolumeStatus
 
 log = logging.getLogger("edged.cameras.store_adapter")
 

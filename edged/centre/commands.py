@@ -23,8 +23,7 @@ from mqtt import commands
 from mqtt.commands import Commander, Order, Reason, Refusal, Reply, SignedCommand, State, Verb, plain, validate
 from mqtt.contract.messages import Payload
 from storage.store.facade import Store
-from storage.tickets.commands import ROLE
-from storage.tickets.commands_table import CommandEntry, Taken
+from storage.tickets.commands_table import ROLE, CommandEntry, Taken
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, Replayed, StoreError, TooOften
 
@@ -64,7 +63,7 @@ class TokenBucket:
 
 
 class CentreCommands:
-    """`mqtt.client.link.Orders`: hears what comes under `dn/cmd/`."""
+    """`mqtt.client.Orders`: hears what comes under `dn/cmd/`."""
 
     def __init__(
         self,

@@ -12,10 +12,10 @@ from rich.text import Text
 from edged.cli.client import Address
 from edged.cli.formatting import clean, local, styled, text
 from edged.cli.options import address_given, json_option
-from edged.cli.session import Session, checked
+from edged.cli.output import Session, checked
 from edged.documents import site as documents
-from edged.documents.maintenance import Held
-from storage.words.results import Severity
+from edged.documents.tickets import Held
+from storage.words.model import Severity
 
 
 @click.group(invoke_without_command=True)

@@ -10,7 +10,7 @@ from rich.text import Text
 from edged.cli.client import Address
 from edged.cli.formatting import clean, local, text
 from edged.cli.options import address_given, json_option
-from edged.cli.session import Session, checked
+from edged.cli.output import Session, checked
 from edged.documents import pins as documents
 from edged.words import units
 

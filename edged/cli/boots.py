@@ -12,8 +12,8 @@ from edged.cli import output
 from edged.cli.client import Address
 from edged.cli.formatting import clean, span, table, text
 from edged.cli.options import address_given, json_option
-from edged.cli.session import Session, checked
-from edged.documents import boots as documents
+from edged.cli.output import Session, checked
+from edged.documents import machine as documents
 from edged.words import exit_codes, units
 
 SAME_S = 60.0

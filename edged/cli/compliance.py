@@ -26,9 +26,8 @@ from edged.cli import formatting
 from edged.cli.client import Address
 from edged.cli.formatting import clean, local
 from edged.cli.options import AS_GIVEN, address_given, json_option
-from edged.cli.output import may_write, write_new
-from edged.cli.session import Session
-from edged.documents import compliance as documents
+from edged.cli.output import Session, may_write, write_new
+from edged.documents import register as documents
 from edged.words import exit_codes
 from edged.words.units import roc
 

@@ -17,7 +17,7 @@ from edged.cli.formatting import (
     text,
 )
 from edged.cli.options import AS_GIVEN, address_given, json_option
-from edged.cli.session import Session, checked
+from edged.cli.output import Session, checked
 from edged.config import load as configuration
 from edged.config.problem import ConfigMistake
 from edged.documents import site as documents

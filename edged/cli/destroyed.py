@@ -24,7 +24,7 @@ from edged.cli.client import Address, CallError
 from edged.cli.formatting import Language, corrected, language_of, local, span, table, text
 from edged.cli.ledger import MEANS, SEEN, SIGNED, UNSIGNED
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
-from edged.cli.session import Session, interval
+from edged.cli.output import Session, interval
 from edged.documents import register as documents
 from edged.words import exit_codes, units
 

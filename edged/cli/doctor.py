@@ -14,7 +14,7 @@ from edged.cli import output
 from edged.cli.client import Address, CallError
 from edged.cli.formatting import STYLES, clean, text
 from edged.cli.options import address_given, json_option
-from edged.cli.session import checked
+from edged.cli.output import checked
 from edged.documents import machine as documents
 from edged.documents import site
 from edged.words import exit_codes

@@ -22,8 +22,7 @@ from edged.cli.approve import next_step
 from edged.cli.client import Address, CallError
 from edged.cli.formatting import STYLES, clean, local, span, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
-from edged.cli.progress import ProgressLine
-from edged.cli.session import Session, checked, interval
+from edged.cli.output import ProgressLine, Session, checked, interval
 from edged.documents import ledger as documents
 from edged.words import exit_codes, units
 
@@ -182,22 +181,22 @@ def verify_offline(
     """The daemon is down: its files, as its own account, with all processors; and the time zone of the site."""
     from edged.cli.offline import state_of
     from edged.site import check_documents
-    from storage.audit import given_checkpoint, process_pool
-    from storage.audit.verify import AuditedState, Verify
+    from storage.audit import ledger_state
+    from storage.audit.verify import AuditedState, Processes, Verify
     from storage.ledger.note import NoteDamaged
     from storage.store import offline
     from storage.words.clock import SystemClock
     from storage.words.errors import RetryError, StateLocked, StoreError
 
     try:
-        head = None if kept is None else given_checkpoint.read(kept)
+        head = None if kept is None else ledger_state.read(kept)
     except NoteDamaged as damaged:
         raise CallError(f"that is no signed head: {damaged}", "name the file with the head", exit_codes.USAGE) from None
     state, config = state_of(address, why)
     try:
         with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
             box = AuditedState(site.read, site.disks, state, lambda: site.present().ages)
-            with process_pool.Processes() as processes:
+            with Processes() as processes:
                 report = Verify(box, head, progress=lambda told: show(dict(told)), spread=processes).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer

@@ -32,7 +32,7 @@ from edged.cli.formatting import (
     text,
 )
 from edged.cli.options import address_given, interval_options, json_option
-from edged.cli.session import Session, interval
+from edged.cli.output import Session, interval
 from edged.cli.status import volumes_table
 from edged.documents import site
 from edged.documents import site as documents

@@ -20,7 +20,7 @@ from click.shell_completion import CompletionItem, shell_complete
 from edged.cli.client import Address, CallError
 from edged.cli.options import AS_GIVEN
 from edged.words import exit_codes, units
-from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
+from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET
 
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
@@ -37,7 +37,7 @@ VERBS: Final = {
     "retention": "listings",
     "alarms": "alarms",
     "faults": "faults",
-    "maintenance": "maintenance",
+    "maintenance": "faults",
     "snapshot": "pictures",
     "reference": "pictures",
     "volume": "volume",
@@ -50,7 +50,7 @@ VERBS: Final = {
     "destroyed": "destroyed",
     "proof-of-retention": "proof_of_retention",
     "compliance": "compliance",
-    "rebuild": "rebuild",
+    "rebuild": "fsck",
     "verify": "verify",
     "doctor": "doctor",
     "probe": "probe",

@@ -13,7 +13,7 @@ from edged.cli.client import BE_ROOT, Address, CallError, state_in
 from edged.config import load as configuration
 from edged.config.model import Config
 from edged.config.problem import ConfigError
-from edged.host import drop_privileges
+from edged.host import accounts
 from edged.host.file_access import is_unreadable
 from edged.words import exit_codes
 
@@ -48,11 +48,11 @@ def configured(address: Address, why: CallError | None) -> Config:
 def become_owner(state: Path) -> None:
     """Drop to the owner of the state directory. CallError where there is none, or this account may not."""
     try:
-        drop_privileges.become_owner(state)
-    except drop_privileges.NoStateDirectory as error:
+        accounts.become_owner(state)
+    except accounts.NoStateDirectory as error:
         action = "name the configuration that edged runs with: --config FILE"
         raise CallError(str(error), action, exit_codes.FAILED) from None
-    except drop_privileges.NotAllowed as error:
+    except accounts.NotAllowed as error:
         raise CallError(str(error), BE_ROOT, exit_codes.NOT_ALLOWED) from None
 
 

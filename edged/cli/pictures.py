@@ -18,9 +18,8 @@ from edged.cli import output
 from edged.cli.client import Address
 from edged.cli.formatting import clean, local, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
-from edged.cli.output import may_write
-from edged.cli.session import Session, checked
-from edged.documents import pictures as documents
+from edged.cli.output import Session, checked, may_write
+from edged.documents import cameras as documents
 from edged.words import exit_codes, units
 
 MODE: Final = 0o600

@@ -10,12 +10,12 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged.cli import times
+from edged.cli import formatting
 from edged.cli.approve import next_step
 from edged.cli.client import Address
 from edged.cli.formatting import clean, local, share, span, styled, table, text
 from edged.cli.options import CAMERA, address_given, json_option
-from edged.cli.session import Session, checked, interval
+from edged.cli.output import Session, checked, interval
 from edged.documents import pins as documents
 from edged.words import exit_codes, units
 
@@ -172,7 +172,7 @@ def ahead(words: str) -> str | None:
     if not words.startswith("+"):
         return None
     try:
-        return times.rfc3339(datetime.now(UTC) + units.parse_duration(words[1:]))
+        return formatting.rfc3339(datetime.now(UTC) + units.parse_duration(words[1:]))
     except (units.UnitError, OverflowError):
         raise click.UsageError(f"{units.shown(words)} is not a span ahead: write it as +30m or +1h") from None
 

@@ -20,9 +20,9 @@ from edged.cli import output
 from edged.cli.client import Address, CallError, tables
 from edged.cli.formatting import STYLES, against_ours, clean, text
 from edged.cli.options import AS_GIVEN, json_option
-from edged.documents import probe as documents
+from edged.documents import cameras as documents
 from edged.words import exit_codes, units
-from edged.words.defaults import DEFAULT_CONFIG
+from edged.words.value_types import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
     from recorder.rtsp.connection import Trust

@@ -17,10 +17,9 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from edged.config.model import MAX_ID
-from edged.documents import probe as documents
+from edged.documents import cameras as documents
 from edged.words import units
-from edged.words.defaults import DEFAULT_CONFIG
-from edged.words.value_types import near_identifier
+from edged.words.value_types import DEFAULT_CONFIG, near_identifier
 from recorder.probe import Found, Measured, Track
 from recorder.words.address import RTSP_PORTS, Target, plain_host, without_secrets
 from recorder.words.outcome import CHECK_KEY_FRAMES

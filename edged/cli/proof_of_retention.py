@@ -21,8 +21,7 @@ from edged.cli.client import Address, CallError
 from edged.cli.destroyed import BAD, GOOD, ODD, RULES, judged
 from edged.cli.formatting import Language, clean, language_of, share, span
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
-from edged.cli.output import may_write, write_new
-from edged.cli.session import Session, checked
+from edged.cli.output import Session, checked, may_write, write_new
 from edged.documents import register as documents
 from edged.evidence.statement import opened
 from edged.evidence.verify import CAUSES, fingerprint

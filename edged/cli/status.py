@@ -21,8 +21,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from edged.cli import output, times
+from edged.cli import formatting, output
 from edged.cli.client import Address, CallError, DaemonClient
+from edged.cli.faults import one_line
 from edged.cli.formatting import (
     STYLES,
     Language,
@@ -40,9 +41,8 @@ from edged.cli.formatting import (
     text,
     word,
 )
-from edged.cli.maintenance import one_line
 from edged.cli.options import address_given, json_option
-from edged.cli.session import Session, checked
+from edged.cli.output import Session, checked
 from edged.documents import site as documents
 from edged.documents.machine import StatusDown
 from edged.words import exit_codes, units
@@ -307,7 +307,7 @@ def _down_reasons(document: StatusDown, error: CallError) -> list[str]:
 
 
 def _moment(wall_ms: int) -> str | None:
-    return times.rfc3339(datetime.fromtimestamp(wall_ms / 1000, UTC)) if wall_ms else None
+    return formatting.rfc3339(datetime.fromtimestamp(wall_ms / 1000, UTC)) if wall_ms else None
 
 
 def _down_since(document: StatusDown) -> str:

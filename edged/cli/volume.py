@@ -15,9 +15,9 @@ from edged.cli import output
 from edged.cli.client import Address, CallError
 from edged.cli.formatting import clean, local, styled, table, text
 from edged.cli.options import address_given, json_option
-from edged.cli.session import Session, checked
+from edged.cli.output import Session, checked
 from edged.cli.status import room
-from edged.documents import volumes as documents
+from edged.documents import machine as documents
 from edged.documents.base import Document
 from edged.words import exit_codes, units
 

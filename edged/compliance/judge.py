@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from edged.compliance import evidence, people, retention, streams
+from edged.compliance import rules
 from edged.compliance.model import ClauseFinding, ClauseStatus, Facts, Outcome
 from edged.overview.model import ComplianceSummary
 from edged.profiles.loader import Judgement, Profile, ProfileClause
 from storage.register.queries import Kept
 
 JUDGES: Final[Mapping[Judgement, Callable[[ProfileClause, Facts], Outcome]]] = {
-    Judgement.FLOOR: retention.floor,
-    Judgement.CEILING: retention.ceiling,
-    Judgement.COVERAGE: retention.coverage,
-    Judgement.STATED: retention.stated,
-    Judgement.MODE: streams.mode,
-    Judgement.PICTURE: streams.picture,
-    Judgement.SOUND: streams.sound,
-    Judgement.UNDELETABLE: people.undeletable,
-    Judgement.ASSIGNED: people.assigned,
-    Judgement.APART: people.apart,
-    Judgement.OFFICES: people.offices,
-    Judgement.AUDITOR: people.auditor,
-    Judgement.SEALED: people.sealed,
-    Judgement.RECORDED: people.recorded,
-    Judgement.PINS: evidence.pins,
-    Judgement.FAULTS: evidence.faults,
+    Judgement.FLOOR: rules.floor,
+    Judgement.CEILING: rules.ceiling,
+    Judgement.COVERAGE: rules.coverage,
+    Judgement.STATED: rules.stated,
+    Judgement.MODE: rules.mode,
+    Judgement.PICTURE: rules.picture,
+    Judgement.SOUND: rules.sound,
+    Judgement.UNDELETABLE: rules.undeletable,
+    Judgement.ASSIGNED: rules.assigned,
+    Judgement.APART: rules.apart,
+    Judgement.OFFICES: rules.offices,
+    Judgement.AUDITOR: rules.auditor,
+    Judgement.SEALED: rules.sealed,
+    Judgement.RECORDED: rules.recorded,
+    Judgement.PINS: rules.pins,
+    Judgement.FAULTS: rules.faults,
 }
 _GRAVITY: Final = (ClauseStatus.NOT_MET, ClauseStatus.BY_HAND, ClauseStatus.MET)
 """The gravest of what a clause is judged by is how it stands."""

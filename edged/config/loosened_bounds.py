@@ -14,7 +14,7 @@ from typing import Final
 from edged.config.model import CameraRetentionConfig, Commander, Config, RetentionConfig, Roles
 from edged.words import units
 from edged.words.roles import Role
-from storage.retention.approved_limits import ApprovedLimits, Grants, LoosenedBound, Loosening, loosenings
+from storage.retention.bounds import ApprovedLimits, Grants, LoosenedBound, Loosening, loosenings
 from storage.words.model import Bounds
 
 NAMED: Final = 8

@@ -15,9 +15,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from edged.words.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from edged.words.roles import Assignment, Role
 from edged.words.value_types import (
+    DEFAULT_SOCKET,
+    DEFAULT_STATE,
+    DEFAULT_VOLUME,
     AbsolutePath,
     CommandVerb,
     Day,
@@ -49,7 +51,7 @@ from mqtt.commands import Verb
 from mqtt.tls import Files
 from storage.pins.rules import Limits
 from storage.retention.plan import Policy
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.model import Bounds
 
 MAX_NODE: Final = 64

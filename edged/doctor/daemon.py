@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, warn
-from edged.doctor.programs import fields
+from edged.doctor.machine import fields
 from edged.words import exit_codes, units
-from edged.words.defaults import DEFAULT_CONFIG, UNIT
+from edged.words.value_types import DEFAULT_CONFIG, UNIT
 
 JOURNAL: Final = "journalctl -u edged -n 50"
 MEND: Final = "edgectl config check, mend it"

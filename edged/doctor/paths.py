@@ -11,7 +11,7 @@ from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, war
 from edged.documents.site import Volume
 from edged.host.file_access import Barred
 from edged.words import units
-from storage.store.database_state import DatabaseState, Sizes
+from storage.store.offline import DatabaseState, Sizes
 
 STATE_LOW_BYTES: Final = 1 << 30
 STATE_FULL_BYTES: Final = 64 << 20

@@ -11,13 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from edged.config.lenient import Outline
-from edged.doctor import daemon, disks, machine, network, paths
+from edged.config.load import Outline
+from edged.doctor import daemon, disks, gather, machine, network, paths
 from edged.doctor.daemon import DownReport, Evidence, LastRun, SocketAnswer, UnitState
 from edged.doctor.disks import Disks, LogLines
 from edged.doctor.findings import Diagnosis, Missing, Result, critical, ok, unknown, warn
-from edged.doctor.gather import files, host
-from edged.doctor.gather import network as network_gather
 from edged.doctor.in_child import Task, together
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
 from edged.doctor.network import CertificateEnd, DeviceAnswer
@@ -25,7 +23,7 @@ from edged.doctor.paths import Directory, SecretFile
 from edged.documents.site import Status
 from edged.words import units
 from mqtt.broker_check import BrokerAnswer
-from storage.store.database_state import DatabaseState, Sizes
+from storage.store.offline import DatabaseState, Sizes
 from storage.words.clock import SystemClock
 
 SOCKET_WITHIN_S: Final = 1.0
@@ -86,12 +84,12 @@ def examine(
 ) -> Examination:
     """Everything. `status`: what the daemon says, None where it does not answer; `refusal`: it does, and refuses."""
     first: dict[str, Task[Any]] = {
-        "check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(network_gather.check, config)),
-        "kernel": Task(LogLines, host.kernel),
-        "clock": Task(ClockState, host.clock),
-        "machine": Task(MachineLoad, host.machine),
-        "versions": Task(InstalledVersions, host.versions),
-        "certificates": Task(tuple[CertificateEnd, ...], partial(network_gather.certificates, config)),
+        "check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(gather.check, config)),
+        "kernel": Task(LogLines, gather.kernel),
+        "clock": Task(ClockState, gather.clock),
+        "machine": Task(MachineLoad, gather.memory_and_load),
+        "versions": Task(InstalledVersions, gather.versions),
+        "certificates": Task(tuple[CertificateEnd, ...], partial(gather.certificates, config)),
     }
     found = together(first) | _first(config) | _of_the_daemon(config, of_unit=of_unit)
     found |= _of_its_files(found["site"], status, down=status is None and refusal is None)
@@ -101,17 +99,17 @@ def examine(
 
 
 def _first(config: Path) -> dict[str, Any]:
-    return together({"site": Task(Outline, partial(files.site, config))})
+    return together({"site": Task(Outline, partial(gather.site, config))})
 
 
 def _of_the_daemon(config: Path, *, of_unit: bool) -> dict[str, Any]:
     if not of_unit:
         unasked = Missing("a socket was named: systemd is asked only of its own daemon", action="leave out --socket")
         return {"unit": unasked, "words": unasked}
-    found = together({"unit": Task(UnitState, host.unit)})
+    found = together({"unit": Task(UnitState, gather.unit)})
     known = found["unit"]
     life = known.life if isinstance(known, UnitState) else ""
-    found |= together({"words": Task(LogLines, partial(host.last_words, life))})
+    found |= together({"words": Task(LogLines, partial(gather.last_words, life))})
     if isinstance(known, UnitState) and known != daemon.NOBODY and not daemon.concerns(known, config):
         other = Missing(f"systemd does not run edged with {config}", action="leave out --config to see what it runs")
         return {"unit": other, "words": other}
@@ -123,23 +121,23 @@ def _of_its_files(site: Outline | Missing, status: Status | None, *, down: bool)
     state = Path(site.state) if isinstance(site, Outline) else None
     volumes = _volumes(site, status)
     tasks: dict[str, Task[Any]] = {
-        f"place {path}": Task(Directory, partial(files.directory, Path(path), volume=True)) for path in volumes
+        f"place {path}": Task(Directory, partial(gather.directory, Path(path), volume=True)) for path in volumes
     }
     everywhere = tuple(volumes)
     if state is not None:
         everywhere += (str(state),)
-        tasks["state"] = Task(Directory, partial(files.directory, state, volume=False))
-        tasks["holder"] = Task(int, partial(files.holder, state))
-        tasks["sizes"] = Task(Sizes, partial(files.sizes, state))
+        tasks["state"] = Task(Directory, partial(gather.directory, state, volume=False))
+        tasks["holder"] = Task(int, partial(gather.holder, state))
+        tasks["sizes"] = Task(Sizes, partial(gather.sizes, state))
         if down:
-            tasks["glance"] = Task(DatabaseState | None, partial(files.database, state, DATABASE_S - 2), DATABASE_S)
+            tasks["glance"] = Task(DatabaseState | None, partial(gather.database, state, DATABASE_S - 2), DATABASE_S)
     if isinstance(site, Outline):
-        tasks["files"] = Task(tuple[SecretFile, ...], partial(files.files, Path(site.file), site.secrets))
+        tasks["files"] = Task(tuple[SecretFile, ...], partial(gather.files, Path(site.file), site.secrets))
         if down:
-            tasks["doors"] = Task(tuple[DeviceAnswer, ...], partial(network_gather.devices, site.doors), CAMERA_S)
-            tasks["broker"] = Task(BrokerAnswer | None, partial(network_gather.broker, Path(site.file)), CAMERA_S)
+            tasks["doors"] = Task(tuple[DeviceAnswer, ...], partial(gather.devices, site.doors), CAMERA_S)
+            tasks["broker"] = Task(BrokerAnswer | None, partial(gather.broker, Path(site.file)), CAMERA_S)
     if everywhere:
-        tasks["disks"] = Task(Disks, partial(files.disks, everywhere), DISKS_S)
+        tasks["disks"] = Task(Disks, partial(gather.disks, everywhere), DISKS_S)
     return {"disks": site} | together(tasks)
 
 
@@ -152,9 +150,7 @@ def _volumes(site: Outline | Missing, status: Status | None) -> list[str]:
 def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[DownReport, int, tuple[str, ...]]:
     told = (
         found.get("check")
-        or together({"check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(network_gather.check, config))})[
-            "check"
-        ]
+        or together({"check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(gather.check, config))})["check"]
     )
     glance, state, words = found.get("glance"), found.get("state"), found["words"]
     last = None

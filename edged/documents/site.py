@@ -13,7 +13,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from edged.documents.base import Document
-from edged.documents.maintenance import Held, Under
+from edged.documents.tickets import Held, Under
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]

@@ -20,8 +20,7 @@ from edged.documents.evidence import ExportedCamera, Manifest
 from edged.evidence import verify
 from edged.evidence.verify import shown
 from edged.words import units
-from recorder.remux.film import Film
-from recorder.remux.subtitles import wall_at
+from recorder.remux.film import Film, wall_at
 
 _CONSTANTS: Final = (
     "LIST",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from edged.words import units
-from edged.words.times import timestamp
+from edged.words.units import timestamp
 from storage.ledger.table import Leaf
 
 Body = Mapping[str, Any]

@@ -16,7 +16,7 @@ import rfc8785
 
 from edged.documents import register as documents
 from edged.documents.evidence import Limit
-from storage.ledger import dsse
+from storage.ledger import note
 from storage.ledger.note import Verifier
 from storage.ledger.signer import IssuedHead
 from storage.register.service import FootageAccount
@@ -146,7 +146,7 @@ def statement(
 def sealed(stated: documents.Statement, public: bytes, sign: Callable[[bytes], bytes]) -> documents.Envelope:
     """Signed by the key that it names."""
     payload = rfc8785.dumps(stated.model_dump(mode="json"))
-    return documents.Envelope.model_validate(dsse.envelope(PAYLOAD_TYPE, payload, public, sign))
+    return documents.Envelope.model_validate(note.envelope(PAYLOAD_TYPE, payload, public, sign))
 
 
 def opened(envelope: documents.Envelope) -> documents.Statement:

@@ -3,23 +3,38 @@
 Goes by the rules of the verifier of exports, whose shapes and page it uses: everything in the file is canonical JSON of
 one shape, the envelope is signed by the key that the statement names, the head in it is signed by the same key, and the
 figures agree with each other. The entries themselves are not in it.
+
+A new generation of the ledger as an act of two persons: replacing the key that signs is the strongest act there is.
+
+Whoever asks sees what the second person reads: whose key goes on signing, and what is given up. If key or centre say
+something else by the time of the approval, it has to be asked for anew. Meanwhile recording goes on, heads stay
+unsigned where there is no key, and the alarm that led here stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import rfc8785
 from pydantic import ValidationError
 
+from edged.access.acts import Acts, Kind
+from edged.access.callers import Caller
+from edged.documents import ledger as documents
 from edged.documents.register import MonthDestroyed, StatedHead, Statement
 from edged.evidence.statement import PAYLOAD_TYPE
 from edged.evidence.verify import ENVELOPE_SHAPE, NotVerified, fingerprint, lasting, shown, strict, unbase64, verifies
-from storage.ledger import dsse
-from storage.ledger.note import NoteDamaged, Verifier, parse
+from edged.words.roles import Verb
+from storage.approvals.service import Act, Arguments, Person
+from storage.database.writer import TransactionPart
+from storage.ledger import note
+from storage.ledger.key import RotationOrder, RotationTerms
+from storage.ledger.note import Checkpoint, NoteDamaged, Verifier, parse
 from storage.retention.destruction import NAMED_MAX
+from storage.store.facade import Store
 
 SIZE_MAX: Final = 4 << 20
 """A statement has some tens of kilobytes."""
@@ -121,7 +136,7 @@ def _opened(data: bytes) -> Statement:
     public, signature = bytes.fromhex(stated.key), envelope["signatures"][0]
     if signature["keyid"] != fingerprint(public):
         raise NotVerified("other-key")
-    if not verifies(public, unbase64(signature["sig"]) or b"", dsse.pae(PAYLOAD_TYPE, payload)):
+    if not verifies(public, unbase64(signature["sig"]) or b"", note.pae(PAYLOAD_TYPE, payload)):
         raise NotVerified("signature")
     return stated
 
@@ -200,3 +215,61 @@ def _of_destroyed(gone: MonthDestroyed) -> Iterator[str]:
     youngest = gone.youngest
     if youngest is not None and gone.below_floor and youngest.kept_ms >= youngest.floor_s * 1000:
         yield "destroyed.youngest"
+
+
+RENEW: Final = "ledger-renew"
+
+
+def ask(store: Store, acts: Acts, wanted: documents.RenewAsked, caller: Caller) -> Act:
+    """It waits from now on. Blocking; OrderRefused."""
+    return acts.ask(RENEW, _arguments(store.books.terms(new_key=wanted.new_key), wanted.reason), caller)
+
+
+def kind(store: Store) -> Kind:
+    """As it is registered."""
+
+    @contextmanager
+    def doing(act: Act, second: Person) -> Iterator[TransactionPart]:
+        who = f"{act.asker.name}, {second.name}"
+        with store.books.renewing(RotationOrder(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
+            yield turn
+
+    def outcome(act: Act) -> str:
+        present = store.books.leaves.covered()[-1]
+        begun = f"Generation {present.generation.origin} of the ledger begins."
+        unsigned = "" if present.generation.size else " It is not signed yet: edgectl alarms."
+        verifier = present.generation.verifier
+        if verifier is None:
+            return f"{begun}{unsigned}"
+        if act.arguments["key"]:
+            return f"{begun}{unsigned} The key stays the same: {verifier.fingerprint}."
+        publish = "Publish this fingerprint where the old one stands; the old one still counts for what it signed"
+        return f"{begun}{unsigned} The box has a new key: {verifier.fingerprint}. {publish}."
+
+    return Kind(Verb.LEDGER_RENEW, sentence, doing, outcome)
+
+
+def sentence(arguments: Arguments) -> str:
+    """As the second person reads it."""
+    terms = _terms(arguments)
+    if terms.public is None:
+        key = "a new key, which this box makes"
+    else:
+        key = f"the same key as now ({Verifier('edged', terms.public).fingerprint})"
+    against = terms.contradicted
+    lost = "" if against is None else f", giving up what the centre holds of {against.origin} ({against.size} leaves)"
+    return f"begin a new generation of the ledger, signed with {key}{lost}: {arguments['reason']}"
+
+
+def _arguments(terms: RotationTerms, reason: str) -> Arguments:
+    against = terms.contradicted
+    head = "" if against is None else f"{against.origin} {against.size} {against.root.hex()}"
+    return {"key": "" if terms.public is None else terms.public.hex(), "against": head, "reason": reason}
+
+
+def _terms(arguments: Arguments) -> RotationTerms:
+    key, against = bytes.fromhex(str(arguments["key"])), None
+    if arguments["against"]:
+        origin, size, root = str(arguments["against"]).rsplit(" ", 2)
+        against = Checkpoint(origin, int(size), bytes.fromhex(root))
+    return RotationTerms(key or None, against)

@@ -6,7 +6,7 @@ Watched are the volumes themselves, the directories of the cameras and of their 
 ring makes up for.
 
 The ledger is checked by the daemon itself, when that is due (`storage.audit.schedule`), with a line in the journal
-about each check. What it found stands as an alarm (`edged.alarms.record`), with the last result in `edgectl
+about each check. What it found stands as an alarm (`edged.alarms.tracking`), with the last result in `edgectl
 ledger`.
 
 Both live on the event loop; the work is done on a thread of each, which gives way to recording.
@@ -25,8 +25,7 @@ from typing import Final, TypeVar
 
 from edged.host.file_events import Place, Watches, watches_allowed
 from edged.host.loops import Loops
-from storage.integrity.compare import OUR_NAMES, PINS_NAME, is_day
-from storage.integrity.tamper import Touch, Touched
+from storage.integrity.compare import OUR_NAMES, PINS_NAME, Touch, Touched, is_day
 from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
 
@@ -34,7 +33,7 @@ log = logging.getLogger("edged.evidence.watches")
 T = TypeVar("T")
 LOOK_EVERY_S: Final = 1.0
 RESCAN_EVERY_S: Final = 10.0
-"""A round of the rescan takes what is due since the last one (`storage.integrity.rescan`)."""
+"""A round of the rescan takes what is due since the last one (`storage.integrity.service`)."""
 SETTLE_S: Final = 2.0
 """A name is looked at once nothing happened to it for so long: what edged does to it is in the catalog by then."""
 DAYS_WATCHED: Final = 14

@@ -7,19 +7,119 @@ until then.
 What a camera does at its hours is no fault either: a room that is dark at night, a hall where nobody speaks
 (`Habits`). Only what ended by itself within a day is a habit: a cap on a lens stays until somebody takes it off.
 What happened in the same hour of at least two of the days before is expected there.
+
+Whether a picture stands still although its stream runs: by its blocks that come back exactly. Pure.
+
+A sensor's noise makes every block with detail another one in every picture, so that a corridor in which nothing moves
+is told from a picture that stands. That one comes out of its encoder alike wherever that codes it alike: from look to
+look at a constant quality; at a constant bit rate, where the rate control goes up and down, now these blocks and now
+those, some looks later. So a block counts that is like it was at any look before, back to where the picture moved.
+
+Plain walls are so smooth that their noise may be lost in coding. How often each block comes back while nothing is
+wrong is therefore learned (`edged.health.baseline`), and only those count of which it is not known. A block that comes
+back although others moved comes back by itself: that is learned at once, whatever is suspected. Noise falls when lamps
+go on, and whoever switches them on walks past.
+
+The views that operators vouched for: one small grey picture a camera, below the state directory. Blocking.
+
+Kept as a file each, written whole or not at all. Who set it is on record in the ledger, not in here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated, Final
 
 import msgspec
 
 from edged.health.faults import MediaFault
-from edged.health.repetition import Repetition
-from recorder.decoder.messages import PerBlock, PerDetail, Picture
+from recorder.decoder.messages import THUMB_BYTES, PerBlock, PerDetail, Picture, Prints, Shift
+from storage.files import fsync_directory
+
+REMEMBERED: Final = 17
+"""Looks before this one: three minutes."""
+LATEST: Final = 6
+"""Looks, one of which is like an older one."""
+EVEN_TONE: Final = 2.0
+"""Grey levels by which no block of a picture that stands still changes; at a bit rate coding alone makes it up to 1."""
+SELDOM: Final = 0.05
+"""Share of the looks at which a block comes back, below which it counts when it does."""
+UNUSUAL: Final = 0.15
+"""Share of the blocks that count."""
+LEAST: Final = 6
+"""Of them, and of those that move: what a camera itself writes over its picture covers fewer."""
+WHOLE: Final = 0.8
+"""Share of the blocks with detail, like the look before, of which nothing needs to be known."""
+DETAILED: Final = 8
+"""Of them."""
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """What is remembered of a look."""
+
+    saturation: float
+    tones: PerBlock
+    prints: Prints
+    shift: Shift | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """What of a picture came back."""
+
+    blocks: tuple[bool, ...]
+    """While all of it stood still."""
+    by_itself: tuple[bool, ...]
+    """Although others moved since."""
+    whole: bool
+
+
+def trace(picture: Picture) -> Trace:
+    return Trace(picture.saturation, picture.tones, picture.prints, picture.shift)
+
+
+def repetition(now: Picture, before: Sequence[Trace]) -> Repetition:
+    """`before`: oldest first."""
+    looks = (trace(now), *reversed(before))
+    stood = tuple(takewhile(lambda look: _stands(look, now.tones), looks))
+    earlier = looks[len(stood) :]
+    return Repetition(
+        blocks=tuple(_comes_back(stood, block) for block in range(len(now.prints))),
+        by_itself=tuple(
+            bool(mark) and any(mark == look.prints[block] for look in earlier) for block, mark in enumerate(now.prints)
+        ),
+        whole=_is_whole(stood),
+    )
+
+
+def is_unusual(now: Repetition, seldom: PerBlock) -> bool:
+    """`seldom`: how often each block comes back, as a share of the looks."""
+    counting = [back for back, often in zip(now.blocks, seldom, strict=True) if often < SELDOM]
+    return sum(counting) >= max(LEAST, UNUSUAL * len(counting))
+
+
+def _stands(look: Trace, tones: PerBlock) -> bool:
+    return sum(abs(a - b) > EVEN_TONE for a, b in zip(look.tones, tones, strict=True)) < LEAST
+
+
+def _is_whole(looks: Sequence[Trace]) -> bool:
+    if len(looks) < 2:
+        return False
+    both = [(a, b) for a, b in zip(looks[0].prints, looks[1].prints, strict=True) if a and b]
+    return len(both) >= DETAILED and sum(a == b for a, b in both) >= WHOLE * len(both)
+
+
+def _comes_back(looks: Sequence[Trace], block: int) -> bool:
+    """`looks`: latest first."""
+    prints = [look.prints[block] for look in looks]
+    return bool(prints[0]) and any(mark and mark in prints[number + 1 :] for number, mark in enumerate(prints[:LATEST]))
+
 
 GREY: Final = 2.5
 """Mean distance from grey below which a picture has no colour: what coding leaves of none is below 1.5."""
@@ -60,7 +160,7 @@ class Usual(msgspec.Struct, frozen=True):
     spread: float
     edges: PerBlock
     back: PerBlock
-    """Share of the looks at which each block came back (`edged.health.repetition`)."""
+    """Share of the looks at which each block came back (`edged.health.baseline`)."""
     likeness: float = 0.0
     """To the reference."""
     likened: int = 0
@@ -145,3 +245,63 @@ class Habits(msgspec.Struct, frozen=True):
         first, last = since_ms // HOUR_MS, site_ms // HOUR_MS
         kept = {hour for hour in self.hours.get(fault, ()) if 0 <= last - hour <= KEPT_DAYS * 24}
         return Habits({**self.hours, fault: tuple(sorted(kept | set(range(first, last + 1))))})
+
+
+log = logging.getLogger("edged.decoder")
+
+FOLDER: Final = "references"
+MODE: Final = 0o640
+
+
+class ReferenceView(msgspec.Struct, frozen=True):
+    """What a camera is to show."""
+
+    camera: str
+    set_ms: int
+    """Wall clock."""
+    thumb: Annotated[bytes, msgspec.Meta(min_length=THUMB_BYTES, max_length=THUMB_BYTES)]
+
+
+class References:
+    """Of one box."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / FOLDER
+
+    def all(self) -> dict[str, ReferenceView]:
+        """By camera. One that cannot be read is told and left out."""
+        found = {}
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                one = msgspec.json.decode(path.read_bytes(), type=ReferenceView)
+            except (OSError, ValueError) as error:
+                log.warning("%s is no reference: %s", path, error)
+                continue
+            found[one.camera] = one
+        return found
+
+    def put(self, one: ReferenceView) -> None:
+        """In place of the one before. Raises OSError."""
+        self._folder.mkdir(mode=0o750, exist_ok=True)
+        write_whole(self._folder / f"{one.camera}.json", msgspec.json.encode(one))
+
+    def remove(self, camera: str) -> bool:
+        """False: there is none. Raises OSError."""
+        try:
+            (self._folder / f"{camera}.json").unlink()
+        except FileNotFoundError:
+            return False
+        fsync_directory(self._folder)
+        return True
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The new file or the old one, whatever happens. Raises OSError."""
+    draft = path.with_suffix(".new")
+    with draft.open("wb") as file:
+        os.fchmod(file.fileno(), MODE)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    fsync_directory(path.parent)

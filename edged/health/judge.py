@@ -12,9 +12,21 @@ from typing import Final
 import msgspec
 
 from edged.health import suspicions
-from edged.health.baseline import GREY, HABITUAL, Habits, Light, Usual, aware, learned, light
+from edged.health.baseline import (
+    GREY,
+    HABITUAL,
+    REMEMBERED,
+    Habits,
+    Light,
+    Trace,
+    Usual,
+    aware,
+    learned,
+    light,
+    repetition,
+    trace,
+)
 from edged.health.faults import MediaFault, MediaFinding, MediaHealth
-from edged.health.repetition import REMEMBERED, Trace, repetition, trace
 from recorder.decoder.messages import Heard, Picture
 
 FOUND_AT: Final = 4

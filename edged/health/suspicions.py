@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from edged.health.baseline import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
+from edged.health.baseline import (
+    ENOUGH,
+    GREY,
+    Light,
+    Repetition,
+    Trace,
+    Usual,
+    is_known,
+    is_unusual,
+    light,
+    of_same_brightness,
+)
 from edged.health.faults import MediaFault
-from edged.health.repetition import Repetition, Trace, is_unusual
 from recorder.decoder.messages import Heard, Picture, Shift
 
 BLACK_HIGH: Final = 24.0

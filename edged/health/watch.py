@@ -25,9 +25,9 @@ import msgspec
 from edged.cameras.runners import CameraRunners
 from edged.config.model import CameraConfig, Config
 from edged.health import judge
+from edged.health.baseline import References, ReferenceView, write_whole
 from edged.health.faults import MediaHealth
 from edged.health.judge import Look, Memory
-from edged.health.references import References, ReferenceView, write_whole
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
 from recorder.decoder.client import DecoderClient, DecoderLost, LookResult

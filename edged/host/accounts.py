@@ -3,6 +3,11 @@
 A process goes on claiming the groups it began with; a group somebody was taken out of counts no more from the next call
 on. The databases may be on the network (NSS), so they are asked on threads of their own, with a deadline: a directory
 that hangs holds up whoever needs a role, and nobody else.
+
+Becoming the account that the daemon runs as, for whoever works on its files while it is down.
+
+Root would make files that the daemon cannot use afterwards, and may do more than is needed. Privileges are given up for
+good: this process does not come back. Knows no configuration: it is told which directory.
 """
 
 from __future__ import annotations
@@ -14,9 +19,10 @@ import pwd
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeVar
 
-from edged.words.defaults import ACCOUNT
+from edged.words.value_types import ACCOUNT
 
 T = TypeVar("T")
 
@@ -118,3 +124,36 @@ class AccountDirectory:
     def close(self) -> None:
         """Waits for nobody."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+UMASK: Final = 0o027
+"""As the daemon's: nothing for others."""
+
+
+class NoStateDirectory(Exception):
+    """There is nothing whose owner one could become."""
+
+
+class NotAllowed(Exception):
+    """This account may not become another one."""
+
+
+def become_owner(state: Path) -> None:
+    """Drop to the owner of the state directory, and make files as the daemon does. NoStateDirectory, NotAllowed."""
+    try:
+        owner = state.stat()
+    except OSError as error:
+        raise NoStateDirectory(f"there is no state directory {state} ({error.strerror})") from None
+    os.umask(UMASK)
+    name = account(owner.st_uid).name
+    if os.geteuid() == owner.st_uid:
+        return
+    if os.geteuid() != 0:
+        raise NotAllowed(f"{state} belongs to {name}")
+    try:
+        groups = os.getgrouplist(name, owner.st_gid)
+    except (KeyError, OSError):
+        groups = [owner.st_gid]
+    os.setgroups(groups)
+    os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
+    os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from edged.host import accounts
-from edged.words.defaults import ACCOUNT, DEFAULT_CONFIG, UNIT
+from edged.words.value_types import ACCOUNT, DEFAULT_CONFIG, UNIT
 
 PLACES: Final = tuple(
     map(

@@ -2,7 +2,7 @@
 
 The only module that imports watchdog, and of it the thread that owns one inotify instance for all directories: an
 observer would have a queue, a thread and a group for each, and on overflow walk everything again. Nothing here touches
-a file or the database; what an event means is decided by `storage.integrity.tamper`. Events are gathered for a second
+a file or the database; what an event means is decided by `storage.integrity.compare`. Events are gathered for a second
 before they are read, because a worker's writes come twice a second each: the thread wakes once for all of them.
 """
 
@@ -27,7 +27,7 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
-from storage.integrity.tamper import Touch, Touched
+from storage.integrity.compare import Touch, Touched
 from storage.words.layout import PART_SUFFIX
 
 log = logging.getLogger("edged.tamper")

@@ -19,36 +19,31 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from edged.access import agreement as agreements
-from edged.access.acts import Acts
-from edged.access.agreement import Agreement
-from edged.access.service import AccessService
+from edged.access import acts as agreements
+from edged.access.acts import Acts, Agreement
+from edged.access.guard import AccessService
 from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
 from edged.alarms.fault_tickets import FaultWatch
-from edged.api.routes import Parts, routes
-from edged.api.server import Control
-from edged.api.service import Service
+from edged.api.server import Control, Parts, Service, routes
 from edged.cameras import runners
 from edged.cameras.store_adapter import LOOK_EVERY_S as VOLUMES_EVERY_S
 from edged.cameras.store_adapter import StoreAdapter
-from edged.centre.checkpoint_publisher import STEP_EVERY_S as ANCHOR_EVERY_S
-from edged.centre.checkpoint_publisher import CheckpointPublisher
 from edged.centre.commands import CentreCommands
 from edged.centre.handlers import CommandHandlers, or_key
-from edged.centre.reports import Reporter
+from edged.centre.reports import STEP_EVERY_S as ANCHOR_EVERY_S
+from edged.centre.reports import CheckpointPublisher, Reporter
 from edged.config import secrets
 from edged.config.model import Config
 from edged.evidence import watches
 from edged.evidence.watches import LedgerWatch
 from edged.health.watch import HealthWatch
-from edged.host import logs, notify
+from edged.host import journal, notify
 from edged.host.clock import LOOK_EVERY_S, HostClock
 from edged.host.journal import MessageId, marked
 from edged.host.loops import Loops
 from edged.overview.measurements import MEASURE_EVERY_S
 from edged.site.compliance_watch import ComplianceWatch
-from edged.site.rebuild_task import RebuildTask
-from edged.site.rounds import SiteState
+from edged.site.rounds import RebuildTask, SiteState
 from edged.words import exit_codes
 from edged.words.roles import Assignment
 from mqtt import tls
@@ -184,7 +179,7 @@ class Daemon:
         log.info("stopped")
 
     def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: AccessService) -> CentreCommands:
-        deeds = CommandHandlers(self._site, store, acts, reporter, self._clock, logs.TAIL, self._stop.set)
+        deeds = CommandHandlers(self._site, store, acts, reporter, self._clock, journal.TAIL, self._stop.set)
         return CentreCommands(self._site, store, people.journal, deeds, reporter.answer, self._clock)
 
     def _keys(self) -> Commanders:

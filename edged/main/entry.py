@@ -16,7 +16,7 @@ def ctl() -> int:
 
 def command() -> int:
     """`edged-command`"""
-    return _run("edged-command", "edged.command.main")
+    return _run("edged-command", "edged.command")
 
 
 def _run(program: str, module: str) -> int:

@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from edged.words import exit_codes
-from edged.words.defaults import DEFAULT_CONFIG
+from edged.words.value_types import DEFAULT_CONFIG
 
 UMASK: Final = 0o027
 """No human account reads what the daemon writes (W2): nothing for others, nothing to write for the group."""
@@ -48,9 +48,9 @@ def run(config_path: Path, *, verbose: bool) -> int:
 
     from edged.config.load import load
     from edged.config.problem import ConfigError
-    from edged.host import logs
+    from edged.host import journal
 
-    logs.set_up(logging.DEBUG if verbose else logging.INFO)
+    journal.set_up(logging.DEBUG if verbose else logging.INFO)
     try:
         config = load(config_path)
     except ConfigError as error:

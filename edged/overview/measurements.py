@@ -9,19 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from edged.cameras import interruptions as steadiness
-from edged.cameras.interruptions import Interruptions
+from edged.cameras import runners as steadiness
+from edged.cameras.runners import Interruptions
 from storage.ages.service import OffTimeDoubt
-from storage.ledger.generations_table import Rebuild
+from storage.ledger.table import Rebuild
 from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.rules import Left
 from storage.recovery.service import LedgerStatus
 from storage.retention.plan import Policy
-from storage.ring.segment_sizes import Paces
+from storage.ring.forecast import Paces
 from storage.ring.service import RingView
 from storage.store.facade import Store
-from storage.words.model import Moment, Segment
-from storage.words.results import CameraUsage, Coverage, OpenFault, PastItems, VolumeStatus
+from storage.words.model import CameraUsage, Coverage, Moment, OpenFault, PastItems, Segment, VolumeStatus
 
 MEASURE_EVERY_S: Final = 5.0
 DAY_MS: Final = 86_400_000

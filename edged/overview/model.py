@@ -1,23 +1,147 @@
-"""Everything that is known of this box at one instant. Values only; who judges them, judges them elsewhere."""
+"""Everything that is known of this box at one instant. Values only; who judges them, judges them elsewhere.
+
+What will become of the footage of this site: configuration and measurements put before `storage.ring.forecast`.
+
+Pure. The room is that of the volumes in service; what lies on others is no burden to them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from edged.access.role_watch import RolesSeen
 from edged.config.model import Config
 from edged.health.faults import MediaHealth
 from edged.health.stream import Condition, Stream
-from edged.overview.forecast import FootageForecast
 from edged.overview.measurements import Measurements
-from mqtt.client.link import LinkView
+from mqtt.client import LinkView
 from mqtt.tls import TlsView
-from storage.retention.approved_limits import Loosening
+from storage.retention.bounds import Loosening
+from storage.retention.plan import effective
+from storage.ring.forecast import DAY_S, Forecast, Load, VolumeRoom, expected, forecast, room
 from storage.segments.findings_table import TamperedFiles
-from storage.tickets.maintenance import Lasting
-from storage.words.model import Moment
-from storage.words.results import AlarmRow, Severity
+from storage.tickets.maintenance_table import Lasting
+from storage.words.model import AlarmRow, Moment, Severity, VolumeState, VolumeStatus
+
+WARN_S: Final = 14 * DAY_S
+"""A floor that will be in the way within this time is a warning: long enough to buy a disk."""
+CRITICAL_S: Final = 3 * DAY_S
+OTHERS_SHARE: Final = 20
+"""Others who hold less than a twentieth of a disk are not blamed: a file system keeps as much for itself."""
+_SERVING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.FULL})
+
+
+@dataclass(frozen=True, slots=True)
+class FootageForecast:
+    """At the present rates."""
+
+    spans_s: Mapping[str, float] = field(default_factory=dict)
+    """How long footage of each recording camera will be kept."""
+    full_in_s: float | None = None
+    at_risk_in_s: float | None = None
+    """Until space could only be freed by breaking a floor; None where that does not come about."""
+    floors_bytes: float = 0.0
+    """What all floors ask for."""
+    room_bytes: int = 0
+    """What there is for them, less what is pinned."""
+    others: tuple[str, ...] = ()
+    """Volumes whose room would be enough, were it not for what others keep there."""
+
+    @property
+    def fits(self) -> bool:
+        """The floors, once the volumes are full."""
+        return self.floors_bytes <= self.room_bytes
+
+
+UNFORESEEN: Final = FootageForecast()
+
+
+def footage_forecast(config: Config, measured: Measurements) -> FootageForecast:
+    """The forecast, and whether others are to blame for it."""
+    serving = [status for status in measured.volumes if status.state in _SERVING]
+    if not serving:
+        return FootageForecast()
+    loads = _loads(config, measured, serving)
+    room_bytes = room(map(_shelf, serving))
+    pinned_bytes = sum(measured.paces.pinned.values())
+    told = forecast(loads, room_bytes, pinned_bytes)
+    return FootageForecast(
+        spans_s=told.spans_s,
+        full_in_s=told.full_in_s,
+        at_risk_in_s=told.at_risk_in_s,
+        floors_bytes=told.floors_bytes,
+        room_bytes=max(0, room_bytes - pinned_bytes),
+        others=_others(told, loads, serving, pinned_bytes),
+    )
+
+
+def _loads(config: Config, measured: Measurements, serving: list[VolumeStatus]) -> list[Load]:
+    """Of each camera that records or has footage. What lies on volumes that take no more is left out by its share."""
+    live = {camera.id for camera in config.cameras if camera.enabled}
+    known = {camera.id for camera in config.cameras}
+    in_all = sum(usage.bytes for usage in measured.usage.values())
+    share = min(1.0, sum(status.ring_bytes for status in serving) / in_all) if in_all else 0.0
+    loads = []
+    for name, usage in measured.usage.items():
+        bounds, oldest = config.bounds(name), measured.oldest.get(name)
+        if oldest is not None and name not in live:
+            bounds = effective(oldest.bounds, bounds if name in known else None)
+        now = [] if usage.bytes_per_day is None else [usage.bytes_per_day]
+        free = max(0, usage.bytes - measured.paces.pinned.get(name, 0))
+        loads.append(
+            Load(
+                camera=name,
+                a_day=expected([*now, *measured.paces.windows.get(name, [])[1:]]) if name in live else 0.0,
+                floor_s=bounds.floor_s,
+                ceiling_s=bounds.ceiling_s,
+                held_bytes=round(free * share),
+                held_s=(usage.oldest_age_ms or 0) / 1000,
+            )
+        )
+    return loads
+
+
+def _shelf(status: VolumeStatus) -> VolumeRoom:
+    free_bytes = max(0, status.free_bytes - status.reserve_bytes)
+    return VolumeRoom(status.limit_bytes, status.ring_bytes, free_bytes, status.device)
+
+
+def _others(
+    told: Forecast, loads: list[Load], serving: list[VolumeStatus], pinned_bytes: int
+) -> tuple[str, ...]:  # fmt: skip
+    """Where floors are at risk, and would not be if others' space were ours."""
+    if not _soon(told.at_risk_in_s):
+        return ()
+    taken = [status for status in serving if blames_others(status) and not _is_limited(status)]
+    without = [
+        replace(
+            status,
+            limit_bytes=status.limit_bytes + status.others_bytes,
+            free_bytes=status.free_bytes + status.others_bytes,
+        )
+        if status in taken
+        else status
+        for status in serving
+    ]
+    if not taken or _soon(forecast(loads, room(map(_shelf, without)), pinned_bytes).at_risk_in_s):
+        return ()
+    return tuple(str(status.path) for status in taken)
+
+
+def blames_others(status: VolumeStatus) -> bool:
+    """Others hold enough of the disk to be in the way."""
+    return status.others_bytes * OTHERS_SHARE >= status.total_bytes > 0
+
+
+def _is_limited(status: VolumeStatus) -> bool:
+    """It is `max_bytes` that is in the way, not what is free."""
+    return status.limit_bytes < status.ring_bytes + status.free_bytes - status.reserve_bytes
+
+
+def _soon(in_s: float | None) -> bool:
+    return in_s is not None and in_s <= WARN_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Profiles: what the regulation of an office says, clause by clause, and what of it a configuration must keep to.
 
 Reads the data files beside it, each once; imports pydantic and the types of a configuration. Who refuses what breaks a
-clause is `edged.config.profile`, who judges a running box `edged.compliance`. Months of the texts are counted as their
+clause is `edged.config.rules`, who judges a running box `edged.compliance`. Months of the texts are counted as their
 longest (31, 92 days), so that no month comes out short.
 """
 

@@ -12,7 +12,7 @@ from typing import Final
 from edged.documents import checks as check_documents
 from edged.documents import ledger as ledger_documents
 from edged.documents.checks import Rebuild
-from edged.words.times import optional_timestamp
+from edged.words.units import optional_timestamp
 from storage.audit.findings import CheckpointVerdict, LedgerFinding, LedgerReport, Reach, Tree
 from storage.integrity.compare import Fault
 from storage.integrity.fsck import FsckReport, Level, Scope

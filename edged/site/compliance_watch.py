@@ -17,18 +17,18 @@ from typing import Final
 from edged.access.callers import Route
 from edged.compliance.judge import advanced, findings, summary
 from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
-from edged.documents import compliance as documents
+from edged.documents import register as documents
 from edged.host.file_access import OpenFileWatch
 from edged.host.loops import Loops
 from edged.overview.measurements import DAY_MS
 from edged.overview.model import Overview
 from edged.profiles.loader import Profile, profile
 from edged.site.rounds import SiteState
-from edged.words.times import optional_timestamp, timestamp
+from edged.words.units import optional_timestamp, timestamp
 from storage.ledger.signer import IssuedHead
 from storage.register.queries import Kept
 from storage.store.facade import Store
-from storage.words.results import VolumeState
+from storage.words.model import VolumeState
 
 LOOK_EVERY_S: Final = 10.0
 """What breaks is told within a minute, and what is mended, too."""

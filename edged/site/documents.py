@@ -2,54 +2,63 @@
 
 First the status of the whole box, then what it consists of: cameras, the broker, alarms and what maintenance holds
 back, fault tickets, segments and gaps, retention, volumes, boots, the register of destruction.
+
+Which versions run here: edged's, and those of what it stands on.
+
+Why a segment stays or goes, and when, in sentences for the person who asks. Pure.
+
+Durations are running time, so every instant is told with "if the box runs on": while it is off, footage does not age
+unless that is proven.
 """
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from edged.alarms import maintenance
+from edged.alarms.conditions import site_time
 from edged.alarms.fault_tickets import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.alarms.tracking import in_full
-from edged.compliance.retention import CEILING_GRACE_S
+from edged.compliance.rules import CEILING_GRACE_S
 from edged.config.model import DEFAULT_RESERVE_PERCENT, CameraConfig, Config
-from edged.documents import boots as boot_documents
-from edged.documents import faults as fault_documents
-from edged.documents import maintenance as maintenance_documents
+from edged.documents import machine as boot_documents
 from edged.documents import register as register_documents
 from edged.documents import site as documents
 from edged.documents import site as site_documents
-from edged.documents import volumes as volume_documents
+from edged.documents import tickets as fault_documents
 from edged.health import faults
 from edged.health.faults import MediaHealth
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
-from edged.overview.forecast import UNFORESEEN, FootageForecast
-from edged.overview.model import Overview
+from edged.overview.model import UNFORESEEN, FootageForecast, Overview
 from edged.site import verdict
-from edged.words import times
-from edged.words.times import optional_timestamp, timestamp
+from edged.words import units
+from edged.words.units import optional_timestamp, timestamp
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
-from recorder.words.messages import Ended
+from recorder.words.messages import Ended, av_version, ffmpeg_version
 from storage.ages.credit import WEEK_MS, OffTimeSource
 from storage.ages.service import DOUBT_MS
 from storage.ages.table import BootRow
+from storage.database.readers import sqlite_version
 from storage.outbox.table import EventRank, OutboxDepth
 from storage.register.service import Entered, LostVolume
 from storage.retention.bounds import ShortenedCeiling
 from storage.retention.destruction import Rule, Totals, Verdict
-from storage.retention.plan import effective
+from storage.retention.plan import Reason, effective, in_words
+from storage.ring.service import Explained, Fate, TimeFromNow
 from storage.ring.table import Breach
 from storage.ring.volume_operations import Reconfigured, Replaced
 from storage.tickets.faults import Aged, ToldStep
 from storage.tickets.faults_table import FaultState, FaultStep
-from storage.volumes.space import VolumeSpec
 from storage.volumes.table import KnownVolume
+from storage.volumes.volume import VolumeSpec
 from storage.words import model
-from storage.words.model import Bounds, Moment
-from storage.words.results import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
+from storage.words.model import AlarmRow, Bounds, CameraUsage, Coverage, Moment, VolumeState, VolumeStatus
 
 _RANKS: Final[Mapping[EventRank, Literal["proof", "alarm", "storage", "history"]]] = {
     EventRank.PROOF: "proof",
@@ -265,12 +274,12 @@ def alarm(row: AlarmRow) -> documents.Alarm:
     )
 
 
-def under_way(seen: Overview) -> maintenance_documents.Under | None:
+def under_way(seen: Overview) -> fault_documents.Under | None:
     """Maintenance, as people on this box are told of it; None: none is announced."""
     if seen.under is None:
         return None
     one = seen.under.maintenance
-    return maintenance_documents.Under(
+    return fault_documents.Under(
         id=one.id,
         cameras=list(one.cameras),
         started=timestamp(one.start.wall_ms),
@@ -281,12 +290,10 @@ def under_way(seen: Overview) -> maintenance_documents.Under | None:
     )
 
 
-def held(seen: Overview) -> list[maintenance_documents.Held]:
+def held(seen: Overview) -> list[fault_documents.Held]:
     """Alarms that maintenance holds back."""
     return [
-        maintenance_documents.Held(
-            key=key, severity=one.severity.value, text=in_full(one.text, one.names), action=one.action
-        )
+        fault_documents.Held(key=key, severity=one.severity.value, text=in_full(one.text, one.names), action=one.action)
         for key, one in sorted(seen.held.items())
     ]
 
@@ -473,10 +480,10 @@ def volume(status: VolumeStatus, foresight: FootageForecast = UNFORESEEN) -> doc
     )
 
 
-def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_documents.VolumeList:
-    return volume_documents.VolumeList(
+def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> boot_documents.VolumeList:
+    return boot_documents.VolumeList(
         volumes=[
-            volume_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
+            boot_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
             for status in statuses
         ]
     )
@@ -492,27 +499,27 @@ def default_spec(path: Path) -> VolumeSpec:
     return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
 
 
-def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> volume_documents.VolumeInit:
+def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> boot_documents.VolumeInit:
     step = (START if not daemon else "") if configured else WRITE_DOWN
-    return volume_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
+    return boot_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
 
 
-def volume_retire(one: KnownVolume) -> volume_documents.VolumeRetire:
+def volume_retire(one: KnownVolume) -> boot_documents.VolumeRetire:
     if one.loss is not None:
         is_retired, step = True, STRUCK_OFF
     else:
         is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
-    return volume_documents.VolumeRetire(
+    return boot_documents.VolumeRetire(
         volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step
     )
 
 
-def volume_replace(done: Replaced, path: Path) -> volume_documents.VolumeReplace:
+def volume_replace(done: Replaced, path: Path) -> boot_documents.VolumeReplace:
     first, last = (
-        None if wall_ms is None else times.timestamp(wall_ms)
+        None if wall_ms is None else units.timestamp(wall_ms)
         for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
     )
-    return volume_documents.VolumeReplace(
+    return boot_documents.VolumeReplace(
         lost=done.lost,
         by=done.by,
         path=str(path),
@@ -626,3 +633,131 @@ def register_summary(totals: Totals, lost: Sequence[LostVolume]) -> register_doc
             for one in lost
         ],
     )
+
+
+def versions() -> documents.Version:
+    """Asks the libraries themselves; `ffmpeg` is the one inside av's wheel."""
+    return documents.Version(
+        version=version("edged"),
+        python=platform.python_version(),
+        av=av_version(),
+        ffmpeg=ffmpeg_version(),
+        sqlite=sqlite_version(),
+    )
+
+
+_RULES: Final = {
+    "ceiling": "it had reached its ceiling",
+    "space": "its space was needed, and it was past its floor",
+    "overwrite": 'its space was needed, nothing else could go, and on_full was "overwrite": it was below its floor',
+}
+_KEPT: Final = (Fate.KEPT, Fate.SET_ASIDE, Fate.OPEN)
+
+
+def explanation(name: str, one: Explained, now_ms: int, zone: ZoneInfo) -> documents.Explanation:
+    """`now_ms` by the wall clock, in the site's `zone`."""
+    span = None if one.pins else one.span
+    goes = one.decision is None or one.decision.destroy
+    reason = one.decision.reason.value if one.decision else one.rule or one.fate.value
+    return documents.Explanation(
+        segment=name,
+        state=one.fate.value,
+        decision="destroy" if goes and one.fate is not Fate.OPEN else "keep",
+        reason=one.fate.value if one.fate is Fate.OPEN else reason,
+        sentence=" ".join(_sentences(one, now_ms, zone)),
+        pins=list(one.pins),
+        exports=list(one.exports),
+        held_s=one.held_ms / 1000 if one.pins else None,
+        held=timestamp(now_ms + one.held_ms) if one.pins else None,
+        earliest_s=span.earliest_ms / 1000 if span else None,
+        earliest=timestamp(now_ms + span.earliest_ms) if span else None,
+        latest_s=span.latest_ms / 1000 if span else None,
+        latest=timestamp(now_ms + span.latest_ms) if span else None,
+        volume_away=one.away,
+    )
+
+
+def _sentences(one: Explained, now_ms: int, zone: ZoneInfo) -> list[str]:
+    segment = f"segment {one.seq} of {one.camera}"
+    said = [_first(segment, one, zone)]
+    if one.pins:
+        said.append(_held(one, now_ms, zone))
+    elif one.span is not None and one.fate in _KEPT and not (one.decision and one.decision.destroy):
+        said.append(_retired(one.span, now_ms, zone) if one.retired else _when(one, one.span, now_ms, zone))
+    if one.exports and one.decision is not None and not one.decision.destroy:
+        said.append(
+            f"Until {' and '.join(one.exports)} is copied, for a day at the most, it does not go for its space."
+        )
+    for later in one.shortened:
+        ceiling, at = in_words(later.ceiling_s * 1000), site_time(now_ms + later.left_ms, zone)
+        said.append(f"Its ceiling was shortened to {ceiling}; that holds from {at} on, if the box runs on.")
+    if one.away:
+        said.append("Its volume is away: nothing on it is destroyed until it is back.")
+    return said
+
+
+def _first(segment: str, one: Explained, zone: ZoneInfo) -> str:
+    why = _RULES.get(one.rule or "", "why was not written down")
+    if one.stone is not None:
+        age = "" if one.stone.age_ms is None else f", {in_words(one.stone.age_ms)} old"
+        return f"{segment} was destroyed at {site_time(one.stone.wall_ms, zone)}{age}: {why}."
+    if one.fate is Fate.LOST:
+        return f"{segment} is gone with its volume, which was replaced."
+    if one.decision is None:
+        return f"{segment} is being destroyed: {why}. Its file goes as soon as its disk lets it."
+    if one.fate is Fate.OPEN:
+        return f"{segment} stays: it is being recorded."
+    if one.decision.reason is Reason.PINNED and not one.pins:
+        return f"{segment} stays: it was pinned as evidence, and its links are not away yet."
+    return one.decision.sentence()
+
+
+def _retired(span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
+    latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
+    return f"Its volume is retired, so no space is needed there: it goes in {latest}."
+
+
+def _when(one: Explained, span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
+    latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
+    if span.earliest_ms <= 0:
+        return f"It goes as soon as its space is needed, and in {latest} at the latest."
+    earliest = f"{in_words(span.earliest_ms)} ({site_time(now_ms + span.earliest_ms, zone)})"
+    return f"It may go in {earliest}{_before(one, span, now_ms, zone)}, and goes in {latest} at the latest."
+
+
+def _before(one: Explained, span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
+    """Where floors give way, or will by then."""
+    if one.overwriting.holds:
+        return ', or before where nothing else may go (on_full is "overwrite")'
+    if one.overwriting.left_ms is not None and one.overwriting.holds_in(span.earliest_ms):
+        at = site_time(now_ms + one.overwriting.left_ms, zone)
+        return f', or before where nothing else may go, from {at} on (on_full = "overwrite" does not hold yet)'
+    return ""
+
+
+def _held(one: Explained, now_ms: int, zone: ZoneInfo) -> str:
+    """By which pins, until when, and which bound decides from then on."""
+
+    def at(ms: int) -> str:
+        return site_time(now_ms + ms, zone)
+
+    names = ", ".join(one.pins) + (", the last of them" if len(one.pins) > 1 else "")
+    held = f"It is held by {names} until {at(one.held_ms)}, if the box runs on and no pin is changed"
+    if one.span is None or one.decision is None:
+        return f"{held}."
+    ceiling = f"its ceiling of {in_words(_last_ceiling_s(one, one.span) * 1000)}"
+    if one.span.latest_ms <= one.held_ms:
+        return f"{held}, and goes then: {ceiling} is over by then."
+    latest = f"at {at(one.span.latest_ms)}, {ceiling}"
+    if one.retired:
+        return f"{held}, and goes {latest}: its volume is retired, so no space is needed there."
+    if one.span.earliest_ms <= one.held_ms:
+        return f"{held}; then it goes as soon as its space is needed, and {latest}, at the latest."
+    floor = f"its floor of {in_words(one.decision.bounds.floor_s * 1000)}"
+    return f"{held}; then it stays until {at(one.span.earliest_ms)}, {floor}, and goes {latest}, at the latest."
+
+
+def _last_ceiling_s(one: Explained, span: TimeFromNow) -> int:
+    """The ceiling that will hold when it is reached."""
+    holding = [later.ceiling_s for later in one.shortened if later.left_ms <= span.latest_ms]
+    return min(holding, default=one.decision.bounds.ceiling_s if one.decision else 0)

@@ -3,6 +3,12 @@
 Lives on the event loop; blocking reads go to threads. Holds the present configuration, the last measurements, the
 cameras' conditions and the memory of the alarms. Decisions are made in pure modules (health, alarms, troubles, views).
 What is remembered changes only after it was stored, so that a round that fails is simply done again.
+
+A lost database comes back behind running recording: the rounds, what people are told, and the end of a broken one.
+
+Lives on the event loop; the work is on a thread of its own. A database that turns out to be broken while the daemon
+runs is the end of it: word is left, the process ends like one that was killed, and the next start begins a new one.
+Nothing that an orderly stop would write could be written.
 """
 
 from __future__ import annotations
@@ -11,36 +17,44 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Protocol
+from typing import Final, Protocol
 
 from edged.access.role_watch import RolesSeen
-from edged.alarms import devices, evaluate, maintenance
+from edged.alarms import conditions, maintenance
 from edged.alarms import tracking as alarms
-from edged.cameras import interruptions, runners
+from edged.cameras import runners
 from edged.cameras.store_adapter import StoreAdapter
 from edged.config.model import Config
 from edged.health import stream
 from edged.health.faults import MediaHealth
 from edged.host import journal
 from edged.host.clock import ClockWatch
-from edged.host.logs import PERSONAL
-from edged.overview.forecast import FootageForecast, footage_forecast
+from edged.host.journal import PERSONAL
+from edged.host.loops import Loops
 from edged.overview.measurements import Measurements, measure
-from edged.overview.model import AlarmCondition, CameraHealth, ComplianceSummary, Overview
+from edged.overview.model import (
+    AlarmCondition,
+    CameraHealth,
+    ComplianceSummary,
+    FootageForecast,
+    Overview,
+    footage_forecast,
+)
 from edged.site import documents as site_documents
-from edged.words import units
-from mqtt.client.link import LinkView
+from edged.site.check_documents import rebuild_in_words
+from edged.words import exit_codes, units
+from mqtt.client import LinkView
 from mqtt.tls import TlsView
-from storage.retention.approved_limits import Loosening
+from storage.retention.bounds import Loosening
 from storage.retention.plan import Policy, Reason
 from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
-from storage.tickets.maintenance import Lasting
+from storage.tickets.maintenance_table import Lasting
 from storage.words.clock import Clock
-from storage.words.errors import StoreError
-from storage.words.model import Bounds
-from storage.words.results import AlarmRow, SweepReport
+from storage.words.errors import DatabaseCorrupt, StoreError
+from storage.words.model import AlarmRow, Bounds, SweepReport
 
 log = logging.getLogger("edged.site")
 
@@ -82,7 +96,7 @@ class SiteState:
         self._foresight = FootageForecast()
         self._health: dict[str, CameraHealth] = {}
         self._tracked: dict[str, alarms.Tracked] = {}
-        self._devices: dict[str, devices.Episode] = {}
+        self._devices: dict[str, conditions.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
         self._events_wanted: bool | None = None
         self._destroyed = 0
@@ -187,8 +201,8 @@ class SiteState:
         seen = {camera.id: self._fleet.view(camera.id) for camera in self.config.cameras}
         for camera in self.config.cameras:
             before = self._health.get(camera.id)
-            shaky = interruptions.is_unsteady(
-                self._measured.steadiness.get(camera.id, interruptions.STEADY),
+            shaky = runners.is_unsteady(
+                self._measured.steadiness.get(camera.id, runners.STEADY),
                 before=before is not None and before.condition.unsteady,
             )
             observed = site_documents.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
@@ -203,11 +217,9 @@ class SiteState:
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
         unmoved = {"destroying": "; ".join(self._unmoved)} if self._unmoved else {}
-        looked_at = [devices.seen(name, view, self._health[name].condition) for name, view in running.items()]
-        self._devices = devices.step(self._devices, looked_at, now.boottime_ms)
-        standing = evaluate.troubles(
-            self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms, self._devices
-        )
+        looked_at = [conditions.seen(name, view, self._health[name].condition) for name, view in running.items()]
+        self._devices = conditions.step(self._devices, looked_at, now.boottime_ms)
+        standing = alarms.troubles(self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms, self._devices)
         try:
             await self._alarm(standing)
         finally:
@@ -328,3 +340,38 @@ class SiteState:
         enabled = [camera for camera in status.cameras if camera.state != "disabled"]
         recording = sum(camera.state in ("recording", "degraded") for camera in enabled)
         return f"{status.verdict}: {recording} of {len(enabled)} cameras recording. {status.action}".strip()
+
+
+LOOK_EVERY_S: Final = 10.0
+"""How soon a volume that came back is gone through, and a round that broke off begins anew."""
+
+
+class RebuildTask:
+    """See the module."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(1, "rebuild")
+        store.books.when_damaged(end)
+
+    def start(self, loops: Loops) -> None:
+        """From now on."""
+        loops.every("rebuild", LOOK_EVERY_S, self._round)
+
+    async def close(self) -> None:
+        """The store has been interrupted: the round ends between two directories."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+
+    async def _round(self) -> None:
+        loop = asyncio.get_running_loop()
+        report = await loop.run_in_executor(self._thread, self._store.books.rebuild)
+        if report.volumes or report.left:
+            left = "".join(f"; left: {why}" for why in report.left)
+            log.info("the volumes were gone through: %s%s", rebuild_in_words(report), left)
+
+
+def end(error: DatabaseCorrupt) -> None:
+    """In whatever thread met it. Workers end by themselves, and what they were writing is salvaged."""
+    log.critical("%s; %s", error.what, error.action)
+    logging.shutdown()
+    os._exit(exit_codes.FAILED)

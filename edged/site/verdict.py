@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from edged.documents import site as documents
-from storage.words.results import Severity
+from storage.words.model import Severity
 
 
 class Urgency(IntEnum):

@@ -2,12 +2,14 @@
 
 Pure; imports the standard library only. Numbers without a unit are refused, because nobody can tell a wrong one from
 a right one later. Months and years are refused too: the law counts days, and a month has no length.
+
+Times as documents have them: RFC 3339 in UTC. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -166,3 +168,18 @@ def _parts(text: str, what: str, help_text: str) -> list[tuple[Decimal, str]]:
     if len(set(units)) < len(units):
         raise UnitError(f"{shown(text)} names one unit twice", help_text)
     return parts
+
+
+_FIRST_MS: Final = -62_135_596_800_000
+_LAST_MS: Final = 253_402_300_799_999
+"""The years 1 to 9999."""
+
+
+def timestamp(wall_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds, as far as it goes: a stranger's file may tell of any time."""
+    moment = datetime.fromtimestamp(min(max(wall_ms, _FIRST_MS), _LAST_MS) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def optional_timestamp(wall_ms: int | None) -> str | None:
+    return None if wall_ms is None else timestamp(wall_ms)

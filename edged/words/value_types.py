@@ -2,6 +2,8 @@
 
 Imports pydantic, edged.words.units and recorder.words.address. The checks never repeat an address, which may hold a
 password by mistake.
+
+Where things are unless the configuration or an option says otherwise. Light: `edgectl` imports it at each run.
 """
 
 from __future__ import annotations
@@ -312,3 +314,12 @@ PublicKey = Annotated[str, AfterValidator(_public_key)]
 CommandVerb = Annotated[str, AfterValidator(_command_verb)]
 Day = Annotated[date, BeforeValidator(_day)]
 Host = Annotated[str, AfterValidator(_host)]
+
+
+ACCOUNT: Final = "edged"
+"""Which runs the daemon (systemd/edged.sysusers.conf)."""
+UNIT: Final = "edged.service"
+DEFAULT_CONFIG: Final = Path("/etc/edged/edged.toml")
+DEFAULT_STATE: Final = Path("/var/lib/edged")
+DEFAULT_SOCKET: Final = Path("/run/edged/control.sock")
+DEFAULT_VOLUME: Final = Path("/srv/edged")

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from recorder.decoder import decode, measure
+from recorder.decoder import decode
 from recorder.decoder.decode import TooLarge, Unreadable
 from recorder.decoder.messages import (
     MAX_JPEG_BYTES,
@@ -150,8 +150,8 @@ class _Decoder:
         reference = None
         if len(look.reference) == THUMB_BYTES:
             reference = np.frombuffer(look.reference, np.uint8).reshape(THUMB[1], THUMB[0])
-        measured = measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
-        thumb = measure.thumbnail(planes.small).tobytes() if look.want is Want.THUMB else b""
+        measured = decode.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
+        thumb = decode.thumbnail(planes.small).tobytes() if look.want is Want.THUMB else b""
         return Seen(look.number, measured, _heard(reader.sound, tracks.sound), thumb)
 
     def _send_picture(self, number: int, jpeg: bytes) -> None:
@@ -164,7 +164,7 @@ class _Decoder:
 def _heard(packets: list[bytes], track: SoundTrack | None) -> Heard | None:
     if track is None or not packets:
         return None
-    return measure.measure_sound(decode.samples(track, packets), track.rate)
+    return decode.measure_sound(decode.samples(track, packets), track.rate)
 
 
 class UnreadableLook(Exception):

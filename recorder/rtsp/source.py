@@ -6,13 +6,20 @@ which halves the cost of a camera.
 
 `open_stream` is the way to a stream: connect, follow where the camera sends us, describe, choose tracks, set them up,
 play. The account goes to the host that the configuration names, and to no other.
+
+Media over UDP, for cameras that know nothing else: a pair of ports for each track.
+
+Imports the standard library and `recorder.rtp.packet`. Only the camera's own datagrams are taken. They are read in
+bursts like everything else, but sooner, because what a full socket buffer cannot take is lost.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -20,11 +27,11 @@ from typing import Final, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from recorder.rtp import sdp
+from recorder.rtp.packet import Reorder
 from recorder.rtp.sdp import Description, Media
 from recorder.rtp.track import RtpSoundTrack, RtpVideoTrack, Unsupported, named, sound_track, video_track
 from recorder.rtsp import connection, message
 from recorder.rtsp.connection import Trust
-from recorder.rtsp.datagrams import Ports
 from recorder.rtsp.dialogue import Account, Dialogue, Login
 from recorder.rtsp.message import Answer, Buffer, Handler
 from recorder.words import outcome
@@ -32,6 +39,120 @@ from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item, Losses, Reading, SenderReport, Sound, Video
 from storage.words.model import GapCause
+
+RECEIVE_BYTES: Final = 2 * 1024 * 1024
+"""Asked of the kernel for pictures, which gives what its limit allows (net.core.rmem_max)."""
+DATAGRAM_BYTES: Final = 65_536
+"""The largest there is."""
+MAX_BURST: Final = 2_048
+"""Datagrams read in one look; then the rest of the worker has its turn."""
+MAX_TRIES: Final = 64
+"""To find two ports next to each other, the lower one even (RFC 3550 §11)."""
+PUNCH: Final = (bytes((0x80, 0x7F)) + bytes(10), bytes((0x80, 0xC9, 0, 1)) + bytes(4))
+"""An RTP packet without content of a type nobody uses, and an empty receiver report: sent to the camera so that a
+firewall on the way lets its answers through."""
+_REPORTS: Final = frozenset(bytes([kind]) for kind in range(200, 205))
+"""Second bytes of RTCP, which some send over the port of RTP (RFC 5761); as packets they would be of types 72 to 76,
+which are kept free for this."""
+
+
+class Ports:
+    """Two sockets: RTP and RTCP of one track."""
+
+    def __init__(self, target: Target, local: str, family: int) -> None:
+        self.rtp, self.rtcp = _pair(target, local, family)
+        self.numbers = (self.rtp.getsockname()[1], self.rtcp.getsockname()[1])
+        self._handlers: tuple[Handler, Handler] | None = None
+        self._camera = ""
+        self._senders: frozenset[str] = frozenset()
+        self._there: tuple[int, int] | None = None
+        self._reorder = Reorder()
+
+    def aim(self, camera: str, source: str, there: tuple[int, int] | None, handlers: tuple[Handler, Handler]) -> None:
+        """Where the camera is, where else it says it sends from, and who takes what comes from there."""
+        self._camera, self._senders = camera, frozenset((split_zone(camera)[0], source))
+        self._there, self._handlers = there, handlers
+        for sock, port, word in zip((self.rtp, self.rtcp), there or (), PUNCH, strict=False):
+            self._send(sock, port, word)
+
+    def read(self, out: list[Item]) -> int:
+        """All that is there, up to a bound: how many datagrams."""
+        if self._handlers is None:
+            return 0
+        rtp, rtcp = self._handlers
+        now_ns, count = time.monotonic_ns(), 0
+        for data in self._datagrams(self.rtp):
+            count += 1
+            if data[1:2] in _REPORTS:  # by its length it would be taken for a packet of another count
+                rtcp(data, 0, len(data), out)
+                continue
+            for packet in self._reorder.push(data, now_ns):
+                rtp(packet, 0, len(packet), out)
+        for packet in self._reorder.overdue(now_ns):
+            rtp(packet, 0, len(packet), out)
+        for data in self._datagrams(self.rtcp):
+            count += 1
+            rtcp(data, 0, len(data), out)
+        return count
+
+    def _datagrams(self, sock: socket.socket) -> Iterator[bytes]:
+        """Those of the camera."""
+        for _ in range(MAX_BURST):
+            try:
+                data, sender = sock.recvfrom(DATAGRAM_BYTES)
+            except OSError:  # nothing more; or an ICMP error, which is told for what we sent and means nothing
+                return
+            if sender[0] in self._senders:
+                yield data
+
+    def report(self, data: bytes) -> None:
+        """RTCP for the camera, if it has said where it listens."""
+        if self._there is not None:
+            self._send(self.rtcp, self._there[1], data)
+
+    def _send(self, sock: socket.socket, port: int, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # as good as lost on the way, which UDP is allowed to do
+            sock.sendto(data, _at(self._camera, port))
+
+    def close(self) -> None:
+        self.rtp.close()
+        self.rtcp.close()
+
+
+def _at(numbers: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """As a socket wants it, where `numbers` may end in that of an interface."""
+    address, zone = split_zone(numbers)
+    return (address, port, 0, int(zone)) if zone else (address, port)
+
+
+def _pair(target: Target, local: str, family: int) -> tuple[socket.socket, socket.socket]:
+    for _ in range(MAX_TRIES):
+        low = high = None
+        try:
+            low = _bound(local, 0, family)
+            port = low.getsockname()[1]
+            if port % 2 == 0:
+                high = _bound(local, port + 1, family)
+                return low, high
+        except OSError:
+            pass  # the neighbour is taken: try another pair
+        finally:
+            if high is None and low is not None:
+                low.close()
+    raise SessionEnded(outcome.no_ports(target))
+
+
+def _bound(local: str, port: int, family: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        sock.setblocking(False)
+        sock.bind(_at(local, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
 
 LOOK_S: Final = 1.0
 """The longest wait for something to come: then whoever reads looks at the time."""

@@ -14,14 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from recorder.supervisor import state as supervisor
-from recorder.supervisor import subscription
+from recorder.supervisor import worker_session
 from recorder.supervisor.backlog import SETTLE_S, Backlog
-from recorder.supervisor.camera_log import CameraLog, DeviceLog
 from recorder.supervisor.connect_queue import Caller, ConnectQueue, Slot
 from recorder.supervisor.processes import Forkserver, NoProcess
 from recorder.supervisor.state import (
     Action,
     BeginGap,
+    CameraLog,
+    DeviceLog,
     Event,
     Exited,
     Kill,
@@ -35,8 +36,7 @@ from recorder.supervisor.state import (
     StopAsked,
     Tick,
 )
-from recorder.supervisor.subscription import Subscription
-from recorder.supervisor.worker_session import WorkerSession
+from recorder.supervisor.worker_session import Subscription, WorkerSession
 from recorder.words.address import Target
 from recorder.words.messages import Connected, Kind, Opening, Start, Stats, Stop, Terms, Watch, WireError
 from storage.words.clock import Clock
@@ -192,7 +192,7 @@ class CameraRunner:
 
     def watch(self, what: Kind) -> Subscription:
         """Copies of what the camera sends, as long as its present session lasts; over at once while there is none."""
-        return Subscription(None) if self._session is None else subscription.watch(self._session.worker, what)
+        return Subscription(None) if self._session is None else worker_session.watch(self._session.worker, what)
 
     def hand(self, what: Kind, to: socket.socket) -> bool:
         """As `watch`, into a socket whose other end somebody else reads; False while there is no session."""

@@ -18,14 +18,21 @@ exits.
     Watch, with a socket ---------->  copies of units go there, beside all this (`recorder.worker.fan_out`)
     Stop -------------------------->  finishes what it has
     <-------------------------------  Closed, Ended            exit
+
+Which libav the workers use, for `edgectl version`: told by what is installed, because the daemon never loads it.
+
+Imports the standard library only: libav and numpy would cost the daemon 17 MB for a line of text.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 from enum import StrEnum
+from functools import cache
+from importlib.metadata import files, version
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -158,7 +165,7 @@ class Closed(Message, frozen=True, tag="closed"):
     sha256: Sha256Hex
     parts: Count
     parts_root: Sha256Hex
-    """Of the file's parts (`storage.segments.fragment_hashes`)."""
+    """Of the file's parts (`storage.segments.segment_file`)."""
     video_frames: Count
     camera_offset_ms: ClockOffsetMs | None = None
     """As last heard while this segment was recorded; None while the camera does not tell its clock."""
@@ -202,7 +209,7 @@ class Stats(Message, frozen=True, tag="stats"):
 
 
 class Hole(Message, frozen=True, tag="hole"):
-    """The camera sent no picture in between and went on within its session (`recorder.worker.pauses`): a gap that
+    """The camera sent no picture in between and went on within its session (`recorder.worker.recording`): a gap that
     lies inside a segment, or across a cut. Told once it is over, and only while segments are written.
     """
 
@@ -297,3 +304,24 @@ def receive(sock: socket.socket) -> ToWorker | None:
     if fd >= 0:
         os.close(fd)
     return message
+
+
+_FFMPEG: Final = re.compile(rb"FFmpeg version ([!-~]+)\0")
+"""libavutil carries this text so that a binary can be told what it is (av_util_ffversion)."""
+UNKNOWN: Final = "unknown"
+
+
+def av_version() -> str:
+    """Of PyAV."""
+    return version("av")
+
+
+@cache
+def ffmpeg_version() -> str:
+    """Of the libraries in av's wheel, e.g. "8.1.2"; "unknown" for an av that was built against others."""
+    for file in files("av") or ():
+        if file.name.startswith("libavutil"):
+            found = _FFMPEG.search(file.read_binary())
+            if found is not None:
+                return found[1].decode("ascii")
+    return UNKNOWN

@@ -1,6 +1,6 @@
 """Copies of a session's coded units for whoever watches: picture health, live view.
 
-The worker's side, and the words of both sides; `recorder.supervisor.subscription` is the daemon's. Imports msgspec
+The worker's side, and the words of both sides; `recorder.supervisor.worker_session` is the daemon's. Imports msgspec
 and the words of a stream. Recording comes first: whoever reads the camera never waits here, a watcher that is slow
 or gone costs it nothing (L4), and what is kept for watchers is bounded (S12).
 

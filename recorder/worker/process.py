@@ -29,8 +29,7 @@ from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Source
 from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from recorder.worker.fan_out import FanOut
-from recorder.worker.pauses import Pause
-from recorder.worker.recording import Recording
+from recorder.worker.recording import Pause, Recording
 from recorder.worker.timestamp_repair import NS_PER_S
 from storage.words.clock import NS_PER_MS, SystemClock
 

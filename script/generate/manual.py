@@ -12,10 +12,10 @@ from typing import Final
 
 import click
 
+from edged import command as commanding
 from edged.cli.main import VERBS, edgectl
-from edged.command import main as commanding
 from edged.main import start as daemon
-from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
+from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from script.generate import roff
 from script.generate import verbs as tree
 

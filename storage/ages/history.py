@@ -6,16 +6,20 @@ slower of them, the high one with the faster. A box that was off has aged too, b
 proven; what is not proven counts for the high bound and not for the low one, and destroying needs the low one.
 
 `History` is made once and asked often: O(number of boots) to make, O(log n) for each age.
+
+A place in time (`Point`) and this run of the daemon, as values. Pure.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from operator import attrgetter
-from typing import Final
+from typing import Final, Self
+
+from storage.words.model import GapCause, Moment
 
 US_PER_MS: Final = 1000
 
@@ -203,3 +207,36 @@ def _rest(boot: CountedBoot, boottime_ms: int) -> tuple[int, int]:
 def _up(us: int) -> int:
     """Whole milliseconds, rounded so that low bounds are never too large and high ones never too small."""
     return -(-us // US_PER_MS)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """A moment with its boot, so that points of different boots have an order. The wall clock takes no part in it."""
+
+    boot: int
+    boottime_ms: int
+    wall_ms: int = field(compare=False)
+
+    @classmethod
+    def of(cls, boot: int, moment: Moment) -> Self:
+        return cls(boot, moment.boottime_ms, moment.wall_ms)
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.wall_ms, self.boottime_ms)
+
+    def plus_ms(self, delta_ms: int) -> Self:
+        return replace(self, boottime_ms=self.boottime_ms + delta_ms, wall_ms=self.wall_ms + delta_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonRun:
+    """This run of the daemon, and what it knows of how the last one that recorded ended."""
+
+    run: int
+    boot: int
+    start: Point
+    epoch: int
+    recorded_run: int | None
+    """The last run before this one in which a camera was enrolled."""
+    previous_end: GapCause | None

@@ -15,8 +15,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from storage.ages.credit import DAY_MS, OffTime, OffTimeSource, OffTimeWitness, off
-from storage.ages.history import US_PER_MS, ClockMark, ClockPace, CountedBoot, History
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import US_PER_MS, ClockMark, ClockPace, CountedBoot, DaemonRun, History, Point
 from storage.ledger.table import Leaf, Value, enter
 from storage.words.clock import STEP_MS, Clock, ClockReading
 from storage.words.errors import OrderRefused, UnknownId

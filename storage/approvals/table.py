@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from storage.ages.history import History
-from storage.ages.runs import Point
+from storage.ages.history import History, Point
 
 Arguments: TypeAlias = Mapping[str, "str | int"]
 

@@ -28,7 +28,7 @@ from storage.ledger import queries as ledger_queries
 from storage.ledger.queries import LeafFilter
 from storage.ledger.table import Leaf, commitment
 from storage.pins.rules import Interval
-from storage.register import queries as register
+from storage.register import queries as register_queries
 from storage.register.queries import Shift
 from storage.retention import destruction
 from storage.retention.destruction import Destruction, Rule
@@ -83,14 +83,14 @@ def under_pins(read: ReadQuery, ground: LedgerState, pace: Pace = unpaced) -> It
     """Those of what a pin held then: by the time that it was recorded under and by every true one that was ever told
     of it, to be certain.
     """
-    moved = read(register.shifts)
+    moved = read(register_queries.shifts)
     for name, pin in ground.pins.items():
         body = pin.body
         if body.ground == "internal" or not pin.placed:
             continue
         interval = Interval(body.first_ms, body.last_ms)
         wanted = LeafFilter(
-            kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval))
+            kinds=frozenset({Leaf.DESTROYED.value}), recorded=register_queries.windows(moved, *_bounds(interval))
         )
         for block in read(partial(ledger_queries.candidates, wanted=wanted)):
             if (block + 1) << ledger_queries.BITS <= pin.first or (

@@ -12,10 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from storage.ledger import generations_table
-from storage.ledger.generations_table import Generation
-from storage.ledger.nodes_table import Node
-from storage.ledger.table import HASHED, HASHED_SQL, Leaf
+from storage.ledger import table
+from storage.ledger.table import HASHED, HASHED_SQL, Generation, Leaf, Node
 from storage.ledger.tree import Hash
 from storage.mirror import table as mirror_table
 from storage.pins.queries import HELD_IN
@@ -48,11 +46,11 @@ class Overview:
 
 def overview(connection: sqlite3.Connection) -> Overview:
     """As of now."""
-    every = generations_table.every(connection)
-    rebuild = generations_table.last_rebuild(connection)
+    every = table.every(connection)
+    rebuild = table.last_rebuild(connection)
     return Overview(
         generations=every,
-        sizes=[generations_table.end(connection, one) for one in every],
+        sizes=[table.end(connection, one) for one in every],
         last=mirror_table.last_leaf(connection),
         kept={
             (generation, level): number

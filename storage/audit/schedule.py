@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from storage.ages.history import History
-from storage.ages.runs import DaemonRun
-from storage.audit import table as checked
+from storage.ages.history import DaemonRun, History
+from storage.audit import table as audit_table
 from storage.audit.findings import LedgerReport
 from storage.audit.table import NAMED_MAX, Checked
 from storage.database.writer import Database
@@ -79,7 +78,7 @@ class SelfCheck:
 
     def last(self) -> Checked | None:
         """By whomever it was asked for."""
-        return self._last or self._database.read(checked.last)
+        return self._last or self._database.read(audit_table.last)
 
     def round(self) -> bool:
         """Check if it is due; whether that was done."""
@@ -106,7 +105,7 @@ class SelfCheck:
         )
         self._last = found
         with suppress(StoreError):
-            self._database.submit(partial(checked.remember, checked=found), yielding=True).result()
+            self._database.submit(partial(audit_table.remember, checked=found), yielding=True).result()
 
     def _now(self) -> CheckSituation:
         life, last, boottime_ms = self._life, self.last(), self._clock.now().boottime_ms

@@ -5,6 +5,11 @@ each leaf and 32 bytes for 256 leaves. Needs no writer: with the daemon down it 
 
 Whoever has the key of the box can write another ledger that is consistent in itself; only what somebody outside has
 kept of it shows that.
+
+Stretches of the ledger shared out among processes, one for each processor: hashing is all that it takes.
+
+For whoever has the box to itself (`edgectl` while edged is stopped, the bench); a running daemon checks in one thread,
+behind recording.
 """
 
 from __future__ import annotations
@@ -12,29 +17,29 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from storage.ages.history import History
-from storage.audit import given_checkpoint, ranges
+from storage.audit import ledger_state, ranges
 from storage.audit import queries as audit_queries
 from storage.audit.destruction_check import SuspectTombstone, besides
 from storage.audit.findings import CheckpointVerdict, Code, LedgerFinding, LedgerReport, Reach, Tree
-from storage.audit.given_checkpoint import Outside
-from storage.audit.leaf_index import Blocks
-from storage.audit.ledger_state import LedgerState
-from storage.audit.mirrors import MirrorCheck
+from storage.audit.ledger_state import LedgerState, Outside
 from storage.audit.queries import Overview
-from storage.audit.ranges import SUSPECTS_MAX, LeafRange, OpenGaps, ToldLeaves, check_rows, row_spans, spans
-from storage.audit.trees import BuiltTree, SignedHead, Trees
-from storage.files.open_beneath import reading
+from storage.audit.ranges import SUSPECTS_MAX, Blocks, LeafRange, OpenGaps, ToldLeaves, check_rows, row_spans, spans
+from storage.audit.trees import BuiltTree, MirrorCheck, SignedHead, Trees
+from storage.files import reading
 from storage.integrity import queries as integrity_queries
 from storage.integrity.inspect_file import Pace, VolumeDirectory, unpaced
-from storage.ledger import checkpoint_files
+from storage.ledger import signer
 from storage.ledger.note import NOTE_MAX_BYTES
 from storage.ledger.signer import STATE_FILE
 from storage.ledger.tree import Hash
@@ -173,9 +178,7 @@ class Verify:
             except OSError as error:
                 what = f"it cannot be read: {error.strerror or error}"
                 self._report.findings.add(
-                    LedgerFinding(
-                        Code.MIRROR_UNREAD, str(disk.path / checkpoint_files.NAME), what, "check the disk and `dmesg`"
-                    )
+                    LedgerFinding(Code.MIRROR_UNREAD, str(disk.path / signer.NAME), what, "check the disk and `dmesg`")
                 )
             self._report.lines = before + mirror.lines
             volumes.append(volume)
@@ -196,13 +199,13 @@ class Verify:
             with (
                 suppress(OSError),
                 disk.held() as root,
-                checkpoint_files.opened(root) as directory,
+                signer.opened(root) as directory,
             ):  # its mirror will say so
-                for name, text in checkpoint_files.named_notes(directory):
-                    yield SignedHead(str(disk.path / checkpoint_files.NAME / name), text)
+                for name, text in signer.named_notes(directory):
+                    yield SignedHead(str(disk.path / signer.NAME / name), text)
 
     def _hold(self, kept: Outside, trees: Trees) -> None:
-        wrong = list(given_checkpoint.judge(kept, trees))
+        wrong = list(ledger_state.judge(kept, trees))
         self._report.findings.take(wrong)
         one, head = trees.of(kept.head.origin), kept.head
         proven = one is not None and not {found.code for found in wrong} - {Code.OUTSIDE_OLDER}
@@ -253,3 +256,30 @@ def _all_spans(at: Overview, told: ToldLeaves) -> Iterator[LeafRange]:
     trees = (spans(one.first, one.first + size - 1, in_tree=True) for one, size in sized)
     for span in chain(early, *trees):
         yield replace(span, told=told.among(span.first, span.last))
+
+
+WORTH: Final = 16
+"""Stretches: fewer are done before the processes have begun."""
+
+
+class Processes:
+    """As `map`, in the order of the work. What is done must be something that other processes can be sent."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Work that nobody waits for any more is not begun."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def __call__(self, check: Callable[[W], R], work: Iterable[W]) -> Iterator[R]:
+        wanted = list(work)
+        if self._pool is None and len(wanted) >= WORTH:
+            self._pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+        return map(check, wanted) if self._pool is None else self._pool.map(check, wanted)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final, Self
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.pins.rules import Interval
 from storage.words.layout import segment_path
 from storage.words.model import Parts, Pause, Sha256

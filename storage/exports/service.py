@@ -3,32 +3,41 @@
 Nothing may be disclosed before `begin` has answered: then its leaf is on record, and what it consists of is held
 against space (S3 goes through) for at most LASTS_MS of running time. What is copied is read through `opened`; making
 films and lists of it is for `edged.evidence.export`.
+
+Leaves with what proves them: the way from each to the head of its generation, and the heads. Blocking; reads only.
+
+A generation before the present one is vouched for as far as the first leaf of the following one names it
+(`storage.exports.table.vouched`); its own signed head is added where it is that very one.
+
+What there is of an interval, before anything of it is copied: for the plan that people see, and for what follows.
+
+Blocking; reads only, page by page.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from sqlite3 import Connection
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
-from storage.ages.history import History
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, History, Point
 from storage.ages.table import history
 from storage.approvals.service import short_id
 from storage.database.writer import Database
-from storage.exports import export_proofs
-from storage.exports import table as exports
-from storage.exports.export_plan import ExportPlan, ExportPlanner
-from storage.exports.export_proofs import Cited, ProofHead
+from storage.exports import table as exports_table
 from storage.exports.model import (
     CameraAccount,
     CameraContents,
+    Claim,
     Clocks,
     Contents,
     Export,
@@ -36,19 +45,299 @@ from storage.exports.model import (
     ExportOrder,
     ExportState,
     Recorded,
+    breaks,
     destroyed,
     missing,
     recorded,
+    unaccounted,
 )
-from storage.files.open_beneath import inside, open_file
+from storage.files import inside, open_file
+from storage.ledger import table as ledger_table
+from storage.ledger import tree
 from storage.ledger.signer import HeadSigner, Signer
-from storage.register.service import Register
-from storage.segments.queries import GapRow
+from storage.ledger.table import Generation, LeafEntry
+from storage.ledger.tree import Hash
+from storage.pins import queries as pins_queries
+from storage.pins.rules import Ground, Interval, PinOrder
+from storage.register.service import Asked, Register
+from storage.retention.destruction import Destruction
+from storage.retention.plan import effective
+from storage.segments.coverage_queries import ReadQuery
+from storage.segments.queries import GapRow, SegmentRow, camera_row
 from storage.volumes.service import VolumePool
 from storage.words.clock import Clock
-from storage.words.errors import OrderRefused, UnknownId
+from storage.words.errors import OrderRefused, OrderWrong, RetryError, UnknownCamera, UnknownId
 from storage.words.failpoints import Failpoint, reach
 from storage.words.model import Bounds
+
+SEGMENTS_MAX: Final = 4096
+"""Of one export: a day of 14 cameras, or two weeks of one, at 5 minutes. The lists of their fragments take 90 MB on the
+disk of the state directory while it is prepared; whoever needs more makes several."""
+SOON_MS: Final = 24 * 3_600_000
+"""What reaches its ceiling within so long may be gone before it is copied."""
+LISTED_AT_ONCE: Final = 512
+"""Rows whose leaves are asked for at once."""
+
+
+class NotYet(RetryError):
+    """What is asked for cannot be copied yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlan:
+    """What there is of one camera."""
+
+    camera: str
+    segments: tuple[SegmentRow, ...]
+    leaves: Mapping[int, int | None]
+    """By segment."""
+    away: tuple[SegmentRow, ...]
+    """On volumes that are not there, or gone for good: not among the segments."""
+    passed: tuple[tuple[SegmentRow, ...], tuple[GapRow, ...]]
+    """What accounts for running time between what touches the interval, and does not touch it itself: the wall clock
+    was set meanwhile."""
+    set_aside: int
+    gaps: tuple[GapRow, ...]
+    destroyed: tuple[Destruction, ...]
+    unaccounted: tuple[tuple[int, int], ...]
+    """What nothing accounts for, with what is away; true time."""
+    due_soon: int
+    """Segments without a pin that reach their ceiling within a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """What there is, for an interval that may end earlier than it was asked for: where something is in progress."""
+
+    order: ExportOrder
+    cut_by: str | None
+    """The camera whose segment in progress it ends at."""
+    cameras: tuple[CameraPlan, ...]
+
+    @property
+    def boots(self) -> set[int]:
+        points = {row.start.boot for camera in self.cameras for row in camera.segments}
+        points |= {gap.start.boot for camera in self.cameras for gap in camera.gaps}
+        points |= {gap.end.boot for camera in self.cameras for gap in camera.gaps if gap.end is not None}
+        points |= {row.start.boot for camera in self.cameras for row in (*camera.away, *camera.passed[0])}
+        return points | {one.boot for camera in self.cameras for one in camera.destroyed}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlanner:
+    """`there`: volumes at hand, by id. `ages` and `now` as they are when asked."""
+
+    read: ReadQuery
+    register: Register
+    there: Callable[[], Collection[str]]
+    ages: Callable[[], History]
+    now: Callable[[], Point]
+
+    def look(self, order: ExportOrder, bounds: Mapping[str, Bounds]) -> ExportPlan:
+        """`bounds` in force. OrderWrong, OrderRefused, NotYet."""
+        now = self.now()
+        order, cut_by = self.read(partial(_complete, order=order, now=now))
+        ages, there = self.ages(), set(self.there())
+        cameras = []
+        left = SEGMENTS_MAX
+        for camera in order.cameras:
+            rows = self.read(
+                partial(exports_table.segments_in, camera=camera, interval=order.interval, limit=SEGMENTS_MAX + 1)
+            )
+            left -= len(rows)
+            if left < 0:
+                what = f"that is more than {SEGMENTS_MAX} segments"
+                raise OrderRefused(what, "export in parts: fewer cameras, or a shorter interval, at a time")
+            cameras.append(self._camera(camera, order.interval, rows, there, ages, bounds.get(camera), now))
+        return ExportPlan(order, cut_by, tuple(cameras))
+
+    def _camera(
+        self,
+        camera: str,
+        interval: Interval,
+        rows: list[SegmentRow],
+        there: set[str],
+        ages: History,
+        bounds: Bounds | None,
+        now: Point,
+    ) -> CameraPlan:
+        at_hand = [row for row in rows if row.volume in there and not row.lost]
+        away = [row for row in rows if row.volume not in there or row.lost]
+        gaps = [gap for gap, _ in self.read(partial(exports_table.gaps_in, camera=camera, interval=interval))]
+        gone = [
+            one.what
+            for page in self.register.pages(Asked(camera, recorded=(interval.first_ms, interval.last_ms)))
+            for one in page.entries
+        ]
+        claims = [*map(of_segment, at_hand), *(of_gap(gap, now) for gap in gaps if not gap.inside), *map(of_gone, gone)]
+        passed = self._passed(camera, [*claims, *map(of_segment, away)])
+        claims += [*map(of_segment, passed[0]), *(of_gap(gap, now) for gap in passed[1])]
+        told = [row.id for row in (*at_hand, *away, *passed[0])]
+        leaves: dict[int, int | None] = {}
+        for at in range(0, len(told), LISTED_AT_ONCE):
+            leaves |= self.read(partial(exports_table.leaves_of, segments=told[at : at + LISTED_AT_ONCE]))
+        return CameraPlan(
+            camera=camera,
+            segments=tuple(at_hand),
+            leaves=leaves,
+            away=tuple(away),
+            passed=passed,
+            set_aside=self.read(partial(exports_table.set_aside_in, camera=camera, interval=interval)),
+            gaps=tuple(gaps),
+            destroyed=tuple(gone),
+            unaccounted=tuple(unaccounted(claims, interval)),
+            due_soon=_due_soon(at_hand, ages, bounds),
+        )
+
+    def _passed(self, camera: str, claims: list[Claim]) -> tuple[tuple[SegmentRow, ...], tuple[GapRow, ...]]:
+        """Nothing where it is more than could be told of."""
+        segments, gaps = list[SegmentRow](), list[GapRow]()
+        for after, before in breaks(claims):
+            ask = partial(exports_table.between, camera=camera, after=after, before=before, limit=SEGMENTS_MAX + 1)
+            found = self.read(ask)
+            segments, gaps = segments + found[0], gaps + found[1]
+        return (tuple(segments), tuple(gaps)) if max(len(segments), len(gaps)) <= SEGMENTS_MAX else ((), ())
+
+
+def _complete(connection: sqlite3.Connection, order: ExportOrder, now: Point) -> tuple[ExportOrder, str | None]:
+    """As far as it is complete: what is in progress has no end yet, and no hash."""
+    for camera in order.cameras:
+        try:
+            camera_row(connection, camera)
+        except UnknownCamera:
+            raise OrderWrong(f"there is no camera {camera}", "`edgectl cameras` lists them") from None
+    pin = PinOrder(order.cameras, order.interval, Ground.INTERNAL, "", "", "", 0)
+    garbage = pins_queries.garbage_in(connection, pin)
+    if garbage is not None:
+        raise NotYet(f"{garbage.path} is being destroyed: its time is over", "try again in a minute")
+    first_ms, last_ms, cut_by = order.interval.first_ms, min(order.interval.last_ms, now.wall_ms), None
+    for camera in order.cameras:
+        begun_ms = exports_table.in_progress_from(connection, camera, Interval(first_ms, last_ms))
+        if begun_ms is not None and begun_ms < last_ms:
+            last_ms, cut_by = begun_ms, camera
+    if last_ms <= first_ms:
+        if cut_by is None:
+            raise OrderWrong("the interval lies in the future, or is empty", "--from must be earlier than --to and now")
+        what = f"what {cut_by} recorded then is not complete yet: it is still being recorded"
+        raise NotYet(what, "try again when that segment has ended: edgectl segments")
+    return replace(order, interval=Interval(first_ms, last_ms)), cut_by
+
+
+def _due_soon(rows: Iterable[SegmentRow], ages: History, bounds: Bounds | None) -> int:
+    def left_ms(row: SegmentRow) -> int:
+        age = ages.age(row.start.boot, row.start.boottime_ms)
+        return effective(row.bounds, bounds).ceiling_s * 1000 - age.low_ms
+
+    return sum(row.pins == 0 and left_ms(row) < SOON_MS for row in rows)
+
+
+def of_segment(row: SegmentRow) -> Claim:
+    start_ms = row.true_start_ms
+    return Claim(row.start, row.end, start_ms, start_ms + row.duration_ms)
+
+
+def of_gap(gap: GapRow, now: Point) -> Claim:
+    stop = now if gap.end is None else gap.end
+    stop_ms = gap.true_end_ms
+    return Claim(gap.start, stop, gap.true_start_ms, now.wall_ms if stop_ms is None else stop_ms)
+
+
+def of_gone(one: Destruction) -> Claim:
+    start = Point(one.boot, one.boottime_ms, one.start_ms)
+    return Claim(start, start.plus_ms(one.duration_ms), one.true_start_ms, one.true_end_ms)
+
+
+PAGE: Final = 16
+"""Proofs in one read of the database: each some milliseconds at the most."""
+KNOWN_MAX: Final = 1 << 16
+"""Nodes of the trees that are remembered: neighbours share most of theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofHead:
+    """Of a generation, as far as it vouches for its leaves."""
+
+    generation: Generation
+    size: int
+    root: Hash
+    note: str | None
+    """Signed; None of an earlier one whose signed head is another."""
+
+    @property
+    def leaves(self) -> range:
+        return range(self.generation.first, self.generation.first + self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A leaf, and the way from it to its head."""
+
+    entry: LeafEntry
+    origin: str
+    path: Sequence[Hash]
+
+
+class Uncitable(LookupError):
+    """No head vouches for a leaf, in words."""
+
+
+def heads(connection: sqlite3.Connection, least: int) -> list[ProofHead]:
+    """From the generation that leaf `least` is in up to the present one. Uncitable."""
+    found: list[ProofHead] = []
+    named: Any = None
+    for one in reversed(ledger_table.every(connection)):
+        if not found:
+            if one.root is None or one.note is None:
+                raise Uncitable(f"generation {one.origin} of the ledger has no signed head")
+            found.append(ProofHead(one, one.size, one.root, one.note))
+        else:
+            if not isinstance(named, dict) or named.get("origin") != one.origin or not named.get("root"):
+                raise Uncitable(f"nothing vouches for generation {one.origin} of the ledger")
+            root = bytes.fromhex(named["root"])
+            same = (one.size, one.root) == (named["size"], root)
+            found.append(ProofHead(one, named["size"], root, one.note if same else None))
+        if one.first <= least:
+            return found[::-1]
+        first = ledger_table.leaf(connection, one.first)
+        named = None if first is None else json.loads(first.body).get("previous")
+    raise Uncitable(f"leaf {least} was entered before the ledger was a tree")
+
+
+def cite(read: ReadQuery, known: Sequence[ProofHead], numbers: Iterable[int]) -> Iterator[Cited]:
+    """These leaves, under these heads. Uncitable."""
+    remembered: dict[tuple[int, int, int], Hash] = {}
+    waiting = iter(numbers)
+    while page := list(islice(waiting, PAGE)):
+        yield from read(partial(_page, known=known, numbers=page, remembered=remembered))
+
+
+def _page(
+    connection: sqlite3.Connection,
+    known: Sequence[ProofHead],
+    numbers: Sequence[int],
+    remembered: dict[tuple[int, int, int], Hash],
+) -> list[Cited]:
+    found = []
+    for number in numbers:
+        head = next((one for one in known if number in one.leaves), None)
+        entry = ledger_table.leaf(connection, number)
+        if head is None or entry is None:
+            raise Uncitable(f"no head of the ledger covers leaf {number}")
+        generation = head.generation
+        below = ledger_table.read(connection, generation)
+
+        def node(level: int, at: int, first: int = generation.first, below: tree.Nodes = below) -> Hash:
+            key = first, level, at
+            if key not in remembered:
+                if len(remembered) >= KNOWN_MAX:
+                    remembered.clear()
+                remembered[key] = below(level, at)
+            return remembered[key]
+
+        path = tree.inclusion(node, number - generation.first, head.size)
+        found.append(Cited(entry, generation.origin, path))
+    return found
+
 
 log = logging.getLogger("edged.storage.exports")
 
@@ -105,7 +394,7 @@ class Exports:
             fact = partial(self._begin, export_id=export_id, survey=survey, account=account, size=size, told=told)
             export = self._database.submit(fact).result()
         except BaseException:
-            self._database.submit(partial(exports.drop, number=number)).result()
+            self._database.submit(partial(exports_table.drop, number=number)).result()
             raise
         reach(Failpoint.EXPORT_BEGUN)
         log.info("export %s begins: %s", export.id, ", ".join(export.order.cameras))
@@ -129,7 +418,7 @@ class Exports:
             self._database.submit(partial(self._drop_unbegun)).result()
             self._tidied = True
         ages = self._ages()
-        for export in self._database.read(exports.lasting):
+        for export in self._database.read(exports_table.lasting):
             if export.leaf is not None and ages.age(export.begun.boot, export.begun.boottime_ms).low_ms >= LASTS_MS:
                 log.warning("export %s is abandoned: it took more than a day", export.id)
                 self.abandon(export.id, 0, OURSELVES)
@@ -140,11 +429,11 @@ class Exports:
 
     def latest(self) -> list[Export]:
         """The last ones first, whatever became of them."""
-        return self._database.read(partial(exports.latest, limit=LISTED_MAX))
+        return self._database.read(partial(exports_table.latest, limit=LISTED_MAX))
 
     def told(self, export: Export) -> dict[str, tuple[bytes, str]]:
         """Salt and words behind the commitments of its leaf, as far as they were not erased."""
-        return self._database.read(partial(exports.openings, leaf=export.leaf or 0))
+        return self._database.read(partial(exports_table.openings, leaf=export.leaf or 0))
 
     # --- what it consists of ------------------------------------------------------------------------------------
 
@@ -190,8 +479,8 @@ class Exports:
         )
         least = min([export.leaf or 0, *account.clock, *told])
         try:
-            found = self._database.read(partial(export_proofs.heads, least=least))
-        except export_proofs.Uncitable as error:
+            found = self._database.read(partial(heads, least=least))
+        except Uncitable as error:
             raise OrderRefused(str(error), "edgectl ledger verify") from error
         if export.leaf not in found[-1].leaves:
             raise OrderRefused("the ledger is not signed up to now", "see edgectl alarms")
@@ -199,19 +488,19 @@ class Exports:
 
     def cited(self, heads: Sequence[ProofHead], numbers: Iterable[int]) -> Iterable[Cited]:
         """Leaves with what proves them, under these heads. `citing.Uncitable`."""
-        return export_proofs.cite(self._database.read, heads, numbers)
+        return cite(self._database.read, heads, numbers)
 
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _hold(self, connection: Connection, export_id: str, order: ExportOrder) -> int:
-        if len(exports.lasting(connection)) >= EXPORTS_MAX:
+        if len(exports_table.lasting(connection)) >= EXPORTS_MAX:
             what = f"{EXPORTS_MAX} exports are under way already"
             raise OrderRefused(what, "let one end, or end one: edgectl export --list, edgectl export --undo ID")
-        return exports.insert(connection, export_id, order, self._life.run, self._now())
+        return exports_table.insert(connection, export_id, order, self._life.run, self._now())
 
     def _account(self, survey: ExportPlan) -> ExportAccount:
         """Of segments and of what was destroyed; gaps are looked at where the export begins."""
-        vouched = self._database.read(exports.vouched)
+        vouched = self._database.read(exports_table.vouched)
         cameras = {}
         for one in survey.cameras:
             known = dict(one.leaves)
@@ -228,17 +517,19 @@ class Exports:
                 else:
                     start = Point(gone.boot, gone.boottime_ms, gone.start_ms)
                     fact_of_span = partial(
-                        exports.tell_span, camera=one.camera, start=start, duration_ms=gone.duration_ms,
+                        exports_table.tell_span, camera=one.camera, start=start, duration_ms=gone.duration_ms,
                         wall_ms=self._clock.now().wall_ms,
                     )  # fmt: skip
                     destroyed.append(self._database.submit(fact_of_span).result())
             told = tuple(leaf for row in beside if (leaf := known.get(row.id)) is not None)
             cameras[one.camera] = CameraAccount(tuple(segments), (), tuple(destroyed), told)
-        return ExportAccount(cameras, tuple(self._database.read(partial(exports.corrections_of, boots=survey.boots))))
+        return ExportAccount(
+            cameras, tuple(self._database.read(partial(exports_table.corrections_of, boots=survey.boots)))
+        )
 
     def _tell_segments(self, connection: Connection, segments: Sequence[int]) -> dict[int, int | None]:
         wall_ms = self._clock.now().wall_ms
-        return {one: exports.tell_segment(connection, one, wall_ms) for one in segments}
+        return {one: exports_table.tell_segment(connection, one, wall_ms) for one in segments}
 
     def _begin(
         self,
@@ -250,22 +541,22 @@ class Exports:
         told: Mapping[str, str],
     ) -> Export:
         """The transaction from which on it is on record. A gap that lasts is told as far as it has lasted."""
-        export, now, vouched = _found(connection, export_id), self._now(), exports.vouched(connection)
+        export, now, vouched = _found(connection, export_id), self._now(), exports_table.vouched(connection)
         order = survey.order
         cameras = {}
 
         def told_of(gap: GapRow, leaf: int | None) -> int:
             proven = gap.end is not None and _in(leaf, vouched)
-            return leaf if proven and leaf is not None else exports.tell_gap(connection, gap, now)
+            return leaf if proven and leaf is not None else exports_table.tell_gap(connection, gap, now)
 
         for one in survey.cameras:
-            gaps = [told_of(*found) for found in exports.gaps_in(connection, one.camera, order.interval)]
-            passed = [told_of(gap, exports.leaf_of_gap(connection, gap)) for gap in one.passed[1]]
+            gaps = [told_of(*found) for found in exports_table.gaps_in(connection, one.camera, order.interval)]
+            passed = [told_of(gap, exports_table.leaf_of_gap(connection, gap)) for gap in one.passed[1]]
             known = account.cameras[one.camera]
             cameras[one.camera] = replace(known, gaps=tuple(gaps), beside=(*known.beside, *passed))
         anything = any(one.segments for one in cameras.values())
         begun = replace(export, order=replace(order, whole=order.whole and anything))
-        exports.begin(connection, begun, ExportAccount(cameras, account.clock), now.wall_ms, size, told)
+        exports_table.begin(connection, begun, ExportAccount(cameras, account.clock), now.wall_ms, size, told)
         return _found(connection, export_id)
 
     def _ended(
@@ -277,28 +568,28 @@ class Exports:
                 return export
             if export.state is not ExportState.OPEN or export.leaf is None:
                 raise UnknownId(f"export {export_id} is {export.state} already", "edgectl export --list")
-            exports.note(connection, export, state.value, self._now().wall_ms, {"who": who}, bytes=size, **more)
-            exports.end(connection, export, state)
+            exports_table.note(connection, export, state.value, self._now().wall_ms, {"who": who}, bytes=size, **more)
+            exports_table.end(connection, export, state)
             return replace(export, state=state, account=None)
 
         return self._database.submit(fact).result()
 
     def _drop_unbegun(self, connection: Connection) -> None:
-        for export in exports.lasting(connection):
+        for export in exports_table.lasting(connection):
             if export.leaf is None and export.run != self._life.run:
-                exports.drop(connection, export.number)
+                exports_table.drop(connection, export.number)
 
     def _bodies(self, numbers: Sequence[int]) -> dict[int, dict[str, object]]:
         found: dict[int, dict[str, object]] = {}
         for at in range(0, len(numbers), ANEW):
-            found |= self._database.read(partial(exports.bodies, numbers=numbers[at : at + ANEW]))
+            found |= self._database.read(partial(exports_table.bodies, numbers=numbers[at : at + ANEW]))
         return found
 
     def _new_id(self) -> str:
         day = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).strftime("%Y%m%d")
         while True:
             export_id = f"E-{day}-{short_id(ID_LETTERS)}"
-            if self._database.read(partial(exports.find, export_id=export_id)) is None:
+            if self._database.read(partial(exports_table.find, export_id=export_id)) is None:
                 return export_id
 
     def _ages(self) -> History:
@@ -309,7 +600,7 @@ class Exports:
 
 
 def _found(connection: Connection, export_id: str) -> Export:
-    export = exports.find(connection, export_id)
+    export = exports_table.find(connection, export_id)
     if export is None:
         raise UnknownId(f"there is no export {export_id}", "`edgectl export --list` shows those there are")
     return export

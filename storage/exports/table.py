@@ -13,14 +13,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from storage.ages import table as ages_table
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.exports.model import Export, ExportAccount, ExportOrder, ExportState
-from storage.ledger import generations_table
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.queries import HELD_IN, Covering, given
 from storage.pins.rules import Interval
-from storage.segments import gaps_table, listing_queries, true_time_table
+from storage.segments import gaps_table, queries, true_time_table
 from storage.segments import table as segments_table
 from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
 from storage.segments.queries import (
@@ -216,7 +215,7 @@ def gaps_in(connection: sqlite3.Connection, camera: str, interval: Interval) -> 
     found: list[tuple[GapRow, int | None]] = []
     after = None
     while True:
-        page = listing_queries.gaps(connection, camera, interval.first_ms, interval.last_ms, after, PAGE_MAX)
+        page = queries.gaps(connection, camera, interval.first_ms, interval.last_ms, after, PAGE_MAX)
         for gap in page:
             row = connection.execute(GAP_SQL + "WHERE g.id = ?", (gap.id,)).fetchone()
             found.append((gap_row(row), leaf_of_gap(connection, gap_row(row))))
@@ -246,7 +245,7 @@ def bodies(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, 
     """What leaves say, by number."""
     found = {}
     for number in numbers:
-        entry = ledger.leaf(connection, number)
+        entry = ledger_table.leaf(connection, number)
         if entry is not None:
             found[number] = json.loads(entry.body)
     return found
@@ -260,14 +259,14 @@ def vouched(connection: sqlite3.Connection) -> list[range]:
     before as many as the first leaf of the following one names."""
     found: list[range] = []
     named: Mapping[str, Any] | None = None
-    for one in reversed(generations_table.every(connection)):
+    for one in reversed(ledger_table.every(connection)):
         if not found:
             found.append(range(one.first, 1 << 62))
         elif named is None or named.get("origin") != one.origin or not named.get("root"):
             break
         else:
             found.append(range(one.first, one.first + int(named["size"])))
-        first = ledger.leaf(connection, one.first)
+        first = ledger_table.leaf(connection, one.first)
         named = None if first is None else json.loads(first.body).get("previous")
     return found
 

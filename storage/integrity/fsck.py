@@ -3,13 +3,19 @@
 Blocking, read-only, slow on purpose: it pauses as its owner says, reads rows in pages, and looks again at the end at
 whatever seemed wrong, because the daemon records and destroys meanwhile. Files are judged by
 `storage.integrity.compare`. Needs no writer: with the daemon down it runs on the files alone (`storage.store.offline`).
+
+Sidecars of pins against their rows (S2, S13): one comparison for `fsck`, the rescan and the tamper watch.
+
+Blocking, read-only. A difference counts only if the row said the same before and after the look: a sidecar is written
+before its row is told of it, and goes after the row that has ended.
 """
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import partial
@@ -20,15 +26,18 @@ from storage.ages.history import History
 from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, is_loose
 from storage.integrity.inspect_file import Looker, Pace, VolumeDirectory, fault, look_at, names, row_of, unpaced
-from storage.retention.in_force import InForce
+from storage.pins import sidecar
+from storage.pins import table as pins_table
+from storage.pins.table import Filed
 from storage.retention.plan import effective
+from storage.retention.service import InForce
 from storage.segments import coverage_queries
 from storage.segments.coverage_queries import ReadQuery
 from storage.segments.findings_table import FaultKind
 from storage.segments.queries import PAGE_MAX
-from storage.volumes import table as volumes
-from storage.volumes.identity import read_identity
+from storage.volumes import table as volumes_table
 from storage.volumes.table import KnownVolume, VolumeRemains
+from storage.volumes.volume import read_identity
 from storage.words.errors import UnknownId
 from storage.words.layout import IDENTITY_NAME, is_camera
 from storage.words.model import Bounds, SegmentState
@@ -156,7 +165,9 @@ class Fsck:
         camera, volume = self._scope.camera, self._scope.volume
         if camera is not None and camera not in {name for name, _, _ in self._site.read(integrity_queries.cameras)}:
             raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
-        if volume is not None and not any(volume in (one.id, str(one.path)) for one in self._site.read(volumes.known)):
+        if volume is not None and not any(
+            volume in (one.id, str(one.path)) for one in self._site.read(volumes_table.known)
+        ):
             raise UnknownId(f"there is no volume {volume}", "`edgectl volume list` shows those there are")
 
     def _take(self, faults: Iterator[Fault]) -> None:
@@ -254,10 +265,10 @@ class Fsck:
 
     def _lost(self) -> Iterator[Fault]:
         """S4: each volume that is gone for good is told once, with all that went with it."""
-        for one in self._site.read(volumes.known):
+        for one in self._site.read(volumes_table.known):
             if one.loss is None or self._scope.volume not in (None, one.id, str(one.path)):
                 continue
-            gone = self._site.read(partial(volumes.remains, volume=one.id, camera=self._scope.camera))
+            gone = self._site.read(partial(volumes_table.remains, volume=one.id, camera=self._scope.camera))
             if gone is not None:
                 yield Fault(FaultKind.LOST, one.id, str(one.path), in_words(gone, one), KEEP_DISK)
 
@@ -412,3 +423,67 @@ def in_words(gone: VolumeRemains, of: KnownVolume) -> str:
         return f"{what}nothing on it had to be kept any more"
     pinned = f", and {of.loss.pinned} were evidence (S2)" if of.loss.pinned else ""
     return f"{what}{of.loss.below_floor} segments on it had to be kept (S1){pinned}"
+
+
+NO_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.EACCES})
+"""Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
+GONE: Final = "a lost database would come back without it, or with less of it"
+ACTION: Final = "edged writes it anew; find out who did that"
+
+
+def of_site(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
+    """Each pin that lasts is told of, as it is, on each volume where it holds something."""
+    for volume, disk in site.disks.items():
+        try:
+            yield from faults(site.read, disk)
+        except OSError as error:
+            what = f"it cannot be looked at: {error.strerror or error}"
+            yield Fault(FaultKind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
+
+
+def path_of(pin_id: str) -> PurePosixPath:
+    return PurePosixPath(sidecar.PINS_NAME, pin_id, sidecar.SIDECAR_NAME)
+
+
+def faults(read: ReadQuery, disk: VolumeDirectory, pin_id: str | None = None) -> Iterator[Fault]:
+    """Of each pin that lasts and has something there, or of that one. OSError behind the others, if nobody can tell."""
+    failed = None
+    for filed in read(partial(pins_table.filed, volume=disk.id, pin_id=pin_id)):
+        try:
+            what = _difference(disk, filed)
+        except OSError as error:
+            failed = failed or error
+            continue
+        if what is not None and read(partial(pins_table.filed, volume=disk.id, pin_id=filed.pin.id)) == [filed]:
+            words = f"pin {filed.pin.id} {what}"
+            yield Fault(FaultKind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
+    if failed is not None:
+        raise failed
+
+
+def _difference(disk: VolumeDirectory, filed: Filed) -> str | None:
+    try:
+        with disk.held() as root:
+            content = sidecar.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        return f"has a sidecar on this volume that cannot be read ({error.strerror}): {GONE}"
+    if content is None:
+        return f"has no sidecar on this volume: {GONE}"
+    return None if agrees(content, filed) else f"has a sidecar on this volume that is not as edged wrote it: {GONE}"
+
+
+def agrees(content: bytes, filed: Filed) -> bool:
+    """Whether a sidecar says what the row does. Pure.
+
+    Of a pin that was adopted it may tell of another boot: one that this database never counted.
+    """
+    row = sidecar.of_pin(filed.pin, filed.boot_id)
+    try:
+        told = sidecar.parse(content, filed.pin.id)
+    except ValueError:
+        return False
+    if filed.pin.adopted:
+        told = replace(told, boot_id=row.boot_id, boottime_ms=row.boottime_ms, wall_ms=row.wall_ms)
+    return told == row

@@ -21,7 +21,7 @@ from storage.integrity.compare import PINS_NAME, Fault, Row, SeenFile, of_name, 
 from storage.integrity.queries import Claimed
 from storage.segments.coverage_queries import ReadQuery
 from storage.segments.findings_table import FaultKind
-from storage.segments.fragment_hashes import Digest
+from storage.segments.segment_file import Digest
 from storage.words.layout import PART_SUFFIX, in_words
 from storage.words.model import Parts, Sha256
 

@@ -3,10 +3,17 @@
 Blocking and thread-safe; one look at a time but for `fsck`, which has a run of its own. Keeps S4's second half: what
 differs becomes a finding, a leaf and, through `tampered`, an alarm, and ceases to be one when the file is as it was.
 Reading a file's content is paced: recording needs the disks more.
+
+The rescan: the whole ring looked at within a day, in small rounds, so that no watch need be perfect.
+
+Blocking, in a thread of its own, some rows a round. It goes by rows (is the file there, of its size; is it later
+changed than it was written: then its content), then by directories (what has no row), and begins again. Where it is
+stands in the database, so that a restart goes on; what changed while edged was down is found like everything else.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -17,25 +24,124 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
-from storage.ages.runs import DaemonRun
+from storage.ages.history import DaemonRun
 from storage.database.writer import Database
-from storage.files.fsync import become_idle
+from storage.files import become_idle
+from storage.integrity import fsck
 from storage.integrity import queries as integrity_queries
-from storage.integrity import sidecar_check
-from storage.integrity.compare import FOUND, Fault, is_segment
+from storage.integrity.compare import FOUND, OUR_NAMES, Fault, Look, Touched, aim, how_closely, is_day, is_segment
 from storage.integrity.fsck import Check, Fsck, FsckReport, Scope, Site
 from storage.integrity.inspect_file import Looker, Stopped, VolumeDirectory, look_at, names
-from storage.integrity.rescan import Round
-from storage.integrity.tamper import Look, Touched, aim, how_closely
-from storage.pins import table as pins
-from storage.retention.in_force import present
+from storage.pins import table as pins_table
 from storage.retention.plan import Policy
+from storage.retention.service import present
 from storage.segments import findings_table
+from storage.segments.coverage_queries import ReadQuery
 from storage.segments.findings_table import FaultKind, FileFinding, FindingEnd, RescanProgress, TamperedFiles
-from storage.volumes import table as volumes
+from storage.segments.queries import PAGE_MAX
+from storage.volumes import table as volumes_table
 from storage.words.clock import Clock
 from storage.words.errors import StoreBusy
-from storage.words.layout import aside_path, from_words
+from storage.words.layout import aside_path, from_words, is_camera
+
+ROWS_PASS_S: Final = 12 * 3600
+"""All rows within this, and all directories in what is left of a day."""
+ROWS_MIN: Final = 100
+"""Looked at in a round however small the ring is: a few milliseconds."""
+ROWS_MAX: Final = 5000
+"""Looked at in a round at the most: 20 million rows in 12 h, 10 s a round."""
+DIRECTORIES: Final = 16
+"""Of days, in a round: 64 cameras × 365 days in 4 h."""
+SLACK_MS: Final = 5_000
+"""A file is synced and renamed so soon after its last picture; what changed later than this is read once."""
+
+Judge = Callable[[VolumeDirectory, PurePosixPath, bool], None]
+"""Looks at a name that seems wrong, its content too where asked, and enters what it finds."""
+
+
+def share(total: int, since_s: float) -> int:
+    """How many of all rows are due after so long. Pure."""
+    return min(ROWS_MAX, max(ROWS_MIN, math.ceil(total * since_s / ROWS_PASS_S)))
+
+
+def is_suspicious(changed_ms: int, end_wall_ms: int, before_ms: int) -> bool:
+    """Changed after it was written, and since the last pass began, which has read it otherwise. By the wall clock, so
+    only a hint; `edgectl fsck --level hash` reads everything. Pure."""
+    return changed_ms > max(end_wall_ms + SLACK_MS, before_ms - SLACK_MS)
+
+
+class Round:
+    """One round of a pass."""
+
+    def __init__(self, read: ReadQuery, looker: Looker, disks: Mapping[str, VolumeDirectory], judge: Judge) -> None:
+        self._read = read
+        self._looker = looker
+        self._disks = disks
+        self._judge = judge
+
+    def go(self, at: RescanProgress, since_s: float, pause: Callable[[float], None]) -> RescanProgress:
+        """From here on; where the next round goes on. `pause` may raise: then this round is done again."""
+        total, _ = self._read(integrity_queries.size_of_ring)
+        left = share(total, since_s)
+        while not at.directory and left > 0:
+            began = time.monotonic()
+            asked = min(left, PAGE_MAX)
+            claims, last = self._read(partial(integrity_queries.rows_after, after=at.segment, limit=asked))
+            for claim in claims:
+                self._row(claim, at.before_ms)
+            pause(time.monotonic() - began)
+            at, left = replace(at, segment=at.segment if last is None else last), left - asked
+            if len(claims) < asked:  # what is recorded from here on is watched
+                at = replace(at, directory="/")
+        if not at.directory:
+            return at
+        for number, (name, disk, day) in enumerate(self._days(at.directory)):
+            if number == DIRECTORIES:
+                return at
+            began = time.monotonic()
+            self.day(disk, day)
+            pause(time.monotonic() - began)
+            at = replace(at, directory=name)
+        return replace(at, done=True)
+
+    def _row(self, claim: integrity_queries.Claimed, before_ms: int) -> None:
+        disk = self._disks.get(claim.row.volume)
+        if disk is None:
+            return
+        seen = look_at(disk, claim.row.relative)
+        kinds = set(self._looker.kinds(disk, claim.row.relative, claim, seen)) - {FaultKind.MODE}
+        deep = seen is not None and is_suspicious(seen.changed_ms, claim.row.end.wall_ms, before_ms)
+        if kinds or (deep and claim.row.sha256 is not None):
+            self._judge(disk, claim.row.relative, deep)
+
+    def _days(self, after: str) -> Iterator[tuple[str, VolumeDirectory, PurePosixPath]]:
+        """Directories of days behind that one, in order; strange names on the way are judged."""
+        for volume, disk in sorted(self._disks.items()):
+            if f"{volume}0" <= after:  # "0" follows "/": all of it lies before
+                continue
+            for camera, seen in names(disk, PurePosixPath(".")):
+                if camera.name in OUR_NAMES or f"{volume}/{camera}0" <= after:
+                    continue
+                if not seen.directory or not is_camera(camera.name):
+                    self._judge(disk, camera, False)
+                    continue
+                for day, inner in names(disk, camera):
+                    if not inner.directory or not is_day(day.name):
+                        self._judge(disk, day, False)
+                    elif (name := f"{volume}/{day}") > after:
+                        yield name, disk, day
+
+    def day(self, disk: VolumeDirectory, day: PurePosixPath) -> None:
+        """What lies in a directory and has no row, or not that one."""
+        found = names(disk, day)
+        for begin in range(0, len(found), PAGE_MAX):
+            page = found[begin : begin + PAGE_MAX]
+            claims = self._read(partial(integrity_queries.claims_of, volume=disk.id, paths=[name for name, _ in page]))
+            for relative, seen in page:
+                kinds = self._looker.kinds(disk, relative, claims.get(relative), seen)
+                if set(kinds) - {FaultKind.MODE}:
+                    self._judge(disk, relative, False)
+
 
 PAUSE_SHARE: Final = 2.0
 """After each stretch of work on a disk so many times as long is waited: at most a third of the disk is ours."""
@@ -115,7 +221,7 @@ class Checks:
     def _papers(self, disk: VolumeDirectory, pin_id: str | None = None) -> int:
         """What tells of pins on a volume. It is told first, and then put back."""
         new = 0
-        for fault in sidecar_check.faults(self._database.read, disk, pin_id):
+        for fault in fsck.faults(self._database.read, disk, pin_id):
             new += self.enter([fault])
             with _lenient():
                 self._pins.put_back(disk.id, from_words(fault.where).parts[1])
@@ -134,7 +240,7 @@ class Checks:
             faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
         new = self.enter(faults)
         for pinned in [fault.segment for fault in faults if fault.kind is FaultKind.PIN and fault.segment is not None]:
-            for pin_id in self._database.read(partial(pins.ids_of, segments=[pinned])).get(pinned, ()):
+            for pin_id in self._database.read(partial(pins_table.ids_of, segments=[pinned])).get(pinned, ()):
                 self._pins.put_back(disk.id, pin_id, relative)
         if any(fault.kind is FaultKind.APPEARED for fault in faults) and is_segment(relative.name):
             self._adopt(disk.id, relative.parent)
@@ -224,13 +330,11 @@ class Checks:
 
     def _end_of_sidecar(self, disk: VolumeDirectory, pin_id: str) -> FindingEnd | None:
         """It says again what the row does, or its pin has ended. Until it was written anew nobody can tell."""
-        pin = self._database.read(partial(pins.find, pin_id=pin_id))
+        pin = self._database.read(partial(pins_table.find, pin_id=pin_id))
         if pin is None or not pin.state.lasts:
             return FindingEnd.DESTROYED
-        filed = self._database.read(partial(pins.filed, volume=disk.id, pin_id=pin_id))
-        return (
-            FindingEnd.AGREES if filed and not list(sidecar_check.faults(self._database.read, disk, pin_id)) else None
-        )
+        filed = self._database.read(partial(pins_table.filed, volume=disk.id, pin_id=pin_id))
+        return FindingEnd.AGREES if filed and not list(fsck.faults(self._database.read, disk, pin_id)) else None
 
     def tampered(self) -> list[TamperedFiles]:
         """Volumes with findings, for the alarms; cheap."""
@@ -242,7 +346,7 @@ class Checks:
 
     def paths(self) -> dict[str, Path]:
         """Where each volume is, by id, away or not."""
-        return {one.id: one.path for one in self._database.read(volumes.known)}
+        return {one.id: one.path for one in self._database.read(volumes_table.known)}
 
     def fsck(
         self,
@@ -271,7 +375,7 @@ class Checks:
                 lambda: self._database.read(as_is),
                 os.geteuid(),
                 live=True,
-                more=(sidecar_check.of_site, *self._more),
+                more=(fsck.of_site, *self._more),
             )
             report = Fsck(site, scope, pace=lambda s: wait(pause_after(s)), progress=progress, wait=wait).run()
             self.enter(report.faults)

@@ -22,10 +22,8 @@ from functools import partial
 from typing import Any, Final
 
 from storage.database.writer import Database
-from storage.ledger import generations_table
-from storage.ledger import table as ledger
-from storage.ledger.generations_table import Generation
-from storage.ledger.table import LeafEntry
+from storage.ledger import table as ledger_table
+from storage.ledger.table import Generation, LeafEntry
 
 BITS: Final = 10
 BLOCK: Final = 1 << BITS
@@ -187,7 +185,7 @@ def covered(connection: sqlite3.Connection) -> list[CoveredRange]:
     """From the last generation back: one vouches for as much of the one before as its first leaf names."""
     found: list[CoveredRange] = []
     signed = seen = 0
-    for one in reversed(generations_table.every(connection)):
+    for one in reversed(ledger_table.every(connection)):
         found.append(CoveredRange(one, max(one.size, signed), max(one.seen, seen)))
         named = _named(connection, one)
         signed, seen = (named if of else 0 for of in (found[-1].signed, found[-1].seen))
@@ -196,7 +194,7 @@ def covered(connection: sqlite3.Connection) -> list[CoveredRange]:
 
 def _named(connection: sqlite3.Connection, generation: Generation) -> int:
     """How many leaves of the one before the first leaf names."""
-    entry = ledger.leaf(connection, generation.first)
+    entry = ledger_table.leaf(connection, generation.first)
     previous = None if entry is None else json.loads(entry.body).get("previous")
     size = previous.get("size") if isinstance(previous, dict) and previous.get("root") else 0
     return size if isinstance(size, int) else 0

@@ -3,29 +3,99 @@
 Works in the mirror's thread, behind what was mirrored, so that a head covers only leaves that lie on a volume, too:
 what a signed head covers and nobody finds was taken away; no power cut explains it. While something happens a head is
 at most HEAD_EVERY_MS old. Blocking; no commit waits for it.
+
+The directory `.ledger` on a volume, and the signed heads in it: one file for each generation, replaced whole.
+
+Blocking. Everything is reached through an open directory of the volume, so that nothing lands below an unmounted mount
+point (S10). The leaves beside them are `storage.mirror.files`.
+
+What others hold of our ledger: the head that the centre has kept, against the tree as it is here.
+
+Blocking. A head covers only what lies on a volume too, so no power cut explains one that the centre has and this tree
+does not begin with: an older state was put back, or leaves were taken away. It is told until the leaves are back, or
+until a person has begun a new generation whose first leaf names it (`storage.ledger.key`).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Final, Protocol
 
 from storage.database.writer import Database
-from storage.ledger import checkpoint_files, generations_table, nodes_table, note, tree
-from storage.ledger.generations_table import Generation
+from storage.files import reading
+from storage.ledger import note, table, tree
+from storage.ledger import table as ledger_table
 from storage.ledger.key import Keyring, public_of
-from storage.ledger.nodes_table import LeafMissing
-from storage.ledger.note import Checkpoint
-from storage.outbox import table as outbox
+from storage.ledger.note import NOTE_MAX_BYTES, Checkpoint, Note, Verifier
+from storage.ledger.table import Generation, LeafMissing
+from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
 from storage.words.clock import Clock
 from storage.words.failpoints import Failpoint, reach
+from storage.words.layout import DIR_MODE, FILE_MODE
+
+NAME: Final = ".ledger"
+_CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def opened(volume_fd: int, *, make: bool = False) -> Iterator[int]:
+    """The directory; made, durably, where it is missing and wanted. FileNotFoundError otherwise."""
+    try:
+        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
+    except FileNotFoundError:
+        if not make:
+            raise
+        with suppress(FileExistsError):
+            os.mkdir(NAME, DIR_MODE, dir_fd=volume_fd)
+        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
+        os.fsync(volume_fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def replace(fd: int, name: str, data: bytes) -> None:
+    """A file whole in place of another, durably, all or nothing."""
+    new = name + ".new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
+    os.fsync(fd)
+
+
+def checkpoint_name(first: int) -> str:
+    """The file of the last signed head of a generation, by the number of its first leaf."""
+    return f"checkpoint-{first}.txt"
+
+
+def named_notes(fd: int) -> Iterator[tuple[str, str]]:
+    """Names and texts of signed heads as they lie here, unchecked; what cannot be read is none."""
+    for name in sorted(os.listdir(fd)):
+        if _CHECKPOINT.fullmatch(name):
+            with suppress(OSError), reading(fd, name) as file:
+                yield name, file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
+
+
+def notes(fd: int) -> list[str]:
+    """Their texts."""
+    return [text for _, text in named_notes(fd)]
+
 
 log = logging.getLogger("edged.storage.ledger")
 
@@ -102,12 +172,12 @@ class HeadSigner:
     def fault(self) -> str | None:
         """Why heads are not signed, in words; None: they are."""
         self._keyring.refresh()
-        known = self._database.read(generations_table.every)
+        known = self._database.read(table.every)
         return self._fault(known, known[-1]) if known else None
 
     def head(self) -> IssuedHead | None:
         """The last one of the present generation."""
-        present = self._database.read(generations_table.present)
+        present = self._database.read(table.present)
         if present is None or present.note is None or present.root is None or present.key is None:
             return None
         head = Checkpoint(present.origin, present.size, present.root)
@@ -139,9 +209,9 @@ class HeadSigner:
         head = self.head()
         if head is None or self._told == (head.first, head.checkpoint.size):
             return
-        now, told = self._clock.now(), {"what": "checkpoint", **generations_table.named(head.checkpoint)}
+        now, told = self._clock.now(), {"what": "checkpoint", **table.named(head.checkpoint)}
         body = told | {"first": head.first, "key": head.key, "note": head.note}
-        fact = partial(outbox.put, kind=EventKind.LEDGER, wall_ms=now.wall_ms, body=body)
+        fact = partial(outbox_table.put, kind=EventKind.LEDGER, wall_ms=now.wall_ms, body=body)
         self._database.submit(fact).result(PATIENCE_S)
         self._told_ms, self._told = now.boottime_ms, (head.first, head.checkpoint.size)
 
@@ -149,7 +219,7 @@ class HeadSigner:
         """Of all generations: those of a lost database are complete only when it has been made anew."""
         found = self._database.read(_missing)
         if found is not None:
-            self._database.submit(partial(nodes_table.keep, generation=found[0], found=found[1]), yielding=True)
+            self._database.submit(partial(table.keep, generation=found[0], found=found[1]), yielding=True)
 
     def _sign(self, mirrored: Mapping[str, int], alone_ms: int) -> bool:
         """True where there is a new head, or nothing new to sign."""
@@ -166,13 +236,11 @@ class HeadSigner:
         if found is None:
             return True
         generation, checkpoint = found
-        if key is None or self._fault(self._database.read(generations_table.every), generation) is not None:
+        if key is None or self._fault(self._database.read(table.every), generation) is not None:
             return False
         text = note.sign(checkpoint.text, checkpoint.origin, key)
         reach(Failpoint.HEAD_SIGNED)
-        fact = partial(
-            generations_table.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text
-        )
+        fact = partial(table.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text)
         self._database.submit(fact, yielding=True).result(PATIENCE_S)
         reach(Failpoint.HEAD_STORED)
         self.on_head(IssuedHead(checkpoint, text, generation.first, generation.key or ""))
@@ -183,27 +251,25 @@ class HeadSigner:
         if public is None:
             return self._keyring.fault
         key, verifier = f"the key in {self._keyring.path}", generation.verifier
-        after = generations_table.replacing(known, public)
+        after = table.replacing(known, public)
         if after is not None:
             back = "an older state directory or an older key was put back"
             return f"{key} was replaced with leaf {after.first}, where {after.origin} begins, and must not sign: {back}"
         if verifier is not None and verifier.public != public:
             return f"{key} is not the one that this part of the ledger began with"
-        if verifier is None and not generations_table.fits(known, self._keyring.identity):
+        if verifier is None and not table.fits(known, self._keyring.identity):
             return f"{key} is not the one that the ledger was signed with before"
         return "this part of the ledger began while the box had no key" if verifier is None else None
 
     def _lay(self, disks: Mapping[str, HeldVolume]) -> None:
         """Each volume gets the last head of each generation, the state directory the very last, once for each."""
-        signed = [one for one in self._database.read(generations_table.every) if one.note is not None]
+        signed = [one for one in self._database.read(table.every) if one.note is not None]
         for volume, disk in disks.items():
             owed = [one for one in signed if self._laid.get((volume, one.first)) != one.size]
             if owed:
-                with suppress(OSError), disk.held() as fd, checkpoint_files.opened(fd, make=True) as at:
+                with suppress(OSError), disk.held() as fd, opened(fd, make=True) as at:
                     for one in owed:
-                        checkpoint_files.replace(
-                            at, checkpoint_files.checkpoint_name(one.first), (one.note or "").encode()
-                        )
+                        replace(at, checkpoint_name(one.first), (one.note or "").encode())
                         self._laid[volume, one.first] = one.size
         if signed and self._laid.get(("", signed[-1].first)) != signed[-1].size:
             self._lay_beside(signed[-1])
@@ -213,7 +279,7 @@ class HeadSigner:
         place = self._database.path.parent
         state = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            checkpoint_files.replace(state, STATE_FILE, (last.note or "").encode())
+            replace(state, STATE_FILE, (last.note or "").encode())
             self._laid["", last.first] = last.size
             self.unlaid = ""
         except OSError as error:
@@ -229,19 +295,152 @@ def _head_now(
     connection: sqlite3.Connection, mirrored: Mapping[str, int], alone_ms: int
 ) -> tuple[Generation, Checkpoint] | None:
     """The head that can be signed now; None where it would say nothing new."""
-    generation = generations_table.present(connection)
+    generation = table.present(connection)
     if generation is None:
         return None
-    last = generation.first + generations_table.end(connection, generation) - 1
+    last = generation.first + table.end(connection, generation) - 1
     size = coverable(last, mirrored, alone_ms) - generation.first + 1
     if size <= generation.size:
         return None
-    return generation, Checkpoint(generation.origin, size, tree.root(nodes_table.read(connection, generation), size))
+    return generation, Checkpoint(generation.origin, size, tree.root(table.read(connection, generation), size))
 
 
-def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[nodes_table.Node]] | None:
+def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[table.Node]] | None:
     """Nodes that could be kept, of the first generation that lacks some."""
-    for generation in generations_table.every(connection):
-        if found := nodes_table.missing(connection, generation, GROW):
+    for generation in table.every(connection):
+        if found := table.missing(connection, generation, GROW):
             return generation, found
     return None
+
+
+class HeadAgreement(StrEnum):
+    """How a head that others hold stands to what is here."""
+
+    NONE = "none"
+    """There is none, or it was not signed by whom it names: nobody can say that it is ours."""
+    AGREES = "agrees"
+    SETTLED = "settled"
+    """A person knows of it, and began a new generation because of it."""
+    UNSURE = "unsure"
+    """The database is being made anew: what the volumes know of it is still to be read."""
+    UNKNOWN = "unknown"
+    """Of a generation that is not known here."""
+    LONGER = "longer"
+    """It has leaves that are not here."""
+    OTHER = "other"
+    """The leaves that are here are others."""
+
+    @property
+    def contradicts(self) -> bool:
+        return self in (HeadAgreement.UNKNOWN, HeadAgreement.LONGER, HeadAgreement.OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHead:
+    """A head as others hold it."""
+
+    head: Checkpoint
+    note: Note
+    verifier: Verifier | None
+    """The key that came with it, which anybody may have sent along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A head that others hold and that is none of what is here."""
+
+    head: Checkpoint
+    word: HeadAgreement
+
+
+def understood(text: str, key: str | None) -> KeptHead | None:
+    """Of a note and the key that came with it; None where that is no head of a log. Pure."""
+    try:
+        parsed = note.parse(text)
+        head = parsed.checkpoint()
+    except ValueError:
+        return None
+    try:
+        verifier = None if key is None else Verifier.parse(key)
+    except ValueError:
+        verifier = None
+    return KeptHead(head, parsed, verifier)
+
+
+def judged(connection: sqlite3.Connection, held: KeptHead, public: bytes | None) -> HeadAgreement:
+    """How it stands to what is here. `public`: the key of this box as of now."""
+    known = ledger_table.every(connection)
+    if not _is_signed(held, known, public):
+        return HeadAgreement.NONE
+    if any(_names(connection, one, held.head) for one in known):
+        return HeadAgreement.SETTLED
+    rebuild = ledger_table.last_rebuild(connection)
+    generation = next((one for one in known if one.origin == held.head.origin), None)
+    word = HeadAgreement.UNKNOWN if generation is None else _compared(connection, generation, held.head)
+    unread = rebuild is not None and not rebuild.read
+    return HeadAgreement.UNSURE if word.contradicts and unread else word
+
+
+class CentreHead:
+    """The head that others hold, as far as it was read back."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._held: KeptHead | None = None
+
+    def hold(self, text: str, key: str | None) -> bool:
+        """This is what the centre has kept; False where it is no head of a log."""
+        self._held = understood(text, key)
+        return self._held is not None
+
+    def word(self) -> HeadAgreement:
+        """How it stands to what is here now; NONE where nothing was read back."""
+        held = self._held
+        if held is None:
+            return HeadAgreement.NONE
+        word = self._database.read(partial(judged, held=held, public=self._keyring.public))
+        if not word.contradicts and word is not HeadAgreement.UNSURE and self._held is held:
+            self._held = None
+        return word
+
+    def contradiction(self) -> Contradiction | None:
+        """What is to be told of it; None where there is nothing."""
+        held, word = self._held, self.word()
+        return None if held is None or not word.contradicts else Contradiction(held.head, word)
+
+    def seen(self, origin: str, size: int) -> Future[None]:
+        """Somebody outside has a copy of our head of that size."""
+        return self._database.submit(partial(ledger_table.seen, origin=origin, size=size), yielding=True)
+
+
+def _is_signed(held: KeptHead, known: list[Generation], public: bytes | None) -> bool:
+    """By the key that its generation has here; of one that is not known, by any of ours, or the one that came along.
+
+    An older state may have been put back, to before the box had the key that it was signed with.
+    """
+    mine = next((one for one in known if one.origin == held.head.origin), None)
+    if mine is not None:
+        return mine.verifier is not None and held.note.signed_by(mine.verifier)
+    keys = {one.public for one in known} | {public}
+    candidates = [Verifier(held.head.origin, key) for key in keys if key is not None]
+    if held.verifier is not None and held.verifier.name == held.head.origin:
+        candidates.append(held.verifier)
+    return any(held.note.signed_by(one) for one in candidates)
+
+
+def _compared(connection: sqlite3.Connection, generation: Generation, head: Checkpoint) -> HeadAgreement:
+    if head.size > ledger_table.end(connection, generation):
+        return HeadAgreement.LONGER
+    try:
+        root = tree.root(ledger_table.read(connection, generation), head.size)
+    except LeafMissing:
+        return HeadAgreement.LONGER
+    return HeadAgreement.AGREES if root == head.root else HeadAgreement.OTHER
+
+
+def _names(connection: sqlite3.Connection, generation: Generation, head: Checkpoint) -> bool:
+    """The generation was begun because of that head."""
+    entry = ledger_table.leaf(connection, generation.first)
+    told = None if entry is None else json.loads(entry.body).get("contradicted")
+    return bool(told == ledger_table.named(head))

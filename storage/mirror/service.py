@@ -19,18 +19,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from storage.ages.history import History
-from storage.ages.runs import DaemonRun
+from storage.ages.history import DaemonRun, History
 from storage.ages.table import boots
 from storage.database.writer import Database
-from storage.ledger import checkpoint_files
-from storage.ledger import generations_table as ledger_generations
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
+from storage.ledger import signer
+from storage.ledger import table as ledger_table
 from storage.ledger.signer import HeadSigner
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
-from storage.mirror.lines import file_name, render
+from storage.mirror.files import file_name, render
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
 from storage.words.failpoints import Failpoint, reach
@@ -146,7 +144,7 @@ class LedgerMirror:
         now = self._clock.now()
         now_ms = now.boottime_ms
         wanted = self._database.read(mirror_table.wanted)
-        rebuild = self._database.read(ledger_generations.last_rebuild)
+        rebuild = self._database.read(ledger_table.last_rebuild)
         disks = {
             volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
         }
@@ -187,7 +185,7 @@ class LedgerMirror:
         """
         if volume not in self._at:
             there = 0
-            with suppress(FileNotFoundError), disk.held() as fd, checkpoint_files.opened(fd) as ledger_fd:
+            with suppress(FileNotFoundError), disk.held() as fd, signer.opened(fd) as ledger_fd:
                 there = mirror_files.last_line(ledger_fd)
             lacking = partial(mirror_table.any_between, after=there, upto=wanted.mirrored)
             self._at[volume] = there if self._database.read(lacking) else max(wanted.mirrored, there)
@@ -195,10 +193,10 @@ class LedgerMirror:
 
     def _bring_up(self, volume: str, disk: MirroredVolume, last: int) -> None:
         while True:
-            page = self._database.read(partial(ledger.leaves, after=last, limit=PAGE))
+            page = self._database.read(partial(ledger_table.leaves, after=last, limit=PAGE))
             if not page:
                 return
-            with disk.held() as fd, checkpoint_files.opened(fd, make=True) as ledger_fd:
+            with disk.held() as fd, signer.opened(fd, make=True) as ledger_fd:
                 for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
                     mirror_files.append(ledger_fd, name, b"".join(map(render, entries)))
                     reach(Failpoint.MIRROR_LINES)
@@ -210,7 +208,7 @@ class LedgerMirror:
     def _write_heads(self, head: dict[str, Any], disks: Mapping[str, MirroredVolume]) -> None:
         """To each volume whose contents are known, and beside the database."""
         for volume, disk in disks.items():
-            with self._noted(volume, disk), disk.held() as fd, checkpoint_files.opened(fd, make=True) as ledger_fd:
+            with self._noted(volume, disk), disk.held() as fd, signer.opened(fd, make=True) as ledger_fd:
                 mirror_files.write_snapshot(ledger_fd, head)
                 reach(Failpoint.MIRROR_HEAD)
         state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -234,7 +232,7 @@ class LedgerMirror:
                 suppress(FileNotFoundError),
                 self._noted(volume, disk),
                 disk.held() as fd,
-                checkpoint_files.opened(fd) as at,
+                signer.opened(fd) as at,
             ):
                 for name in mirror_files.days(at):
                     place = mirror_files.last_place(at, name)

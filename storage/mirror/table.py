@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage.ages.runs import Point
-from storage.ledger import generations_table
-from storage.ledger import table as ledger
-from storage.ledger.generations_table import Identity
-from storage.ledger.table import Leaf
+from storage.ages.history import Point
+from storage.ledger import table as ledger_table
+from storage.ledger.table import Identity, Leaf
 from storage.words.layout import segment_path
 from storage.words.model import WHOLE_MAX
 
@@ -134,8 +132,8 @@ def leap(connection: sqlite3.Connection, beyond: int, wall_ms: int, identity: Id
     last = last_leaf(connection)
     if beyond > last:
         reason = "a volume came that knows more"
-        generations_table.begin(connection, identity, reason, wall_ms, number=beyond + LEAF_MARGIN)
-        ledger.enter(connection, Leaf.REBUILT, wall_ms, {"known": last, "reason": reason})
+        ledger_table.begin(connection, identity, reason, wall_ms, number=beyond + LEAF_MARGIN)
+        ledger_table.enter(connection, Leaf.REBUILT, wall_ms, {"known": last, "reason": reason})
 
 
 def days_of(connection: sqlite3.Connection, camera: str) -> set[str]:

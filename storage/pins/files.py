@@ -3,34 +3,46 @@
 Keeps S2 over a lost or older database: a sidecar without a row becomes a row before anything is destroyed on its
 volume. Nothing here is decided but by rows and sidecars; what fails on one pin is told and tried again, and stops no
 other.
+
+Placing a pin: what it will hold and cost, then sidecar and links, then one transaction. Never half placed.
+
+Blocking file work; its owner lets one thread at a time place. Until the transaction everything is taken back on any
+error; a crash leaves a sidecar without a row, which is adopted when its volume is read (`storage.pins.files`). From
+the transaction on its interval protects, however long it takes to hold each segment of it (L4).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Final
 
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, Point
 from storage.ages.table import history
+from storage.approvals.service import short_id
+from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
-from storage.ledger import generations_table
+from storage.ledger import table
 from storage.ledger.key import Keyring
-from storage.pins import queries as pin_queries
-from storage.pins import sidecar
-from storage.pins import table as pins
-from storage.pins.rules import DAY_MS, Pin
+from storage.pins import queries as pins_queries
+from storage.pins import rules, sidecar
+from storage.pins import table as pins_table
+from storage.pins.queries import UNTOLD
+from storage.pins.rules import DAY_MS, CameraCost, Cost, Limits, Pin, PinOrder, PinState, VolumeCost
 from storage.pins.sidecar import Sidecar
 from storage.segments import queries
 from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
+from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId
 from storage.words.failpoints import Failpoint, reach
-from storage.words.model import SegmentState
+from storage.words.model import CameraUsage, SegmentState, VolumeStatus
 
 log = logging.getLogger("edged.pins")
 
@@ -82,28 +94,28 @@ class Filing:
     def hold(self, pin: Pin, linked: Sequence[SegmentRow] = ()) -> None:
         """All that its interval covers is held, `linked` with its links. Until then the interval protects."""
         self._hold(pin, [row.id for row in linked], linked=True)
-        covers, segments = self._database.read(partial(pin_queries.to_hold, pin=pin.number))
+        covers, segments = self._database.read(partial(pins_queries.to_hold, pin=pin.number))
         while covers:
             self._hold(pin, segments, linked=False)
-            self._database.submit(partial(pin_queries.settle, pin=pin.number, covers=covers), yielding=True).result()
+            self._database.submit(partial(pins_queries.settle, pin=pin.number, covers=covers), yielding=True).result()
             reach(Failpoint.PIN_HELD)
-            covers, segments = self._database.read(partial(pin_queries.to_hold, pin=pin.number))
+            covers, segments = self._database.read(partial(pins_queries.to_hold, pin=pin.number))
 
     def hold_covered(self) -> None:
         """What a crash cut off, or what turned out to lie in an interval since."""
-        for pin in self._database.read(pins.covering):
+        for pin in self._database.read(pins_table.covering):
             self.hold(pin)
 
     def _hold(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
         for some in _steps(segments):
-            held = partial(pin_queries.hold, pin=pin.number, segments=some, linked=linked)
+            held = partial(pins_queries.hold, pin=pin.number, segments=some, linked=linked)
             self._database.submit(held, yielding=True).result()
             reach(Failpoint.PIN_HOLDING)
 
     def _mark(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
         """Remember whether these, at most a page, have their links."""
         if segments:
-            marked = partial(pins.mark, pin=pin.number, segments=segments, linked=linked)
+            marked = partial(pins_table.mark, pin=pin.number, segments=segments, linked=linked)
             self._database.submit(marked, yielding=True).result()
 
     def withdraw(self, volume: Volume, pin_id: str) -> None:
@@ -120,7 +132,7 @@ class Filing:
             found = [(pin_id, sidecar.read_sidecar(fd, pin_id, sidecar.MAX_BYTES)) for pin_id in sidecar.pin_ids(fd)]
         self._strange[volume.id] = set()
         for pin_id, content in found:
-            if content is None and self._database.read(partial(pins.find, pin_id=pin_id)) is None:
+            if content is None and self._database.read(partial(pins_table.find, pin_id=pin_id)) is None:
                 self.withdraw(volume, pin_id)  # of a pin that was released, its sidecar went first
                 continue
             self._take_in(volume, pin_id, content)
@@ -139,7 +151,7 @@ class Filing:
 
     def _take_in(self, volume: Volume, pin_id: str, content: bytes | None) -> None:
         told = self._understood(volume, pin_id, content)
-        if told is None and self._database.read(partial(pins.find, pin_id=pin_id)) is None:
+        if told is None and self._database.read(partial(pins_table.find, pin_id=pin_id)) is None:
             return  # its links hold what they hold until a person looks
         ours = content is not None and self._is_ours(content)
         fact = partial(self._reconcile, pin_id=pin_id, told=told, volume=volume.id, ours=ours)
@@ -152,7 +164,7 @@ class Filing:
 
     def _is_ours(self, content: bytes) -> bool:
         """Signed with the key of this box, or one that it had."""
-        keys = {one.public for one in self._database.read(generations_table.every)} | {self._keyring.public}
+        keys = {one.public for one in self._database.read(table.every)} | {self._keyring.public}
         return sidecar.is_ours(content, [key for key in keys if key is not None])
 
     def _understood(self, volume: Volume, pin_id: str, content: bytes | None) -> Sidecar | None:
@@ -175,24 +187,24 @@ class Filing:
         A row is not made to last longer by what somebody else may have written. That is then told as a difference; what
         says the same, and an earlier version did not sign, is written anew.
         """
-        pin = pins.find(connection, pin_id)
+        pin = pins_table.find(connection, pin_id)
         version = told.version if told is not None else 0
         if pin is None:
             if told is None:
                 raise ValueError(f"{pin_id} has neither row nor sidecar")
             pin = self._adopt(connection, told, ours=ours)
         elif told is not None:
-            pin_queries.complete(connection, pin, told)
+            pins_queries.complete(connection, pin, told)
             if not ours:
-                same = told == sidecar.of_pin(pin, pins.boot_id(connection, pin.placed.boot))
+                same = told == sidecar.of_pin(pin, pins_table.boot_id(connection, pin.placed.boot))
                 version = 0 if same and not pin.adopted else min(told.version, pin.version)
         if told is not None and pin.state.lasts:
             if told.version > pin.version and ours:
-                pins.renew(connection, pin, told)
-            if not pin_queries.is_whole(connection, pin):  # adopted before all of its cameras were known
-                pin_queries.cover(connection, pin)
-        pins.mark_volume(connection, pin.number, volume, version)
-        return pins.find(connection, pin_id) or pin
+                pins_table.renew(connection, pin, told)
+            if not pins_queries.is_whole(connection, pin):  # adopted before all of its cameras were known
+                pins_queries.cover(connection, pin)
+        pins_table.mark_volume(connection, pin.number, volume, version)
+        return pins_table.find(connection, pin_id) or pin
 
     def _adopt(self, connection: Connection, told: Sidecar, *, ours: bool) -> Pin:
         """Its placing was cut off, or the database is older than the volume: nobody can tell, so it protects.
@@ -207,9 +219,9 @@ class Filing:
             age_ms = history(connection, self._life.boot, self._clock).age(placed.boot, placed.boottime_ms).low_ms
             span_ms = min(told.order.span_ms, age_ms + UNVOUCHED_MS)
             told = replace(told, order=replace(told.order, span_ms=span_ms))
-        pin = pins.insert(connection, told, placed, adopted=True)
-        pin_queries.cover(connection, pin)
-        pins.note(connection, "adopted", pin, now.wall_ms, signed=ours)
+        pin = pins_table.insert(connection, told, placed, adopted=True)
+        pins_queries.cover(connection, pin)
+        pins_table.note(connection, "adopted", pin, now.wall_ms, signed=ours)
         log.warning(
             "pin %s was found on a volume without a row%s: it holds again what it was placed for",
             pin.id,
@@ -227,7 +239,7 @@ class Filing:
         with volume.held() as fd:
             present = sidecar.link_names(fd, pin.id)
         after, named = 0, set[str]()
-        while rows := self._database.read(partial(pins.held, pin=pin.number, volume=volume.id, after=after)):
+        while rows := self._database.read(partial(pins_table.held, pin=pin.number, volume=volume.id, after=after)):
             after = rows[-1].id
             names = {row.id: sidecar.link_name(row.relative) for row in rows}
             named |= set(names.values())
@@ -253,7 +265,7 @@ class Filing:
 
     def work_off(self, volume: Volume) -> None:
         """Write, link and clear away what is undone on a volume."""
-        for undone in self._database.read(partial(pins.undone, volume=volume.id)):
+        for undone in self._database.read(partial(pins_table.undone, volume=volume.id)):
             pin = undone.pin
             try:
                 if not pin.state.lasts:
@@ -261,10 +273,10 @@ class Filing:
                     self.troubles.pop(pin.id, None)
                     continue
                 if undone.stale or self._lacks_sidecar(volume, pin):
-                    boot_id = self._database.read(partial(pins.boot_id, boot=pin.placed.boot))
+                    boot_id = self._database.read(partial(pins_table.boot_id, boot=pin.placed.boot))
                     self.write(volume, pin.id, sidecar.of_pin(pin, boot_id))
                     self._database.submit(
-                        partial(pins.mark_volume, pin=pin.number, volume=volume.id, version=pin.version)
+                        partial(pins_table.mark_volume, pin=pin.number, volume=volume.id, version=pin.version)
                     ).result()
                 self.link_missing(volume, pin)
                 self.troubles.pop(pin.id, None)
@@ -289,10 +301,10 @@ class Filing:
             with volume.held() as fd:
                 if sidecar.is_taken(fd, pin_id, lacks):
                     return
-        pin = self._database.read(partial(pins.find, pin_id=pin_id))
+        pin = self._database.read(partial(pins_table.find, pin_id=pin_id))
         if pin is not None and pin.state.lasts:
             log.error("pin %s: what was removed or changed on %s is made anew", pin.id, volume.path)
-            forgotten = partial(pins.mark_volume, pin=pin.number, volume=volume.id, version=0)
+            forgotten = partial(pins_table.mark_volume, pin=pin.number, volume=volume.id, version=0)
             self._database.submit(forgotten, yielding=True).result()
             self._compare(volume, pin)
             self.work_off(volume)
@@ -300,7 +312,7 @@ class Filing:
     def link_missing(self, volume: Volume, pin: Pin) -> None:
         """Each segment that the pin holds there has its link. The first OSError is raised once the others are done."""
         after, failed = 0, None
-        ask = partial(pins.held, pin=pin.number, volume=volume.id, unlinked=True)
+        ask = partial(pins_table.held, pin=pin.number, volume=volume.id, unlinked=True)
         while rows := self._database.read(partial(ask, after=after)):
             after, done = rows[-1].id, []
             with volume.held() as fd:
@@ -328,7 +340,7 @@ class Filing:
 
     def clear_lost(self) -> None:
         """Nothing is to be cleared away of a volume that is gone for good; its rows leave in their time (`Disks`)."""
-        for pin, volume in self._database.read(pins.lost):
+        for pin, volume in self._database.read(pins_table.lost):
             self._forget(volume, pin)
 
     def let_go(self, volume: Volume, pin: Pin, rows: Sequence[SegmentRow]) -> None:
@@ -339,13 +351,13 @@ class Filing:
 
     def _release(self, pin: Pin, rows: Sequence[SegmentRow]) -> None:
         for some in _steps([row.id for row in rows]):
-            self._database.submit(partial(pins.let_go, pin=pin.number, segments=some), yielding=True).result()
+            self._database.submit(partial(pins_table.let_go, pin=pin.number, segments=some), yielding=True).result()
 
     def _forget(self, volume: str, pin: Pin) -> None:
         """The pin holds nothing there any more."""
-        while rows := self._database.read(partial(pins.held, pin=pin.number, volume=volume, after=0)):
+        while rows := self._database.read(partial(pins_table.held, pin=pin.number, volume=volume, after=0)):
             self._release(pin, rows)
-        self._database.submit(partial(pins.leave_volume, pin=pin.number, volume=volume)).result()
+        self._database.submit(partial(pins_table.leave_volume, pin=pin.number, volume=volume)).result()
 
 
 def _steps(segments: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -360,3 +372,197 @@ def by_volume(rows: Iterable[SegmentRow], present: Mapping[str, Volume]) -> dict
         if row.volume in present:
             found.setdefault(row.volume, []).append(row)
     return found
+
+
+ID_LETTERS: Final = 4
+"""Behind the day: 810,000 pins a day have names."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    """What placing asks of the rest of the store."""
+
+    present: Callable[[], Mapping[str, Volume]]
+    """Volumes that are there and of whose footage the catalog knows."""
+    there: Callable[[], Collection[str]]
+    """Ids of all that are there."""
+    statuses: Callable[[], Sequence[VolumeStatus]]
+    usage: Callable[[], Sequence[CameraUsage]]
+
+
+class Placer:
+    """See the module."""
+
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: StoreView) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._filing = filing
+        self._box = box
+
+    def cost(self, order: PinOrder, limits: Limits) -> tuple[Cost, list[SegmentRow]]:
+        """What it would hold, and of what. OrderRefused where it may not be placed."""
+        rules.check_order(order, limits, self._clock.now().wall_ms)
+        usage = {known.camera: known for known in self._box.usage()}
+        rows: list[SegmentRow] = []
+        cameras = []
+        self._database.read(partial(_refuse_garbage, order=order))
+        for camera in order.cameras:
+            found = self._found(camera, order)
+            rows += found.rows
+            if len(rows) > rules.SEGMENTS_MAX:
+                break
+            cameras.append(self._camera_cost(found, order, usage[camera].bytes_per_day if camera in usage else None))
+        new = [row for row in rows if row.pins == 0]
+        coming = sum(camera.coming_bytes for camera in cameras)
+        new_bytes = sum(row.bytes for row in new) + coming
+        cost = Cost(
+            cameras=tuple(cameras),
+            volumes=self._volume_costs(rows, new, coming),
+            segments=len(rows),
+            bytes=sum(row.bytes for row in rows),
+            new_bytes=new_bytes,
+            headroom_ms=rules.headroom_ms(new_bytes, (known.bytes_per_day for known in usage.values())),
+        )
+        rules.check_cost(cost, limits)
+        return cost, rows
+
+    def _found(self, camera: str, order: PinOrder) -> pins_queries.FootageInInterval:
+        found = self._database.read(
+            partial(pins_queries.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
+        )
+        if found is None:
+            raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
+        comes = order.interval.last_ms > self._clock.now().wall_ms
+        if not found.rows and not found.recording and not comes:
+            what = f"camera {camera} has no footage in this interval"
+            raise OrderRefused(
+                what, f"see edgectl segments --camera {camera}; leave it out, or choose another interval"
+            )
+        return found
+
+    def _camera_cost(
+        self, found: pins_queries.FootageInInterval, order: PinOrder, bytes_per_day: float | None
+    ) -> CameraCost:
+        now_ms, interval = self._clock.now().wall_ms, order.interval
+        coming_ms = max(0, interval.last_ms - max(now_ms, interval.first_ms))
+        return CameraCost(
+            camera=found.camera,
+            first_ms=min((row.true_start_ms for row in found.rows), default=None),
+            last_ms=max((row.true_start_ms + row.duration_ms for row in found.rows), default=None),
+            segments=len(found.rows),
+            bytes=sum(row.bytes for row in found.rows),
+            coming_bytes=int((bytes_per_day or 0.0) * coming_ms / rules.DAY_MS),
+        )
+
+    def _volume_costs(
+        self, rows: Sequence[SegmentRow], new: Sequence[SegmentRow], coming_bytes: int
+    ) -> tuple[VolumeCost, ...]:
+        pinned = self._database.read(pins_table.pinned_bytes)
+        statuses = self._box.statuses()
+        roomiest = max(statuses, key=lambda status: status.limit_bytes - status.ring_bytes, default=None)
+        touched = {row.volume for row in rows}
+        costs = []
+        for status in statuses:
+            comes = coming_bytes if roomiest is not None and status.id == roomiest.id else 0
+            if status.id in touched or comes:
+                taken = sum(row.bytes for row in new if row.volume == status.id) + comes
+                costs.append(VolumeCost(status.id, status.path, taken, pinned.get(status.id, 0), status.limit_bytes))
+        return tuple(costs)
+
+    def place(self, order: PinOrder, placer: Person, limits: Limits) -> tuple[Pin, Cost]:
+        """Held, when this returns, and provisional."""
+        is_key = placer.uid >= rules.KEYS_FIRST
+        if is_key:
+            rules.check_waiting(self._database.read(pins_table.lasting), placer.uid)
+        cost, rows = self.cost(order, limits)
+        if is_key:
+            rules.check_again(self._database.read(pins_table.every), order.interval, cost.cameras)
+        now = Point.of(self._life.boot, self._clock.now())
+        told = Sidecar(
+            self._new_id(now.wall_ms),
+            PinState.PROVISIONAL,
+            1,
+            order,
+            placer,
+            None,
+            self._clock.boot_id,
+            now.boottime_ms,
+            now.wall_ms,
+        )
+        present = self._box.present()
+        filed = {present[volume]: found for volume, found in by_volume(rows, present).items()}
+        try:
+            self._file(told, filed)
+            ids = [volume.id for volume in filed]
+            entered = partial(self._enter, told=told, placed=now, filed=ids, segments=cost.segments)
+            pin = self._database.submit(entered, yielding=True).result()
+        except Exception as error:
+            self._withdraw(told.id, filed)
+            if isinstance(error, OSError):
+                what = f"nothing was pinned: {error.filename or 'the disk'}: {error.strerror or error}"
+                raise OrderRefused(
+                    what, "look at the disk (edgectl status); edgectl fsck finds missing files"
+                ) from error
+            raise
+        reach(Failpoint.PIN_DONE)
+        try:
+            self._filing.hold(pin, [row for found in filed.values() for row in found])
+        except StoreError as error:
+            log.warning("pin %s protects its interval; each segment is told of it later: %s", pin.id, error)
+        return pin, cost
+
+    def _file(self, told: Sidecar, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
+        for volume in filed:
+            self._filing.write(volume, told.id, told)
+        reach(Failpoint.PIN_SIDECAR)
+        for volume, rows in filed.items():
+            self._filing.link(volume, told.id, rows)
+        reach(Failpoint.PIN_LINKED)
+        for volume in filed:
+            self._filing.sync(volume, told.id)
+        reach(Failpoint.PIN_SYNCED)
+
+    def _withdraw(self, pin_id: str, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
+        for volume in filed:
+            with suppress(OSError):  # then it is adopted when the volume is read again, and lapses
+                self._filing.withdraw(volume, pin_id)
+
+    def _enter(self, connection: Connection, told: Sidecar, placed: Point, filed: Sequence[str], segments: int) -> Pin:
+        """The transaction: garbage is looked for once more, because sweeps went on meanwhile."""
+        if pins_table.count_lasting(connection) >= rules.LASTING_MAX:
+            raise OrderRefused(f"{rules.LASTING_MAX} pins last already", "release what is needed no longer")
+        pin = pins_table.insert(connection, told, placed, adopted=False)
+        _refuse_garbage(connection, told.order)
+        pins_queries.cover(connection, pin)
+        for volume in filed:
+            pins_table.mark_volume(connection, pin.number, volume, told.version)
+        pins_table.note(connection, "placed", pin, placed.wall_ms, segments=segments)
+        return pin
+
+    def _new_id(self, wall_ms: int) -> str:
+        day = datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y%m%d")
+        while True:
+            pin_id = f"P-{day}-{short_id(ID_LETTERS)}"
+            if self._database.read(partial(pins_table.find, pin_id=pin_id)) is None:
+                return pin_id
+
+
+def _refuse_garbage(connection: Connection, order: PinOrder) -> None:
+    garbage = pins_queries.garbage_in(connection, order)
+    if garbage is not None:
+        what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
+        raise OrderRefused(what, "choose an interval that does not touch it")
+
+
+def check_approver(pin: Pin, approver: Person) -> None:
+    """OrderRefused unless the pin was placed by somebody, and by another one. Pure."""
+    if pin.placer == UNTOLD:
+        what = f"nobody can tell who placed {pin.id}: the volume with its sidecar is away"
+        raise OrderRefused(what, "mount its disk, or place another pin over the same footage")
+    if pin.placer.uid == NOBODY:
+        what = f"no login vouches for who placed {pin.id}, so nobody can tell whether that was another person"
+        raise OrderRefused(what, "log in, and place another pin over the same footage")
+    if pin.placer.uid == approver.uid:
+        what = f"{pin.id} was placed by {approver.name}: it takes a second person"
+        raise SamePerson(what, f"let somebody else log in and run: edgectl pin approve {pin.id}")

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.approvals.table import Person
-from storage.pins import table as pins
+from storage.pins import table as pins_table
 from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState, Presence, Share
 from storage.pins.sidecar import PIN_ID, Sidecar
 from storage.pins.table import LASTS, PAGE_MAX, ids_of
@@ -236,7 +236,7 @@ def internal_only(
 def hold_again(connection: sqlite3.Connection) -> None:
     """True times became known: what pins that last turn out to touch is protected from now on, too."""
     corrected = known(connection)
-    for pin in pins.lasting(connection):
+    for pin in pins_table.lasting(connection):
         first_ms, last_ms = pin.order.interval.first_ms - LONGEST_MS, pin.order.interval.last_ms
         if any(one.touches(first_ms, last_ms) for one in corrected):
             cover(connection, pin)
@@ -249,17 +249,17 @@ UNTOLD: Final = Person(-1, "")
 def apply(connection: sqlite3.Connection, body: Mapping[str, Any], placed: Point, wall_ms: int) -> None:
     """What became of a pin, as its leaf has it; ValueError, TypeError, KeyError for what is none."""
     told, state = _told(body, placed), PinState(body["state"])
-    pin = pins.find(connection, told.id)
+    pin = pins_table.find(connection, told.id)
     if pin is None:
-        pin = pins.insert(connection, told, placed, adopted=True)
+        pin = pins_table.insert(connection, told, placed, adopted=True)
     elif pin.version >= told.version or not pin.state.lasts:
         return
     elif state.lasts:
-        pins.renew(connection, pin, told)
+        pins_table.renew(connection, pin, told)
     if state.lasts:
         cover(connection, pin)
     else:
-        pins.end(connection, pin, state, wall_ms, None, None)
+        pins_table.end(connection, pin, state, wall_ms, None, None)
 
 
 def complete(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:

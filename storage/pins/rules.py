@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.words.errors import OrderRefused, OrderWrong, TooOften
 

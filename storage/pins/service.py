@@ -16,17 +16,15 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Final, TypeVar
 
-from storage.ages.history import History
-from storage.ages.runs import DaemonRun
+from storage.ages.history import DaemonRun, History
 from storage.ages.table import history
 from storage.approvals.table import Person
 from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
-from storage.pins import queries as pin_queries
+from storage.pins import queries as pins_queries
 from storage.pins import rules
-from storage.pins import table as pins
-from storage.pins.files import Filing
-from storage.pins.place import Placer, StoreView, check_approver
+from storage.pins import table as pins_table
+from storage.pins.files import Filing, Placer, StoreView, check_approver
 from storage.pins.rules import Cost, Ground, Left, Limits, Pin, PinOrder, PinState, PinStatus
 from storage.retention.plan import effective
 from storage.segments.queries import SegmentRow, segment_by_seq
@@ -63,7 +61,7 @@ class Pins:
         """Whoever places, reads or clears away. A sweep waits for it, a commit never does."""
         self._taken_in: dict[str, Volume] = {}
         self._unread: dict[str, str] = {}
-        self._covered = database.read(pins.cameras)
+        self._covered = database.read(pins_table.cameras)
         self._ceilings_at_ms: int | None = None
         self._linkers = ThreadPoolExecutor(LINKING_MAX, "pin-links")
         self._slots = threading.BoundedSemaphore(LINKING_MAX)
@@ -98,7 +96,7 @@ class Pins:
             try:
                 pin, cost = self._placer.place(order, placer, limits)
             finally:
-                self._covered = self._database.read(pins.cameras)
+                self._covered = self._database.read(pins_table.cameras)
             self._work_off()
         return self._standing([pin])[0], cost
 
@@ -110,8 +108,8 @@ class Pins:
             if pin.state is PinState.APPROVED:
                 raise OrderRefused(f"{pin.id} is approved already, by {pin.approved_by}", "")
             check_approver(pin, approver)
-            pins.approve(connection, pin, approver)
-            pins.note(connection, "approved", pin, self._clock.now().wall_ms)
+            pins_table.approve(connection, pin, approver)
+            pins_table.note(connection, "approved", pin, self._clock.now().wall_ms)
             return self._lasting(connection, pin_id)
 
         pin = self._database.submit(fact).result()
@@ -133,8 +131,8 @@ class Pins:
         """As a deed of two persons: it lasts so long, counted from when it was placed."""
 
         def fact(connection: Connection) -> None:
-            pins.extend(connection, self._extensible(connection, pin_id, span_ms, limits), span_ms)
-            pins.note(connection, "extended", self._lasting(connection, pin_id), self._clock.now().wall_ms)
+            pins_table.extend(connection, self._extensible(connection, pin_id, span_ms, limits), span_ms)
+            pins_table.note(connection, "extended", self._lasting(connection, pin_id), self._clock.now().wall_ms)
 
         return fact
 
@@ -143,8 +141,8 @@ class Pins:
 
         def fact(connection: Connection) -> None:
             pin, now_ms = self._lasting(connection, pin_id), self._clock.now().wall_ms
-            pins.end(connection, pin, PinState.RELEASED, now_ms, asker, reason)
-            pins.note(connection, "released", pin, now_ms)
+            pins_table.end(connection, pin, PinState.RELEASED, now_ms, asker, reason)
+            pins_table.note(connection, "released", pin, now_ms)
 
         return fact
 
@@ -159,19 +157,19 @@ class Pins:
 
     def lasting(self) -> list[Left]:
         """Those that last, and how long. Looked at every few seconds, so nothing is read of what they hold."""
-        return self._database.read(lambda db: self._left(db, pins.lasting(db)))
+        return self._database.read(lambda db: self._left(db, pins_table.lasting(db)))
 
     def standing(self) -> list[PinStatus]:
         """Those that last, as they are now."""
-        return self._standing(self._database.read(pins.lasting))
+        return self._standing(self._database.read(pins_table.lasting))
 
     def ended(self) -> list[PinStatus]:
         """The last ones that have ended, the latest first."""
-        return self._standing(self._database.read(partial(pins.ended, limit=ENDED_SHOWN)))
+        return self._standing(self._database.read(partial(pins_table.ended, limit=ENDED_SHOWN)))
 
     def ids_of(self, segments: Sequence[int]) -> dict[int, list[str]]:
         """By segment: the pins that hold it. At most 1000 segments at a time."""
-        return self._database.read(partial(pins.ids_of, segments=segments)) if self._covered else {}
+        return self._database.read(partial(pins_table.ids_of, segments=segments)) if self._covered else {}
 
     # --- for the ring -------------------------------------------------------------------------------------------
 
@@ -240,8 +238,8 @@ class Pins:
             return []
         duration_ms = max(0, closing.end.boottime_ms - row.start.boottime_ms)
         linked = []
-        for pin in self._database.read(partial(pins.lasting_of, camera=closing.camera)):
-            if pins.asks_for(pin.order.interval, row, duration_ms):
+        for pin in self._database.read(partial(pins_table.lasting_of, camera=closing.camera)):
+            if pins_table.asks_for(pin.order.interval, row, duration_ms):
                 try:
                     self._files.link(volume, pin.id, [row])
                     self._files.sync(volume, pin.id)
@@ -266,7 +264,7 @@ class Pins:
             self._unread[volume.id] = words
             return False
         self._unread.pop(volume.id, None)
-        self._covered = self._database.read(pins.cameras)
+        self._covered = self._database.read(pins_table.cameras)
         self._taken_in[volume.id] = volume
         return True
 
@@ -285,7 +283,7 @@ class Pins:
     def _tidy(self) -> None:
         with self._filing:
             self._work_off()
-        self._covered = self._database.read(pins.cameras)
+        self._covered = self._database.read(pins_table.cameras)
 
     def _work_off(self) -> None:
         for volume in self._box.present().values():
@@ -302,16 +300,16 @@ class Pins:
             self._database.submit(partial(self._end, pin_id=pin.id)).result()
             reach(Failpoint.RELEASE_DONE)
         if over:
-            self._covered = self._database.read(pins.cameras)
+            self._covered = self._database.read(pins_table.cameras)
 
     def _end(self, connection: Connection, pin_id: str) -> None:
         """The transaction in which a pin lapses: it may have been approved or extended meanwhile."""
-        pin = pins.find(connection, pin_id)
+        pin = pins_table.find(connection, pin_id)
         if pin is None or not pin.state.lasts or self._left_ms(connection, pin) > 0:
             return
         now_ms = self._clock.now().wall_ms
-        pins.end(connection, pin, PinState.LAPSED, now_ms, None, rules.why_over(pin.state, pin.order.span_ms))
-        pins.note(connection, "lapsed", pin, now_ms)
+        pins_table.end(connection, pin, PinState.LAPSED, now_ms, None, rules.why_over(pin.state, pin.order.span_ms))
+        pins_table.note(connection, "lapsed", pin, now_ms)
 
     def _yield_to_ceilings(self, bounds: Callable[[], Mapping[str, Bounds]]) -> None:
         """What only internal pins hold and has reached its ceiling is let go of."""
@@ -319,15 +317,15 @@ class Pins:
         if self._ceilings_at_ms is not None and now_ms - self._ceilings_at_ms < CEILINGS_EVERY_MS:
             return
         present, ages, in_force = self._box.present(), self._database.read(self._history), bounds()
-        for terms in self._database.read(pin_queries.internal_terms):
+        for terms in self._database.read(pins_queries.internal_terms):
             if terms.volume in present:
                 ceiling_ms = effective(terms.bounds, in_force.get(terms.camera)).ceiling_s * 1000
                 self._let_go(present[terms.volume], terms, ages, ceiling_ms)
         self._ceilings_at_ms = now_ms
 
-    def _let_go(self, volume: Volume, terms: pin_queries.InternalPinGroup, ages: History, ceiling_ms: int) -> None:
+    def _let_go(self, volume: Volume, terms: pins_queries.InternalPinGroup, ages: History, ceiling_ms: int) -> None:
         """Only what has become due is read: of a group of equal terms whoever began first is past its ceiling first."""
-        ask = partial(pin_queries.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
+        ask = partial(pins_queries.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
         after = None
         while page := self._database.read(partial(ask, after=after)):
             after, going = page[-1][0], dict[str, list[SegmentRow]]()
@@ -337,7 +335,7 @@ class Pins:
                     for pin_id in holders:
                         going.setdefault(pin_id, []).append(row)
             for pin_id, rows in going.items():
-                pin = self._database.read(partial(pins.find, pin_id=pin_id))
+                pin = self._database.read(partial(pins_table.find, pin_id=pin_id))
                 try:
                     if pin is not None:
                         self._files.let_go(volume, pin, rows)
@@ -350,7 +348,7 @@ class Pins:
         return history(connection, self._life.boot, self._clock)
 
     def _lasting(self, connection: Connection, pin_id: str) -> Pin:
-        pin = pins.find(connection, pin_id)
+        pin = pins_table.find(connection, pin_id)
         if pin is None:
             raise UnknownId(f"there is no pin {pin_id}", "`edgectl pin list` shows those there are")
         if not pin.state.lasts:
@@ -374,7 +372,7 @@ class Pins:
                 one.age_ms,
                 one.left_ms,
                 one.until_ms,
-                tuple(self._database.read(partial(pin_queries.totals, pin=one.pin.number, there=there))),
+                tuple(self._database.read(partial(pins_queries.totals, pin=one.pin.number, there=there))),
             )
             for one in lefts
         ]

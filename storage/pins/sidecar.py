@@ -27,7 +27,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from storage.approvals.table import Person
-from storage.files.open_beneath import inside, reading
+from storage.files import inside, reading
 from storage.ledger.note import Verifier
 from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState
 from storage.words.layout import DIR_MODE, FILE_MODE, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.ages.table import place_in_time
-from storage.approvals import table as acts
+from storage.approvals import table as approvals_table
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState
@@ -207,7 +207,7 @@ def end(
         (state, wall_ms, by, reason, pin.number),
     )
     connection.execute("DELETE FROM pin_cameras WHERE pin = ?", (pin.number,))
-    acts.end_about_pin(connection, pin.id, f"pin {pin.id} {_HAS[state]}")
+    approvals_table.end_about_pin(connection, pin.id, f"pin {pin.id} {_HAS[state]}")
 
 
 def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **more: Value) -> None:

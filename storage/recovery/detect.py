@@ -19,20 +19,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from storage.database.writer import Database
-from storage.files.fsync import fsync_directory
+from storage.files import fsync_directory
 from storage.integrity.compare import OUR_NAMES, is_day
-from storage.ledger import checkpoint_files, generations_table
+from storage.ledger import signer, table
 from storage.ledger.key import Keyring
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
-from storage.mirror.lines import BELIEVED_MAX, MirrorLine
+from storage.mirror.files import BELIEVED_MAX, MirrorLine
 from storage.mirror.service import STATE_SNAPSHOT
-from storage.recovery import queries as recovery_queries
 from storage.recovery import snapshot_table
 from storage.recovery.snapshot_table import CameraFiles
 from storage.ring.volume_operations import whose
-from storage.volumes.identity import read_identity
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec, read_identity
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, NodeChanged, VolumeRefused, WriteFailed
 from storage.words.failpoints import Failpoint, reach
@@ -193,7 +191,7 @@ def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None,
     database = None
     try:
         database = Database(path, relief)
-        blank, last = database.read(recovery_queries.look)
+        blank, last = database.read(snapshot_table.look)
         _check_length(database, path)
     except DatabaseCorrupt as error:
         _close(database)
@@ -219,11 +217,11 @@ def _close(database: Database | None) -> None:
 def _check_length(database: Database, path: Path) -> None:
     """A file that ends before its last page was cut off, unless the rest still lies in the WAL."""
     for attempt in range(2):
-        if path.stat().st_size >= database.read(recovery_queries.size):
+        if path.stat().st_size >= database.read(snapshot_table.size):
             return
         if attempt == 0:
             database.submit(lambda _: None).result(PATIENCE_S)
-            recovery_queries.checkpoint(path)
+            snapshot_table.checkpoint(path)
     raise DatabaseCorrupt(f"{path} is cut off", "")
 
 
@@ -275,11 +273,11 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[VolumeLedger]:
             return []
         seen = _names(path) if names else {}
         try:
-            with checkpoint_files.opened(fd) as at:
+            with signer.opened(fd) as at:
                 head, last, notes = (
                     mirror_files.read_snapshot(at) or {},
                     mirror_files.last_number(at),
-                    checkpoint_files.notes(at),
+                    signer.notes(at),
                 )
         except OSError:  # there is none, or something else has its name
             head, last, notes = {}, 0, []
@@ -293,7 +291,7 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[VolumeLedger]:
 def _tail(path: Path, after: int) -> Sequence[MirrorLine]:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with checkpoint_files.opened(fd) as at:
+        with signer.opened(fd) as at:
             return mirror_files.tail(at, after)
     except OSError:
         return ()
@@ -341,7 +339,7 @@ def _plant(
 
     def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:
         snapshot_table.load(connection, head, tail(_leaf(head)), seen)
-        generations_table.recall(connection, notes)
+        table.recall(connection, notes)
         told = None if aside is None else str(aside)
         snapshot_table.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
 

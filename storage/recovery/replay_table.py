@@ -21,21 +21,20 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.ages import table as boots
-from storage.ages.runs import DaemonRun, Point
-from storage.ledger import generations_table
+from storage.ages import table as ages_table
+from storage.ages.history import DaemonRun, Point
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
-from storage.mirror.lines import MirrorLine
-from storage.pins import queries as pin_queries
-from storage.pins import table as pins
-from storage.retention import table as terms
+from storage.mirror.files import MirrorLine
+from storage.pins import queries as pins_queries
+from storage.pins import table as pins_table
+from storage.retention import table as retention_table
 from storage.segments import gaps_table, true_time_table
-from storage.segments import table as facts
+from storage.segments import table as segments_table
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, boot_that_ran, segment_by_seq, segment_row
 from storage.tickets import faults_table, maintenance_table
-from storage.volumes import table as volumes
+from storage.volumes import table as volumes_table
 from storage.words.layout import SEQ_LAST, is_aside, is_camera
 from storage.words.model import Bounds, GapCause, SegmentState
 
@@ -140,10 +139,10 @@ class Applied(StrEnum):
 
 def apply(connection: sqlite3.Connection, line: MirrorLine, now: ReplayTime) -> Applied:
     """Put a leaf back into the ledger, and what it tells of into its table, if both are not there."""
-    entered = ledger.put_back(connection, line.entry)
+    entered = ledger_table.put_back(connection, line.entry)
     if entered:
         ledger_queries.forget(connection, line.number)
-    if not entered and ledger.leaf(connection, line.number) == line.entry:
+    if not entered and ledger_table.leaf(connection, line.number) == line.entry:
         return Applied.KNOWN
     with fitting(connection, line) as fits:
         _APPLY.get(line.kind, _nothing)(connection, line.body, replace(now, leaf=line.number if entered else None))
@@ -215,8 +214,8 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
         _told_again(connection, camera, body, now)
         return
     made = segment_row(connection.execute(SEGMENT_SQL + "WHERE s.id = ?", row).fetchone())
-    facts.hold(connection, made, size)
-    pins.match(connection, made)
+    segments_table.hold(connection, made, size)
+    pins_table.match(connection, made)
     if name is None:
         connection.execute(
             "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
@@ -259,7 +258,7 @@ def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], no
             return
         connection.execute("DELETE FROM pinned WHERE segment = ?", (row.id,))
         connection.execute("DELETE FROM segments WHERE id = ?", (row.id,))
-        facts.release(connection, row)
+        segments_table.release(connection, row)
     duration_ms = int(body["duration_ms"])
     if duration_ms > 0 and body.get("name") is None:
         start = row.start if row is not None else _dated(connection, place(body["start"]), duration_ms, now)
@@ -320,14 +319,14 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
 
 def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if now.leaf is not None:
-        generations_table.remember(connection, now.leaf, body)
+        ledger_table.remember(connection, now.leaf, body)
 
 
 def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: ReplayTime) -> None:
     """What was recorded before a clock was right is found by true time again."""
     if body.get("what") == true_time_table.WHAT:
         true_time_table.remember(connection, body)
-        pin_queries.hold_again(connection)
+        pins_queries.hold_again(connection)
 
 
 def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
@@ -340,7 +339,7 @@ def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
     placed = _dated(connection, place(body["placed"]), 0, now)
     for camera in body["cameras"]:
         camera_number(connection, camera, placed)
-    pin_queries.apply(connection, body, placed, now.at.wall_ms)
+    pins_queries.apply(connection, body, placed, now.at.wall_ms)
 
 
 def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
@@ -371,7 +370,7 @@ def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> N
 
 def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     if now.leaf is not None:
-        terms.remember_approved(connection, now.leaf, body)
+        retention_table.remember_approved(connection, now.leaf, body)
 
 
 _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], ReplayTime], None]]] = {
@@ -406,7 +405,7 @@ def _remember_boot(connection: sqlite3.Connection, line: MirrorLine) -> None:
 
 
 def _remember_clock(connection: sqlite3.Connection, line: MirrorLine) -> None:
-    boots.remember(connection, line.body)
+    ages_table.remember(connection, line.body)
     _remember_epoch(connection, line.body)
     true_time_table.remember(connection, line.body)
 
@@ -429,10 +428,10 @@ def _remember_run(connection: sqlite3.Connection, line: MirrorLine) -> None:
 
 def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     """Also one in which nothing was completed: what was in progress then is of no other."""
-    if body.get("what") in (boots.BEGAN, boots.STEPPED):
+    if body.get("what") in (ages_table.BEGAN, ages_table.STEPPED):
         start = place(body)
         if count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
-            boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+            ages_table.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
 
 
 def _remember_segment(connection: sqlite3.Connection, line: MirrorLine) -> None:
@@ -443,7 +442,7 @@ def _remember_segment(connection: sqlite3.Connection, line: MirrorLine) -> None:
         return
     number = camera_number(connection, body["camera"], start.point)
     seq, sha256 = int(body["seq"]), bytes.fromhex(body["sha256"])
-    boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+    ages_table.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
     connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (seq + 1, number))
     connection.execute(
         "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1", (seq, sha256, number)
@@ -496,9 +495,9 @@ _ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, MirrorLine], object]]]
     Leaf.SEGMENT: _remember_segment,
     Leaf.GAP: _remember_gap,
     Leaf.BOUNDS: _remember_terms,
-    Leaf.AGREED: lambda connection, line: terms.remember_approved(connection, line.number, line.body),
-    Leaf.VOLUME: lambda connection, line: volumes.remember(connection, line.body),
-    Leaf.GENERATION: lambda connection, line: generations_table.remember(connection, line.number, line.body),
+    Leaf.AGREED: lambda connection, line: retention_table.remember_approved(connection, line.number, line.body),
+    Leaf.VOLUME: lambda connection, line: volumes_table.remember(connection, line.body),
+    Leaf.GENERATION: lambda connection, line: ledger_table.remember(connection, line.number, line.body),
     Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),
     Leaf.MAINTENANCE: lambda connection, line: remember_maintenance(connection, line.body, line.number, lasts=True),
 }

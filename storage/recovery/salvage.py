@@ -1,4 +1,4 @@
-"""Carries out what `storage.recovery.reconcile` decides: cut, hash, rename, adopt; or quarantine what cannot be read.
+"""Carries out what `storage.recovery.salvage` decides: cut, hash, rename, adopt; or quarantine what cannot be read.
 
 Blocking file work, in the thread of its caller; rows are changed through the one writer. Keeps S6's other half (what
 was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched: that
@@ -7,6 +7,11 @@ A stop is noticed between two files and between two blocks of a hash; what was n
 
 `Stragglers` comes back to what a start could not work off: the volume was away, or a file could not be read. Until it
 is committed or set aside, such a file is under no ceiling, and nothing but the next start would come to it (S3, S5).
+
+What an unclean stop left, and what to do about it. `reconcile` is pure; `storage.recovery.salvage` carries it out.
+
+Keeps S5 and S9: each file found in the directories that were looked into belongs to a row or gets one, and each row in
+progress ends as a segment or as a gap. Work follows the rows in progress, never the rows stored.
 """
 
 from __future__ import annotations
@@ -14,29 +19,27 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from pathlib import PurePosixPath
 from threading import Event, Lock
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, Point
 from storage.ages.table import NO_EPOCH
 from storage.database.writer import Database
-from storage.files.fsync import rename_noreplace
-from storage.files.open_beneath import inside
+from storage.files import inside, rename_noreplace
 from storage.integrity import queries as integrity_queries
-from storage.pins import table as pins
-from storage.recovery.reconcile import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
+from storage.pins import table as pins_table
 from storage.segments import queries
-from storage.segments import table as facts
-from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
-from storage.segments.fragment_hashes import Digest
-from storage.segments.mp4 import Mp4Damaged, Mp4Summary, summary
+from storage.segments import table as segments_table
+from storage.segments.mp4 import EmbeddedMetadata, Mp4Damaged, Mp4Summary, parse_metadata, summary
 from storage.segments.queries import SegmentRow, segment_by_id
+from storage.segments.segment_file import Digest
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import FatalError, StoreError
@@ -48,10 +51,115 @@ from storage.words.layout import (
     final_name,
     is_aside,
     parse_segment_name,
+    part_path,
     segment_path,
 )
-from storage.words.model import Bounds, GapCause, Parts, Segment, SegmentState, Sha256
-from storage.words.results import RecoveryReport
+from storage.words.model import Bounds, GapCause, Parts, RecoveryReport, Segment, SegmentState, Sha256
+
+
+class Action(StrEnum):
+    SALVAGE = "salvage"
+    """A `.part` with a row in progress: cut it to its last whole fragment, rename it, commit the row."""
+    ADOPT = "adopt"
+    """Complete and renamed, but its row is still in progress: commit it."""
+    ASIDE = "aside"
+    """Set aside already, and its row is still in progress: its row is told."""
+    NO_FILE = "no-file"
+    """A row in progress without a file: its time is a gap."""
+    ORPHAN = "orphan"
+    """A segment's file that no row vouches for."""
+    ORPHAN_ASIDE = "orphan-aside"
+    """Set aside under its name, and no row vouches for it."""
+    LEAVE = "leave"
+    """Cannot be judged now."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryEntry:
+    """A file as it lies in a directory that was looked into."""
+
+    volume: str
+    relative: PurePosixPath
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A row in progress, and where its file should lie in the end."""
+
+    row: int
+    volume: str
+    relative: PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryListing:
+    """What was looked at, and what could not be."""
+
+    entries: tuple[DirectoryEntry, ...]
+    unreadable: frozenset[tuple[str, PurePosixPath]]
+    """Directories that exist but did not let themselves be read: of their files nothing is known."""
+    present: frozenset[str]
+    """Volumes that are there and are who they should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One thing to do. `relative` is the file as it lies, `second` another name of the same file that must go."""
+
+    action: Action
+    volume: str
+    relative: PurePosixPath
+    row: int | None = None
+    second: PurePosixPath | None = None
+    reason: str = ""
+
+
+def reconcile(
+    listing: DirectoryListing, rows: Collection[Expected], vouched: Collection[tuple[str, PurePosixPath]]
+) -> list[Repair]:
+    """What to do, rows first and in their order.
+
+    `vouched` are the paths of all other rows whose files may be in the listing, those of running workers too:
+    it has to be read after the listing, because a row is written before its file.
+    """
+    inodes = {(entry.volume, entry.relative): entry.inode for entry in listing.entries}
+    repairs = [_of_row(row, listing, inodes) for row in rows]
+    owned = {*vouched, *((row.volume, row.relative) for row in rows)}
+    owned |= {(repair.volume, repair.relative) for repair in repairs}
+    return [*repairs, *(orphan for entry in listing.entries if (orphan := _orphan(entry, owned)) is not None)]
+
+
+def _orphan(entry: DirectoryEntry, owned: set[tuple[str, PurePosixPath]]) -> Repair | None:
+    """A segment by its name, in progress, complete or set aside, that belongs to no row."""
+    if is_aside(entry.relative):
+        known, action = (entry.volume, entry.relative) in owned, Action.ORPHAN_ASIDE
+    elif parse_segment_name(entry.relative.name) is not None:
+        final = entry.relative.with_name(final_name(entry.relative.name))
+        known, action = (entry.volume, final) in owned, Action.ORPHAN
+    else:
+        return None
+    return None if known else Repair(action, entry.volume, entry.relative)
+
+
+def _of_row(row: Expected, listing: DirectoryListing, inodes: dict[tuple[str, PurePosixPath], int]) -> Repair:
+    part = part_path(row.relative)
+    if row.volume not in listing.present:
+        return Repair(Action.LEAVE, row.volume, part, row.row, reason="its volume is away")
+    if (row.volume, row.relative.parent) in listing.unreadable:
+        return Repair(Action.LEAVE, row.volume, part, row.row, reason="its directory cannot be read")
+    final_inode, part_inode = inodes.get((row.volume, row.relative)), inodes.get((row.volume, part))
+    if final_inode is not None:
+        # Where the file system cannot rename without replacing, a commit passes through two names of one file.
+        second = part if part_inode == final_inode else None
+        return Repair(Action.ADOPT, row.volume, row.relative, row.row, second)
+    if part_inode is not None:
+        return Repair(Action.SALVAGE, row.volume, part, row.row)
+    aside = aside_path(row.relative)
+    if (row.volume, aside) in inodes:
+        return Repair(Action.ASIDE, row.volume, aside, row.row)
+    return Repair(Action.NO_FILE, row.volume, part, row.row)
+
 
 T = TypeVar("T")
 Known: TypeAlias = tuple[Sha256, Parts]
@@ -199,7 +307,7 @@ class Salvager:
                     (sha256, parts), size = self._seal(file, directory, repair, found)
                     now = Point.of(self._life.boot, self._clock.now())
                     complete = partial(
-                        facts.complete,
+                        segments_table.complete,
                         duration_ms=found.duration_ms,
                         size=size,
                         sha256=sha256,
@@ -209,7 +317,7 @@ class Salvager:
                         detail=detail,
                         now=now,
                         camera_offset_ms=offset_ms,
-                        protect=pins.match,
+                        protect=pins_table.match,
                     )
                     done = self._on_open(row, complete)
                     outcome.adopted += [done] if done is not None else []
@@ -221,14 +329,14 @@ class Salvager:
                     size, now = _size(file), Point.of(self._life.boot, self._clock.now())
                     self._on_open(
                         row,
-                        lambda connection, fresh: facts.quarantine(
-                            connection, fresh, now, name, size, sha256, cause, detail, parts, protect=pins.match
+                        lambda connection, fresh: segments_table.quarantine(
+                            connection, fresh, now, name, size, sha256, cause, detail, parts, protect=pins_table.match
                         ),
                     )
                     outcome.quarantined += 1
 
     def _drop(self, row: SegmentRow, outcome: Outcome, cause: GapCause, detail: str) -> None:
-        self._on_open(row, lambda connection, fresh: facts.drop_without_file(connection, fresh, cause, detail))
+        self._on_open(row, lambda connection, fresh: segments_table.drop_without_file(connection, fresh, cause, detail))
         outcome.without_file += 1
 
     def _on_open(self, row: SegmentRow, change: Callable[[sqlite3.Connection, SegmentRow], T]) -> T | None:
@@ -281,7 +389,7 @@ class Salvager:
             epoch = NO_EPOCH
             if boot is not None:
                 start, epoch = Point.of(boot, story.start), story.epoch
-            orphan = facts.Orphan(
+            orphan = segments_table.Orphan(
                 story.camera,
                 story.seq,
                 repair.volume,
@@ -291,8 +399,16 @@ class Salvager:
                 camera_offset_ms=story.camera_offset_ms,
                 synced=story.synced,
             )
-            facts.adopt_orphan(
-                db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts, protect=pins.match
+            segments_table.adopt_orphan(
+                db,
+                self._life,
+                orphan,
+                size,
+                sha256,
+                found.duration_ms,
+                found.video_frames,
+                parts,
+                protect=pins_table.match,
             )
 
         reach_after(Failpoint.SALVAGE_DONE, self._database.submit(fact)).result()
@@ -304,8 +420,10 @@ class Salvager:
 
         def fact(connection: sqlite3.Connection) -> None:
             bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
-            orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, NO_EPOCH, name)
-            facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts, protect=pins.match)
+            orphan = segments_table.Orphan(camera, max(1, seq), repair.volume, start, bounds, NO_EPOCH, name)
+            segments_table.adopt_orphan(
+                connection, self._life, orphan, size, sha256, parts=parts, protect=pins_table.match
+            )
 
         reach_after(Failpoint.SALVAGE_DONE, self._database.submit(fact)).result()
 

@@ -9,26 +9,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from storage.ages.history import History
-from storage.ages.runs import DaemonRun
+from storage.ages.history import DaemonRun, History
 from storage.ages.table import boots
 from storage.audit.findings import LedgerReport
-from storage.audit.given_checkpoint import Outside
+from storage.audit.ledger_state import Outside
 from storage.audit.schedule import SLOWLY, SelfCheck
 from storage.audit.table import Checked
 from storage.audit.verify import AuditedState, Verify
 from storage.database.writer import Database
-from storage.files.fsync import become_idle
+from storage.files import become_idle
 from storage.integrity.compare import Fault
 from storage.integrity.inspect_file import Stopped
 from storage.integrity.service import pause_after
-from storage.ledger import generations_table, key_rotation
-from storage.ledger.centre_head import CentreHead, Contradiction
-from storage.ledger.key import Keyring
-from storage.ledger.key_rotation import RotationOrder, RotationTerms, Turn
+from storage.ledger import key, table
+from storage.ledger.key import Keyring, RotationOrder, RotationTerms, Turn
 from storage.ledger.note import Checkpoint
 from storage.ledger.queries import LedgerListing
-from storage.ledger.signer import HeadSigner
+from storage.ledger.signer import CentreHead, Contradiction, HeadSigner
 from storage.mirror.service import LedgerMirror
 from storage.recovery import detect
 from storage.recovery.salvage import Salvager
@@ -145,15 +142,15 @@ class LedgerService:
     def terms(self, *, new_key: bool) -> RotationTerms:
         """On which a new generation would begin now; OrderRefused."""
         self._keyring.refresh()
-        known = self._database.read(generations_table.every)
-        return key_rotation.terms(known, self._keyring, self._contradicted(), new_key=new_key)
+        known = self._database.read(table.every)
+        return key.terms(known, self._keyring, self._contradicted(), new_key=new_key)
 
     @contextmanager
     def renewing(self, order: RotationOrder) -> Iterator[Turn]:
         """A new generation of the ledger begins in a transaction within. OrderRefused, WriteFailed: all goes on."""
         with (
             self._mirror.standing_still(),
-            key_rotation.renewing(self._database, self._clock, self._keyring, order, self._contradicted()) as turn,
+            key.renewing(self._database, self._clock, self._keyring, order, self._contradicted()) as turn,
         ):
             yield turn
         self.sign_now()
@@ -190,11 +187,11 @@ class LedgerService:
         """Volumes that are there and have to be gone through."""
         return self._rebuilder.waiting()
 
-    def last_rebuild(self) -> generations_table.Rebuild | None:
+    def last_rebuild(self) -> table.Rebuild | None:
         """The last time that the database was begun anew."""
         return self._rebuilder.last()
 
-    def recent_rebuild(self, within_ms: int) -> generations_table.Rebuild | None:
+    def recent_rebuild(self, within_ms: int) -> table.Rebuild | None:
         """One that is under way, or was over less than so long ago, in running time."""
         rebuild = self._rebuilder.last()
         if rebuild is None or rebuild.end is None:

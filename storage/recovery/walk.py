@@ -22,22 +22,22 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, Point
 from storage.database.writer import Database
-from storage.files.open_beneath import inside
+from storage.files import inside
 from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import OUR_NAMES, Fault, is_day
-from storage.ledger import checkpoint_files
-from storage.ledger import generations_table as ledger_generations
+from storage.ledger import signer
+from storage.ledger import table as ledger_table
 from storage.ledger.key import Keyring
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
-from storage.mirror.lines import MirrorLine, merged
-from storage.recovery import queries as recovery_queries
+from storage.mirror.files import MirrorLine, merged
 from storage.recovery import replay_table
+from storage.recovery import snapshot_table as recovery_queries
 from storage.recovery.replay_table import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
-from storage.retention import table as terms
+from storage.retention import table as retention_table
 from storage.segments.findings_table import FaultKind
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
@@ -133,7 +133,7 @@ class Rebuilder:
             if self._met.get(disk.id) is disk:
                 return True
             try:
-                with disk.held() as fd, checkpoint_files.opened(fd) as ledger_fd:
+                with disk.held() as fd, signer.opened(fd) as ledger_fd:
                     beyond = mirror_files.last_number(ledger_fd)
             except FileNotFoundError:
                 beyond = 0
@@ -155,9 +155,9 @@ class Rebuilder:
         """Volumes that are there and have to be gone through."""
         return sorted(volume for volume, disk in self._present().items() if not self.is_known(disk))
 
-    def last(self) -> ledger_generations.Rebuild | None:
+    def last(self) -> ledger_table.Rebuild | None:
         """The last time that the database was begun anew."""
-        return self._database.read(ledger_generations.last_rebuild)
+        return self._database.read(ledger_table.last_rebuild)
 
     # --- the work ---
 
@@ -213,7 +213,7 @@ class Rebuilder:
             sources, beyond = [], 0
             for disk in disks.values():
                 try:
-                    fd = held.enter_context(checkpoint_files.opened(held.enter_context(disk.held())))
+                    fd = held.enter_context(signer.opened(held.enter_context(disk.held())))
                     beyond = max(beyond, mirror_files.last_number(fd))
                     sources.append(mirror_files.lines(fd))
                 except FileNotFoundError:
@@ -349,11 +349,11 @@ def _make_known(connection: Connection, camera: str, life: DaemonRun) -> None:
 
 def _gone_through(connection: Connection, volume: str) -> None:
     if volume in integrity_queries.unreconciled(connection):
-        terms.doubt(connection)
+        retention_table.doubt(connection)
     mirror_table.set_reconciled(connection, volume, known=True)
 
 
 def _has_ledger(fd: int) -> bool:
-    with suppress(FileNotFoundError), checkpoint_files.opened(fd) as ledger_fd:
+    with suppress(FileNotFoundError), signer.opened(fd) as ledger_fd:
         return bool(mirror_files.days(ledger_fd)) or mirror_files.read_snapshot(ledger_fd) is not None
     return False

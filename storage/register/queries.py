@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from storage.pins import table as pins
+from storage.pins import table as pins_table
 from storage.pins.rules import Pin
 from storage.retention.destruction import Destruction
 from storage.segments import true_time_table
@@ -71,7 +71,7 @@ def reaching(connection: sqlite3.Connection, camera: str, from_ms: int, to_ms: i
     """Pins that lasted or last and touch this interval of the camera, by when they were placed."""
     return [
         pin
-        for pin in pins.every(connection)
+        for pin in pins_table.every(connection)
         if camera in pin.order.cameras and pin.order.interval.touches(from_ms, max(0, to_ms - from_ms))
     ]
 

@@ -2,30 +2,37 @@
 
 Blocking, thread-safe, reads only; one page of the ledger lies in memory. What is said follows from the entries
 themselves (`storage.retention.destruction`) and from the same account of time that `Store.coverage` gives.
+
+What a judgement by clause rests on and no other question answers: causes of gaps, the register read on, since when.
+
+Blocking and thread-safe; the judgement itself is `edged.compliance`. The register is read from where the last look
+ended, `PAGES_MAX` blocks of leaves at a time, so that the first look at a large one delays nothing else.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Final, TypeAlias
 
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, Point
 from storage.database.writer import Database
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.queries import LeafFilter, LedgerListing, ListedLeaf
 from storage.ledger.table import Leaf, LeafEntry
 from storage.mirror import table as mirror_table
-from storage.pins import table as pins
+from storage.pins import table as pins_table
 from storage.pins.rules import Ground, Pin
-from storage.register import queries as register
-from storage.register.queries import Aside, Shift
+from storage.register import queries as register_queries
+from storage.register.queries import Amount, Aside, Kept, Shift, Tally, Violation
 from storage.retention import destruction
-from storage.retention.destruction import Destruction, Totals, Verdict
-from storage.segments import coverage_queries, findings_table, listing_queries
+from storage.retention.destruction import Destruction, Rule, Totals, Verdict
+from storage.segments import coverage_queries, findings_table, queries
 from storage.segments.coverage_queries import CoverageShares
 from storage.segments.queries import PAGE_MAX
 from storage.words.clock import Clock
@@ -160,10 +167,10 @@ class Register:
 
     def pages(self, asked: Asked) -> Iterator[RegisterPage]:
         """In the order in which it was destroyed."""
-        moved = self._database.read(register.shifts)
+        moved = self._database.read(register_queries.shifts)
         from_ms, to_ms = _bounded(asked.recorded)
-        windows = None if asked.recorded == (None, None) else register.windows(moved, from_ms, to_ms)
-        holders = [pin for pin in self._database.read(pins.every) if pin.order.ground is not Ground.INTERNAL]
+        windows = None if asked.recorded == (None, None) else register_queries.windows(moved, from_ms, to_ms)
+        holders = [pin for pin in self._database.read(pins_table.every) if pin.order.ground is not Ground.INTERNAL]
         wanted = LeafFilter(*asked.destroyed, destruction.KINDS, asked.camera, recorded=windows)
         for page in self._leaves.pages(wanted, None, asked.after):
             found = [(_moved(destruction.read(one.told.entry), moved), one) for one in page.leaves]
@@ -209,16 +216,16 @@ class Register:
             counts=counts,
             gaps=gaps,
             held=self._held(camera, from_ms, to_ms),
-            aside=read(partial(register.aside, camera=camera, from_ms=from_ms, to_ms=to_ms)),
+            aside=read(partial(register_queries.aside, camera=camera, from_ms=from_ms, to_ms=to_ms)),
             destroyed=destroyed,
-            pins=read(partial(register.reaching, camera=camera, from_ms=from_ms, to_ms=to_ms)),
+            pins=read(partial(register_queries.reaching, camera=camera, from_ms=from_ms, to_ms=to_ms)),
             looked_ms=(scan.began_ms if scan.done else scan.before_ms) or None,
             leaf=read(mirror_table.last_leaf),
         )
 
     def leaf_time_ms(self, number: int) -> int | None:
         """When a leaf was entered, by the wall clock."""
-        entry = self._database.read(partial(ledger.leaf, number=number))
+        entry = self._database.read(partial(ledger_table.leaf, number=number))
         return None if entry is None else entry.wall_ms
 
     def _gaps(
@@ -227,9 +234,7 @@ class Register:
         counts, longest, after = Counter[str](), list[Gap](), None
         while True:
             page = self._database.read(
-                partial(
-                    listing_queries.gaps, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX
-                )
+                partial(queries.gaps, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX)
             )
             counts.update(gap.cause.value for gap in page)
             longest = sorted([*longest, *page], key=lambda gap: _missing_ms(gap, from_ms, to_ms, now_ms), reverse=True)
@@ -237,7 +242,7 @@ class Register:
             if len(page) < PAGE_MAX:
                 break
             after = page[-1]
-        leaves = self._database.read(partial(register.leaves_of, gaps=[gap.id for gap in longest]))
+        leaves = self._database.read(partial(register_queries.leaves_of, gaps=[gap.id for gap in longest]))
         told = [(gap, leaves.get(gap.id)) for gap in longest]
         return sorted(told, key=lambda one: (one[0].true_start.wall_ms, one[0].id)), counts
 
@@ -245,15 +250,13 @@ class Register:
         held, here, after = KeptFootage(), set(self._present()), None
         while True:
             page = self._database.read(
-                partial(
-                    listing_queries.segments, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX
-                )
+                partial(queries.segments, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX)
             )
             ids = [one.id for one in page]
-            pinned = self._database.read(partial(pins.ids_of, segments=ids))
+            pinned = self._database.read(partial(pins_table.ids_of, segments=ids))
             for one in page:
                 held.add(one, pinned=one.id in pinned, away=one.volume not in here)
-            held.faults.update(self._database.read(partial(register.faults, segments=ids)))
+            held.faults.update(self._database.read(partial(register_queries.faults, segments=ids)))
             if len(page) < PAGE_MAX:
                 return held
             after = page[-1]
@@ -300,3 +303,77 @@ def _holders(found: Destruction, holders: list[Pin]) -> tuple[str, ...]:
 
 def _bounded(span: Span) -> tuple[int, int]:
     return -(1 << 61) if span[0] is None else span[0], 1 << 61 if span[1] is None else span[1]
+
+
+PAGES_MAX: Final = 256
+"""Blocks of 1024 leaves in one go: a second or two."""
+WORTH_KEEPING: Final = 8
+"""Blocks that need not be looked at again are written down, also where they tell of nothing destroyed."""
+
+
+class Compliance:
+    """Of one store."""
+
+    def __init__(
+        self,
+        database: Database,
+        life: DaemonRun,
+        clock: Clock,
+        register: Register,
+        waiting: Callable[[], Collection[str]],
+    ) -> None:
+        """`waiting`: volumes that are there and whose leaves have to be read first."""
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._register = register
+        self._waiting = waiting
+
+    def kept(self) -> dict[str, Kept]:
+        """How each clause stood when that was last written down."""
+        return self._database.read(register_queries.kept)
+
+    def keep(self, now: Mapping[str, Kept]) -> Future[None]:
+        """In place of that. Delays no commit (L4)."""
+        return self._database.submit(partial(register_queries.keep, now=now), yielding=True)
+
+    def shares(self, camera: str, start_ms: int, end_ms: int) -> CoverageShares:
+        """錄影完整率 with the causes of what is missing."""
+        now = Point.of(self._life.boot, self._clock.now())
+        claim, recorded = coverage_queries.gather(self._database.read, camera, start_ms, end_ms, now)
+        return coverage_queries.shares(claim, recorded, start_ms, end_ms)
+
+    def read_on(self) -> Tally | None:
+        """What the register says, read up to now; None where it is not there yet, or being made anew."""
+        if self._waiting():
+            return None
+        last = self._database.read(mirror_table.last_leaf)
+        before = self._database.read(register_queries.tally)
+        pages = list(islice(self._register.pages(Asked(after=before.leaf)), PAGES_MAX))
+        whole = len(pages) < PAGES_MAX
+        leaf = last if whole else min(last, pages[-1].end - 1)
+        entries = [one for page in pages for one in page.entries if one.what.leaf <= leaf]
+        now = counted(before, entries, leaf)
+        if entries or len(pages) >= WORTH_KEEPING:
+            self._database.submit(partial(register_queries.remember, read=now), yielding=True).result()
+        return now if whole else None
+
+
+def counted(before: Tally, entries: list[Entered], leaf: int) -> Tally:
+    """The tally with these entries, up to this leaf. Pure."""
+    faults = dict(before.faults)
+    for one in entries:
+        if (kind := _against(one)) is not None:
+            key = one.what.camera, kind
+            segments = faults[key].segments if key in faults else 0
+            faults[key] = Amount(segments + 1, one.what.leaf, one.what.entered_ms)
+    return Tally(leaf, before.segments + len(entries), faults)
+
+
+def _against(one: Entered) -> Violation | None:
+    match one.what.verdict:
+        case Verdict.EARLY:
+            return Violation.PERMITTED if one.what.rule is Rule.OVERWRITE else Violation.EARLY
+        case Verdict.LATE if not one.pins:
+            return Violation.LATE
+    return None

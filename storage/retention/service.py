@@ -1,19 +1,69 @@
-"""What two persons agreed upon, kept: asked at each start, at each reload, and once a minute. Blocking, thread-safe."""
+"""What two persons agreed upon, kept: asked at each start, at each reload, and once a minute. Blocking, thread-safe.
+
+What holds at this instant: ages, bounds of each camera, whether floors give way. One answer for everybody who asks.
+
+Functions over a connection. The sweep asks when it plans and again in the transaction that condemns; `retention
+--explain`, the documents and the alarms ask here as well, so that what people are told is what will be done.
+"""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, History, Point
+from storage.ages.table import boots
 from storage.database.writer import Database, TransactionPart
 from storage.retention import table
-from storage.retention import table as terms
-from storage.retention.approved_limits import ApprovedLimits, granted, holding, settled
-from storage.retention.in_force import present
+from storage.retention import table as retention_table
+from storage.retention.bounds import (
+    ApprovedLimits,
+    CameraBounds,
+    OverwriteState,
+    granted,
+    holding,
+    in_force,
+    overwriting,
+    settled,
+)
 from storage.retention.plan import Policy
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
+from storage.words.model import Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """As of `now`."""
+
+    now: Point
+    ages: History
+    standings: Mapping[str, CameraBounds] = field(default_factory=dict)
+    overwriting: OverwriteState = field(default_factory=OverwriteState)
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """Of the cameras that are configured, as `storage.retention.plan` wants them."""
+        return {camera: one.bounds for camera, one in self.standings.items() if one.bounds is not None}
+
+    @property
+    def low_age_ms(self) -> Callable[[Point], int]:
+        """Since a point, at the least."""
+        return lambda point: self.ages.age(point.boot, point.boottime_ms).low_ms
+
+
+def present(connection: sqlite3.Connection, boot: int, clock: Clock, policy: Policy) -> InForce:
+    """Under what is configured now."""
+    now = Point.of(boot, clock.now())
+    bare = InForce(now, History(boots(connection), now.boot, now.boottime_ms, clock.lead_us()))
+    return replace(
+        bare,
+        standings=in_force(retention_table.histories(connection), policy.bounds, bare.low_age_ms),
+        overwriting=overwriting(retention_table.switch(connection), policy.overwrite, bare.low_age_ms),
+    )
+
 
 log = logging.getLogger("edged.storage.retention")
 
@@ -58,7 +108,7 @@ class RetentionApprovals:
         if new is not None:
             table.write_approved(connection, new, now.wall_ms)
         if switched:
-            terms.switch_to(connection, held.overwrite, now)
+            retention_table.switch_to(connection, held.overwrite, now)
 
     def _weighed(
         self, connection: sqlite3.Connection, wished: ApprovedLimits
@@ -67,10 +117,10 @@ class RetentionApprovals:
         before = table.read_approved(connection)
         if before is None:
             new = wished if table.is_approved_known(connection) else None
-            return wished, new, terms.is_switched(connection, wished.overwrite)
+            return wished, new, retention_table.is_switched(connection, wished.overwrite)
         held = holding(before, wished)
         as_is = present(connection, self._boot, self._clock, Policy(held.cameras, overwrite=held.overwrite))
-        recorded = terms.histories(connection)
+        recorded = retention_table.histories(connection)
         in_force = {camera: bounds for camera, bounds in as_is.bounds.items() if camera in recorded}
         after = settled(before, held, in_force)
-        return held, after if after != before else None, terms.is_switched(connection, held.overwrite)
+        return held, after if after != before else None, retention_table.is_switched(connection, held.overwrite)

@@ -2,7 +2,7 @@
 
 Functions over a connection. What was configured is the ground on which what shortens a floor or a ceiling waits
 (`storage.retention.bounds` says what follows from it). What is agreed upon is one row; what it means says
-`storage.retention.approved_limits`. A change of either is a leaf in its own transaction, and both are kept over a lost
+`storage.retention.bounds`. A change of either is a leaf in its own transaction, and both are kept over a lost
 database.
 """
 
@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.ages import table as ages_table
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.ledger.table import Leaf, Value, canonical, enter
-from storage.retention.approved_limits import APPROVING, ApprovedLimits, Grants
-from storage.retention.bounds import LowAge, OverwriteSwitch, Term, changes, revised
+from storage.retention.bounds import APPROVING, ApprovedLimits, Grants, LowAge, OverwriteSwitch, Term, changes, revised
 from storage.retention.plan import Policy
 from storage.words.layout import is_camera
 from storage.words.model import Bounds

@@ -1,6 +1,6 @@
 """A file beside the database that is given up when a full disk lets nothing be written: so that destroying can begin.
 
-Blocking and thread-safe; imports the standard library and `storage.files.fsync`. To free space the database must be
+Blocking and thread-safe; imports the standard library and `storage.files`. To free space the database must be
 written, and DELETE in WAL mode, too, needs space. Where catalog and footage share a file system, somebody who fills it
 to the last byte would so keep everything on it for ever. The ballast is given up piece by piece, because others take
 what becomes free as well. Its size is all its state: whatever is interrupted, the next look sees what there is.
@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from storage.files.fsync import preallocate
+from storage.files import preallocate
 
 log = logging.getLogger("edged.storage.ring")
 

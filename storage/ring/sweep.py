@@ -7,34 +7,42 @@ others go on. First what is past its ceiling, then what space is needed of, then
 it and nothing else may go, what is below its floor. Its facts yield to those of recording (L4).
 
 Now and then, after a sweep, `Pruner` cuts the account of each camera's time where nobody needs it any more (S12).
+
+Who is looked at, and in which order: segments of a volume by age, read page by page, oldest first.
+
+Imports the catalog's questions and the pure `storage.retention.plan`. Within a group of equal terms whoever began
+first is past its bounds first, so a sweep with nothing due reads one row of each group, and one that destroys
+thousands reads each of them once. Only floors run from the end: what began long ago and ended late is passed by
+(`Decision.lingers`).
 """
 
 from __future__ import annotations
 
 import errno
+import heapq
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from threading import Event
 from time import monotonic
 from typing import Final
 
-from storage.ages.runs import DaemonRun
+from storage.ages.history import DaemonRun, History, Point
 from storage.database.writer import Database
-from storage.exports import table as exports
-from storage.files.unlink import OtherName, sync, tidy, unlink
-from storage.pins import queries as pin_queries
-from storage.retention import table as terms
-from storage.retention.in_force import InForce, present
-from storage.retention.plan import Decision, Policy, Reason, effective, plan, still_due
+from storage.exports import table as exports_table
+from storage.files import OtherName, sync, tidy, unlink
+from storage.pins import queries as pins_queries
+from storage.retention import table as retention_table
+from storage.retention.plan import Candidate, Decision, Policy, Reason, effective, judge, plan, still_due
+from storage.retention.service import InForce, present
 from storage.ring import table as ring_table
-from storage.ring.candidates import Candidates, SegmentDecision, candidate
+from storage.ring.table import Group
 from storage.segments import findings_table, queries
 from storage.segments.findings_table import FaultKind
 from storage.segments.queries import SegmentRow, segments_by_id
@@ -42,8 +50,91 @@ from storage.volumes.service import VolumePool
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.failpoints import Failpoint, reach
-from storage.words.model import GapCause, SegmentState
-from storage.words.results import SweepReport
+from storage.words.model import Bounds, GapCause, SegmentState, SweepReport
+
+FIRST_PAGE: Final = 8
+PAGE_MAX: Final = 256
+"""Rows read at once of a group: 8, then ever more, as it turns out that many go. A read of 256 takes some ms."""
+
+
+def candidate(row: SegmentRow, ages: History, end: Point | None = None) -> Candidate:
+    """A row as retention sees it: bounds and ages. `end` is that of one that is still being recorded."""
+    end = row.end if end is None else end
+    return Candidate(
+        id=row.id,
+        camera=row.camera,
+        seq=row.seq,
+        volume=row.volume,
+        bytes=row.bytes,
+        stamped=row.bounds,
+        start_age=ages.age(row.start.boot, row.start.boottime_ms),
+        end_age=ages.age(end.boot, end.boottime_ms),
+        pinned=row.pins > 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDecision:
+    """A segment and what retention says of it alone."""
+
+    row: SegmentRow
+    decision: Decision
+
+
+class Candidates:
+    """The segments of one volume that no pin holds, as of one instant."""
+
+    def __init__(self, database: Database, volume: str, ages: History, configured: Mapping[str, Bounds]) -> None:
+        self._read = database.read
+        self._ages = ages
+        self.configured = configured
+        self._oldest = [
+            (group, self._judged(row)) for group, row in database.read(partial(ring_table.oldest, volume=volume))
+        ]
+
+    @property
+    def oldest(self) -> list[SegmentDecision]:
+        """Of each group; nothing more is read."""
+        return [head for _, head in self._oldest]
+
+    def each(self, wanted: Callable[[Decision], bool]) -> Iterator[SegmentDecision]:
+        """Group by group, of each the leading ones that are wanted."""
+        return chain.from_iterable(self._leading(wanted))
+
+    def merged(self, wanted: Callable[[Decision], bool]) -> Iterator[SegmentDecision]:
+        """The same by age over all groups. Who stands behind one that is not wanted is younger, and not wanted, unless
+        that one lingers.
+        """
+        return heapq.merge(*self._leading(wanted), key=lambda head: head.row.start)
+
+    def _leading(self, wanted: Callable[[Decision], bool]) -> Iterable[Iterator[SegmentDecision]]:
+        return [
+            _while(wanted, self._group(group, head))
+            for group, head in self._oldest
+            if wanted(head.decision) or head.decision.lingers
+        ]
+
+    def _group(self, group: Group, head: SegmentDecision) -> Iterator[SegmentDecision]:
+        yield head
+        size, after = FIRST_PAGE, head.row
+        while True:
+            rows = self._read(partial(ring_table.page, group=group, after=after, limit=size))
+            yield from map(self._judged, rows)
+            if len(rows) < size:
+                return
+            after, size = rows[-1], min(2 * size, PAGE_MAX)
+
+    def _judged(self, row: SegmentRow) -> SegmentDecision:
+        return SegmentDecision(row, judge(candidate(row, self._ages), self.configured.get(row.camera)))
+
+
+def _while(wanted: Callable[[Decision], bool], heads: Iterator[SegmentDecision]) -> Iterator[SegmentDecision]:
+    for head in heads:
+        if wanted(head.decision):
+            yield head
+        elif not head.decision.lingers:
+            return
+
 
 EVERY_MS: Final = 3_600_000
 """Running time between two looks: what is to be pruned is more than a year old."""
@@ -186,11 +277,11 @@ class Sweeper:
 
         def is_due(connection: sqlite3.Connection) -> bool:
             as_is = self._present(connection, policy)
-            return terms.is_due(connection, policy, as_is.now, as_is.low_age_ms)
+            return retention_table.is_due(connection, policy, as_is.now, as_is.low_age_ms)
 
         def fact(connection: sqlite3.Connection) -> None:
             as_is = self._present(connection, policy)
-            terms.write_down(connection, policy, as_is.now, as_is.low_age_ms)
+            retention_table.write_down(connection, policy, as_is.now, as_is.low_age_ms)
 
         if self._database.read(is_due):
             self._database.submit(fact).result()
@@ -243,7 +334,7 @@ class Sweeper:
 
     def _takable(self, heads: Candidates, wanted: Callable[[Decision], bool]) -> Iterator[SegmentDecision]:
         """Whose space may be taken: what is being copied is passed by, as long as its ceiling is not reached."""
-        copied = self._database.read(exports.covering)
+        copied = self._database.read(exports_table.covering)
         return (head for head in heads.merged(wanted) if head.decision.destroy or not copied.protects(head.row))
 
     def _is_over(self, tally: _Tally) -> bool:
@@ -289,7 +380,7 @@ class Sweeper:
         """
         policy = configured()
         as_is = self._present(connection, policy)
-        bounds, covering, copied = as_is.bounds, pin_queries.covering(connection), exports.covering(connection)
+        bounds, covering, copied = as_is.bounds, pins_queries.covering(connection), exports_table.covering(connection)
         doomed = []
         rows = segments_by_id(connection, [decision.candidate.id for decision in going])
         for decision in going:

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from storage.ages import table as ages_table
-from storage.ages.history import History
-from storage.ages.runs import Point
+from storage.ages.history import History, Point
 from storage.ledger.table import Leaf, Value, enter
 from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS, LowAge
-from storage.segments import table as facts
+from storage.segments import table as segments_table
 from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, pauses_of, segment_by_seq, segment_row
 from storage.words.model import Bounds, missing
 
@@ -45,7 +44,7 @@ class Breach:
 
 def condemn(connection: sqlite3.Connection, row: SegmentRow, rule: str, bounds: Bounds, age_ms: int) -> None:
     """From here on the segment is garbage. `age_ms`: the low bound, since its start for a ceiling, else its end."""
-    facts.discard(connection, row)
+    segments_table.discard(connection, row)
     connection.execute(
         "INSERT INTO condemned (segment, rule, floor_s, ceiling_s, age_ms) VALUES (?, ?, ?, ?, ?)",
         (row.id, rule, bounds.floor_s, bounds.ceiling_s, age_ms),
@@ -61,7 +60,7 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
     ).fetchone()
     if why is None:
         return
-    facts.forget(connection, row)
+    segments_table.forget(connection, row)
     body: dict[str, Value] = {
         "camera": row.camera,
         "seq": row.seq,

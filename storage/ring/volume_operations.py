@@ -19,23 +19,20 @@ from pathlib import Path, PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.ages.runs import DaemonRun
+from storage.ages.history import DaemonRun
 from storage.database.writer import Database
-from storage.pins import queries as pin_queries
-from storage.retention.in_force import present
+from storage.pins import queries as pins_queries
 from storage.retention.plan import Policy, judge
+from storage.retention.service import present
 from storage.ring import table as ring_table
-from storage.ring.candidates import candidate
+from storage.ring.sweep import candidate
 from storage.segments import queries as segments_queries
-from storage.segments import table as facts
-from storage.volumes import table as volumes
-from storage.volumes.identity import read_identity
-from storage.volumes.initialise import check, failed, refused
+from storage.segments import table as segments_table
+from storage.volumes import table as volumes_table
 from storage.volumes.mounts import read_mounts
 from storage.volumes.service import VolumePool, loss_in_words
-from storage.volumes.space import VolumeSpec
 from storage.volumes.table import KnownVolume, VolumeLoss
-from storage.volumes.volume import Volume
+from storage.volumes.volume import Volume, VolumeSpec, check, failed, read_identity, refused
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
 from storage.words.failpoints import Failpoint, reach
@@ -80,7 +77,7 @@ def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
     with suppress(OSError):
         found = read_mounts().of(PurePosixPath(volume.path.resolve()))
         mount = str(found.at) if found else ""
-    return partial(volumes.come, volume=volume.id, path=volume.path, mount=mount, wall_ms=clock.now().wall_ms)
+    return partial(volumes_table.come, volume=volume.id, path=volume.path, mount=mount, wall_ms=clock.now().wall_ms)
 
 
 class VolumeOperations:
@@ -112,12 +109,12 @@ class VolumeOperations:
         present = {volume.id for volume in self._inventory.opened}
         for one in self._inventory.known:
             if one.id not in present and one.belongs:
-                self._enter(partial(volumes.gone, volume=one.id, wall_ms=clock.now().wall_ms))
+                self._enter(partial(volumes_table.gone, volume=one.id, wall_ms=clock.now().wall_ms))
 
     def refresh(self) -> None:
         """What is retired and empty is let go of. Quick; asked at each sweep."""
         with self._refreshing:
-            self._inventory.know(self._database.read(volumes.known))
+            self._inventory.know(self._database.read(volumes_table.known))
 
     def init(self, spec: VolumeSpec) -> str:
         """The empty directory becomes a volume; its id. `VolumeRefused` with what is in the way."""
@@ -222,7 +219,7 @@ class VolumeOperations:
         if there:
             self._enter(arrival(volume, self._clock))
         else:
-            self._enter(partial(volumes.gone, volume=volume.id, wall_ms=self._wall_ms))
+            self._enter(partial(volumes_table.gone, volume=volume.id, wall_ms=self._wall_ms))
 
     def _enter(self, fact: Callable[[Connection], Any]) -> Future[Any]:
         return self._database.submit(fact)
@@ -236,13 +233,13 @@ class VolumeOperations:
         return found
 
     def _retire(self, one: KnownVolume, *, retired: bool) -> KnownVolume:
-        fact = partial(volumes.retire, volume=one.id, wall_ms=self._wall_ms, retired=retired)
+        fact = partial(volumes_table.retire, volume=one.id, wall_ms=self._wall_ms, retired=retired)
         self._enter(fact).result(PATIENCE_S)
         self.refresh()
         return self._named(one.id)
 
     def _strike_off(self, one: KnownVolume) -> KnownVolume:
-        fact = partial(volumes.note_loss, volume=one.id, wall_ms=self._wall_ms)
+        fact = partial(volumes_table.note_loss, volume=one.id, wall_ms=self._wall_ms)
         if not self._enter(fact).result(PATIENCE_S):
             raise OrderRefused(f"volume {one.id} was struck off already", "nothing was changed")
         self.refresh()
@@ -275,11 +272,11 @@ class VolumeOperations:
     def _count(self, volume: str) -> VolumeLoss:
         """What is lost with a volume, page by page: of each group the newest, until they are past their floor."""
         as_is = self._database.read(partial(present, boot=self._life.boot, clock=self._clock, policy=Policy()))
-        groups = self._database.read(partial(volumes.groups, volume=volume))
+        groups = self._database.read(partial(volumes_table.groups, volume=volume))
         below, first, last = 0, None, None
         for group in groups:
             before = None
-            while rows := self._database.read(partial(volumes.newest_of_group, group=group.key, before=before)):
+            while rows := self._database.read(partial(volumes_table.newest_of_group, group=group.key, before=before)):
                 kept = [row for row in rows if as_is.ages.age(row[0], row[1] + row[3]).low_ms < group.floor_s * 1000]
                 if kept:
                     below += len(kept)
@@ -288,7 +285,7 @@ class VolumeOperations:
                 if len(kept) < len(rows):
                     break
                 before = rows[-1][0], rows[-1][1]
-        pinned = self._database.read(partial(volumes.pinned, volume=volume))
+        pinned = self._database.read(partial(volumes_table.pinned, volume=volume))
         return VolumeLoss(sum(group.segments for group in groups), below, pinned, first, last)
 
 
@@ -356,8 +353,8 @@ def _nothing(_: Connection) -> None:
 def _lose(connection: Connection, volume: str, loss: VolumeLoss, wall_ms: int) -> None:
     """With it go the segments that were in progress there: nobody will adopt them."""
     for row in segments_queries.open_rows_of_volume(connection, volume):
-        facts.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")
-    volumes.lose(connection, volume, loss, wall_ms)
+        segments_table.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")
+    volumes_table.lose(connection, volume, loss, wall_ms)
 
 
 def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock: Clock, policy: Policy) -> int:
@@ -365,7 +362,7 @@ def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock:
     overdue = segments_queries.garbage_of_volume(connection, volume, OVERDUE_MAX)
     for row in overdue:
         ring_table.bury(connection, row, as_is.now, as_is.ages)
-    count, covering = len(overdue), pin_queries.covering(connection)
+    count, covering = len(overdue), pins_queries.covering(connection)
     for group, _ in ring_table.oldest(connection, volume):
         for row in ring_table.page(connection, group, None, OVERDUE_MAX - count):
             decision = judge(candidate(row, as_is.ages), as_is.bounds.get(row.camera))

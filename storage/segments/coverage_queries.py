@@ -14,13 +14,12 @@ from functools import partial
 from itertools import takewhile
 from typing import Final, Protocol, TypeVar
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.segments import true_time_table
 from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
 from storage.segments.queries import PAGE_MAX, pauses_of
 from storage.words.clock import STEP_MS
-from storage.words.model import GapCause, missing
-from storage.words.results import Coverage
+from storage.words.model import Coverage, GapCause, missing
 
 T = TypeVar("T")
 

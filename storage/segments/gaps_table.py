@@ -25,7 +25,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.ages.table import place_in_time
 from storage.ledger.table import Leaf, Value, enter
 from storage.segments.queries import GAP_SQL, CameraRow, GapRow, gap_row

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, Point
 from storage.ages.table import SILENT_MS, last_alive, place_in_time
 from storage.ledger.table import Leaf, Value, enter
 from storage.segments.gaps_table import (
@@ -30,8 +30,7 @@ from storage.segments.gaps_table import (
 )
 from storage.segments.queries import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.words.errors import NotOpen
-from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, Segment, SegmentState, Sha256
-from storage.words.results import Tail
+from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, Segment, SegmentState, Sha256, Tail
 
 NOT_CONFIGURED = "the camera was not in the configuration"
 

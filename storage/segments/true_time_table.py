@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from storage.ages import table as ages_table
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, Point
 from storage.ledger.table import Leaf, enter
 from storage.words.clock import STEP_MS, ClockReading
 

@@ -18,52 +18,57 @@ from sqlite3 import Connection
 from typing import Final, Self, TypeVar
 
 from storage.ages import table as ages_table
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.ages.service import Boots
-from storage.approvals.journal import Journal
-from storage.approvals.service import Acts
-from storage.audit.mirrors import mirror_faults
+from storage.approvals.service import Acts, Journal
+from storage.audit.trees import mirror_faults
 from storage.database.writer import Database
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
 from storage.outbox.service import Outbox
-from storage.pins import queries as pin_queries
-from storage.pins import table as pins
-from storage.pins.place import StoreView
+from storage.pins import queries as pins_queries
+from storage.pins import table as pins_table
+from storage.pins.files import StoreView
 from storage.pins.service import Pins
 from storage.recovery import replay_table
 from storage.recovery.salvage import Salvager, Stragglers
 from storage.recovery.service import LedgerService
-from storage.register.compliance import Compliance
+from storage.register.service import Compliance
 from storage.retention.service import RetentionApprovals
-from storage.ring.admission_service import AdmissionService
+from storage.ring.admission import AdmissionService
 from storage.ring.ballast import Ballast
-from storage.ring.segment_sizes import SegmentSizes
+from storage.ring.forecast import SegmentSizes
 from storage.ring.service import Ring
 from storage.ring.sweep import Configured, Sweeper
 from storage.ring.volume_operations import VolumeOperations
-from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
-from storage.segments import table as facts
+from storage.segments import coverage_queries, gaps_table, queries, true_time_table
+from storage.segments import table as segments_table
 from storage.segments.queries import camera_row, segment_by_seq
 from storage.store import opening
 from storage.tickets import faults_table, maintenance_table
-from storage.tickets.alarms import Alarms
-from storage.tickets.commands import Commands
+from storage.tickets.alarms_table import Alarms
+from storage.tickets.commands_table import Commands
 from storage.tickets.faults import Faults
-from storage.tickets.maintenance import Maintenances
+from storage.tickets.maintenance_table import Maintenances
 from storage.volumes import table as volumes_table
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock, read
 from storage.words.errors import StoreClosed
 from storage.words.failpoints import Failpoint, reach_after
-from storage.words.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
-from storage.words.results import (
+from storage.words.model import (
     CameraUsage,
+    Closing,
     Coverage,
+    Gap,
+    GapCause,
+    Moment,
+    Opening,
     PastItems,
     RecoveryReport,
     Salvaged,
+    Segment,
+    SegmentState,
     SweepReport,
     Tail,
     VolumeStatus,
@@ -203,11 +208,11 @@ class Store:
         New: a gap STARTING begins at `at`. Known from an earlier run: what is unaccounted for becomes a gap of cause
         `previous_end` up to the start of this run, then STARTING. Known in this run: its state continues.
         """
-        return self._submit(partial(facts.enrol, life=self._life, camera=camera, at=at))
+        return self._submit(partial(segments_table.enrol, life=self._life, camera=camera, at=at))
 
     def tail(self, camera: str) -> Tail:
         """Where the camera's chain ends now; blocking. UnknownCamera if it was never enrolled."""
-        return self._database.read(partial(facts.tail, camera=camera))
+        return self._database.read(partial(segments_table.tail, camera=camera))
 
     def open_segment(self, opened: Opening) -> Future[None]:
         """The `open` row, before the file exists. Ends the camera's open gap where the segment starts.
@@ -215,7 +220,7 @@ class Store:
         What lies between the last thing known and the start becomes a gap UNKNOWN.
         """
         return reach_after(
-            Failpoint.COMMIT_ROW, self._submit(partial(facts.open_segment, life=self._life, opening=opened))
+            Failpoint.COMMIT_ROW, self._submit(partial(segments_table.open_segment, life=self._life, opening=opened))
         )
 
     def commit_segment(self, closing: Closing) -> Future[Segment]:
@@ -330,7 +335,7 @@ class Store:
 
         def read(connection: sqlite3.Connection) -> PastItems:
             met = tuple(one.id for one in volumes_table.known(connection))
-            ended = tuple(pins.ended_ids(connection, ENDED_TOLD))
+            ended = tuple(pins_table.ended_ids(connection, ENDED_TOLD))
             closed = tuple(faults_table.closed_ids(connection, ENDED_TOLD))
             return PastItems(met, ended, closed, maintenance_table.is_known(connection))
 
@@ -343,7 +348,7 @@ class Store:
                 true_time_table.heartbeat,
                 life=self._life,
                 reading=read(self._clock),
-                corrected=pin_queries.hold_again,
+                corrected=pins_queries.hold_again,
             )
         )
 
@@ -371,7 +376,7 @@ class Store:
 
         `after` is the last segment of the page before.
         """
-        return self._database.read(lambda db: listing_queries.segments(db, camera, start_ms, end_ms, after, limit))
+        return self._database.read(lambda db: queries.segments(db, camera, start_ms, end_ms, after, limit))
 
     def gaps(
         self,
@@ -383,7 +388,7 @@ class Store:
         limit: int = queries.PAGE_MAX,
     ) -> list[Gap]:
         """Gaps that touch the interval of wall time, by camera and start; at most 1000 a page."""
-        return self._database.read(lambda db: listing_queries.gaps(db, camera, start_ms, end_ms, after, limit))
+        return self._database.read(lambda db: queries.gaps(db, camera, start_ms, end_ms, after, limit))
 
     def coverage(self, camera: str, start_ms: int, end_ms: int) -> Coverage:
         """What of the interval of wall time is recorded, explained, unexplained; from the catalog alone."""
@@ -415,7 +420,7 @@ class Store:
         return self._checks.enter(faults)
 
     def _commit(self, closing: Closing, linked: Sequence[int]) -> Future[Segment]:
-        fact = partial(facts.commit_segment, closing=closing, protect=partial(pins.match, linked=linked))
+        fact = partial(segments_table.commit_segment, closing=closing, protect=partial(pins_table.match, linked=linked))
         return reach_after(Failpoint.COMMIT_DONE, self._submit(fact))
 
     def _submit(self, fact: Callable[[Connection], T]) -> Future[T]:

@@ -2,39 +2,53 @@
 
 `opened` takes the lock of the state directory, so that no daemon starts meanwhile, and that of each volume that is
 found where the database last met it. The database is only ever read; a new volume is met when edged finds it where it
-is configured. Whoever calls must be the owner of the state directory (`edged.host.drop_privileges`): SQLite makes
+is configured. Whoever calls must be the owner of the state directory (`edged.host.accounts`): SQLite makes
 files beside a database even to read it, and the daemon could not use those of somebody else.
+
+A glance at the database of a daemon that is down: when it last lived, and whether its file is sound.
+
+Takes no lock that a start would wait for, and writes nothing: a daemon that starts meanwhile finds one reader more. To
+be called as the owner of the state directory, because SQLite may make its index of the WAL beside it
+(`storage.store.offline`). Blocking.
+
+The rebuild while no daemon runs: under its lock, with its volumes, and without recording to give way to.
 """
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from storage.ages import table as boots
-from storage.audit.mirrors import mirror_faults
+from storage.ages import table as ages_table
+from storage.audit.trees import mirror_faults
 from storage.database.readers import Readers, at_rest
-from storage.integrity import sidecar_check
+from storage.integrity import fsck
 from storage.integrity.fsck import Site
-from storage.retention import table as terms
-from storage.retention.in_force import present
+from storage.mirror.table import ON_PURPOSE
+from storage.recovery import detect
+from storage.recovery import snapshot_table as recovery_queries
+from storage.recovery.walk import RebuildReport
+from storage.retention import table as retention_table
 from storage.retention.plan import Policy
+from storage.retention.service import present
 from storage.ring.volume_operations import refuse_known, refuse_other_name, refuse_unfit
 from storage.store import opening
+from storage.store.facade import Store
 from storage.store.opening import DATABASE_NAME, LOCK_NAME
-from storage.volumes import table as volumes
-from storage.volumes.identity import read_identity
-from storage.volumes.space import VolumeSpec
-from storage.volumes.volume import Volume
+from storage.volumes import table as volumes_table
+from storage.volumes.volume import Volume, VolumeSpec, read_identity
 from storage.words.clock import Clock
-from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable
+from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable, StoreError
 
 T = TypeVar("T")
 
@@ -90,21 +104,21 @@ def opened(state: Path, clock: Clock, policy: Policy | None) -> Iterator[Site]:
         undo.callback(os.close, _locked(state))
         read = undo.enter_context(closing(OfflineDatabase(state / DATABASE_NAME)))
         disks: dict[str, OfflineVolume] = {}
-        for one in read(volumes.known):
+        for one in read(volumes_table.known):
             fd = _volume(one.path, one.id) if one.loss is None and one.path.is_absolute() else None
             if fd is not None:
                 undo.callback(os.close, fd)
                 disks[one.id] = OfflineVolume(one.id, one.path, fd)
-        known = read(boots.boots)
+        known = read(ages_table.boots)
         boot = known[-1].number + (known[-1].boot_id != clock.boot_id) if known else 1
         as_is = partial(present, boot=boot, clock=clock, policy=read(_written_down) if policy is None else policy)
-        more = (sidecar_check.of_site, mirror_faults)
+        more = (fsck.of_site, mirror_faults)
         yield Site(read, disks, lambda: read(as_is), os.geteuid(), more=more)
 
 
 def _written_down(connection: sqlite3.Connection) -> Policy:
     """As the last sweep found it configured."""
-    last = {camera: history[-1].bounds for camera, history in terms.histories(connection).items()}
+    last = {camera: history[-1].bounds for camera, history in retention_table.histories(connection).items()}
     return Policy({camera: bounds for camera, bounds in last.items() if bounds is not None})
 
 
@@ -144,7 +158,7 @@ def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[
         undo.callback(os.close, opening.lock(state))
         database = state / opening.DATABASE_NAME
         read = undo.enter_context(closing(OfflineDatabase(database)))
-        known = read(volumes.known) if database.exists() else []
+        known = read(volumes_table.known) if database.exists() else []
         belongs = {one.path: one.id for one in known if one.belongs}
         refuse_other_name(node, map(VolumeSpec, configured), {one.id for one in known})
         refuse_known(spec.path, known)
@@ -152,3 +166,102 @@ def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[
         volume = Volume.open(spec, node=node, known=belongs, taken={})
         volume.close()
         return volume.id
+
+
+LOCKS: Final = Path("/proc/locks")
+_FLOCK: Final = re.compile(r"^\d+: FLOCK +\S+ +WRITE +(-?\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """Of the database; `complaints` None: not all of it was looked at in time."""
+
+    bytes: int
+    wal_bytes: int
+    alive_ms: int
+    """0: no daemon has lived with it."""
+    clean: bool
+    boot_id: str
+    volumes: dict[str, str]
+    """Path to id of what it knows and has not lost."""
+    complaints: tuple[str, ...] | None
+    unreadable: str = ""
+    """Why nothing could be read; then the rest is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    bytes: int
+    wal_bytes: int
+
+
+def holder(directory_or_lock: Path) -> int:
+    """The process that holds a file or directory by flock, 1 where its number is hidden; 0: nobody. OSError."""
+    wanted = directory_or_lock.stat().st_ino
+    held = [int(pid) for pid, inode in _FLOCK.findall(LOCKS.read_text("utf-8", "replace")) if int(inode) == wanted]
+    return max(1, held[0]) if held else 0
+
+
+def state_holder(state: Path) -> int:
+    """The daemon that uses a state directory; 0: none does. OSError where that cannot be seen."""
+    try:
+        return holder(state / LOCK_NAME)
+    except FileNotFoundError:
+        state.stat()
+        return 0
+
+
+def sizes(state: Path) -> Sizes:
+    """Bytes of the database and of its WAL, without opening either. OSError."""
+    wal = state / f"{DATABASE_NAME}-wal"
+    return Sizes((state / DATABASE_NAME).stat().st_size, wal.stat().st_size if wal.exists() else 0)
+
+
+def glance(state: Path, patience_s: float) -> DatabaseState | None:
+    """None where there is no database yet. OSError where it may not be looked at."""
+    try:
+        found = sizes(state)
+    except FileNotFoundError:
+        state.stat()
+        return None
+    until_s = time.monotonic() + patience_s
+    try:
+        with closing(OfflineDatabase(state / DATABASE_NAME)) as read:
+            life = read(recovery_queries.last_life)
+            known = {str(one.path): one.id for one in read(volumes_table.known) if one.loss is None}
+            complaints = read(lambda connection: recovery_queries.complaints(connection, until_s))
+    except StoreError as error:
+        return DatabaseState(
+            found.bytes, found.wal_bytes, 0, clean=False, boot_id="", volumes={}, complaints=(), unreadable=error.what
+        )
+    alive_ms, clean, boot_id = life or (0, False, "")
+    told = None if complaints is None else tuple(complaints)
+    return DatabaseState(found.bytes, found.wal_bytes, alive_ms, clean, boot_id, known, told)
+
+
+log = logging.getLogger("edged.storage.store")
+
+
+def made_anew(
+    state: Path,
+    node: str,
+    volumes: Sequence[VolumeSpec],
+    clock: Clock,
+    progress: Callable[[Mapping[str, Any]], None],
+    *,
+    fresh: bool,
+) -> tuple[RebuildReport, str | None]:
+    """Everything that is there, and where the earlier database lies. With `fresh` the present one is set aside.
+
+    StateLocked while a daemon runs. A crash at any moment leaves what the next start, or the next call, goes on with.
+    """
+    if fresh:
+        with opening.locked(state):
+            detect.mark(state / opening.DATABASE_NAME, ON_PURPOSE)
+    store = Store.open(state=state, node=node, volumes=volumes, clock=clock)
+    try:
+        report = store.books.rebuild(progress, everything=True, paced=False)
+        last = store.books.last_rebuild()
+        return report, last.aside if last is not None else None
+    finally:
+        store.close()

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from storage.ages import table as ages_table
-from storage.ages.runs import DaemonRun
+from storage.ages.history import DaemonRun
 from storage.database.writer import Database
-from storage.ledger import generations_table
+from storage.ledger import table
 from storage.ledger.key import NAME as KEY_NAME
 from storage.ledger.key import Keyring
 from storage.recovery import detect
 from storage.ring.ballast import Ballast
 from storage.ring.volume_operations import arrival, refuse_other_name
 from storage.volumes.service import VolumePool
-from storage.volumes.space import VolumeSpec
 from storage.volumes.table import known as known_volumes
+from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock, read
 from storage.words.errors import StateLocked, StateUnusable
 from storage.words.failpoints import Failpoint, reach
@@ -69,13 +69,11 @@ def hold(
         undo.callback(database.close)
         known = database.read(known_volumes)
         refuse_other_name(node, volumes, {one.id for one in known})
-        if database.read(generations_table.present) is None:
+        if database.read(table.present) is None:
             keyring.create_key()
-            first = partial(
-                generations_table.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms
-            )
+            first = partial(table.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms)
             database.submit(first).result(PATIENCE_S)
-        keyring.settle(database.read(generations_table.every))
+        keyring.settle(database.read(table.every))
         pool = VolumePool(volumes, node, known)
         undo.callback(pool.close)
         for volume in pool.opened:

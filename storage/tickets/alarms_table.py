@@ -1,15 +1,22 @@
-"""Alarms (異常通報) as rows and events, in their caller's transaction: raised, updated, acknowledged, cleared."""
+"""Alarms (異常通報) as rows and events, in their caller's transaction: raised, updated, acknowledged, cleared.
+
+Alarms (異常通報) as the daemon keeps them. Thread-safe; which conditions hold is judged elsewhere, reads block.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
-from storage.ages.runs import Point
-from storage.outbox import table as outbox
+from storage.ages.history import DaemonRun, Point
+from storage.database.writer import Database
+from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
+from storage.words.clock import Clock
 from storage.words.errors import UnknownId
-from storage.words.results import AlarmRow, Severity
+from storage.words.model import AlarmRow, Severity
 
 ALARMS_MAX: Final = 1000
 """More conditions than a site of 64 cameras has names for; a page for a person, not a history."""
@@ -49,7 +56,7 @@ def raise_alarm(
         seen = found.acknowledged and not _is_worse(found, severity)
         occurrence, since_ms, count = found.occurrence, found.since_ms, found.count + 1
     else:
-        seen, occurrence, since_ms, count = False, outbox.next_id(connection, now_ms), now_ms, 1
+        seen, occurrence, since_ms, count = False, outbox_table.next_id(connection, now_ms), now_ms, 1
     connection.execute(
         "INSERT OR REPLACE INTO alarms (key, severity, raised, since_ms, count, text, action, acknowledged, occurrence,"
         " names, boot, boottime_ms) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -115,7 +122,7 @@ def _tell(connection: sqlite3.Connection, key: str, what: str, now_ms: int) -> N
         "action": told.action,
         "acknowledged": told.acknowledged,
     }
-    outbox.put(connection, EventKind.ALARM, now_ms, body)
+    outbox_table.put(connection, EventKind.ALARM, now_ms, body)
 
 
 def find(connection: sqlite3.Connection, key: str) -> AlarmRow | None:
@@ -143,3 +150,46 @@ def _row(row: tuple[Any, ...]) -> AlarmRow:
     told = (since_ms, cleared_ms, count, text, action)
     at = None if boot is None else (boot, boottime_ms)
     return AlarmRow(key, Severity(severity), bool(raised), *told, bool(seen), occurrence, names, at)
+
+
+class Alarms:
+    """Of one store."""
+
+    def __init__(self, database: Database, clock: Clock, life: DaemonRun | None = None) -> None:
+        """`life`: of this run; without it nobody is told for how long an alarm has stood."""
+        self._database = database
+        self._clock = clock
+        self._life = life
+
+    def raised(self, key: str, severity: Severity, text: str, action: str, names: str = "") -> Future[bool]:
+        """The condition holds; True when it did not before. Told again: its words are brought up to date.
+
+        `names`: of the people it is about, which are told nobody outside of the box.
+        """
+        now = self._clock.now()
+        at = None if self._life is None else Point.of(self._life.boot, now)
+        return self._database.submit(lambda db: raise_alarm(db, key, severity, text, action, now.wall_ms, names, at))
+
+    def cleared(self, key: str) -> Future[bool]:
+        """The condition holds no longer; True when it did before."""
+        return self._database.submit(partial(clear_alarm, key=key, now_ms=self._now_ms))
+
+    def acknowledge(self, key: str, occurrence: str | None = None) -> Future[bool]:
+        """Somebody has seen it; False where that is known. `occurrence`: the one that is meant, None: any.
+
+        UnknownId: no such alarm stands.
+        """
+        fact = partial(acknowledge, key=key, occurrence=occurrence, now_ms=self._now_ms)
+        return self._database.submit(fact)
+
+    def find(self, key: str) -> AlarmRow | None:
+        """Raised or cleared; None: there is none of that key."""
+        return self._database.read(partial(find, key=key))
+
+    def all(self) -> list[AlarmRow]:
+        """Raised ones first, then by the time they were raised."""
+        return self._database.read(alarms)
+
+    @property
+    def _now_ms(self) -> int:
+        return self._clock.now().wall_ms

@@ -3,6 +3,9 @@
 The counter of its key, its row, its leaf and the event that tells the centre are one fact, entered before anything is
 done. A command whose run of the daemon is over before its end is known is `interrupted`, and not done again; a restart
 is what it asked for. Names of people are in leaves alone, behind commitments.
+
+Commands of the centre, taken once and told to their end. Blocking and thread-safe; who may command what is decided
+elsewhere (`mqtt.commands`, edged).
 """
 
 from __future__ import annotations
@@ -10,15 +13,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage.ages.history import History
-from storage.ages.runs import DaemonRun, Point
-from storage.approvals import journal
-from storage.approvals.journal import Doing
-from storage.outbox import table as outbox
+from storage.ages.history import DaemonRun, History, Point
+from storage.ages.table import history
+from storage.approvals import service
+from storage.approvals.service import Doing
+from storage.database.writer import Database
+from storage.ledger import table as ledger_table
+from storage.ledger.table import Consistency, Value
+from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
+from storage.words.clock import Clock
 from storage.words.errors import Replayed, TooOften
 
 KEPT_MAX: Final = 1000
@@ -94,7 +102,7 @@ def take(
         "INSERT INTO command_keys (key, counter) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET counter = ?2",
         (told.key, told.counter),
     )
-    leaf = journal.enter(connection, doing, now.wall_ms)
+    leaf = service.enter(connection, doing, now.wall_ms)
     number = connection.execute(
         "INSERT INTO commands (key, counter, id, verb, requester, state, leaf, run, boot, boottime_ms, wall_ms)"
         " VALUES (?, ?, ?, ?, ?, 'accepted', ?, ?, ?, ?, ?) RETURNING number",
@@ -177,7 +185,7 @@ def end(
     if changed.rowcount == 0:
         return False
     if failed is not None:
-        journal.enter(connection, failed, wall_ms)
+        service.enter(connection, failed, wall_ms)
     size = len(json.dumps(result, ensure_ascii=False).encode())
     shown: Mapping[str, Any] = result if size <= RESULT_MAX else {"bytes": size}
     _tell(connection, taken.told, state, wall_ms, reason, text, shown)
@@ -216,4 +224,86 @@ def _tell(
         "key": told.key,
     }
     body |= {"counter": told.counter, "reason": reason, "text": text, "result": dict(result)}
-    outbox.put(connection, EventKind.COMMAND, wall_ms, body)
+    outbox_table.put(connection, EventKind.COMMAND, wall_ms, body)
+
+
+ROLE: Final = "centre"
+"""As which a command is on record."""
+
+
+class Commands:
+    """Of one store."""
+
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+
+    def take(
+        self, told: CommandEntry, commander: str, limits: Sequence[Limit] = (), rate: Rate | None = None
+    ) -> Future[Taken]:
+        """On record before anything is done. Fails with Replayed, TooOften, or where nothing can be written.
+
+        `commander`: whose key it is, as configured; in the leaf only as a commitment. `limits` of the verb, `rate` of
+        the key.
+        """
+        doing = Doing(f"command {told.verb}", "done", ROLE, {"who": commander}, {"command": told.id})
+
+        def fact(connection: sqlite3.Connection) -> Taken:
+            now = Point.of(self._life.boot, self._clock.now())
+            ages = history(connection, self._life.boot, self._clock)
+            return take(connection, told, doing, limits, rate, self._life, ages, now)
+
+        return self._database.submit(fact)
+
+    def done(self, taken: Taken, text: str, result: Mapping[str, Any] = _NOTHING) -> Future[bool]:
+        """It is done; False where its end was told before."""
+        wall_ms = self._clock.now().wall_ms
+        return self._database.submit(
+            lambda connection: end(connection, taken, "done", wall_ms, text=text, result=result)
+        )
+
+    def rejected(self, taken: Taken, commander: str, reason: str, text: str) -> Future[bool]:
+        """Nothing came of it, which is on record, too."""
+        failed, wall_ms = _failed(taken, {"who": commander}), self._clock.now().wall_ms
+        return self._database.submit(
+            lambda connection: end(connection, taken, "rejected", wall_ms, reason, text, failed=failed)
+        )
+
+    def refused(self, told: CommandEntry, reason: str, text: str) -> Future[None]:
+        """It was not taken: the centre gets to know."""
+        wall_ms = self._clock.now().wall_ms
+        return self._database.submit(lambda connection: refuse(connection, told, reason, text, wall_ms))
+
+    def consistency(self, origin: str | None, first_size: int, second_size: int) -> Consistency:
+        """That the ledger of `second_size` leaves begins with that of `first_size`
+        (`storage.ledger.table`)."""
+        return self._database.read(
+            lambda connection: ledger_table.consistency(connection, origin, first_size, second_size)
+        )
+
+    def settle(self) -> Future[list[tuple[Taken, str, str]]]:
+        """Those that an earlier run did not come to the end of: each with its state from now on, and a sentence.
+
+        A restart is done by that; of all others nobody knows how far they came.
+        """
+
+        def fact(connection: sqlite3.Connection) -> list[tuple[Taken, str, str]]:
+            wall_ms, settled = self._clock.now().wall_ms, []
+            for taken in left(connection, self._life.run):
+                if taken.told.verb == RESTART:
+                    state, reason, text, failed = "done", "", "edged was started again", None
+                else:
+                    text = "edged ended while it was being done; nobody knows how far it came, and it is not done again"
+                    state = reason = "interrupted"
+                    failed = _failed(taken, {})
+                end(connection, taken, state, wall_ms, reason, text, failed=failed)
+                settled.append((taken, state, text))
+            return settled
+
+        return self._database.submit(fact)
+
+
+def _failed(taken: Taken, committed: Mapping[str, str]) -> Doing:
+    details: Mapping[str, Value] = {"command": taken.told.id, "of": taken.leaf}
+    return Doing(f"command {taken.told.verb}", "failed", ROLE, committed, details)

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from storage.ages.history import History
-from storage.ages.runs import DaemonRun, Point
+from storage.ages.history import DaemonRun, History, Point
 from storage.ages.table import history
 from storage.approvals.service import NOBODY, short_id
 from storage.database.writer import Database
@@ -25,7 +24,7 @@ from storage.tickets import faults_table as table
 from storage.tickets.faults_table import FaultState, FaultStep, Ticket
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
-from storage.words.results import AlarmRow, OpenFault
+from storage.words.model import AlarmRow, OpenFault
 
 OPEN_MAX: Final = 500
 """More at a time nobody sees to, and somebody has written a program that adds them."""

@@ -16,8 +16,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from storage.ages import table as ages_table
-from storage.ages.runs import Point
-from storage.ledger import table as ledger
+from storage.ages.history import Point
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value
 
 KEYS_MAX: Final = 16
@@ -140,7 +140,7 @@ def enter(
     }
     if others:
         body["others"] = True
-    ledger.enter(connection, Leaf.FAULT, at.wall_ms, body, committed=committed or {})
+    ledger_table.enter(connection, Leaf.FAULT, at.wall_ms, body, committed=committed or {})
     _keep(connection, after)
     return after
 
@@ -204,9 +204,9 @@ def told(connection: sqlite3.Connection, fault: str) -> list[tuple[int, int, dic
         " ORDER BY number DESC LIMIT ?",
         (fault, STEPS_MAX),
     ).fetchall()
-    return [(number, wall_ms, json.loads(body), ledger.opened(connection, number)) for number, wall_ms, body in rows][
-        ::-1
-    ]
+    return [
+        (number, wall_ms, json.loads(body), ledger_table.opened(connection, number)) for number, wall_ms, body in rows
+    ][::-1]
 
 
 def forget(connection: sqlite3.Connection, fault: str) -> None:

@@ -16,10 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from storage.volumes.initialise import failed, refused
-from storage.volumes.space import Space, VolumeSpec
 from storage.volumes.table import KnownVolume
-from storage.volumes.volume import Volume
+from storage.volumes.volume import Space, Volume, VolumeSpec, failed, refused
 from storage.words.errors import VolumeRefused
 
 Tell = Callable[[Volume, bool], None]

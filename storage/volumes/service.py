@@ -1,7 +1,7 @@
 """The volumes of this box as one pool: how full they are, and which takes the next segments.
 
 Blocking and thread-safe; imports `storage.volumes` and `storage.retention.plan`. Which disks are there is for
-`storage.volumes.inventory`, which of them comes next is decided by the pure `storage.volumes.space`. Room is
+`storage.volumes.inventory`, which of them comes next is decided by the pure `storage.volumes.volume`. Room is
 made only where the next segments go (`needed`): the others keep what they have until they come to their turn.
 """
 
@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from storage.volumes.inventory import EMPTY, VolumeInventory
-from storage.volumes.space import (
+from storage.volumes.table import KnownVolume, VolumeLoss
+from storage.volumes.volume import (
     PlacementOption,
     Space,
+    Volume,
     VolumeSpec,
     VolumeUsage,
     bytes_needed,
@@ -21,11 +23,8 @@ from storage.volumes.space import (
     limit_bytes,
     why_full,
 )
-from storage.volumes.table import KnownVolume, VolumeLoss
-from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
-from storage.words.model import GapCause
-from storage.words.results import VolumeState, VolumeStatus
+from storage.words.model import GapCause, VolumeState, VolumeStatus
 
 Ring = Callable[[str], VolumeUsage]
 """What edged keeps on the volume with this id."""

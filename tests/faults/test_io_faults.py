@@ -32,7 +32,7 @@ from tests.support.scenario import Event, Hands, OfficeAt, broken, fold, play
 EXAMPLES: Final = 5
 SILENT: Final = {
     "fallocate": "space laid out ahead is an offer; without it, it is found when it is needed",
-    "rmdir of storage.files.unlink": "an empty directory of an earlier day is let be",
+    "rmdir of storage.files": "an empty directory of an earlier day is let be",
     "open of storage.segments.segment_file": "of the volume: as the looks below; a file that cannot be made is told",
     "open of storage.recovery.detect": "of a volume, before the start: asked again as soon as it is there",
     "stat of storage.database.readers": "a connection is made anew; what is really wrong with the database shows then",

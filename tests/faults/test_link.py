@@ -13,11 +13,11 @@ from random import Random
 
 import pytest
 
-from mqtt.client import link as client
-from mqtt.connection import broker_connection, reconnect
+from mqtt import client
+from mqtt.connection import broker_connection
 from mqtt.connection.broker_connection import HEADER_BYTES
 from mqtt.contract.messages import Message, camera_health_topic
-from mqtt.send import outbox, outbox_sender, send_queue
+from mqtt.send import outbox, send_queue
 from storage.outbox.table import Event, EventKind
 from tests.conftest import Profile
 from tests.support.brokers import Centre, mosquitto
@@ -30,14 +30,14 @@ from tests.support.wire import Fault, wired
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A minute is a second, and a second less; of a thousand outages not each is logged."""
-    caplog.set_level(logging.ERROR, "mqtt.client.link")
+    caplog.set_level(logging.ERROR, "mqtt.client")
     for module, name, seconds in (
         (outbox, "PROBE_EVERY_S", 0.3), (send_queue, "ANSWER_DEADLINE_S", 1.5), (send_queue, "RATE_PER_S", 500.0),
-        (outbox_sender, "LOOK_EVERY_S", 0.03), (outbox_sender, "DELETE_EVERY_S", 0.03),
-        (outbox_sender, "PATIENCE_S", 0.1),
+        (outbox, "LOOK_EVERY_S", 0.03), (outbox, "DELETE_EVERY_S", 0.03),
+        (outbox, "PATIENCE_S", 0.1),
         (broker_connection, "ANSWER_TIMEOUT_S", 1.0), (broker_connection, "TICK_S", 0.05),
-        (reconnect, "AFTER_LOSS_S", 0.2),
-        (reconnect, "FIRST_LIMIT_S", 0.05), (reconnect, "LAST_LIMIT_S", 0.4),
+        (broker_connection, "AFTER_LOSS_S", 0.2),
+        (broker_connection, "FIRST_LIMIT_S", 0.05), (broker_connection, "LAST_LIMIT_S", 0.4),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, seconds)
 
@@ -144,7 +144,7 @@ async def test_while_nobody_listens_it_is_told_and_everything_is_kept(tmp_path: 
 async def test_an_event_that_is_too_large_for_the_broker_is_told_in_short_and_holds_up_nothing(
     tmp_path: Path, quick: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, "mqtt.client.link")
+    caplog.set_level(logging.WARNING, "mqtt.client")
     with mosquitto(tmp_path, "max_packet_size 2000") as broker, Outbox(tmp_path) as rows:
         await rows.enter(EventKind.PIN, padding=3000)
         await rows.enter(EventKind.PIN)

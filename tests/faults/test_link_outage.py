@@ -17,10 +17,10 @@ from typing import Final
 import pytest
 
 from mqtt.connection.broker_connection import WINDOW, Delivery
-from mqtt.send.outbox_sender import OutboxSender
+from mqtt.send.outbox import OutboxSender
 from mqtt.send.send_queue import BURST, RATE_PER_S, SendQueue
 from storage.database.writer import Database
-from storage.outbox import table as outbox
+from storage.outbox import table as outbox_table
 from storage.outbox.service import Outbox
 from storage.outbox.table import RANKS, Event, EventKind, EventRank
 from tests.conftest import Profile
@@ -63,7 +63,7 @@ class Outage:
         self.clock = Clock()
         self.post = Outbox(self._database, self.clock)
         self.post.want(wanted=True).result()
-        self._do(partial(outbox.next_id, wall_ms=self.clock.wall_ms))  # the count begins
+        self._do(partial(outbox_table.next_id, wall_ms=self.clock.wall_ms))  # the count begins
         self._do(lambda db: db.execute("UPDATE outbox_count SET limit_bytes = ?", (limit_bytes,)))
         self.entered: Counter[EventKind] = Counter({EventKind.OUTBOX: 1})
         self.worst_bytes = 0
@@ -85,7 +85,7 @@ class Outage:
     def _enter(self, page: list[tuple[int, EventKind, dict[str, object]]]) -> None:
         def enter(db: sqlite3.Connection) -> None:
             for wall_ms, kind, body in page:
-                outbox.put(db, kind, wall_ms, body)
+                outbox_table.put(db, kind, wall_ms, body)
 
         self._do(enter)
         self.worst_bytes = max(self.worst_bytes, sum(depth.bytes for depth in self.post.depth().values()))
@@ -148,7 +148,7 @@ def gone_of(ended: Outage) -> dict[EventRank, int]:
 
 def test_giving_up_what_matters_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
-    monkeypatch.setattr(outbox, "EventRank", sorted(EventRank, reverse=True))
+    monkeypatch.setattr(outbox_table, "EventRank", sorted(EventRank, reverse=True))
     it = Outage(tmp_path, 100_000)
     try:
         it.last_for(1)

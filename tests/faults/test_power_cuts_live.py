@@ -22,7 +22,7 @@ import pytest
 
 from edged.documents import site as documents
 from storage.store.facade import Store
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock, SystemClock
 from storage.words.layout import IDENTITY_NAME
 from tests.conftest import Profile

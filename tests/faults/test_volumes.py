@@ -20,10 +20,9 @@ from typing import Final
 
 import pytest
 
-from edged.documents import site, volumes
+from edged.documents import machine, site
 from storage.volumes.service import VolumePool
-from storage.volumes.space import VolumeSpec, VolumeUsage
-from storage.volumes.volume import Volume
+from storage.volumes.volume import Volume, VolumeSpec, VolumeUsage
 from storage.words.errors import VolumeRefused
 from storage.words.layout import IDENTITY_NAME
 from tests.support.configuration import Setup, Watched
@@ -57,11 +56,11 @@ class Site:
         assert answer.code == 0, answer.stderr
         return site.Reload.model_validate(answer.document)
 
-    def listed(self) -> dict[str, volumes.Listed]:
+    def listed(self) -> dict[str, machine.Listed]:
         """By name of the mount point; of two at one the later one is the lost one."""
         answer = self.edged.ctl("volume", "list")
         assert answer.code == 0, answer.stderr
-        found = volumes.VolumeList.model_validate(answer.document).volumes
+        found = machine.VolumeList.model_validate(answer.document).volumes
         return {f"{Path(one.path).name} {one.state}": one for one in found}
 
     def records_on(self, disk: Ext4) -> None:
@@ -106,7 +105,7 @@ def test_retired_added_and_left_out_without_a_frame_lost(box: Site) -> None:
     workers = box.edged.workers()
     answer = box.edged.ctl("volume", "retire", str(box.first.path))
     assert answer.code == 0, answer.stderr
-    done = volumes.VolumeRetire.model_validate(answer.document)
+    done = machine.VolumeRetire.model_validate(answer.document)
     assert (done.retired, done.empty) == (True, False)
     box.records_on(box.second)
     assert "first retired" in box.listed()
@@ -140,7 +139,7 @@ def test_a_dead_disk_is_replaced_under_recording(box: Site) -> None:
     subprocess.run(["mount", "-o", "noatime", new.device, str(path)], check=True)
     answer = box.edged.ctl("volume", "replace", str(path), "--reason", "it clicked")
     assert answer.code == 0, answer.stderr
-    done = volumes.VolumeReplace.model_validate(answer.document)
+    done = machine.VolumeReplace.model_validate(answer.document)
     assert (done.lost, done.segments > 0, done.below_floor) == (old, True, done.segments)
     assert done.by == json.loads((path / IDENTITY_NAME).read_text())["volume"]
     assert {"first in-service", "first lost", "second in-service"} == box.listed().keys()
@@ -193,7 +192,7 @@ def test_init_with_the_daemon_down_leaves_what_the_daemon_can_use() -> None:
             os.chown(place, uid, uid)
         answer = edged.ctl("volume", "init", str(disk))
         assert answer.code == 0, answer.stderr
-        done = volumes.VolumeInit.model_validate(answer.document)
+        done = machine.VolumeInit.model_validate(answer.document)
         assert (done.configured, done.next.startswith("start edged")) == (True, True)
         identity = disk / IDENTITY_NAME
         assert (identity.stat().st_uid, json.loads(identity.read_text())["volume"]) == (uid, done.volume)

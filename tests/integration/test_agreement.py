@@ -12,14 +12,13 @@ import pytest
 
 from storage.approvals.service import Person
 from storage.database.writer import TransactionPart
-from storage.ledger import checkpoint_files
-from storage.ledger import table as ledger
+from storage.ledger import signer
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.mirror import files as mirror_files
 from storage.mirror.service import STATE_SNAPSHOT
 from storage.retention import table
-from storage.retention.approved_limits import ApprovedLimits, Grants, loosenings
-from storage.retention.bounds import WAIT_MS, OverwriteState
+from storage.retention.bounds import WAIT_MS, ApprovedLimits, Grants, OverwriteState, loosenings
 from storage.retention.plan import Policy
 from storage.words.model import Bounds
 from tests.support.office import DEADLINE_S, Office
@@ -49,7 +48,7 @@ def held(office: Office, wished: ApprovedLimits = LOOSER) -> ApprovedLimits:
 
 
 def leaves(office: Office) -> list[ApprovedLimits]:
-    found = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
+    found = office.store._database.read(lambda db: ledger_table.leaves(db, 0, 1000))
     return [table.parse_approved(leaf.body) for leaf in found if leaf.kind == Leaf.AGREED]
 
 
@@ -164,7 +163,7 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     copy = office.state.parent / "copy"
     office.store.close()
     shutil.copytree(office.state, copy)
-    shutil.copy(office.disk / checkpoint_files.NAME / mirror_files.SNAPSHOT_NAME, copy)
+    shutil.copy(office.disk / signer.NAME / mirror_files.SNAPSHOT_NAME, copy)
     office.start()
     office.enrol("lobby")
     held(office, higher)
@@ -214,7 +213,7 @@ def gone(office: Office, _: Path) -> None:
 
 def gone_with_older_heads(office: Office, copy: Path) -> None:
     gone(office, copy)
-    shutil.copy(copy / mirror_files.SNAPSHOT_NAME, office.disk / checkpoint_files.NAME)
+    shutil.copy(copy / mirror_files.SNAPSHOT_NAME, office.disk / signer.NAME)
     shutil.copy(copy / STATE_SNAPSHOT, office.state)
 
 

@@ -15,7 +15,7 @@ from edged.api.server import Control
 from edged.cli.main import main
 from edged.words import exit_codes
 from storage.outbox.table import EventKind
-from storage.words.results import Severity
+from storage.words.model import Severity
 from tests.integration.test_edgectl_control import Site
 from tests.support.office import DEADLINE_S, Office
 from tests.support.roles import Memory, guard

@@ -13,9 +13,9 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edged.centre.checkpoint_publisher import understood
+from edged.centre.reports import understood
 from edged.documents import ledger as documents
-from mqtt.client.link import BrokerSettings, Link, RetainedTopic
+from mqtt.client import BrokerSettings, Link, RetainedTopic
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
 from storage.ledger import key

@@ -17,10 +17,9 @@ import pytest
 
 from storage.retention.plan import Policy
 from storage.ring.ballast import MIN_BYTES, NAME, PIECES, Ballast
-from storage.volumes.space import FILES_SPARE
+from storage.volumes.volume import FILES_SPARE
 from storage.words.errors import StoreError, WriteFailed
-from storage.words.model import Bounds, GapCause
-from storage.words.results import VolumeStatus
+from storage.words.model import Bounds, GapCause, VolumeStatus
 from tests.support.disks import Ext4, may_mount
 from tests.support.office import DEADLINE_S, Office
 

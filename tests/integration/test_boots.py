@@ -21,7 +21,7 @@ from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ages import table
 from storage.ages.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS, OffTimeSource
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.words.errors import OrderRefused, UnknownId
 from tests.support.office import DEADLINE_S, UP_MS, Office
@@ -66,7 +66,7 @@ def low_age_ms(office: Office, camera: str = "lobby") -> int:
 
 def clock_leaves(office: Office) -> list[dict[str, Any]]:
     office.store.heartbeat().result(DEADLINE_S)
-    found = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
+    found = office.store._database.read(lambda db: ledger_table.leaves(db, 0, 1000))
     return [json.loads(entry.body) for entry in found if entry.kind is Leaf.CLOCK]
 
 

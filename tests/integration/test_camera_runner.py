@@ -19,11 +19,10 @@ import pytest
 
 from recorder.supervisor import processes as process_module
 from recorder.supervisor.backlog import Backlog
-from recorder.supervisor.camera_log import DeviceLog
 from recorder.supervisor.connect_queue import ConnectQueue, Pace
 from recorder.supervisor.processes import Forkserver, WorkerProcess
 from recorder.supervisor.runner import CameraRunner, CameraSettings, Phase, Shared
-from recorder.supervisor.state import Limits
+from recorder.supervisor.state import DeviceLog, Limits
 from recorder.words.messages import Closed, Cut, Granted, Kind, Opening, Refused, Terms
 from recorder.worker.fan_out import Packet, Tracks
 from storage.words.clock import SystemClock

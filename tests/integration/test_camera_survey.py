@@ -18,7 +18,7 @@ import pytest
 
 from edged.cli import probe_report
 from edged.config.load import check
-from edged.documents.probe import Probe
+from edged.documents.cameras import Probe
 from edged.words import exit_codes
 from recorder.probe import Found, look
 from recorder.rtsp.connection import Trust

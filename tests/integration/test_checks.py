@@ -17,11 +17,10 @@ from typing import Any, Final
 import pytest
 
 from edged.words import exit_codes
-from storage.integrity import fsck, inspect_file, rescan
+from storage.integrity import fsck, inspect_file
 from storage.integrity import service as checks
-from storage.integrity.compare import Fault
+from storage.integrity.compare import Fault, Touch, Touched
 from storage.integrity.fsck import Fsck, Level, Scope
-from storage.integrity.tamper import Touch, Touched
 from storage.ledger.table import Leaf
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy
@@ -459,7 +458,7 @@ def test_what_happened_while_nobody_looked_is_found(office: Office, monkeypatch:
 
 
 def test_the_rescan_goes_on_where_it_was(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rescan, "ROWS_MIN", 2)
+    monkeypatch.setattr(checks, "ROWS_MIN", 2)
     segments = [office.segment("lobby") for _ in range(5)]
     assert office.store.checks.rescan() is True
     office.store.close()

@@ -15,8 +15,8 @@ import pytest
 
 from storage.integrity import fsck
 from storage.integrity import service as checks
+from storage.integrity.compare import Touch, Touched
 from storage.integrity.fsck import Level, Scope
-from storage.integrity.tamper import Touch, Touched
 from storage.ledger.table import Leaf
 from storage.retention.plan import Policy
 from storage.words import failpoints

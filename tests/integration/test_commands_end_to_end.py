@@ -17,8 +17,8 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edged.command import keyfile
-from edged.command.main import main
+from edged import command
+from edged.command import main
 from edged.words import exit_codes
 from mqtt import commands
 from storage.ledger import tree
@@ -85,7 +85,7 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "broker").mkdir()
     key, other = tmp_path / "noc.key", tmp_path / "other.key"
-    desk, second = Desk(key=keyfile.make(key)), Desk("other-noc", key=keyfile.make(other))
+    desk, second = Desk(key=command.make_key(key)), Desk("other-noc", key=command.make_key(other))
     with (
         mosquitto(tmp_path / "broker") as broker,
         Centre(broker.port) as centre,
@@ -247,7 +247,7 @@ def test_a_restart_ends_in_order_and_the_next_run_tells_that_it_is_done(
 
 def test_it_says_what_is_wrong(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stranger = tmp_path / "stranger.key"
-    keyfile.make(stranger)
+    command.make_key(stranger)
     to = ["--node", "test-node", "--broker", f"127.0.0.1:{site.broker.port}"]
     assert main(["send", "status", *to, "--key", str(stranger), "--wait", "2s"]) == exit_codes.UNREACHABLE
     assert "did not answer" in capsys.readouterr().err

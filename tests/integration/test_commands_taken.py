@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger import tree
 from storage.outbox.table import EventKind
 from storage.tickets.commands_table import CommandEntry, Limit, Rate, Taken
@@ -44,7 +44,7 @@ def events(office: Office) -> list[dict[str, Any]]:
 
 
 def acts(office: Office) -> list[dict[str, Any]]:
-    found = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
+    found = office.store._database.read(lambda db: ledger_table.leaves(db, 0, 1000))
     return [json.loads(entry.body) for entry in found if entry.kind == "act"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.register import compliance
+from storage.register import service
 from storage.register.queries import Kept, Violation
 from storage.retention.plan import Policy
 from storage.words.model import Bounds, GapCause
@@ -84,7 +84,7 @@ def test_what_went_too_early_is_counted_whoever_wrote_the_entry(office: Office) 
 
 
 def test_a_long_register_is_read_in_several_goes(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compliance, "PAGES_MAX", 2)
+    monkeypatch.setattr(service, "PAGES_MAX", 2)
     office.enrol("lobby")
     for _ in range(4):
         office.segment("lobby", bounds=LATE)

@@ -16,7 +16,7 @@ from storage.ages.table import boots
 from storage.database import readers
 from storage.database import writer as module
 from storage.database.writer import Database
-from storage.ring import table as segment_sizes_queries
+from storage.ring import table as ring_table
 from storage.segments import coverage_queries
 from storage.segments.queries import boot_that_ran
 from storage.words.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
@@ -346,7 +346,7 @@ def test_questions_use_their_index(database: Database, sql: str, index: str) -> 
     [
         (coverage_queries._GAPS_SQL, ["gaps_by_end", "gaps_open"]),
         (coverage_queries._GONE_SQL, ["destroyed_by_wall", "segments_garbage"]),
-        (segment_sizes_queries._GAPS_SQL, ["gaps_by_end", "gaps_open", "destroyed_by_wall"]),
+        (ring_table._GAPS_SQL, ["gaps_by_end", "gaps_open", "destroyed_by_wall"]),
     ],
 )
 def test_nothing_from_years_before_an_interval_is_looked_at(database: Database, sql: str, indexes: list[str]) -> None:

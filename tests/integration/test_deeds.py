@@ -16,14 +16,13 @@ from edged.access.callers import Caller
 from edged.api.pins import PinCalls
 from edged.centre.handlers import CommandHandlers, Declined, Stopping
 from edged.config.model import Config
-from edged.host import logs
+from edged.host import journal
 from mqtt.commands import Order, Reason, Verb, validate
 from storage.pins import rules
 from storage.pins.rules import Ground, Interval, PinState
 from storage.pins.rules import PinOrder as Wanted
 from storage.words.errors import OrderRefused, SamePerson, TooOften, UnknownId
-from storage.words.model import Segment
-from storage.words.results import Severity
+from storage.words.model import Segment, Severity
 from tests.support.commanding import NODE, Desk
 from tests.support.office import DEADLINE_S, WALL_MS, Office
 from tests.unit.test_command_line import loaded
@@ -63,7 +62,7 @@ class Box:
         reporter = SimpleNamespace(rebirth=lambda: 7)
         self.deeds = CommandHandlers(
             *(cast("Any", self.site), self.office.store, self.acts, cast("Any", reporter), self.office.clock),
-            *(logs.Tail(), self.stop),
+            *(journal.Tail(), self.stop),
         )
 
     def stop(self) -> None:

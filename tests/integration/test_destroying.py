@@ -17,17 +17,15 @@ import pytest
 from storage.retention import bounds as bounds_
 from storage.retention.bounds import WAIT_MS, OverwriteState, ShortenedCeiling
 from storage.retention.plan import Candidate, Decision, Policy, judge
-from storage.ring import candidates as ring_heads
 from storage.ring import sweep
 from storage.ring import sweep as pruner
-from storage.ring import table as pruning
-from storage.ring.explain import Fate
+from storage.ring import table as ring_table
+from storage.ring.service import Fate
 from storage.ring.table import BREACH_TOLD_MS
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
 from storage.words.failpoints import Failpoint
-from storage.words.model import Bounds, GapCause
-from storage.words.results import VolumeStatus
+from storage.words.model import Bounds, GapCause, VolumeStatus
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 DESTROYING = (Failpoint.DESTROY_CONDEMNED, Failpoint.DESTROY_UNLINKED, Failpoint.DESTROY_SYNCED, Failpoint.DESTROY_DONE)
@@ -162,7 +160,7 @@ def test_a_floor_off_by_one_is_caught(office: Office, monkeypatch: pytest.Monkey
     office.segment("lobby", bounds=exact)
     office.clock.tick(299_999)
     assert office.store.sweep(Policy).destroyed == 0
-    for module in (ring_heads, __import__("storage.retention.plan", fromlist=["judge"])):
+    for module in (pruner, __import__("storage.retention.plan", fromlist=["judge"])):
         monkeypatch.setattr(module, "judge", early)
     assert office.store.sweep(Policy).destroyed == 1
     (stone,) = tombstones(office)
@@ -438,7 +436,7 @@ def test_the_account_is_cut_a_year_and_a_month_behind_the_ceiling(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S12; and what is still told adds up (S9)."""
-    monkeypatch.setattr(pruning, "PRUNED_MAX", 3)
+    monkeypatch.setattr(ring_table, "PRUNED_MAX", 3)
     policy = Policy({"lobby": BOUNDS})
     office.segment("lobby")
     stutter(office, 20)

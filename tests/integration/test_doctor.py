@@ -184,8 +184,8 @@ def test_stopped_in_order_it_is_told_so_and_no_file_is_made(down: Daemon) -> Non
 def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
     """A lock that a look took would end a daemon that starts at that moment."""
     down.stop()
-    from storage.recovery import queries as quick_check  # noqa: PLC0415
-    from storage.store import database_state  # noqa: PLC0415
+    from storage.recovery import snapshot_table as quick_check  # noqa: PLC0415
+    from storage.store import offline  # noqa: PLC0415
 
     held = []
 
@@ -196,7 +196,7 @@ def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
     whole = quick_check.complaints
     quick_check.complaints = look
     try:
-        assert database_state.glance(down.state, 5.0) is not None
+        assert offline.glance(down.state, 5.0) is not None
     finally:
         quick_check.complaints = whole
     (fd,) = held

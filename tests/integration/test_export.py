@@ -17,7 +17,7 @@ import pytest
 
 from edged.cli import client
 from edged.cli import main as edgectl
-from edged.cli.export_folder import ExportFolder
+from edged.cli.export import ExportFolder
 from edged.documents import exports as documents
 from tests.integration.test_evidence_page import Session
 from tests.support.configuration import Setup, Watched

@@ -18,7 +18,7 @@ from storage.ledger.queries import LeafFilter
 from storage.pins.rules import Interval
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
-from storage.segments.fragment_hashes import Digest
+from storage.segments.segment_file import Digest
 from storage.words import failpoints
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, StoreError, UnknownId
 from storage.words.failpoints import Failpoint

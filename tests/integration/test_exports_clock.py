@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from storage.exports import table as catalog
+from storage.exports import table as exports_table
 from storage.exports.model import CameraContents, Export, ExportOrder
 from storage.pins.rules import Interval
 from storage.retention.plan import Policy
-from storage.volumes import table as volumes
+from storage.volumes import table as volumes_table
 from storage.words.model import GapCause
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
@@ -44,7 +44,7 @@ def lobby(office: Office, export: Export) -> CameraContents:
 
 def told(office: Office, numbers: tuple[int, ...]) -> list[dict[str, Any]]:
     """Bodies of leaves."""
-    found = office.store.exports._database.read(lambda db: catalog.bodies(db, numbers))
+    found = office.store.exports._database.read(lambda db: exports_table.bodies(db, numbers))
     return [found[number] for number in numbers]
 
 
@@ -87,7 +87,7 @@ def test_what_is_away_between_what_is_there_is_told_once(office: Office) -> None
     seqs = [office.segment("lobby").seq for _ in range(3)]
 
     def move(db: Connection) -> None:
-        volumes.come(db, "volume-2", Path("/disk-2"), "", 0)
+        volumes_table.come(db, "volume-2", Path("/disk-2"), "", 0)
         db.execute("UPDATE segments SET volume = (SELECT number FROM volumes WHERE id = 'volume-2') WHERE seq = 2")
 
     office.store.exports._database.submit(move).result(DEADLINE_S)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged.documents import faults as documents
+from edged.documents import tickets as documents
 from edged.words import exit_codes
 from edged.words.roles import Role
 from tests.support.fsck import fsck_clean

@@ -13,7 +13,7 @@ from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
 from storage.tickets.faults import AGAIN_MS, Subject
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
-from storage.words.results import Severity
+from storage.words.model import Severity
 from tests.support.office import DEADLINE_S, Office
 
 KEY, OTHER = "camera.down:door", "camera.degraded:door"

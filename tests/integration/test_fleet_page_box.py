@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edged.documents import maintenance as documents
+from edged.documents import tickets as documents
 from tests.integration.test_fleet_page import FLEET, looked_at, rows, text, until
 from tests.support import brokers
 from tests.support.configuration import Setup, Watched

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.ledger import generations_table, key, nodes_table, tree
-from storage.ledger import table as ledger
-from storage.ledger.generations_table import Generation
+from storage.ledger import key, tree
+from storage.ledger import table as ledger_table
 from storage.ledger.note import Verifier, parse
 from storage.ledger.signer import HEAD_EVERY_MS, STATE_FILE, IssuedHead
+from storage.ledger.table import Generation
 from tests.support.office import Office
 from tests.support.renewing import renew
 
@@ -28,12 +28,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def present(office: Office) -> Generation:
     found = every(office)[-1]
-    assert found == office.store._database.read(generations_table.present)
+    assert found == office.store._database.read(ledger_table.present)
     return found
 
 
 def every(office: Office) -> list[Generation]:
-    return office.store._database.read(generations_table.every)
+    return office.store._database.read(ledger_table.every)
 
 
 def head(office: Office) -> IssuedHead:
@@ -99,9 +99,9 @@ def test_every_leaf_is_proven_under_the_head(office: Office) -> None:
 
     def proven(number: int) -> bool:
         def query(connection: object) -> bool:
-            entry = ledger.leaf(connection, number)  # type: ignore[arg-type]
+            entry = ledger_table.leaf(connection, number)  # type: ignore[arg-type]
             index = number - generation.first
-            path = tree.inclusion(nodes_table.read(connection, generation), index, found.checkpoint.size)  # type: ignore[arg-type]
+            path = tree.inclusion(ledger_table.read(connection, generation), index, found.checkpoint.size)  # type: ignore[arg-type]
             assert entry is not None
             return tree.included(entry.hash, index, found.checkpoint.size, path, found.checkpoint.root)
 
@@ -117,7 +117,7 @@ def test_a_row_knows_its_leaf(office: Office) -> None:
         lambda db: db.execute("SELECT leaf, seq FROM segments UNION ALL SELECT leaf, cause FROM gaps").fetchall()
     )
     for number, word in rows:
-        entry = office.store._database.read(partial(ledger.leaf, number=number))
+        entry = office.store._database.read(partial(ledger_table.leaf, number=number))
         assert entry is not None
         body = json.loads(entry.body)
         assert word in (body.get("seq"), body.get("cause"))
@@ -136,11 +136,11 @@ def test_a_lost_database_begins_a_generation_and_the_old_one_is_still_whole(offi
     first, second = every(office)[0], present(office)
     assert first.origin == old.origin != second.origin
     assert first.size >= before.checkpoint.size, "the last head came back"
-    told = office.store._database.read(lambda db: ledger.leaf(db, second.first))
+    told = office.store._database.read(lambda db: ledger_table.leaf(db, second.first))
     assert told is not None
     previous = json.loads(told.body)["previous"]
     assert previous == {"origin": first.origin, "size": first.size, "root": first.root.hex() if first.root else None}
-    root = office.store._database.read(lambda db: tree.root(nodes_table.read(db, first), first.size))
+    root = office.store._database.read(lambda db: tree.root(ledger_table.read(db, first), first.size))
     assert root == first.root
     assert second.key is not None, "the key is still the same"
     assert second.key.rpartition("+")[2] == (old.key or "").rpartition("+")[2]

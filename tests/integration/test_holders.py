@@ -14,7 +14,7 @@ from edged.evidence import ledger_text
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory, HostAccount
 from edged.words.roles import Assignment, Role
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from tests.support.office import Office
 
@@ -58,7 +58,7 @@ def started(office: Office, directory: AccountDirectory) -> RoleHistory:
 
 
 def told(office: Office) -> list[tuple[int, list[str]]]:
-    entries = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
+    entries = office.store._database.read(lambda db: ledger_table.leaves(db, 0, 1000))
     bodies = [json.loads(entry.body) for entry in entries if entry.kind == Leaf.HOLDER]
     assert not any("person" in str(body) for body in bodies)
     return [(body["account"], body["roles"]) for body in bodies]

@@ -19,22 +19,22 @@ from unittest.mock import patch
 import pytest
 
 from storage.ages import table as ages_table
-from storage.ages.runs import Point
-from storage.audit import given_checkpoint
+from storage.ages.history import Point
+from storage.audit import ledger_state
 from storage.audit.findings import Code
 from storage.audit.verify import AuditedState, Verify
 from storage.integrity import fsck as repair_fsck
 from storage.integrity.fsck import Level, Scope
-from storage.ledger import generations_table, key, nodes_table, note, tree
+from storage.ledger import key, note, tree
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
-from storage.ledger.centre_head import HeadAgreement
+from storage.ledger import table as ledger_table
 from storage.ledger.note import Checkpoint, Verifier
+from storage.ledger.signer import HeadAgreement
 from storage.ledger.table import Leaf
-from storage.retention.approved_limits import ApprovedLimits
+from storage.retention.bounds import ApprovedLimits
 from storage.retention.plan import Policy
 from storage.store import offline
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.clock import SystemClock
 from storage.words.model import Bounds, GapCause
 from tests.integration.test_ledger_verify import (
@@ -242,11 +242,11 @@ def tombstone(db: Db, segment: int, wall_ms: int) -> None:
         (segment,),
     ).fetchone()
     start = ages_table.place_in_time(db, Point(*at))
-    body: dict[str, ledger.Value] = {"camera": camera, "seq": seq, "start": start, "duration_ms": duration_ms}
+    body: dict[str, ledger_table.Value] = {"camera": camera, "seq": seq, "start": start, "duration_ms": duration_ms}
     body |= {"volume": "v", "bytes": 1, "sha256": "00" * 32, "rule": "ceiling"}
     body |= {"floor_s": LONG.floor_s, "ceiling_s": LONG.ceiling_s, "age_ms": LONG.ceiling_s * 1000 + 1}
     db.execute("DELETE FROM segments WHERE id = ?", (segment,))
-    ledger.enter(db, Leaf.DESTROYED, wall_ms, body)
+    ledger_table.enter(db, Leaf.DESTROYED, wall_ms, body)
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
@@ -364,7 +364,7 @@ def test_the_register_of_destruction_made_to_pass_over_what_is_in_it(office: Off
 
 def copied(db: Db, wall_ms: int = 0) -> None:
     """The leaf of a copy that somebody took."""
-    told: dict[str, ledger.Value] = {
+    told: dict[str, ledger_table.Value] = {
         "export": "E-1",
         "event": "begun",
         "cameras": ["door"],
@@ -372,7 +372,7 @@ def copied(db: Db, wall_ms: int = 0) -> None:
         "to": 2,
         "whole": False,
     }
-    ledger.enter(db, Leaf.COPY, wall_ms, told)
+    ledger_table.enter(db, Leaf.COPY, wall_ms, told)
 
 
 def test_the_leaf_of_a_copy_taken_out_again(office: Office) -> None:
@@ -391,7 +391,7 @@ def test_the_number_of_a_leaf_given_to_another(office: Office) -> None:
 
     def reuse(db: Db) -> None:
         db.execute("DELETE FROM leaves WHERE number = ?", (number,))
-        ledger.enter(db, Leaf.ACT, 0, {"verb": "status", "result": "done", "role": "x"}, number=number)
+        ledger_table.enter(db, Leaf.ACT, 0, {"verb": "status", "result": "done", "role": "x"}, number=number)
 
     with_database(office, reuse)
     assert codes(office) == {Code.MIRROR_CHANGED}
@@ -435,12 +435,12 @@ def own_key(office: Office, db: Db, tmp_path: Path) -> None:
     ring.create_key()
     assert ring.key is not None
     before = present(db)
-    size = generations_table.end(db, before)
-    root = tree.root(nodes_table.read(db, before), size)
+    size = ledger_table.end(db, before)
+    root = tree.root(ledger_table.read(db, before), size)
     identity = ring.with_key(ring.key)
-    new = generations_table.begin(db, identity, "renewed", 1, previous=Checkpoint(before.origin, size, root))
-    head = Checkpoint(new.origin, 1, tree.root(nodes_table.read(db, new), 1))
-    generations_table.signed(db, new, 1, head.root, note.sign(head.text, head.origin, ring.key))
+    new = ledger_table.begin(db, identity, "renewed", 1, previous=Checkpoint(before.origin, size, root))
+    head = Checkpoint(new.origin, 1, tree.root(ledger_table.read(db, new), 1))
+    ledger_table.signed(db, new, 1, head.root, note.sign(head.text, head.origin, ring.key))
     shutil.copyfile(tmp_path / "own.key", office.state / key.NAME)
 
 
@@ -453,7 +453,7 @@ def test_a_key_exchanged_together_with_a_new_generation(office: Office, tmp_path
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         alone = Verify(box).run()
-        found = Verify(box, given_checkpoint.read(kept.text)).run().findings.named
+        found = Verify(box, ledger_state.read(kept.text)).run().findings.named
     assert {one.code for one in alone.findings.named} == set()
     assert [one.code for one in found] == [Code.OUTSIDE_OLDER]
     assert before is not None
@@ -480,7 +480,7 @@ def test_a_key_exchanged_and_the_newest_leaves_of_the_old_generation_dropped(off
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert Verify(box).run().findings.named == []
-        found = {one.code for one in Verify(box, given_checkpoint.read(kept.text)).run().findings.named}
+        found = {one.code for one in Verify(box, ledger_state.read(kept.text)).run().findings.named}
     assert found == {Code.OUTSIDE_AHEAD, Code.OUTSIDE_OLDER}
     office.start()
 
@@ -501,14 +501,14 @@ def test_everything_changed_on_all_volumes_together(tmp_path: Path) -> None:
     def hide(db: Db) -> None:
         found = db.execute("SELECT id, leaf FROM segments ORDER BY id DESC LIMIT 1").fetchone()
         db.execute("DELETE FROM segments WHERE id = ?", found[:1])
-        entry = ledger.leaf(db, found[1])
+        entry = ledger_table.leaf(db, found[1])
         assert entry is not None
         start = json.loads(entry.body)["start"]
         gap = {"camera": "door", "start": start, "end": None, "cause": "unreachable", "inside": False}
         db.execute("UPDATE leaves SET kind = 'gap' WHERE number = ?", found[1:])
-        replaced = ledger.leaf(db, found[1])
+        replaced = ledger_table.leaf(db, found[1])
         assert replaced is not None
-        new = ledger.LeafEntry(replaced.number, replaced.wall_ms, "gap", ledger.canonical(gap))
+        new = ledger_table.LeafEntry(replaced.number, replaced.wall_ms, "gap", ledger_table.canonical(gap))
         db.execute("UPDATE leaves SET body = ?, hash = ? WHERE number = ?", (new.body, new.hash, new.number))
         sign_anew(office, db)
         mirror_anew(office, db)

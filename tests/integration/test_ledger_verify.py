@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from storage.audit import given_checkpoint, process_pool, ranges
+from storage.audit import ledger_state, ranges
+from storage.audit import verify as audit
 from storage.audit.findings import Code, LedgerReport
 from storage.audit.verify import AuditedState, Verify
-from storage.ledger import generations_table, key, nodes_table, note, tree
-from storage.ledger import table as ledger
-from storage.ledger.generations_table import Generation
+from storage.ledger import key, note, tree
+from storage.ledger import table as ledger_table
 from storage.ledger.note import Checkpoint, NoteDamaged
 from storage.ledger.signer import STATE_FILE
-from storage.ledger.table import Leaf, LeafEntry
-from storage.mirror.lines import render
+from storage.ledger.table import Generation, Leaf, LeafEntry
+from storage.mirror.files import render
 from storage.retention.plan import Policy
 from storage.store import offline
 from storage.words.clock import SystemClock
@@ -72,7 +72,7 @@ def day(office: Office) -> None:
 
 
 def verify(office: Office, kept: str | None = None) -> LedgerReport:
-    head = None if kept is None else given_checkpoint.read(kept)
+    head = None if kept is None else ledger_state.read(kept)
     return office.store.books.verify(head, lambda _: None, threading.Event())
 
 
@@ -96,21 +96,23 @@ def with_database(office: Office, work: Callable[[Db], object]) -> None:
 
 
 def present(db: Db) -> Generation:
-    found = generations_table.present(db)
+    found = ledger_table.present(db)
     assert found is not None
     return found
 
 
 def last(db: Db, kind: str) -> LeafEntry:
     row = db.execute("SELECT max(number) FROM leaves WHERE kind = ?", (kind,)).fetchone()
-    found = ledger.leaf(db, row[0])
+    found = ledger_table.leaf(db, row[0])
     assert found is not None
     return found
 
 
 def rewrite(db: Db, entry: LeafEntry, **changes: Any) -> LeafEntry:
     """Another leaf in its place, with a hash that is right."""
-    new = LeafEntry(entry.number, entry.wall_ms, entry.kind, ledger.canonical({**json.loads(entry.body), **changes}))
+    new = LeafEntry(
+        entry.number, entry.wall_ms, entry.kind, ledger_table.canonical({**json.loads(entry.body), **changes})
+    )
     db.execute("UPDATE leaves SET body = ?, hash = ? WHERE number = ?", (new.body, new.hash, new.number))
     return new
 
@@ -119,8 +121,8 @@ def sign_anew(office: Office, db: Db) -> None:
     """Root has the key: nodes and head of the present generation as the leaves are now, wherever they lie."""
     generation = present(db)
     db.execute("DELETE FROM nodes")
-    size = generations_table.end(db, generation)
-    head = Checkpoint(generation.origin, size, tree.root(nodes_table.read(db, generation), size))
+    size = ledger_table.end(db, generation)
+    head = Checkpoint(generation.origin, size, tree.root(ledger_table.read(db, generation), size))
     found = key.read(office.state / key.NAME).key
     assert found is not None
     text = note.sign(head.text, head.origin, found)
@@ -131,7 +133,7 @@ def sign_anew(office: Office, db: Db) -> None:
 
 def mirror_anew(office: Office, db: Db) -> None:
     (file,) = (office.disk / ".ledger").glob("*.jsonl")
-    file.write_bytes(b"".join(map(render, ledger.leaves(db, 0, 10_000))))
+    file.write_bytes(b"".join(map(render, ledger_table.leaves(db, 0, 10_000))))
 
 
 # --- an honest box ------------------------------------------------------------------------------------------------
@@ -152,7 +154,7 @@ def test_an_honest_box_is_proven_up_to_its_last_head(office: Office) -> None:
     assert report.against is not None
     assert report.against.proven
     assert report.against.reach.leaf == one.first + kept.size - 1
-    entry = office.store._database.read(lambda db: ledger.leaf(db, one.first + kept.size - 1))
+    entry = office.store._database.read(lambda db: ledger_table.leaf(db, one.first + kept.size - 1))
     assert entry is not None
     assert report.against.reach.wall_ms == entry.wall_ms
     assert len(report.volumes) == 1
@@ -175,7 +177,7 @@ def test_a_head_as_the_broker_has_it_is_read_too(office: Office) -> None:
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"note":7}', '["note"]', "edged/office/1\n7\n", "x" * 300_000])
 def test_what_is_no_head_is_refused(text: str) -> None:
     with pytest.raises(NoteDamaged):
-        given_checkpoint.read(text)
+        ledger_state.read(text)
 
 
 def test_everything_that_a_box_lives_through_is_no_finding(office: Office) -> None:
@@ -235,7 +237,7 @@ def test_a_gap_that_turns_out_to_be_shorter_or_none_is_no_finding(office: Office
     office.commit(office.record("door"))
     first.write(fragments)
     office.commit(first)
-    told = office.store._database.read(lambda db: [entry.body for entry in ledger.leaves(db, 0, 1000)])
+    told = office.store._database.read(lambda db: [entry.body for entry in ledger_table.leaves(db, 0, 1000)])
     assert any(word in body for body in told)
     assert codes(office) == set()
 
@@ -263,20 +265,20 @@ def test_with_the_daemon_down_it_is_the_same(office: Office) -> None:
     office.store.close()
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
-        report = Verify(box, given_checkpoint.read(kept.text)).run()
+        report = Verify(box, ledger_state.read(kept.text)).run()
     assert report.findings.named == []
     assert report.lines == report.leaves > 0
 
 
 def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_database(office, lambda db: [ledger.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(900)])
+    with_database(office, lambda db: [ledger_table.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(900)])
     office.store.books.sign_now()
     office.store.close()
     monkeypatch.setattr(ranges, "LENGTH", 256)
-    monkeypatch.setattr(process_pool, "WORTH", 2)
+    monkeypatch.setattr(audit, "WORTH", 2)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
-        with process_pool.Processes() as processes:
+        with audit.Processes() as processes:
             alone, shared = Verify(box).run(), Verify(box, spread=processes).run()
     assert alone.clean
     assert (shared.trees, shared.leaves, shared.rows, shared.clean) == (alone.trees, alone.leaves, alone.rows, True)
@@ -324,7 +326,7 @@ def test_a_leaf_taken_out_of_the_middle(office: Office) -> None:
 def test_a_forged_leaf_of_a_segment_that_never_was(office: Office, hashed: bool) -> None:
     def forge(db: Db) -> None:
         body = {**json.loads(last(db, "segment").body), "seq": 99}
-        number = ledger.enter(db, Leaf.SEGMENT, office.clock.wall_ms, body)
+        number = ledger_table.enter(db, Leaf.SEGMENT, office.clock.wall_ms, body)
         if not hashed:
             db.execute("UPDATE leaves SET hash = NULL WHERE number = ?", (number,))
 
@@ -336,7 +338,7 @@ def test_a_forged_tombstone_of_a_segment_that_is_there(office: Office) -> None:
     def forge(db: Db) -> None:
         told = json.loads(last(db, "segment").body)
         body = {name: told[name] for name in ("camera", "seq", "volume", "start", "duration_ms", "bytes", "sha256")}
-        ledger.enter(db, Leaf.DESTROYED, office.clock.wall_ms, body)
+        ledger_table.enter(db, Leaf.DESTROYED, office.clock.wall_ms, body)
 
     with_database(office, forge)
     assert codes(office) == {Code.SEGMENT_BACK}
@@ -348,14 +350,14 @@ def test_a_forged_gap(office: Office) -> None:
         start, end = told["start"], told["end"] or told["start"]
         start = {**start, "boottime_ms": start["boottime_ms"] + 3}
         end = {**end, "boottime_ms": start["boottime_ms"] + 9, "wall_ms": start["wall_ms"] + 9}
-        ledger.enter(db, Leaf.GAP, office.clock.wall_ms, {**told, "end": end, "start": start, "camera": "hall"})
+        ledger_table.enter(db, Leaf.GAP, office.clock.wall_ms, {**told, "end": end, "start": start, "camera": "hall"})
 
     with_database(office, forge)
     assert codes(office) == {Code.GAP_GONE}
 
 
 def test_a_leaf_that_says_nothing(office: Office) -> None:
-    with_database(office, lambda db: ledger.enter(db, Leaf.SEGMENT, 0, {"camera": "door", "seq": "many"}))
+    with_database(office, lambda db: ledger_table.enter(db, Leaf.SEGMENT, 0, {"camera": "door", "seq": "many"}))
     assert codes(office) == {Code.LEAF_UNREAD}
 
 
@@ -423,7 +425,7 @@ def test_a_gap_that_was_planted(office: Office) -> None:
 
 
 def test_a_kept_node_poisoned(office: Office) -> None:
-    with_database(office, lambda db: [ledger.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(300)])
+    with_database(office, lambda db: [ledger_table.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(300)])
     office.store.books.sign_now()
     assert codes(office) == set()
     tamper(office, ("UPDATE nodes SET hash = ?", (bytes(32),)))
@@ -467,7 +469,7 @@ def test_another_first_leaf_of_a_generation(office: Office) -> None:
 
 
 def test_a_forged_leaf_of_a_generation(office: Office) -> None:
-    with_database(office, lambda db: ledger.enter(db, Leaf.GENERATION, 0, {"origin": "edged/x/1", "key": None}))
+    with_database(office, lambda db: ledger_table.enter(db, Leaf.GENERATION, 0, {"origin": "edged/x/1", "key": None}))
     assert codes(office) == {Code.GENERATION}
 
 
@@ -551,7 +553,7 @@ def test_the_newest_hour_deleted_everywhere(office: Office) -> None:
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert Verify(box).run().clean
-        report = Verify(box, given_checkpoint.read(kept.text)).run()
+        report = Verify(box, ledger_state.read(kept.text)).run()
     assert [found.code for found in report.findings.named] == [Code.OUTSIDE_AHEAD]
     assert report.against is not None
     assert not report.against.proven
@@ -576,7 +578,7 @@ def test_an_old_state_directory_put_back(office: Office, tmp_path: Path) -> None
         shutil.rmtree(office.disk / ".ledger")
         (tmp_path / "old-ledger").rename(office.disk / ".ledger")
         assert Verify(box).run().clean
-        (found,) = Verify(box, given_checkpoint.read(kept.text)).run().findings.named
+        (found,) = Verify(box, ledger_state.read(kept.text)).run().findings.named
     assert found.code is Code.OUTSIDE_AHEAD
     assert f"{kept.size} leaves" in found.what
     assert "older state" in found.what
@@ -637,5 +639,7 @@ def test_a_head_of_an_earlier_generation_proves_nothing_of_the_present_one(offic
 def test_a_lie_that_is_entered_like_any_other_leaf_is_not_found(office: Office) -> None:
     """Whoever has the box can say what is not so from now on: no ledger can tell a lie, only that it was told then."""
     kept = Kept(office)
-    with_database(office, lambda db: ledger.enter(db, Leaf.ACT, 0, {"verb": "status", "result": "done", "role": "x"}))
+    with_database(
+        office, lambda db: ledger_table.enter(db, Leaf.ACT, 0, {"verb": "status", "result": "done", "role": "x"})
+    )
     assert codes(office, kept.text) == set()

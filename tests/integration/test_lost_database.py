@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from storage.integrity import queries as audit
-from storage.ledger import checkpoint_files
+from storage.integrity import queries as integrity_queries
+from storage.ledger import signer
 from storage.mirror import files as mirror_files
 from storage.mirror import service as mirror
 from storage.mirror import table as mirror_table
 from storage.recovery import detect
 from storage.retention.plan import Policy
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.errors import DatabaseCorrupt, StoreError
 from storage.words.model import Bounds, GapCause
 from tests.support import promises
@@ -515,7 +515,7 @@ def test_a_row_whose_file_is_gone_stays_and_is_a_finding(office: Office) -> None
 
 def test_a_day_of_more_segments_than_a_page_is_compared_whole(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 2 s each there are 43,200 in a day; and a clock that was set back gives several one time."""
-    monkeypatch.setattr(audit, "PAGE_MAX", 2)
+    monkeypatch.setattr(integrity_queries, "PAGE_MAX", 2)
     office.enrol("door")
     made = []
     for _ in range(4):
@@ -523,7 +523,7 @@ def test_a_day_of_more_segments_than_a_page_is_compared_whole(office: Office, mo
         made += [office.segment("door"), office.segment("door")]
         office.clock.step_wall(wall_ms - office.clock.wall_ms)
     day = made[0].path.relative_to(office.disk).parent
-    found = list(audit.rows_of_day(office.store._database.read, made[0].volume, PurePosixPath(day)))
+    found = list(integrity_queries.rows_of_day(office.store._database.read, made[0].volume, PurePosixPath(day)))
     assert sorted(row.seq for row in found) == [segment.seq for segment in made]
     office.store.close()
     for segment in made[2:]:
@@ -588,7 +588,7 @@ def live_a_little(office: Office) -> None:
 def numbers_on(disk: Path) -> list[int]:
     fd = os.open(disk, os.O_RDONLY)
     try:
-        with checkpoint_files.opened(fd) as at:
+        with signer.opened(fd) as at:
             return [line.number for line in mirror_files.lines(at)]
     finally:
         os.close(fd)
@@ -695,7 +695,7 @@ def test_the_last_leaves_are_found_whatever_the_clock_was_set_to(office: Office)
     office.crash()
     fd = os.open(office.disk, os.O_RDONLY)
     try:
-        with checkpoint_files.opened(fd) as at:
+        with signer.opened(fd) as at:
             assert mirror_files.last_number(at) == last
     finally:
         os.close(fd)

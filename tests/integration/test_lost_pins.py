@@ -18,7 +18,7 @@ from storage.approvals.service import Person
 from storage.pins import rules
 from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState, PinStatus
 from storage.retention.plan import Policy
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import OrderRefused, SamePerson
 from storage.words.failpoints import Failpoint

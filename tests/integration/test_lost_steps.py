@@ -17,7 +17,7 @@ from storage.mirror import service as mirror
 from storage.mirror import table as mirror_table
 from storage.recovery import detect
 from storage.retention.plan import Policy
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
 from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edged.documents import maintenance as documents
 from edged.documents import site
+from edged.documents import tickets as documents
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.tickets.maintenance import MOST_MS
-from storage.tickets.maintenance_table import MaintenanceState
+from storage.tickets.maintenance_table import MOST_MS, MaintenanceState
 from storage.words.errors import OrderRefused, OrderWrong, UnknownId
 from storage.words.model import Gap, GapCause
 from tests.support import tiny_mp4

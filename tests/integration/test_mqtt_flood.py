@@ -20,7 +20,7 @@ from typing import Final, Self
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt.client import link as client
+from mqtt import client
 from mqtt.connection import broker_connection
 from mqtt.connection.broker_connection import (
     ANSWERS_MAX,
@@ -32,9 +32,9 @@ from mqtt.connection.broker_connection import (
     Connection,
     ConnectionEnded,
     Connector,
+    Protocol,
     Unwanted,
 )
-from mqtt.connection.reconnect import Protocol
 from mqtt.contract import messages
 from mqtt.tls import Keyring
 from tests.support.authority import Authority, write

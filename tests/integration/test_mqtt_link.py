@@ -15,7 +15,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
-from mqtt.client import link as client
+from mqtt import client
 from mqtt.connection import broker_connection
 from mqtt.contract import messages
 from mqtt.contract.messages import Message

@@ -10,8 +10,8 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt.client import link as client
-from mqtt.connection.reconnect import Protocol, Reconnect
+from mqtt import client
+from mqtt.connection.broker_connection import Protocol, Reconnect
 from tests.support.brokers import DEADLINE_S, Broker, amqtt, mosquitto
 from tests.support.linked import NODE, Box, running, until
 

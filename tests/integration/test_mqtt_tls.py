@@ -21,8 +21,7 @@ from typing import Final
 
 import pytest
 
-from mqtt import tls
-from mqtt.client import link as client
+from mqtt import client, tls
 from mqtt.connection import broker_connection
 from mqtt.contract.messages import Message, camera_health_topic
 from mqtt.tls import Files, lifetime

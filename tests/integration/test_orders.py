@@ -21,7 +21,7 @@ from edged.site.rounds import SiteState
 from mqtt import commands
 from mqtt.commands import Commander, Order, Reason, Reply, Verb
 from mqtt.contract.messages import Payload
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.outbox.table import EventKind
 from storage.words.errors import OrderRefused, TooOften, WriteFailed
 from tests.support.commanding import Desk
@@ -87,7 +87,7 @@ class Box:
         return [dict(event.body) for event in self.office.store.post.following(EventKind.COMMAND, 0, 1000)]
 
     def acts(self) -> list[dict[str, Any]]:
-        found = self.office.store._database.read(lambda db: ledger.leaves(db, 0, 10_000))
+        found = self.office.store._database.read(lambda db: ledger_table.leaves(db, 0, 10_000))
         return [json.loads(entry.body) for entry in found if entry.kind == "act"]
 
 

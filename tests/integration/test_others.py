@@ -20,7 +20,7 @@ from storage.mirror import table as mirror_table
 from storage.pins.rules import DAY_MS, Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.segments import segment_file
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.model import GapCause
 from tests.support.disks import Ext4, may_mount
 from tests.support.office import BOUNDS, DEADLINE_S, Office

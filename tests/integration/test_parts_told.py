@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.ledger.tree import root_of
-from storage.segments.fragment_hashes import parts_of
+from storage.segments.segment_file import parts_of
 from storage.words.layout import PART_SUFFIX, QUARANTINE_SUFFIX, segment_path
 from tests.support import tiny_mp4
 from tests.support.office import Office
@@ -30,7 +30,7 @@ def make_office(tmp_path: Path) -> Iterator[Office]:
 
 def told(office: Office) -> dict[int, dict[str, Any]]:
     """The leaves of segments, by seq."""
-    leaves = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
+    leaves = office.store._database.read(lambda db: ledger_table.leaves(db, 0, 1000))
     bodies = [json.loads(leaf.body) for leaf in leaves if leaf.kind in {Leaf.SEGMENT, Leaf.QUARANTINED}]
     return {body["seq"]: body for body in bodies}
 

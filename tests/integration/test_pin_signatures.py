@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from edged.alarms.retention import pin_troubles
+from edged.alarms.conditions import pin_troubles
 from edged.overview.measurements import Measurements, measure
 from storage.approvals.table import Person
 from storage.ledger import key

@@ -16,24 +16,21 @@ from unittest.mock import patch
 import pytest
 
 from edged.overview.measurements import measure
-from storage.approvals.journal import Doing
-from storage.approvals.service import Person
+from storage.approvals.service import Doing, Person
 from storage.database.writer import Database
 from storage.ledger.table import Leaf, LeafEntry, leaves
-from storage.pins import queries as pinned_segments
-from storage.pins import queries as segments_in_interval
+from storage.pins import queries as pins_queries
 from storage.pins import rules
-from storage.pins import table as pins
+from storage.pins import table as pins_table
 from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState, PinStatus, Presence, Share
 from storage.retention import plan
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import OrderRefused, SamePerson, StoreBusy, UnknownId, WriteFailed
 from storage.words.failpoints import Failpoint
-from storage.words.model import Bounds, Segment
-from storage.words.results import VolumeState
+from storage.words.model import Bounds, Segment, VolumeState
 from tests.support.office import BOUNDS, Office
 from tests.support.tiny_mp4 import FRAGMENT_MS
 
@@ -366,11 +363,11 @@ def test_no_more_rows_are_read_than_one_pin_may_hold(office: Office, monkeypatch
     monkeypatch.setattr(rules, "SEGMENTS_MAX", 2)
     lobby, gate = [office.segment("lobby") for _ in range(3)], office.segment("gate")
     asked = list[str]()
-    found_in = segments_in_interval.found_in
+    found_in = pins_queries.found_in
 
     def noted(
         connection: sqlite3.Connection, camera: str, interval: Interval, limit: int
-    ) -> segments_in_interval.FootageInInterval | None:
+    ) -> pins_queries.FootageInInterval | None:
         asked.append(camera)
         return found_in(connection, camera, interval, limit)
 
@@ -477,7 +474,7 @@ def test_an_interval_protects_until_each_of_its_segments_is_held(
     with monkeypatch.context() as patched:
         patched.setattr("storage.pins.queries.hold", busy)
         if ignored:
-            patched.setattr("storage.pins.queries.covering", lambda connection: pinned_segments.Covering({}))  # noqa: ARG005
+            patched.setattr("storage.pins.queries.covering", lambda connection: pins_queries.Covering({}))  # noqa: ARG005
         pin = place(office, order(*wanted))
         assert (pin.segments, pin.bytes) == (2, sum(segment.bytes for segment in wanted))
         office.clock.tick(LONG_AGO_MS)
@@ -821,7 +818,7 @@ def test_internal_pins_are_not_gone_through_segment_by_segment(office: Office, m
 def test_a_release_holds_up_no_commit_for_long(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """L4: in transactions of a few milliseconds, however much the pin held."""
     monkeypatch.setattr("storage.pins.files.STEP", 2)
-    released, let_go = list[int](), pins.let_go
+    released, let_go = list[int](), pins_table.let_go
 
     def counted(connection: sqlite3.Connection, pin: int, segments: Sequence[int]) -> None:
         released.append(len(segments))

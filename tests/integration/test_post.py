@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from mqtt.connection.broker_connection import WINDOW, Delivery
-from mqtt.send.outbox_sender import OutboxSender
+from mqtt.send.outbox import OutboxSender
 from mqtt.send.send_queue import SendQueue
 from storage.ledger.signer import TOLD_EVERY_MS
 from storage.outbox.service import Outbox
 from storage.outbox.table import Event, EventKind, EventRank
 from storage.store.opening import DATABASE_NAME
-from storage.words.results import Severity
+from storage.words.model import Severity
 from tests.support import promises
 from tests.support.office import DEADLINE_S, Office
 from tests.support.scenario import Hands, OfficeAt, Told, broken, play

@@ -1,4 +1,4 @@
-"""What is found and what is expected make repairs: storage/recovery/reconcile.py, pure."""
+"""What is found and what is expected make repairs: storage/recovery/salvage.py, pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.recovery.reconcile import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
+from storage.recovery.salvage import Action, DirectoryEntry, DirectoryListing, Expected, Repair, reconcile
 from storage.words.layout import aside_path, part_path, segment_path
 
 VOLUME = "v"

@@ -12,7 +12,7 @@ import pytest
 
 from storage.approvals.table import Person
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.register.service import Asked, Entered
@@ -59,9 +59,9 @@ def blocks_made(office: Office) -> None:
     office.store._database.submit(lambda _: None, yielding=True).result(DEADLINE_S)
 
 
-def plant(office: Office, **told: ledger.Value) -> None:
+def plant(office: Office, **told: ledger_table.Value) -> None:
     """A leaf that edged itself would not make."""
-    fact = partial(ledger.enter, kind=Leaf.DESTROYED, wall_ms=office.clock.wall_ms, body=told)
+    fact = partial(ledger_table.enter, kind=Leaf.DESTROYED, wall_ms=office.clock.wall_ms, body=told)
     office.store._database.submit(fact).result(DEADLINE_S)
 
 
@@ -129,9 +129,15 @@ def test_a_tombstone_below_its_floor_is_told_by_whomever_it_was_made(office: Off
     office.clock.tick(HOUR_MS)
     office.store.sweep(Policy)
     assert totals(office).verdicts == {Verdict.KEPT: 1}
-    start: ledger.Value = {"boot": 1, "id": "boot-1", "boottime_ms": 1, "wall_ms": kept.start.wall_ms + 7_000}
-    stamped: dict[str, ledger.Value] = {"rule": "space", "floor_s": 60, "ceiling_s": 300, "age_ms": 59_999}
-    told: dict[str, ledger.Value] = {"camera": "lobby", "seq": 99, "volume": "v", "start": start, "duration_ms": 5000}
+    start: ledger_table.Value = {"boot": 1, "id": "boot-1", "boottime_ms": 1, "wall_ms": kept.start.wall_ms + 7_000}
+    stamped: dict[str, ledger_table.Value] = {"rule": "space", "floor_s": 60, "ceiling_s": 300, "age_ms": 59_999}
+    told: dict[str, ledger_table.Value] = {
+        "camera": "lobby",
+        "seq": 99,
+        "volume": "v",
+        "start": start,
+        "duration_ms": 5000,
+    }
     plant(office, bytes=1, sha256="", **told, **stamped)
     found = totals(office)
     assert found.verdicts == {Verdict.KEPT: 1, Verdict.EARLY: 1}
@@ -250,7 +256,7 @@ def test_the_account_of_an_interval(office: Office) -> None:
     assert account.counts["unreachable"] == 1
     gap, leaf = next(one for one in account.gaps if one[0].cause is GapCause.UNREACHABLE)
     assert leaf is not None
-    entry = office.store._database.read(partial(ledger.leaf, number=leaf))
+    entry = office.store._database.read(partial(ledger_table.leaf, number=leaf))
     assert entry is not None
     assert '"cause":"unreachable"' in entry.body
     assert gap.start.wall_ms == begin + 9 * tiny_mp4.FRAGMENT_MS

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from storage.ledger import generations_table, key, nodes_table, tree
-from storage.ledger import table as ledger
-from storage.ledger.centre_head import HeadAgreement
-from storage.ledger.generations_table import Generation
-from storage.ledger.key_rotation import KeyRotation, needs_key
+from storage.ledger import key, tree
+from storage.ledger import table as ledger_table
+from storage.ledger.key import KeyRotation, needs_key
 from storage.ledger.note import Verifier, parse, sign
+from storage.ledger.signer import HeadAgreement
+from storage.ledger.table import Generation
 from storage.store.facade import Store
 from storage.words import failpoints
 from storage.words.errors import OrderRefused
@@ -44,22 +44,22 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def every(office: Office) -> list[Generation]:
-    return office.store._database.read(generations_table.every)
+    return office.store._database.read(ledger_table.every)
 
 
 def first_leaf(office: Office, generation: Generation) -> dict[str, Any]:
-    entry = office.store._database.read(lambda db: ledger.leaf(db, generation.first))
+    entry = office.store._database.read(lambda db: ledger_table.leaf(db, generation.first))
     assert entry is not None
     found: dict[str, Any] = json.loads(entry.body)
     return found
 
 
 def root_of(office: Office, generation: Generation, size: int) -> str:
-    return office.store._database.read(lambda db: tree.root(nodes_table.read(db, generation), size)).hex()
+    return office.store._database.read(lambda db: tree.root(ledger_table.read(db, generation), size)).hex()
 
 
 def end_of(office: Office, generation: Generation) -> int:
-    return office.store._database.read(lambda db: generations_table.end(db, generation))
+    return office.store._database.read(lambda db: ledger_table.end(db, generation))
 
 
 def renew(office: Office, *, new_key: bool = False) -> KeyRotation:
@@ -110,7 +110,7 @@ def test_who_and_why_are_told_by_commitments_alone(office: Office) -> None:
     )
     assert {field: value for field, _, value in opened} == {"who": WHO, "why": WHY}
     for field, salt, value in opened:
-        assert told[field] == ledger.commitment(salt, value)
+        assert told[field] == ledger_table.commitment(salt, value)
     lines = b"".join(file.read_bytes() for file in (office.disk / ".ledger").iterdir())
     assert WHO.encode() not in lines
     assert WHY.encode() not in lines

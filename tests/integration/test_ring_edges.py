@@ -16,14 +16,12 @@ from storage.retention.plan import Policy
 from storage.ring import sweep
 from storage.ring.admission import CameraNeed, demand
 from storage.ring.ballast import Ballast
-from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
-from storage.segments.mp4 import summary
-from storage.volumes.space import VolumeSpec
+from storage.segments.mp4 import EmbeddedMetadata, parse_metadata, summary
+from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
 from storage.words.failpoints import Failpoint
 from storage.words.layout import segment_path
-from storage.words.model import Bounds, Segment
-from storage.words.results import VolumeStatus
+from storage.words.model import Bounds, Segment, VolumeStatus
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 

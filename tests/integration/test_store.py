@@ -20,11 +20,10 @@ from storage.database.writer import Database
 from storage.recovery import salvage
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy, Reason
-from storage.ring import candidates as ring_heads
 from storage.ring import sweep
-from storage.ring.explain import Fate, TimeFromNow
+from storage.ring.service import Fate, TimeFromNow
 from storage.store.facade import Store
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import (
     DatabaseDamaged,
@@ -37,8 +36,7 @@ from storage.words.errors import (
 )
 from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME, QUARANTINE_SUFFIX, part_path, segment_path
-from storage.words.model import Bounds, GapCause, Moment, SegmentState
-from storage.words.results import Salvaged, Severity, VolumeState, VolumeStatus
+from storage.words.model import Bounds, GapCause, Moment, Salvaged, SegmentState, Severity, VolumeState, VolumeStatus
 from tests.support import tiny_mp4
 from tests.support.office import CAMERA_OFFSET_MS, DEADLINE_S, Office, Recording, sha256
 from tests.support.tiny_mp4 import FRAGMENT_MS
@@ -531,8 +529,8 @@ def test_a_long_floor_in_front_does_not_block_a_short_one_behind(
     tight: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "SLICE", 2)
-    monkeypatch.setattr(ring_heads, "FIRST_PAGE", 1)
-    monkeypatch.setattr(ring_heads, "PAGE_MAX", 2)
+    monkeypatch.setattr(sweep, "FIRST_PAGE", 1)
+    monkeypatch.setattr(sweep, "PAGE_MAX", 2)
     tight.enrol("vault")
     for _ in range(6):
         tight.segment("vault", bounds=Bounds(100_000, 200_000))
@@ -546,8 +544,8 @@ def test_a_long_floor_in_front_does_not_block_a_short_one_behind(
 
 def test_across_cameras_the_oldest_goes_first(tight: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "SLICE", 2)
-    monkeypatch.setattr(ring_heads, "FIRST_PAGE", 1)
-    monkeypatch.setattr(ring_heads, "PAGE_MAX", 2)
+    monkeypatch.setattr(sweep, "FIRST_PAGE", 1)
+    monkeypatch.setattr(sweep, "PAGE_MAX", 2)
     tight.enrol("door")
     order = [tight.segment("lobby" if number % 4 else "door") for number in range(20)]
     tight.clock.tick(61_000)

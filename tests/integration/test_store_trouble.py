@@ -13,15 +13,13 @@ from typing import Any
 
 import pytest
 
-from storage.files.unlink import unlink as unlink_really
+from storage.files import unlink as unlink_really
 from storage.recovery import salvage
 from storage.retention.plan import Policy
 from storage.ring import sweep
-from storage.volumes.space import Space, VolumeSpec
-from storage.volumes.volume import Volume
+from storage.volumes.volume import Space, Volume, VolumeSpec
 from storage.words.errors import DatabaseDamaged
-from storage.words.model import Bounds, GapCause
-from storage.words.results import Salvaged, VolumeStatus
+from storage.words.model import Bounds, GapCause, Salvaged, VolumeStatus
 from tests.support.office import DEADLINE_S, Office, Recording
 
 MANY = 60

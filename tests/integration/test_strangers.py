@@ -15,8 +15,8 @@ from typing import Any, Final
 import pytest
 
 from edged.site import documents as site_documents
-from storage.integrity.tamper import Touch, Touched
-from storage.ledger import checkpoint_files
+from storage.integrity.compare import Touch, Touched
+from storage.ledger import signer
 from storage.retention.plan import Policy
 from storage.words.layout import parse_segment_name, segment_path
 from storage.words.model import Segment
@@ -154,7 +154,7 @@ def test_a_time_beyond_all_calendars_keeps_no_volume_from_being_known(
         office.segment("lobby")
         office.store.books.mirror_now()
         lose(office)
-        for file in (office.disk / checkpoint_files.NAME).glob("*.jsonl"):
+        for file in (office.disk / signer.NAME).glob("*.jsonl"):
             lines = [json.loads(line) for line in file.read_text().splitlines()]
             for line in lines:
                 if line["k"] == "segment" and line["b"]["seq"] == made.seq + 1:

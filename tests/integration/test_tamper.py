@@ -12,7 +12,7 @@ import pytest
 
 from edged.documents import site as documents
 from edged.evidence.watches import TamperWatch
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fsck import fsck, fsck_clean

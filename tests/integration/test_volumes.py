@@ -14,24 +14,23 @@ from typing import Any
 
 import pytest
 
-from edged.alarms import storage as conditions
+from edged.alarms import conditions
 from edged.overview.measurements import measure
 from edged.site import documents as site_documents
 from storage.integrity.compare import Fault
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
 from storage.retention.plan import Policy
-from storage.ring.explain import Fate
+from storage.ring.service import Fate
 from storage.ring.volume_operations import Reconfigured
 from storage.segments.findings_table import FaultKind
 from storage.store import offline
 from storage.store.offline import init_alone
 from storage.volumes import mounts
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.errors import OrderRefused, UnknownId, VolumeRefused
 from storage.words.layout import IDENTITY_NAME, PROBES
-from storage.words.model import Bounds, GapCause, Segment
-from storage.words.results import Severity, VolumeState, VolumeStatus
+from storage.words.model import Bounds, GapCause, Segment, Severity, VolumeState, VolumeStatus
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 IN_SERVICE, AWAY, RETIRED, LOST = VolumeState.IN_SERVICE, VolumeState.AWAY, VolumeState.RETIRED, VolumeState.LOST

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from recorder.supervisor.processes import Forkserver
-from recorder.supervisor.subscription import Subscription, watch
+from recorder.supervisor.worker_session import Subscription, watch
 from recorder.words import messages
 from recorder.words.messages import Closed, Connected, Kind, Opening, Stats, Stop, Watch
 from recorder.words.stream import Codec

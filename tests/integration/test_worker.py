@@ -17,8 +17,7 @@ from recorder.decoder.decode import check_file
 from recorder.supervisor.state import Limits
 from recorder.words.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
 from recorder.worker.process import FINISH_TICKS, TICK_S
-from storage.segments.embedded_metadata import parse_metadata
-from storage.segments.mp4 import summary
+from storage.segments.mp4 import parse_metadata, summary
 from storage.words.model import GapCause
 from tests.support import footage
 from tests.support.fault_camera import FaultCamera

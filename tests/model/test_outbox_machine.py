@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from storage.database.migrations import migrate
-from storage.outbox import table as outbox
+from storage.outbox import table as outbox_table
 from storage.outbox.table import RANKS, ROW_BYTES, EventKind, EventRank
 
 LIMIT: Final = 3_000
@@ -40,7 +40,7 @@ def begun() -> bytes:
     """A database whose outbox has begun, and holds little."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         migrate(db)
-        outbox.next_id(db, 7)
+        outbox_table.next_id(db, 7)
         db.execute("UPDATE outbox_count SET limit_bytes = ?", (LIMIT,))
         return db.serialize()
 
@@ -76,7 +76,7 @@ class Machine(RuleBasedStateMachine):
         if not self.wanted:
             return
         self.rows.append((self.seq, kind, len(json.dumps(body, separators=(",", ":"))) + ROW_BYTES))
-        excess, spare = self.held - LIMIT, LIMIT // outbox.FREED_SHARE
+        excess, spare = self.held - LIMIT, LIMIT // outbox_table.FREED_SHARE
         for rank in reversed(EventRank):
             if excess <= 0:
                 break
@@ -96,9 +96,9 @@ class Machine(RuleBasedStateMachine):
     @rule(kind=kinds, size=sizes)
     def put(self, kind: EventKind, size: int) -> None:
         body = {"what": "x" * size}
-        expected = outbox.next_id(self.db, 7)
+        expected = outbox_table.next_id(self.db, 7)
         self.db.execute("BEGIN")
-        assert outbox.put(self.db, kind, 7, body) == expected
+        assert outbox_table.put(self.db, kind, 7, body) == expected
         self.db.execute("COMMIT")
         self.came(kind, body)
 
@@ -106,7 +106,7 @@ class Machine(RuleBasedStateMachine):
     def put_in_vain(self, kind: EventKind, size: int) -> None:
         """The fact that it belongs to is rolled back: its number is given to the next one."""
         self.db.execute("BEGIN")
-        outbox.put(self.db, kind, 7, {"what": "y" * size})
+        outbox_table.put(self.db, kind, 7, {"what": "y" * size})
         self.db.execute("ROLLBACK")
 
     @precondition(lambda self: self.rows)
@@ -114,14 +114,14 @@ class Machine(RuleBasedStateMachine):
     def done(self, data: st.DataObject) -> None:
         """Some of those that are there, some that went long ago."""
         seqs = data.draw(st.sets(st.integers(1, self.seq + 2), max_size=8))
-        outbox.done(self.db, seqs)
+        outbox_table.done(self.db, seqs)
         self.rows = [row for row in self.rows if row[0] not in seqs]
 
     @rule()
     def tell(self) -> None:
         evicted, self.evicted = self.evicted, {rank: [] for rank in EventRank}
         self.db.execute("BEGIN")
-        assert outbox.tell_evicted(self.db, 7) is any(evicted.values())
+        assert outbox_table.tell_evicted(self.db, 7) is any(evicted.values())
         self.db.execute("COMMIT")
         for rank, seqs in evicted.items():
             if seqs:
@@ -130,7 +130,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(wanted=st.sampled_from([True, True, True, False]))
     def want(self, wanted: bool) -> None:
-        outbox.want(self.db, wanted, 7)
+        outbox_table.want(self.db, wanted, 7)
         before, self.wanted = self.wanted, wanted
         if not wanted:
             self.rows, self.evicted = [], {rank: [] for rank in EventRank}
@@ -141,7 +141,7 @@ class Machine(RuleBasedStateMachine):
     def crash(self) -> None:
         """In the middle of a fact; what was committed stays."""
         self.db.execute("BEGIN")
-        outbox.put(self.db, EventKind.PIN, 7, {"what": "lost"})
+        outbox_table.put(self.db, EventKind.PIN, 7, {"what": "lost"})
         self.db.close()
         self.db = self.open()
 
@@ -149,7 +149,7 @@ class Machine(RuleBasedStateMachine):
     def the_rows_are_those_of_the_model(self) -> None:
         rows = self.db.execute("SELECT seq, kind, bytes FROM outbox ORDER BY seq").fetchall()
         assert rows == [(seq, kind.value, size) for seq, kind, size in self.rows]
-        assert outbox.last(self.db) == self.seq
+        assert outbox_table.last(self.db) == self.seq
 
     @invariant()
     def the_counters_are_as_one_counts(self) -> None:
@@ -160,13 +160,13 @@ class Machine(RuleBasedStateMachine):
                 " ORDER BY seq LIMIT 1) FROM outbox GROUP BY rank"
             )
         }
-        found = {rank: (one.events, one.bytes, one.oldest_ms) for rank, one in outbox.depth(self.db).items()}
+        found = {rank: (one.events, one.bytes, one.oldest_ms) for rank, one in outbox_table.depth(self.db).items()}
         assert found == counted
         assert sum(size for _, size, _ in counted.values()) <= LIMIT, "bounded"
 
     @rule(kind=kinds, after=st.integers(0, 50), limit=st.integers(1, 9))
     def read(self, kind: EventKind, after: int, limit: int) -> None:
-        seqs = [event.seq for event in outbox.following(self.db, kind, after, limit)]
+        seqs = [event.seq for event in outbox_table.following(self.db, kind, after, limit)]
         assert seqs == [seq for seq, of, _ in self.rows if of is kind and seq > after][:limit]
 
 
@@ -181,7 +181,7 @@ def caught() -> None:
 
 
 def test_what_evicts_the_highest_rank_first_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "EventRank", sorted(EventRank, reverse=True))
+    monkeypatch.setattr(outbox_table, "EventRank", sorted(EventRank, reverse=True))
     caught()
 
 
@@ -189,12 +189,12 @@ def test_what_is_done_and_still_counted_shows(monkeypatch: pytest.MonkeyPatch) -
     def uncounted(connection: sqlite3.Connection, seqs: set[int]) -> None:
         connection.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
 
-    monkeypatch.setattr(outbox, "done", uncounted)
+    monkeypatch.setattr(outbox_table, "done", uncounted)
     caught()
 
 
 def test_what_is_never_evicted_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "_evict", lambda *_: None)
+    monkeypatch.setattr(outbox_table, "_evict", lambda *_: None)
     caught()
 
 
@@ -204,6 +204,6 @@ def test_a_number_given_twice_shows(monkeypatch: pytest.MonkeyPatch) -> None:
         if wanted:
             connection.execute("UPDATE outbox_count SET seq = 1")
 
-    was = outbox.want
-    monkeypatch.setattr(outbox, "want", forgetful)
+    was = outbox_table.want
+    monkeypatch.setattr(outbox_table, "want", forgetful)
     caught()

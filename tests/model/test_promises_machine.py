@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from storage.pins.rules import Ground
-from storage.tickets.maintenance import MOST_MS
+from storage.tickets.maintenance_table import MOST_MS
 from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause
 from tests.support.promised import planted

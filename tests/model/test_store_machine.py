@@ -22,8 +22,7 @@ from storage.retention.bounds import UNBOUNDED_S
 from storage.retention.plan import Policy, effective
 from storage.segments.gaps_table import JOIN_MS
 from storage.words.layout import PART_SUFFIX, segment_path
-from storage.words.model import Bounds, GapCause
-from storage.words.results import VolumeStatus
+from storage.words.model import Bounds, GapCause, VolumeStatus
 from tests.support.office import DEADLINE_S, Office, Recording, sha256
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 

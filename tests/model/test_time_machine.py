@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from storage.ages import history as ages
-from storage.ages import table as boots
+from storage.ages import table as ages_table
 from storage.ages.credit import DRIFT_PPM, WEEK_MS, OffTime, OffTimeSource, OffTimeWitness
 from storage.ages.history import Age, History
 from storage.ages.table import ATTESTED_MAX_MS
@@ -74,11 +74,11 @@ class TimeMachine(RuleBasedStateMachine):
 
     def came_up(self) -> None:
         """And a daemon with it, `off_ms` after the last heartbeat before."""
-        self.boot = boots.this_boot(self.db, f"boot-{self.box.boots}", self.box.reading())
+        self.boot = ages_table.this_boot(self.db, f"boot-{self.box.boots}", self.box.reading())
         self.beaten()
 
     def beat(self) -> None:
-        boots.learn(self.db, self.boot, self.box.reading())
+        ages_table.learn(self.db, self.boot, self.box.reading())
         self.beaten()
 
     def beaten(self) -> None:
@@ -148,15 +148,15 @@ class TimeMachine(RuleBasedStateMachine):
     def is_attested(self, share: float) -> None:
         """Two people who know the truth, and say some part of it, for the last power-off."""
         said = round(share * self.off_ms)
-        row = boots.rows(self.db)[-1]
+        row = ages_table.rows(self.db)[-1]
         try:
-            boots.attest(self.db, row.boot.number, said, "power cut", "a", "b", 0)
+            ages_table.attest(self.db, row.boot.number, said, "power cut", "a", "b", 0)
         except OrderRefused:
             assert said <= row.boot.off_low_ms or said > ATTESTED_MAX_MS
 
     def ages(self) -> dict[Recorded, Age]:
         reading = self.box.reading()
-        history = History(boots.boots(self.db), self.boot, reading.now.boottime_ms, reading.lead_us)
+        history = History(ages_table.boots(self.db), self.boot, reading.now.boottime_ms, reading.lead_us)
         return {one: history.age(one.boot, one.boottime_ms) for one in self.recorded}
 
     @invariant()
@@ -174,7 +174,7 @@ class TimeMachine(RuleBasedStateMachine):
     @invariant()
     def no_clock_credits_more_than_a_week(self) -> None:
         if hasattr(self, "box"):
-            for row in boots.rows(self.db):
+            for row in ages_table.rows(self.db):
                 assert row.boot.off_low_ms <= max(WEEK_MS, row.attested_ms or 0)
 
 
@@ -191,7 +191,7 @@ def believe(before: OffTimeWitness, this: OffTimeWitness, attested_ms: int | Non
 
 
 def test_a_wall_clock_that_is_believed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boots, "off", believe)
+    monkeypatch.setattr(ages_table, "off", believe)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(TimeMachine, settings=FAILING)
 

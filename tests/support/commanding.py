@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edged.command.keyfile import public_line
+from edged.command import public_line
 from mqtt import commands
 from mqtt.commands import Commander, Verb
 

@@ -22,7 +22,7 @@ from jsonschema.exceptions import best_match
 from mqtt.contract import events, messages
 from mqtt.contract.messages import Message
 from script.generate import asyncapi
-from storage.outbox import table as outbox
+from storage.outbox import table as outbox_table
 from storage.outbox.table import Event, EventKind
 from tests.support.configuration import Setup
 
@@ -62,7 +62,7 @@ def watch() -> None:
     for module, names in MAKERS.items():
         for name in names:
             setattr(module, name, _watched(getattr(module, name)))
-    put = outbox._put
+    put = outbox_table._put
 
     def told(
         connection: sqlite3.Connection, kind: EventKind, wall_ms: int, body: str, leaf: int = 0, what: str = ""
@@ -71,7 +71,7 @@ def watch() -> None:
             VIOLATIONS.note(not_understood(Event(1, 1, kind, wall_ms, leaf, what, json.loads(body))))
         return put(connection, kind, wall_ms, body, leaf, what)
 
-    outbox._put = told
+    outbox_table._put = told
 
 
 def not_understood(event: Event) -> str | None:
@@ -81,7 +81,7 @@ def not_understood(event: Event) -> str | None:
 
 def _asker() -> str:
     """Whose fact the event is: the room of the first frame that is neither outbox nor ledger. Tests make up any."""
-    passed = {__name__, outbox.__name__, "storage.ledger.table"}
+    passed = {__name__, outbox_table.__name__, "storage.ledger.table"}
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__") in passed:
         assert frame.f_back is not None

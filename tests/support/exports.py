@@ -26,13 +26,12 @@ from edged.documents.evidence import Manifest
 from edged.evidence import folder
 from edged.evidence.export import manifest
 from recorder.mp4 import Muxer
-from recorder.remux.film import FAT32_BYTES, SegmentSource, blocks, plan
-from recorder.remux.subtitles import Missing, webvtt
+from recorder.remux.film import FAT32_BYTES, Missing, SegmentSource, blocks, plan, webvtt
 from storage.ledger import note, tree
 from storage.ledger.signer import Signer
 from storage.ledger.table import LeafEntry, canonical, commitment
-from storage.segments.embedded_metadata import EmbeddedMetadata
-from storage.segments.fragment_hashes import parts_of
+from storage.segments.mp4 import EmbeddedMetadata
+from storage.segments.segment_file import parts_of
 from storage.words.model import Bounds, Moment
 from tests.support.footage import Picture, Sound
 from tests.support.tracks import interleaved, parameters, pictures, sound, sounds, written

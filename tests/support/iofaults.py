@@ -22,12 +22,12 @@ from threading import Lock
 from typing import Any, Final, TypeAlias
 from unittest import mock
 
-from storage.files import fsync
+from storage import files
 
 Inode: TypeAlias = tuple[int, int]
 
 OURS: Final = ("storage.", "recorder.")
-THROUGH: Final = frozenset({"pathlib", "contextlib", "storage.files.open_beneath", "tests.faults.test_io_faults"})
+THROUGH: Final = frozenset({"pathlib", "contextlib", "storage.files", "tests.faults.test_io_faults"})
 """Modules through which ours ask: of the standard library, where files are reached, and where a bug is planted."""
 CALLS: Final = (
     "open", "write", "pwrite", "fsync", "fdatasync", "mkdir", "unlink", "rmdir", "rename", "replace", "link",
@@ -98,7 +98,7 @@ def faulty(plan: Plan) -> Iterator[Plan]:
         undo.enter_context(mock.patch.object(os, "fdopen", _opened(plan)))
         undo.enter_context(mock.patch.object(sqlite3, "connect", _connected(plan)))
         for name in ("renameat2", "fallocate"):
-            undo.enter_context(mock.patch.object(fsync, f"_{name}", _of_libc(plan, name)))
+            undo.enter_context(mock.patch.object(files, f"_{name}", _of_libc(plan, name)))
         yield plan
 
 
@@ -138,7 +138,7 @@ def _synced(plan: Plan, name: str) -> Callable[[int], None]:
 
 
 def _of_libc(plan: Plan, name: str) -> Callable[..., int]:
-    real = getattr(fsync, f"_{name}")
+    real = getattr(files, f"_{name}")
 
     def call(*args: Any) -> int:
         try:

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 
-from mqtt.client.link import BrokerSettings, Link, Orders, Post
+from mqtt.client import BrokerSettings, Link, Orders, Post
 from mqtt.contract import messages
 from mqtt.contract.messages import Message, Sequence
 from mqtt.tls import Keyring

@@ -11,13 +11,12 @@ from typing import Final
 
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy
-from storage.segments.embedded_metadata import EmbeddedMetadata
+from storage.segments.mp4 import EmbeddedMetadata
 from storage.segments.segment_file import SegmentFile
 from storage.store.facade import Store
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.layout import PART_SUFFIX, segment_path
-from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Segment
-from storage.words.results import Salvaged, VolumeStatus
+from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Salvaged, Segment, VolumeStatus
 from tests.support import tiny_mp4
 
 DEADLINE_S: Final = 10.0

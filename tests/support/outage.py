@@ -14,7 +14,7 @@ from typing import Final, Self
 from mqtt.contract.messages import Message, camera_health_topic
 from storage.database.writer import Database
 from storage.outbox import service as outbox_service
-from storage.outbox import table as outbox
+from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
 from tests.support.brokers import Broker
 from tests.support.collector import Collector
@@ -59,7 +59,7 @@ class Outbox:
 
         def put(connection: sqlite3.Connection) -> list[str]:
             bodies = ({"n": n, "camera": f"c{n % 64}", "padding": "x" * padding} for n in range(begun, begun + times))
-            return [outbox.put(connection, kind, wall_ms, body) for body in bodies]
+            return [outbox_table.put(connection, kind, wall_ms, body) for body in bodies]
 
         for number in await asyncio.wrap_future(self._database.submit(put)):
             self.entered[f"{NODE}:{number}"] = kind

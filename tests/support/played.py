@@ -27,10 +27,9 @@ from recorder.words.messages import Abandoned, Cut, Ended, Granted, Hole, Messag
 from recorder.words.stream import Item, Reading, SenderReport, Sound, Unit, Video
 from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from recorder.worker.fan_out import FanOut
-from recorder.worker.pauses import Pause
-from recorder.worker.recording import Recording
+from recorder.worker.recording import Pause, Recording
 from storage.store.facade import Store
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.clock import NS_PER_MS
 from storage.words.model import Bounds, GapCause
 from tests.support import timed_film

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from storage.ledger.key_rotation import KeyRotation, RotationOrder
+from storage.ledger.key import KeyRotation, RotationOrder
 from storage.store.facade import Store
 from tests.support.people import CHEN, LIN, ctl_by
 

@@ -4,23 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import (
-    boots,
-    checks,
-    compliance,
-    evidence,
-    exports,
-    faults,
-    ledger,
-    machine,
-    maintenance,
-    pictures,
-    pins,
-    probe,
-    register,
-    site,
-    volumes,
-)
+from edged.documents import cameras, checks, evidence, exports, ledger, machine, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples_machine import DOCTOR, PROBE, STATUS_DOWN
@@ -528,7 +512,7 @@ COMPLIANCE: Final[dict[str, Any]] = {
 }
 
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
-    compliance.Compliance: COMPLIANCE,
+    register.Compliance: COMPLIANCE,
     exports.Export: {
         "schema": "edged.export/1",
         "export": COPIED,
@@ -579,18 +563,18 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     exports.ExportList: {"schema": "edged.export-list/1", "exports": [COPIED]},
     evidence.Manifest: MANIFEST,
     evidence.Verify: VERIFY,
-    probe.Probe: PROBE,
+    cameras.Probe: PROBE,
     machine.Doctor: DOCTOR,
     machine.StatusDown: STATUS_DOWN,
-    boots.Boots: BOOTS,
-    boots.Attest: {
+    machine.Boots: BOOTS,
+    machine.Attest: {
         "schema": "edged.boots-attest/1",
         "act": "A-7KQ2M",
         "sentence": "the box was off for at least 9d3h before boot 2 (moved to the new office); footage recorded "
         "before is that much older for certain, and is destroyed that much earlier",
         "action": "a second person types: edgectl approve A-7KQ2M",
     },
-    pictures.Snapshot: {
+    cameras.Snapshot: {
         "schema": "edged.snapshot/1",
         "camera": "lobby",
         "path": "/home/chen/lobby.jpg",
@@ -599,20 +583,20 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "taken": "2026-03-01T00:15:00.000Z",
         "purpose": "repair",
     },
-    pictures.ReferenceList: {
+    cameras.ReferenceList: {
         "schema": "edged.reference-list/1",
         "references": [
             {"camera": "lobby", "set": "2026-03-01T00:10:00.000Z"},
             {"camera": "side-door", "set": None},
         ],
     },
-    pictures.ReferenceSet: {
+    cameras.ReferenceSet: {
         "schema": "edged.reference-set/1",
         "camera": "lobby",
         "set": "2026-03-01T00:10:00.000Z",
     },
-    pictures.ReferenceClear: {"schema": "edged.reference-clear/1", "camera": "lobby", "cleared": True},
-    volumes.VolumeList: {
+    cameras.ReferenceClear: {"schema": "edged.reference-clear/1", "camera": "lobby", "cleared": True},
+    machine.VolumeList: {
         "schema": "edged.volume-list/1",
         "volumes": [
             VOLUME | {"takes_next": True},
@@ -627,14 +611,14 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
             },
         ],
     },
-    volumes.VolumeInit: {
+    machine.VolumeInit: {
         "schema": "edged.volume-init/1",
         "volume": VOLUME["id"],
         "path": "/srv/edged",
         "configured": False,
         "next": "write it into the configuration as a [[volumes]] table, then: edgectl reload",
     },
-    volumes.VolumeRetire: {
+    machine.VolumeRetire: {
         "schema": "edged.volume-retire/1",
         "volume": VOLUME["id"],
         "path": "/srv/edged",
@@ -642,7 +626,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "empty": False,
         "next": "leave the disk in place",
     },
-    volumes.VolumeReplace: {
+    machine.VolumeReplace: {
         "schema": "edged.volume-replace/1",
         "lost": VOLUME["id"],
         "by": "0f8fad5b-d9cb-469f-a165-70867728950e",
@@ -880,12 +864,12 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "act": ACT | {"verb": "ledger-renew"},
     },
     ledger.LedgerVerify: LEDGER_VERIFY,
-    faults.Faults: FAULTS,
-    faults.FaultsShow: FAULTS_SHOW,
-    faults.FaultsStep: FAULTS_STEP,
-    maintenance.Maintenance: MAINTENANCE,
-    maintenance.MaintenanceStart: MAINTENANCE_START,
-    maintenance.MaintenanceEnd: MAINTENANCE_END,
+    tickets.Faults: FAULTS,
+    tickets.FaultsShow: FAULTS_SHOW,
+    tickets.FaultsStep: FAULTS_STEP,
+    tickets.Maintenance: MAINTENANCE,
+    tickets.MaintenanceStart: MAINTENANCE_START,
+    tickets.MaintenanceEnd: MAINTENANCE_END,
     register.Destroyed: DESTROYED,
     register.ProofOfRetention: PROOF,
     register.Statement: STATEMENT,

@@ -19,11 +19,10 @@ from storage.approvals.table import Person
 from storage.pins.rules import DAY_MS, Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.segments.segment_file import SegmentFile
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.errors import StoreError
 from storage.words.layout import segment_path
-from storage.words.model import GapCause, Segment
-from storage.words.results import Severity
+from storage.words.model import GapCause, Segment, Severity
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, WALL_MS, Clock, Office, Recording
 from tests.support.promises import Box

@@ -11,8 +11,7 @@ from recorder.words.messages import Terms
 from recorder.words.stream import Item, Losses, Reading, Sound, Video
 from recorder.worker.disk import LastCommitted, Writer
 from recorder.worker.fan_out import FanOut
-from recorder.worker.pauses import Pause
-from recorder.worker.recording import Recording
+from recorder.worker.recording import Pause, Recording
 from storage.words.model import Moment
 from tests.support.worker import make_start
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from edged.evidence.export import manifest
 from storage.ledger import note, tree
-from storage.segments.fragment_hashes import parts_of
+from storage.segments.segment_file import parts_of
 from tests.support import exports
 from tests.support.exports import Export
 

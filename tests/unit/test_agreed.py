@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.words.roles import Role
-from storage.retention.approved_limits import (
+from storage.retention.bounds import (
     APPROVING,
     ApprovedLimits,
     Grants,

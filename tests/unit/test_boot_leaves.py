@@ -6,11 +6,11 @@ import sqlite3
 from contextlib import closing
 from typing import Final
 
-from storage.ages import table as boots
+from storage.ages import table as ages_table
 from storage.database.migrations import migrate
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
-from storage.mirror.lines import parse, render
+from storage.mirror.files import parse_line, render
 from storage.recovery import replay_table
 from storage.words.clock import ClockReading
 from storage.words.model import Moment
@@ -33,14 +33,14 @@ def database() -> sqlite3.Connection:
 def test_boots_come_back_from_their_leaves() -> None:
     """One credited, one attested, one that came of boottime running backwards."""
     with closing(database()) as db, closing(database()) as new:
-        boots.this_boot(db, "a", ClockReading(Moment(WALL, HOUR), synced=True))
-        boots.this_boot(db, "b", ClockReading(Moment(WALL + 9 * HOUR, HOUR), synced=True))
-        boots.this_boot(db, "c", ClockReading(Moment(WALL + 20 * HOUR, 2 * HOUR)))
-        boots.attest(db, 3, 5 * HOUR, "it was", "a", "b", WALL)
-        boots.this_boot(db, "c", ClockReading(Moment(WALL + 20 * HOUR, HOUR)))
+        ages_table.this_boot(db, "a", ClockReading(Moment(WALL, HOUR), synced=True))
+        ages_table.this_boot(db, "b", ClockReading(Moment(WALL + 9 * HOUR, HOUR), synced=True))
+        ages_table.this_boot(db, "c", ClockReading(Moment(WALL + 20 * HOUR, 2 * HOUR)))
+        ages_table.attest(db, 3, 5 * HOUR, "it was", "a", "b", WALL)
+        ages_table.this_boot(db, "c", ClockReading(Moment(WALL + 20 * HOUR, HOUR)))
         assert [row[2] for row in known(db)] == [0, 0, 0, HOUR]
-        for entry in ledger.leaves(db, 0, 100):
-            line = parse(render(entry))
+        for entry in ledger_table.leaves(db, 0, 100):
+            line = parse_line(render(entry))
             assert line is not None
             replay_table.remember(new, line)
         assert known(new) == known(db)
@@ -48,8 +48,8 @@ def test_boots_come_back_from_their_leaves() -> None:
 
 def test_a_step_of_the_wall_clock_says_nothing_of_power_off() -> None:
     with closing(database()) as db:
-        boots.this_boot(db, "a", ClockReading(Moment(WALL, HOUR), synced=True))
+        ages_table.this_boot(db, "a", ClockReading(Moment(WALL, HOUR), synced=True))
         before = known(db)
-        boots.remember(db, {"what": "step", "boot": 1, "epoch": 2, "by_ms": 9 * HOUR})
+        ages_table.remember(db, {"what": "step", "boot": 1, "epoch": 2, "by_ms": 9 * HOUR})
         assert known(db) == before
-        assert [entry.kind for entry in ledger.leaves(db, 0, 100)] == [Leaf.BOOT]
+        assert [entry.kind for entry in ledger_table.leaves(db, 0, 100)] == [Leaf.BOOT]

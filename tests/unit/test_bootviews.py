@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from edged.alarms import retention
+from edged.alarms import conditions
 from edged.overview.model import AlarmCondition
 from edged.site import documents as site_documents
 from storage.ages.credit import WEEK_MS, OffTimeSource, OffTimeWitness
@@ -78,7 +78,7 @@ def alarms(oldest: int | None, *doubted: OffTimeDoubt, unproven: bool) -> dict[s
     footage = {} if oldest is None else {"lobby": SimpleNamespace(boot=oldest)}
     measured = SimpleNamespace(oldest=footage, doubts=doubted)
     return dict(
-        retention.unproven_ceiling_troubles(cast("Any", SimpleNamespace(measured=measured, ceiling_unproven=unproven)))
+        conditions.unproven_ceiling_troubles(cast("Any", SimpleNamespace(measured=measured, ceiling_unproven=unproven)))
     )
 
 

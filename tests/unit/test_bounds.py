@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.retention import bounds
 from storage.retention.bounds import (
     TERMS_EACH,

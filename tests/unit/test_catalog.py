@@ -9,20 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from storage.ages import table as boots
-from storage.ages.runs import DaemonRun, Point
+from storage.ages import table as ages_table
+from storage.ages.history import DaemonRun, Point
 from storage.database.migrations import migrate
-from storage.pins import table as pins
-from storage.ring import table as segment_sizes_queries
-from storage.segments import coverage_queries, gaps_table, listing_queries, queries
-from storage.segments import table as facts
+from storage.pins import table as pins_table
+from storage.ring import table as ring_table
+from storage.segments import coverage_queries, gaps_table, queries
+from storage.segments import table as segments_table
 from storage.segments.queries import camera_row, segment_by_id, segment_by_seq
 from storage.tickets import alarms_table
-from storage.volumes import table as volumes
+from storage.volumes import table as volumes_table
 from storage.words.clock import ClockReading
 from storage.words.errors import NotOpen, UnknownCamera
-from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
-from storage.words.results import Severity, Tail
+from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState, Severity, Tail
 
 WALL = 1_772_000_000_000
 BOUNDS = Bounds(60, 300)
@@ -41,30 +40,32 @@ class Book:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         self.db.execute("PRAGMA foreign_keys = ON")
         migrate(self.db)
-        volumes.come(self.db, VOLUME, Path("/disk"), "", 0)
+        volumes_table.come(self.db, VOLUME, Path("/disk"), "", 0)
         self.life = self.start("boot-1", at(0))
 
     def start(self, boot_id: str, now: Moment) -> DaemonRun:
-        self.life = boots.begin_run(self.db, boot_id, ClockReading(now, synced=True))
+        self.life = ages_table.begin_run(self.db, boot_id, ClockReading(now, synced=True))
         return self.life
 
     def enrol(self, now: Moment, camera: str = "lobby") -> Tail:
-        return facts.enrol(self.db, self.life, camera, now)
+        return segments_table.enrol(self.db, self.life, camera, now)
 
     def open(self, seq: int, start: Moment, camera: str = "lobby", bounds: Bounds = BOUNDS) -> None:
         opening = Opening(camera, seq, VOLUME, start, bounds, self.life.epoch, True)
-        facts.open_segment(self.db, self.life, opening)
+        segments_table.open_segment(self.db, self.life, opening)
 
     def close(self, seq: int, end: Moment, size: int = 1000, camera: str = "lobby") -> Segment:
-        return facts.commit_segment(
-            self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250), protect=pins.match
+        return segments_table.commit_segment(
+            self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250), protect=pins_table.match
         )
 
     def salvage(self, seq: int, duration_ms: int, cause: GapCause, now: Moment | None = None) -> None:
         row = segment_by_seq(self.db, "lobby", seq)
         assert row is not None
         until = None if now is None else Point.of(self.life.boot, now)
-        facts.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause, now=until, protect=pins.match)
+        segments_table.complete(
+            self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause, now=until, protect=pins_table.match
+        )
 
     def end(self, seq: int) -> float:
         row = segment_by_seq(self.db, "lobby", seq)
@@ -77,7 +78,7 @@ class Book:
 
     def gaps(self) -> list[tuple[float, float | None, str]]:
         """Seconds since WALL, and the cause."""
-        found = listing_queries.gaps(self.db, "lobby", None, None, None, 1000)
+        found = queries.gaps(self.db, "lobby", None, None, None, 1000)
         return [(_s(gap.start), None if gap.end is None else _s(gap.end), gap.cause.value) for gap in found]
 
     def coverage(self, until: float, wall_offset_s: float = 0) -> tuple[int, int, int]:
@@ -113,7 +114,7 @@ def test_what_came_back_from_a_camera_stays_out_of_leaves(book: Book) -> None:
     book.gap(at(20), GapCause.UNKNOWN, at(20), told)
     camera, boot = camera_row(book.db, "lobby"), book.life.boot
     gaps_table.note_pause(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
-    assert [gap.detail for gap in listing_queries.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
+    assert [gap.detail for gap in queries.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
     leaves = [body for (body,) in book.db.execute("SELECT body FROM leaves WHERE kind = 'gap'")]
     assert len(leaves) > 2
     assert not any("detail" in body or "10.0.0.11" in body for body in leaves)
@@ -177,8 +178,8 @@ def test_a_pause_stays_when_its_segment_is_salvaged_short_or_destroyed(book: Boo
     assert book.coverage(20) == (4_000, 16_000, 0)
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.discard(book.db, row)
-    facts.forget(book.db, row)
+    segments_table.discard(book.db, row)
+    segments_table.forget(book.db, row)
     assert book.coverage(20) == (4_000, 16_000, 0)
 
 
@@ -288,7 +289,7 @@ def test_a_segment_knows_what_the_camera_s_clock_said(book: Book) -> None:
     for seq, offset_ms in ((1, -3_200), (2, None)):
         book.open(seq, at(10 * seq))
         closing = Closing("lobby", seq, at(10 * seq + 10), 1000, bytes([seq]) * 32, 250, offset_ms)
-        assert facts.commit_segment(book.db, closing, protect=pins.match).camera_offset_ms == offset_ms
+        assert segments_table.commit_segment(book.db, closing, protect=pins_table.match).camera_offset_ms == offset_ms
 
 
 def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: Book) -> None:
@@ -297,7 +298,7 @@ def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: B
     book.gap(None, GapCause.WORKER_CRASH, at(8))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.complete(book.db, row, 6500, 500, b"\1" * 32, 10, protect=pins.match)
+    segments_table.complete(book.db, row, 6500, 500, b"\1" * 32, 10, protect=pins_table.match)
     assert book.gaps() == [(6.5, None, "worker-crash")]
 
 
@@ -321,7 +322,7 @@ def test_a_row_without_a_file_is_a_gap(book: Book) -> None:
     row = segment_by_seq(book.db, "lobby", 2)
     assert row is not None
     book.open(3, at(30))
-    facts.drop_without_file(book.db, row, GapCause.IO_ERROR, "disk")
+    segments_table.drop_without_file(book.db, row, GapCause.IO_ERROR, "disk")
     assert book.gaps() == [(10, 30, "io-error")]
 
 
@@ -335,7 +336,7 @@ def test_a_disk_that_refuses_every_segment_leaves_one_gap(book: Book) -> None:
         row = segment_by_seq(book.db, "lobby", seq)
         assert row is not None
         book.gap(None, GapCause.IO_ERROR, at(5 * seq + 1))
-        facts.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
+        segments_table.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
     assert book.gaps() == [(10, None, "io-error")]
     assert book.coverage(40) == (10_000, 30_000, 0)
     book.open(6, at(40))
@@ -349,7 +350,7 @@ def test_a_segment_that_came_to_nothing_between_two_causes_leaves_two_gaps(book:
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
     book.gap(None, GapCause.IO_ERROR, at(11))
-    facts.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
+    segments_table.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
     assert book.gaps() == [(0, 10, "refused"), (10, None, "io-error")]
 
 
@@ -399,7 +400,7 @@ def test_a_row_of_an_earlier_run_covers_no_downtime(book: Book) -> None:
     """Its volume is away, and its camera was taken out of the configuration: no gap says when it ended."""
     book.enrol(at(0))
     book.open(1, at(0))
-    boots.heartbeat(book.db, book.life, ClockReading(at(10)))
+    ages_table.heartbeat(book.db, book.life, ClockReading(at(10)))
     book.start("boot-1", at(7200))
     assert book.coverage(7300) == (0, 0, 7_300_000)
     book.enrol(at(7300))
@@ -421,9 +422,9 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
     book.enrol(at(0))
     book.open(1, at(0))
     book.close(1, at(10))
-    boots.heartbeat(book.db, book.life, ClockReading(at(11)))
+    ages_table.heartbeat(book.db, book.life, ClockReading(at(11)))
     if clean:
-        boots.end_run(book.db, book.life, ClockReading(at(11)))
+        ages_table.end_run(book.db, book.life, ClockReading(at(11)))
     begin = at(60) if boot == "boot-1" else Moment(WALL + 60_000, 5000)
     book.start(boot, begin)
     assert book.life.previous_end == cause
@@ -434,7 +435,7 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
 def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.UNREACHABLE, at(2))
-    boots.heartbeat(book.db, book.life, ClockReading(at(40)))
+    ages_table.heartbeat(book.db, book.life, ClockReading(at(40)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 40, "unreachable"), (40, 60, "daemon-crash"), (60, None, "starting")]
@@ -443,7 +444,7 @@ def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
 def test_a_gap_of_stopping_goes_on_to_the_next_start(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.DAEMON_STOPPED, at(2))
-    boots.end_run(book.db, book.life, ClockReading(at(3)))
+    ages_table.end_run(book.db, book.life, ClockReading(at(3)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 60, "daemon-stopped"), (60, None, "starting")]
@@ -458,7 +459,7 @@ def test_what_was_in_progress_moves_the_gap_once_it_is_salvaged(book: Book) -> N
     book.open(2, at(61))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.complete(book.db, row, 9000, 500, b"\1" * 32, 10, protect=pins.match)
+    segments_table.complete(book.db, row, 9000, 500, b"\1" * 32, 10, protect=pins_table.match)
     assert book.gaps() == [(9, 60, "daemon-crash"), (60, 61, "starting")]
     assert book.coverage(70) == (18_000, 52_000, 0)
 
@@ -502,18 +503,18 @@ def test_enrolled_again_in_one_run_the_state_goes_on(book: Book) -> None:
 
 
 def test_boottime_that_runs_backwards_is_a_new_boot(book: Book) -> None:
-    boots.heartbeat(book.db, book.life, ClockReading(at(100)))
+    ages_table.heartbeat(book.db, book.life, ClockReading(at(100)))
     assert book.start("boot-1", at(100)).boot == 1
     assert book.start("boot-1", at(40)).boot == 2
-    assert [boot.ran_ms for boot in boots.boots(book.db)] == [100_000, 40_000]
+    assert [boot.ran_ms for boot in ages_table.boots(book.db)] == [100_000, 40_000]
 
 
 def test_the_epoch_goes_on_unless_the_clock_was_stepped(book: Book) -> None:
-    boots.heartbeat(book.db, book.life, ClockReading(at(100)))
+    ages_table.heartbeat(book.db, book.life, ClockReading(at(100)))
     assert book.start("boot-1", at(110)).epoch == 1
     assert book.start("boot-1", at(120, wall_offset_s=0.4)).epoch == 1
     assert book.start("boot-1", at(130, wall_offset_s=2)).epoch == 2
-    assert boots.begin_epoch(book.db, 1, at(140), synced=True) == 3
+    assert ages_table.begin_epoch(book.db, 1, at(140), synced=True) == 3
     assert book.start("boot-2", at(150)).epoch == 4
 
 
@@ -533,7 +534,9 @@ def test_a_segment_is_opened_once_and_committed_once(book: Book) -> None:
     assert book.close(1, at(10)) == first
     assert book.counted() == [(1, 1000)]
     with pytest.raises(NotOpen, match="committed already"):
-        facts.commit_segment(book.db, Closing("lobby", 1, at(10), 1000, b"\7" * 32, 1), protect=pins.match)
+        segments_table.commit_segment(
+            book.db, Closing("lobby", 1, at(10), 1000, b"\7" * 32, 1), protect=pins_table.match
+        )
     assert (first.state, first.start, first.end) == (SegmentState.COMMITTED, at(0), at(10))
 
 
@@ -547,15 +550,15 @@ def test_counters_follow_what_comes_and_goes(book: Book) -> None:
     assert queries.ring_of_volume(book.db, VOLUME)[:2] == (3, 600)
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.discard(book.db, row)
+    segments_table.discard(book.db, row)
     assert queries.ring_of_volume(book.db, VOLUME)[:2] == (3, 600), "until it is unlinked it takes its space"
-    facts.forget(book.db, row)
-    facts.forget(book.db, row)
+    segments_table.forget(book.db, row)
+    segments_table.forget(book.db, row)
     assert book.counted() == [(1, 200), (1, 300)]
     last = segment_by_seq(book.db, "lobby", 3)
     assert last is not None
-    facts.discard(book.db, last)
-    facts.forget(book.db, last)
+    segments_table.discard(book.db, last)
+    segments_table.forget(book.db, last)
     assert book.counted() == [(1, 200)]
 
 
@@ -564,8 +567,8 @@ def test_what_was_destroyed_was_recorded(book: Book) -> None:
     for seq in (1, 4, 2, 6, 3):
         row = segment_by_seq(book.db, "lobby", seq)
         assert row is not None
-        facts.discard(book.db, row)
-        facts.forget(book.db, row)
+        segments_table.discard(book.db, row)
+        segments_table.forget(book.db, row)
         assert book.coverage(60) == (60_000, 0, 0)
     spans = book.db.execute("SELECT start_boottime_ms, end_boottime_ms FROM destroyed ORDER BY 1").fetchall()
     assert spans == [(0, 40_000), (50_000, 60_000)]
@@ -577,11 +580,11 @@ def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
 ) -> None:
     book.enrol(at(0))
     book.open(1, at(4))
-    boots.heartbeat(book.db, book.life, ClockReading(at(10)))
+    ages_table.heartbeat(book.db, book.life, ClockReading(at(10)))
     book.start(boot, at(now))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.quarantine(
+    segments_table.quarantine(
         book.db,
         row,
         Point.of(book.life.boot, at(now)),
@@ -590,13 +593,13 @@ def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
         b"\1" * 32,
         GapCause.WORKER_CRASH,
         "",
-        protect=pins.match,
+        protect=pins_table.match,
     )
     set_aside = segment_by_id(book.db, row.id)
     assert set_aside is not None
     assert set_aside.end == Point.of(1, at(end))
-    facts.discard(book.db, set_aside)
-    facts.forget(book.db, set_aside)
+    segments_table.discard(book.db, set_aside)
+    segments_table.forget(book.db, set_aside)
     assert book.db.execute("SELECT count(*) FROM destroyed").fetchone() == (0,), "nobody knows that it was footage"
 
 
@@ -611,9 +614,7 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
     for seq in range(5, 8):
         book.open(seq, at(10 * seq, wall_offset_s=-86_400))
         book.close(seq, at(10 * seq + 10, wall_offset_s=-86_400), size=500)
-    assert segment_sizes_queries.paces(book.db, book.life.run) == [
-        segment_sizes_queries.CameraPace("lobby", 500, 10_000, ())
-    ]
+    assert ring_table.paces(book.db, book.life.run) == [ring_table.CameraPace("lobby", 500, 10_000, ())]
     (lobby,) = queries.usage(book.db, Point.of(1, at(100)))
     assert (lobby.newest, lobby.bytes_per_day) == (at(80, wall_offset_s=-86_400), 50 * 86_400)
     assert queries.newest_starts(book.db) == [("lobby", at(70, wall_offset_s=-86_400).wall_ms)]
@@ -635,7 +636,7 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
 def test_the_next_segment_is_like_the_last_or_as_their_rate_makes_of_longer_ones(
     last: list[tuple[int, int]], segment_ms: int, like: tuple[int, int]
 ) -> None:
-    assert segment_sizes_queries.likely(last, segment_ms) == like
+    assert ring_table.likely(last, segment_ms) == like
 
 
 def test_the_tail_follows_the_chain(book: Book) -> None:
@@ -644,7 +645,9 @@ def test_the_tail_follows_the_chain(book: Book) -> None:
     book.open(2, at(10))
     book.close(2, at(20))
     book.close(1, at(10))
-    assert facts.tail(book.db, "lobby") == Tail(3, (b"\2" * 32).hex()), "a late commit does not turn the chain back"
+    assert segments_table.tail(book.db, "lobby") == Tail(3, (b"\2" * 32).hex()), (
+        "a late commit does not turn the chain back"
+    )
 
 
 # --- questions --------------------------------------------------------------------------------------------------
@@ -660,10 +663,10 @@ def fill(book: Book, cameras: tuple[str, ...], count: int) -> None:
 
 def test_pages_join_to_the_whole_list(book: Book) -> None:
     fill(book, ("lobby", "door"), 12)
-    whole = listing_queries.segments(book.db, None, None, None, None, 1000)
+    whole = queries.segments(book.db, None, None, None, None, 1000)
     assert [(one.camera, one.seq) for one in whole] == [(c, n) for c in ("door", "lobby") for n in range(1, 13)]
     paged: list[Segment] = []
-    while page := listing_queries.segments(book.db, None, None, None, paged[-1] if paged else None, 5):
+    while page := queries.segments(book.db, None, None, None, paged[-1] if paged else None, 5):
         assert len(page) <= 5
         paged += page
     assert paged == whole
@@ -674,10 +677,10 @@ def test_gaps_come_in_pages_too(book: Book) -> None:
     for number in range(20):
         cause = GapCause.STALLED if number % 2 else GapCause.DROPPED
         book.gap(at(number + 1), cause, at(number + 1))
-    whole = listing_queries.gaps(book.db, None, None, None, None, 1000)
+    whole = queries.gaps(book.db, None, None, None, None, 1000)
     assert len(whole) == 21
     paged: list[Gap] = []
-    while page := listing_queries.gaps(book.db, "lobby", None, None, paged[-1] if paged else None, 4):
+    while page := queries.gaps(book.db, "lobby", None, None, paged[-1] if paged else None, 4):
         paged += page
     assert paged == whole
     assert all(left.end == right.start for left, right in pairwise(whole))
@@ -692,7 +695,7 @@ def test_an_interval_finds_what_touches_it(
 ) -> None:
     fill(book, ("lobby",), 3)
     start_ms, end_ms = (None if second is None else WALL + round(second * 1000) for second in (start, end))
-    assert [one.seq for one in listing_queries.segments(book.db, "lobby", start_ms, end_ms, None, 1000)] == found
+    assert [one.seq for one in queries.segments(book.db, "lobby", start_ms, end_ms, None, 1000)] == found
 
 
 def test_usage_comes_from_counters(book: Book) -> None:

@@ -25,17 +25,16 @@ from edged.cli import (
     export,
     faults,
     formatting,
+    fsck,
     listings,
     pin,
     proof_of_retention,
-    rebuild,
     volume,
 )
 from edged.cli import status as screens
 from edged.cli.client import DaemonClient
-from edged.cli.session import Session
-from edged.documents import checks, exports, pins, register, site, volumes
-from edged.documents import faults as tickets
+from edged.cli.output import Session
+from edged.documents import checks, exports, machine, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
@@ -99,11 +98,11 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "explanation": lambda: listings.explanation_screen(sample(site.Explanation)),
     "alarms": lambda: alarms.screen(sample(documents.Alarms), ZONE),
     "reload": lambda: configuration.reload_screen(sample(documents.Reload)),
-    "volume-list": lambda: volume.listing(sample(volumes.VolumeList)),
-    "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace), ZONE),
+    "volume-list": lambda: volume.listing(sample(machine.VolumeList)),
+    "volume-replace": lambda: volume.loss(sample(machine.VolumeReplace), ZONE),
     "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
     "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
-    "rebuild": lambda: rebuild.screen(sample(checks.Rebuild)),
+    "rebuild": lambda: fsck.rebuilt(sample(checks.Rebuild)),
     "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck)),
 }
 
@@ -305,7 +304,7 @@ def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
 
 def test_of_one_there_is_no_plural() -> None:
     one = sample(checks.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
-    told = drawn(rebuild.screen(one))
+    told = drawn(fsck.rebuilt(one))
     assert "1 leaf put back, 1 directory compared" in told
     assert "1 file missing" in told
     assert ": 1 volume, in" in told

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.cli import times
+from edged.cli import formatting
 
 NOW = datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -33,7 +33,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_ways(text: str, utc: str) -> None:
-    assert times.rfc3339(times.parse(text, NOW, TAIPEI, end=False)) == utc
+    assert formatting.rfc3339(formatting.parse(text, NOW, TAIPEI, end=False)) == utc
 
 
 @pytest.mark.parametrize(
@@ -52,29 +52,31 @@ def test_ways(text: str, utc: str) -> None:
     ],
 )
 def test_anything_else_is_refused_with_the_ways_there_are(text: str) -> None:
-    with pytest.raises(times.WhenError, match="site time"):
-        times.parse(text, NOW, TAIPEI, end=False)
+    with pytest.raises(formatting.WhenError, match="site time"):
+        formatting.parse(text, NOW, TAIPEI, end=False)
 
 
 @pytest.mark.parametrize("text", ["115-05-03", "115/5/3 08:00", "民國115年5月3日", "0115-05-03 08:00", "115.5.3"])
 def test_years_of_the_republic_are_told_how_to_be_written(text: str) -> None:
-    with pytest.raises(times.WhenError, match="民國115 is written as 2026 here"):
-        times.parse(text, NOW, TAIPEI, end=False)
+    with pytest.raises(formatting.WhenError, match="民國115 is written as 2026 here"):
+        formatting.parse(text, NOW, TAIPEI, end=False)
 
 
 def test_an_hour_that_came_twice_is_taken_whole() -> None:
-    assert times.rfc3339(times.parse("2026-10-25 02:30", NOW, BERLIN, end=False)) == "2026-10-25T00:30:00.000Z"
-    assert times.rfc3339(times.parse("2026-10-25 02:30", NOW, BERLIN, end=True)) == "2026-10-25T01:30:00.000Z"
+    assert (
+        formatting.rfc3339(formatting.parse("2026-10-25 02:30", NOW, BERLIN, end=False)) == "2026-10-25T00:30:00.000Z"
+    )
+    assert formatting.rfc3339(formatting.parse("2026-10-25 02:30", NOW, BERLIN, end=True)) == "2026-10-25T01:30:00.000Z"
 
 
 def test_only_a_local_time_needs_the_zone() -> None:
-    assert times.is_local("2026-03-01 08:00")
-    assert times.is_local("2026-03-01")
-    assert not times.is_local("2026-03-01T08:00:00Z")
-    assert not times.is_local("-2h")
+    assert formatting.is_local("2026-03-01 08:00")
+    assert formatting.is_local("2026-03-01")
+    assert not formatting.is_local("2026-03-01T08:00:00Z")
+    assert not formatting.is_local("-2h")
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_what_is_written_is_read_back_to_the_millisecond(moment: datetime) -> None:
-    written = times.rfc3339(moment)
-    assert abs((times.parse(written, NOW, TAIPEI, end=False) - moment).total_seconds()) < 0.001
+    written = formatting.rfc3339(moment)
+    assert abs((formatting.parse(written, NOW, TAIPEI, end=False) - moment).total_seconds()) < 0.001

@@ -107,7 +107,7 @@ def test_nothing_is_rebuilt_by_another_boot_id_than_edged_sees(
     config = Setup([]).toml(state=tmp_path / "state", socket=tmp_path / "edged.sock", volume=tmp_path / "volume")
     (tmp_path / "edged.toml").write_text(config)
     (tmp_path / "mounts").write_text("52 40 0:25 /x /proc/sys/kernel/random/boot_id ro - tmpfs none rw\n")
-    monkeypatch.setattr("edged.cli.rebuild.MOUNTS", tmp_path / "mounts")
+    monkeypatch.setattr("edged.cli.fsck.MOUNTS", tmp_path / "mounts")
     assert main(["--config", str(tmp_path / "edged.toml"), "rebuild"]) == exit_codes.FAILED
     assert "boot id of its own" in capsys.readouterr().err
     assert not (tmp_path / "state").exists()

@@ -11,10 +11,9 @@ import click
 import pytest
 from pydantic import SecretStr
 
-from edged.centre import diagnostics, handlers
-from edged.command import keyfile
-from edged.command.keyfile import COUNTER, KeyFileError
-from edged.command.main import _json, _show, given, main
+from edged import command
+from edged.centre import handlers
+from edged.command import COUNTER, KeyFileError, _json, _show, given, main
 from edged.config.load import load
 from edged.config.model import Config
 from edged.config.problem import ConfigError
@@ -51,7 +50,7 @@ def test_a_key_is_made_once_and_read_by_nobody_else(tmp_path: Path, capsys: pyte
     path = tmp_path / "noc.key"
     assert main(["keygen", str(path)]) == exit_codes.OK
     made = capsys.readouterr().out
-    assert stat.S_IMODE(path.stat().st_mode) == keyfile.MODE
+    assert stat.S_IMODE(path.stat().st_mode) == command.KEY_MODE
     assert main(["public", str(path)]) == exit_codes.OK
     assert capsys.readouterr().out == made
     assert main(["keygen", str(path)]) == exit_codes.FAILED
@@ -61,24 +60,24 @@ def test_a_key_is_made_once_and_read_by_nobody_else(tmp_path: Path, capsys: pyte
 
 def test_counters_grow_and_never_fall_behind_the_clock(tmp_path: Path) -> None:
     path = tmp_path / "noc.key"
-    keyfile.make(path)
-    assert [keyfile.next_counter(path, now_ms) for now_ms in (1000, 1000, 500, 2000)] == [1000, 1001, 1002, 2000]
+    command.make_key(path)
+    assert [command.next_counter(path, now_ms) for now_ms in (1000, 1000, 500, 2000)] == [1000, 1001, 1002, 2000]
     (tmp_path / f"noc.key{COUNTER}").unlink()
-    assert keyfile.next_counter(path, 3000) == 3000
+    assert command.next_counter(path, 3000) == 3000
     for text in ("", "x", "-1", "9" * 40):
         (tmp_path / f"noc.key{COUNTER}").write_text(text)
         with pytest.raises(KeyFileError, match="holds no number"):
-            keyfile.next_counter(path, 4000)
+            command.next_counter(path, 4000)
     (tmp_path / f"noc.key{COUNTER}").write_text(str(COUNTER_MAX))
     with pytest.raises(KeyFileError, match="has come to its end"):
-        keyfile.next_counter(path, 4000)
+        command.next_counter(path, 4000)
 
 
 def test_what_is_no_key_is_told(tmp_path: Path) -> None:
     (tmp_path / "no.key").write_text("secret")
     for path in (tmp_path / "no.key", tmp_path / "none.key"):
         with pytest.raises(KeyFileError):
-            keyfile.read(path)
+            command.read_key(path)
 
 
 def test_arguments_are_read_by_the_closed_models() -> None:
@@ -118,7 +117,7 @@ def test_arguments_are_read_by_the_closed_models() -> None:
     ],
 )
 def test_what_is_wrong_with_a_table_is_told(tmp_path: Path, table: str, key: str) -> None:
-    line = keyfile.public_line(Desk().key)
+    line = command.public_line(Desk().key)
     spare = f"{line[:-2]}{chr(ord(line[-2]) + 1)}="  # the same bytes: the last two bits of the last sign say nothing
     with pytest.raises(ConfigError) as error:
         loaded(tmp_path, "[[commanders]]\n" + table.replace("KEY", line).replace("SPARE", spare) + "\n")
@@ -159,13 +158,13 @@ def test_diagnostics_leave_out_what_is_secret_and_stay_small(tmp_path: Path) -> 
     cameras = [camera.model_copy(update={"password": SecretStr("hunter2")}) for camera in config.cameras]
     config = config.model_copy(update={"cameras": cameras})
     lines = [f"{number} hunter2 at rtsp://viewer:pw@10.0.0.11/x " + "y" * 300 for number in range(400)]
-    found = diagnostics.report(config, lines, {"versions": {}})
+    found = handlers.report(config, lines, {"versions": {}})
     text = str(found)
     assert "lobby" in text
     for word in ("hunter2", "viewer", "token", "stream1", ":pw@"):
         assert word not in text
     assert found["log"][-1].startswith("399 ***")
-    assert diagnostics._size(found) <= diagnostics.BYTES_MAX
+    assert handlers._size(found) <= handlers.BYTES_MAX
 
 
 def test_a_forged_answer_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

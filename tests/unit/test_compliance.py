@@ -14,11 +14,11 @@ from rich.console import Console
 from edged.access.role_watch import RolesSeen
 from edged.cli import compliance
 from edged.cli import compliance as compliance_screen
-from edged.compliance import evidence, people
+from edged.compliance import rules
 from edged.compliance.judge import JUDGES, advanced, findings, summary
 from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
 from edged.config.model import Config
-from edged.documents import compliance as documents
+from edged.documents import register as documents
 from edged.health import faults
 from edged.health.stream import CameraState, Condition, Stream
 from edged.host.file_access import FileEntry, OpenFile, OpenFiles, OpenFileWatch, Owner, why_open
@@ -32,8 +32,17 @@ from storage.pins.rules import Left, PinState
 from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.segments.coverage_queries import CoverageShares
 from storage.segments.findings_table import TamperedFiles
-from storage.words.model import Bounds, Moment, Segment, SegmentState
-from storage.words.results import CameraUsage, Coverage, OpenFault, VolumeState, VolumeStatus
+from storage.words.model import (
+    Bounds,
+    CameraUsage,
+    Coverage,
+    Moment,
+    OpenFault,
+    Segment,
+    SegmentState,
+    VolumeState,
+    VolumeStatus,
+)
 from tests.unit.test_retained import pin
 
 DAY_S: Final = 86_400
@@ -280,15 +289,15 @@ def test_a_camera_that_was_out_for_weeks_is_not_called_new() -> None:
 
 def test_a_verb_that_deletes_would_be_seen() -> None:
     """The real table has none; one that somebody adds is found by its name."""
-    assert people.destroying(Verb, facts("taipei-police")) == []
+    assert rules.destroying(Verb, facts("taipei-police")) == []
     bad = [type("V", (), {"value": name})() for name in ("segments delete", "volume format", "wipe")]
-    assert people.destroying(bad, facts("taipei-police")) == ["segments delete", "volume format", "wipe"]
+    assert rules.destroying(bad, facts("taipei-police")) == ["segments delete", "volume format", "wipe"]
 
 
 def test_a_verb_that_shows_footage_and_leaves_no_record_would_be_seen() -> None:
-    assert people.unrecorded(dict(TABLE)) == []
+    assert rules.unrecorded(dict(TABLE)) == []
     loose = {Verb.EXPORT: replace(TABLE[Verb.EXPORT], record=Record.NONE)}
-    assert people.unrecorded(loose) == ["export"]
+    assert rules.unrecorded(loose) == ["export"]
 
 
 def test_since_when_stays_while_a_clause_stands_as_it_stood() -> None:
@@ -442,7 +451,7 @@ def test_a_fault_that_nobody_reports_breaks_its_clause_and_one_that_is_followed_
     clause = profile("taipei-police").clauses[9]
 
     def status(*faults: OpenFault) -> ClauseStatus:
-        return evidence.faults(clause, facts("taipei-police", measured={"faults": faults})).status
+        return rules.faults(clause, facts("taipei-police", measured={"faults": faults})).status
 
     assert status() is ClauseStatus.MET
     assert status(known) is ClauseStatus.MET, "a day to report it"

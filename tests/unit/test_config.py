@@ -15,8 +15,8 @@ from edged.config import load as config
 from edged.config import model as config_model
 from edged.config.load import check, load
 from edged.config.problem import ConfigError, ConfigMistake
-from edged.words import defaults
-from storage.volumes.space import VolumeSpec
+from edged.words import value_types
+from storage.volumes.volume import VolumeSpec
 from storage.words.model import Bounds
 from tests.support import tls
 
@@ -435,8 +435,8 @@ def test_a_problem_is_told_without_a_key_where_there_is_none(folder: Path) -> No
 
 def test_the_defaults_of_edgectl_are_those_of_the_configuration(folder: Path) -> None:
     read = load(written(folder, SMALL), {})
-    assert (read.paths.socket, read.paths.state) == (defaults.DEFAULT_SOCKET, defaults.DEFAULT_STATE)
-    assert [volume.path for volume in read.volumes] == [defaults.DEFAULT_VOLUME]
+    assert (read.paths.socket, read.paths.state) == (value_types.DEFAULT_SOCKET, value_types.DEFAULT_STATE)
+    assert [volume.path for volume in read.volumes] == [value_types.DEFAULT_VOLUME]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edged.command import keyfile
-from edged.config import link as config_link
+from edged import command
+from edged.config import rules as config_rules
 from edged.config.load import check, load
 from edged.config.model import Config
 from edged.config.problem import ConfigMistake
@@ -92,11 +92,11 @@ def test_files_are_checked_when_asked_and_stop_no_start(tmp_path: Path) -> None:
     assert ["made out to 'somebody', not to 'n'" in problems[0].problem, "ended on" in problems[1].problem] == [
         True
     ] * 2
-    found = config_link.faults(loaded(tmp_path, TLS), 1_800_000_000_000)
+    found = config_rules.faults(loaded(tmp_path, TLS), 1_800_000_000_000)
     assert Weight.TIME in {fault.weight for fault in found}
-    assert [fault.weight for fault in config_link.mistakes(found)] == [Weight.WRONG]
+    assert [fault.weight for fault in config_rules.mistakes(found)] == [Weight.WRONG]
     user = "username = 'edged'\n"
-    assert config_link.mistakes(config_link.faults(loaded(tmp_path, TLS + user), 1_800_000_000_000)) == []
+    assert config_rules.mistakes(config_rules.faults(loaded(tmp_path, TLS + user), 1_800_000_000_000)) == []
 
 
 def test_a_key_may_be_a_credential_of_systemd(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_key_may_be_a_credential_of_systemd(tmp_path: Path) -> None:
     config = loaded(tmp_path, TLS, {"CREDENTIALS_DIRECTORY": str(credentials)})
     assert config.mqtt is not None
     assert config.mqtt.key_file == str(credentials / "box.key")
-    assert config_link.faults(config, 1_800_000_000_000) == ()
+    assert config_rules.faults(config, 1_800_000_000_000) == ()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_what_has_ended_is_a_problem_and_no_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("until", "keys"), [("2020-01-31", ["commanders[0].until"]), ("2199-01-31", [])])
 def test_a_key_of_the_centre_that_is_over_is_warned_of(tmp_path: Path, until: str, keys: list[str]) -> None:
-    line = keyfile.public_line(Ed25519PrivateKey.generate())
+    line = command.public_line(Ed25519PrivateKey.generate())
     write(tmp_path, CA, BOX)
     table = f"[[commanders]]\nname = 'noc'\nkey = '{line}'\nverbs = ['status']\nuntil = '{until}'\n"
     problems, warnings = checked(tmp_path, TLS + table)

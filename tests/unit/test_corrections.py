@@ -15,18 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ages import table as ages_table
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.database.migrations import migrate
-from storage.pins import queries as pinned_segments
-from storage.pins import queries as segments_in_interval
-from storage.pins import table as pins
+from storage.pins import queries as pins_queries
+from storage.pins import table as pins_table
 from storage.pins.rules import Ground, Interval, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
-from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
-from storage.segments import table as facts
+from storage.segments import coverage_queries, gaps_table, queries, true_time_table
+from storage.segments import table as segments_table
 from storage.segments.queries import SEGMENT_SQL, camera_row, segment_row
-from storage.volumes import table as volumes
+from storage.volumes import table as volumes_table
 from storage.words.clock import ClockReading
 from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
 
@@ -44,7 +43,7 @@ class Box:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         self.db.execute("PRAGMA foreign_keys = ON")
         migrate(self.db)
-        volumes.come(self.db, VOLUME, Path("/disk"), "", 0)
+        volumes_table.come(self.db, VOLUME, Path("/disk"), "", 0)
         self.boots = 0
         self.seq = 1
 
@@ -53,7 +52,7 @@ class Box:
         self.boots += 1
         self.life = ages_table.begin_run(self.db, f"boot-{self.boots}", self.reading)
         self.epoch = self.life.epoch
-        facts.enrol(self.db, self.life, "lobby", self.now)
+        segments_table.enrol(self.db, self.life, "lobby", self.now)
 
     @property
     def now(self) -> Moment:
@@ -73,10 +72,12 @@ class Box:
         for _ in range(count):
             began.append(self.true_ms)
             opening = Opening("lobby", self.seq, VOLUME, self.now, Bounds(60, 600), self.epoch, self.synced)
-            facts.open_segment(self.db, self.life, opening)
+            segments_table.open_segment(self.db, self.life, opening)
             self.now_ms += MINUTE_MS
-            facts.commit_segment(
-                self.db, Closing("lobby", self.seq, self.now, 1000, bytes([self.seq % 256]) * 32, 1), protect=pins.match
+            segments_table.commit_segment(
+                self.db,
+                Closing("lobby", self.seq, self.now, 1000, bytes([self.seq % 256]) * 32, 1),
+                protect=pins_table.match,
             )
             self.seq += 1
         return began
@@ -92,17 +93,17 @@ class Box:
         self.epoch = ages_table.begin_epoch(self.db, self.life.boot, self.now, synced=synced)
 
     def beat(self) -> None:
-        true_time_table.heartbeat(self.db, self.life, self.reading, pinned_segments.hold_again)
+        true_time_table.heartbeat(self.db, self.life, self.reading, pins_queries.hold_again)
 
     def found(self, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Segment]:
         whole: list[Segment] = []
-        while some := listing_queries.segments(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
+        while some := queries.segments(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
             whole += some
         return whole
 
     def gaps(self, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Gap]:
         whole: list[Gap] = []
-        while some := listing_queries.gaps(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
+        while some := queries.gaps(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
             whole += some
         return whole
 
@@ -234,17 +235,17 @@ def held(box: Box) -> list[int]:
 
 def protected(box: Box) -> list[int]:
     """By the interval of a pin that does not hold all of it yet."""
-    covering = pinned_segments.covering(box.db)
+    covering = pins_queries.covering(box.db)
     rows = box.db.execute(SEGMENT_SQL + "ORDER BY s.seq").fetchall()
     return [row.seq for row in map(segment_row, rows) if covering.protects(row)]
 
 
 def hold(box: Box) -> None:
     """What pins cover, in a step."""
-    for pin in pins.covering(box.db):
-        covers, segments = pinned_segments.to_hold(box.db, pin.number)
-        pinned_segments.hold(box.db, pin.number, segments, linked=False)
-        pinned_segments.settle(box.db, pin.number, covers)
+    for pin in pins_table.covering(box.db):
+        covers, segments = pins_queries.to_hold(box.db, pin.number)
+        pins_queries.hold(box.db, pin.number, segments, linked=False)
+        pins_queries.settle(box.db, pin.number, covers)
 
 
 @pytest.mark.parametrize("pinned_first", [True, False])
@@ -256,8 +257,8 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     box.record(2)
     if not pinned_first:
         box.beat()
-    pin = pins.insert(box.db, order(early[1], early[3]), Point.of(box.life.boot, box.now), adopted=False)
-    pinned_segments.cover(box.db, pin)
+    pin = pins_table.insert(box.db, order(early[1], early[3]), Point.of(box.life.boot, box.now), adopted=False)
+    pins_queries.cover(box.db, pin)
     assert protected(box) == ([] if pinned_first else [2, 3])
     hold(box)
     assert held(box) == ([] if pinned_first else [2, 3])
@@ -265,12 +266,12 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     assert protected(box) == ([2, 3] if pinned_first else []), "from that transaction on"
     hold(box)
     assert (held(box), protected(box)) == ([2, 3], [])
-    found = segments_in_interval.found_in(box.db, "lobby", Interval(early[1], early[3]), 10)
+    found = pins_queries.found_in(box.db, "lobby", Interval(early[1], early[3]), 10)
     assert found is not None
     assert [row.seq for row in found.rows] == [2, 3]
-    assert segments_in_interval.found_in(
+    assert pins_queries.found_in(
         box.db, "lobby", Interval(early[1] + HOUR_MS, early[3] + HOUR_MS), 10
-    ) == segments_in_interval.FootageInInterval("lobby", (), recording=False)
+    ) == pins_queries.FootageInInterval("lobby", (), recording=False)
 
 
 def test_usage_is_told_in_true_time(box: Box) -> None:
@@ -325,11 +326,11 @@ def test_against_a_naive_listing(lives: list[tuple[int, int, bool, int]], page: 
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        (listing_queries.SEGMENTS_BY_WALL, "INDEX segments_by_time"),
-        (listing_queries.SEGMENTS_BY_BOOTTIME, "INDEX segments_unsynced"),
-        (listing_queries.GAPS_BY_BOOTTIME, "INDEX gaps_by_age"),
-        (listing_queries.GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_by_time"),
-        (listing_queries.LONG_GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_long"),
+        (queries.SEGMENTS_BY_WALL, "INDEX segments_by_time"),
+        (queries.SEGMENTS_BY_BOOTTIME, "INDEX segments_unsynced"),
+        (queries.GAPS_BY_BOOTTIME, "INDEX gaps_by_age"),
+        (queries.GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_by_time"),
+        (queries.LONG_GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_long"),
     ],
 )
 def test_listings_use_their_index(box: Box, sql: str, index: str) -> None:

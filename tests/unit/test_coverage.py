@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.segments import coverage_queries
-from storage.segments import table as facts
+from storage.segments import table as segments_table
 from storage.segments.queries import segment_by_seq
 from storage.words.clock import STEP_MS
 from storage.words.model import GapCause
@@ -64,9 +64,9 @@ def test_what_is_being_destroyed_was_recorded(book: Book) -> None:
     book.close(1, at(10))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.discard(book.db, row)
+    segments_table.discard(book.db, row)
     assert book.coverage(15) == (15_000, 0, 0)
-    facts.forget(book.db, row)
+    segments_table.forget(book.db, row)
     assert book.coverage(15) == (15_000, 0, 0)
 
 
@@ -80,7 +80,7 @@ def test_what_becomes_of_a_segment_between_two_reads_takes_nothing_away(book: Bo
     def read(query: Callable[[sqlite3.Connection], T], /) -> T:
         nonlocal reads
         if reads == after:
-            for act in (facts.discard, facts.forget):
+            for act in (segments_table.discard, segments_table.forget):
                 row = segment_by_seq(book.db, "lobby", 1)
                 assert row is not None
                 act(book.db, row)

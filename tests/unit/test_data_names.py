@@ -19,8 +19,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from edged.access.acts import Acts
-from edged.access.agreement import Agreement
+from edged.access.acts import Acts, Agreement
 from edged.access.callers import CALLER, Caller
 from edged.api import approvals as boot_calls
 from edged.api.pins import PinCalls
@@ -28,11 +27,10 @@ from edged.compliance.model import ClauseStatus
 from edged.config.model import Config, Roles
 from edged.doctor.findings import Result
 from edged.documents import ledger as ledger_documents
-from edged.evidence import key_rotation
-from edged.health.baseline import Habits, Light, Usual
+from edged.evidence import statement_check
+from edged.health.baseline import Habits, Light, ReferenceView, Usual
 from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
-from edged.health.references import ReferenceView
 from edged.health.stream import CameraState
 from edged.host.journal import MessageId
 from edged.profiles.loader import Judgement
@@ -40,7 +38,7 @@ from edged.site.verdict import Urgency
 from edged.words.roles import Record, Role
 from edged.words.roles import Verb as BoxVerb
 from mqtt import commands
-from mqtt.connection import broker_connection, reconnect
+from mqtt.connection import broker_connection
 from mqtt.tls import Weight
 from recorder.decoder import messages as eye
 from recorder.decoder.messages import BLOCKS, THUMB_BYTES
@@ -50,24 +48,25 @@ from recorder.words.messages import Kind as HandedOut
 from recorder.words.stream import Codec
 from recorder.worker import segmenter
 from storage.ages import credit
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.approvals.service import Act, Arguments, Person
 from storage.audit.findings import Code
 from storage.exports.model import CameraAccount, ExportAccount, ExportState
-from storage.integrity import fsck, tamper
-from storage.ledger import centre_head
-from storage.ledger.key_rotation import RotationTerms
+from storage.integrity import compare, fsck
+from storage.ledger import signer
+from storage.ledger.key import RotationTerms
 from storage.ledger.note import Checkpoint
 from storage.ledger.table import Leaf
-from storage.outbox import table as stored_outbox
+from storage.outbox import table as outbox_table
 from storage.pins.rules import Ground, PinState, Presence
-from storage.recovery import reconcile, replay_table
+from storage.recovery import replay_table, salvage
 from storage.register import queries as register_queries
-from storage.retention import approved_limits, destruction, plan
-from storage.ring.explain import Fate
+from storage.retention import bounds as retention_bounds
+from storage.retention import destruction, plan
+from storage.ring.service import Fate
 from storage.segments import findings_table
 from storage.tickets import faults_table, maintenance_table
-from storage.words import failpoints, model, results
+from storage.words import failpoints, model
 from tests.unit.test_diagnostics import GATE, configured
 from tests.unit.test_mqtt_docs import documented
 
@@ -75,7 +74,7 @@ ROOT: Final = Path(__file__).parents[2]
 GOLDEN: Final = Path(__file__).parent / "golden"
 
 WORDS: Final[Mapping[str, type[enum.Enum]]] = {
-    "alarms.severity": results.Severity,
+    "alarms.severity": model.Severity,
     "boots.off_word": credit.OffTimeSource,
     "cameras: state in the status": CameraState,
     "codecs, as ffprobe names them": Codec,
@@ -97,10 +96,10 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "journal: MESSAGE_ID": MessageId,
     "leaves.kind": Leaf,
     "ledger verify: findings": Code,
-    "link: versions of MQTT": reconnect.Protocol,
+    "link: versions of MQTT": broker_connection.Protocol,
     "maintenances.state": maintenance_table.MaintenanceState,
-    "outbox: kinds, and levels of topics": stored_outbox.EventKind,
-    "outbox.rank": stored_outbox.EventRank,
+    "outbox: kinds, and levels of topics": outbox_table.EventKind,
+    "outbox.rank": outbox_table.EventRank,
     "pins.ground": Ground,
     "pins.state": PinState,
     "profiles: how a clause is judged": Judgement,
@@ -110,14 +109,15 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "roles: verbs in leaves": BoxVerb,
     "segments.state": model.SegmentState,
     "segments: fate in an explanation": Fate,
-    "volumes: state in the status": results.VolumeState,
+    "volumes: state in the status": model.VolumeState,
 }
 """Golden: words.json."""
 OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
-    Marker, Presence, Record, Urgency, approved_limits.LoosenedBound, reconnect.Outcome, backlog.Result, Weight,
+    Marker, Presence, Record, Urgency, retention_bounds.LoosenedBound, broker_connection.Outcome, backlog.Result,
+    Weight,
     eye.Want, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, broker_connection.Delivery,
-    broker_connection.NextStep, reconcile.Action, replay_table.Applied, segmenter.CutReason, state.Phase,
-    tamper.Look, tamper.Touch, centre_head.HeadAgreement,
+    broker_connection.NextStep, salvage.Action, replay_table.Applied, segmenter.CutReason, state.Phase,
+    compare.Look, compare.Touch, signer.HeadAgreement,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""
 
@@ -232,14 +232,15 @@ class _Calls:
         self.pins = PinCalls(self.store, self.desk, clock, lambda: config)
         self.pins.routes()
         self.boots = boot_calls.boot_routes(self.store, self.desk)
-        self.desk.register(key_rotation.RENEW, key_rotation.kind(self.store))
+        self.desk.register(statement_check.RENEW, statement_check.kind(self.store))
         self.config = config
 
     async def loosening(self) -> Agreement:
         """Asked for less than what holds. Lives on the event loop."""
         bounds = model.Bounds(10**9, 10**9)
-        grants = approved_limits.Grants(frozenset(), configured=True)
-        self.store.agreement.hold.return_value = approved_limits.ApprovedLimits(bounds, {"gate": bounds}, grants=grants)
+        grants = retention_bounds.Grants(frozenset(), configured=True)
+        limits = retention_bounds.ApprovedLimits(bounds, {"gate": bounds}, grants=grants)
+        self.store.agreement.hold.return_value = limits
         agreement = Agreement(self.store, self.desk)
         await agreement.hold(self.config)
         return agreement
@@ -256,7 +257,7 @@ class _Calls:
                 await attest(_request(**told))
             case "ledger-renew":
                 wanted = ledger_documents.RenewAsked(reason=told["reason"], new_key=False)
-                key_rotation.ask(self.store, self.desk, wanted, CHEN)
+                statement_check.ask(self.store, self.desk, wanted, CHEN)
             case "loosen":
                 await (await self.loosening()).ask(CHEN)
 

@@ -11,8 +11,19 @@ from typing import Any
 import pytest
 
 from edged.config import load as config
-from edged.demo.checks import Observed, Promise, RecordedFile, failures, report
-from edged.demo.run import CAMERAS, MARK, DemoError, configuration, emptied, promise
+from edged.demo.run import (
+    CAMERAS,
+    MARK,
+    DemoError,
+    Observed,
+    Promise,
+    RecordedFile,
+    configuration,
+    emptied,
+    failures,
+    promise,
+    report,
+)
 from edged.documents.site import Segment
 
 STOPPED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)

@@ -7,13 +7,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms import devices
+from edged.alarms import conditions
 from edged.alarms import tracking as alarms
-from edged.alarms.devices import LINGER_MS, REWORD_MS, DeviceCamera, Episode
+from edged.alarms.conditions import LINGER_MS, REWORD_MS, DeviceCamera, Episode
 from edged.alarms.tracking import Change, Tracked
 from edged.overview.model import AlarmCondition
-from storage.words.model import GapCause
-from storage.words.results import Severity
+from storage.words.model import GapCause, Severity
 
 NVR = "rtsp://10.0.0.20:554"
 KEY = "device.fault:10.0.0.20:554"
@@ -44,14 +43,14 @@ class Watch:
         found: dict[str, AlarmCondition] = {}
         for _ in range(seconds):
             self.now_s += 1
-            self.episodes = devices.step(self.episodes, cameras, self.now_s * 1000)
-            found = devices.troubles(self.episodes, cameras)
+            self.episodes = conditions.step(self.episodes, cameras, self.now_s * 1000)
+            found = conditions.troubles(self.episodes, cameras)
             self.tracked, changes = alarms.step(self.tracked, found, self.now_s)
             self.changes += changes
         return found
 
     def told(self, one: DeviceCamera) -> bool:
-        return devices.is_part(one, self.episodes.get(one.device))
+        return conditions.is_part(one, self.episodes.get(one.device))
 
     def heard(self) -> list[tuple[str, bool]]:
         return [(change.key, change.trouble is not None) for change in self.changes]

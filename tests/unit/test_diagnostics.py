@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from edged.centre import diagnostics
+from edged.centre import handlers
 from edged.config.load import load
 from edged.config.model import Config
-from edged.host import logs
+from edged.host import journal
 from tests.support.configuration import Setup, Watched
 
 LINE = "INFO edged.camera: gate: 10.0.0.9:554/live/ch1?key=abc, path /live/ch1, user viewer, viewer2: 401 for hunter2x"
@@ -28,11 +28,11 @@ def configured(tmp_path: Path, *cameras: Watched) -> Config:
 
 
 def told(tmp_path: Path, *lines: str, gate: Watched = GATE) -> list[str]:
-    log: list[str] = diagnostics.report(configured(tmp_path, gate), lines, {})["log"]
+    log: list[str] = handlers.report(configured(tmp_path, gate), lines, {})["log"]
     return log
 
 
-def logged(tail: logs.Tail, words: str) -> None:
+def logged(tail: journal.Tail, words: str) -> None:
     tail.emit(logging.LogRecord("edged.camera", logging.INFO, "/x/edged/cameras/runners.py", 1, "%s", (words,), None))
 
 
@@ -57,20 +57,20 @@ def test_logins_that_hide_in_each_other_in_addresses_and_between_chinese(tmp_pat
 
 def test_lines_are_cut_behind_what_is_secret(tmp_path: Path) -> None:
     """Negative control: cut before, half a path is told."""
-    tail = logs.Tail()
+    tail = journal.Tail()
     for length in range(280, 400):
         logged(tail, f"{'x' * length}: path /live/ch1, user viewer")
     lines = told(tmp_path, *tail.lines())
     assert len(lines) > 50
-    assert all(len(line) <= diagnostics.LINE_MAX for line in lines)
+    assert all(len(line) <= handlers.LINE_MAX for line in lines)
     assert not any(word in line for line in lines for word in ("/l", "view", "ch1"))
-    cut = told(tmp_path, *(line[: diagnostics.LINE_MAX] for line in tail.lines()))
+    cut = told(tmp_path, *(line[: handlers.LINE_MAX] for line in tail.lines()))
     assert any("/l" in line for line in cut)
 
 
 def test_what_a_reload_replaced_stays_hidden(tmp_path: Path) -> None:
     """Negative control: by the present configuration alone it is told."""
-    tail, present = logs.Tail(), configured(tmp_path, GATE)
+    tail, present = journal.Tail(), configured(tmp_path, GATE)
     logged(tail, "user viewer, before anybody reads the log")
     tail.beside(lambda: present)
     present = configured(tmp_path, Watched("gate", "rtsp://10.0.0.9:554/second", "second", "number2"))
@@ -80,12 +80,12 @@ def test_what_a_reload_replaced_stays_hidden(tmp_path: Path) -> None:
     present = configured(tmp_path, Watched("gate", "rtsp://10.0.0.9:554/third", "third", "number3"))
     logged(tail, "path /third, user third; was viewer, then second")
     assert len(tail.held()) == 3
-    text = str(diagnostics.report(present, tail.lines(), {}, tail.held())["log"])
+    text = str(handlers.report(present, tail.lines(), {}, tail.held())["log"])
     assert not any(word in text for word in ("viewer", "live", "second", "third", "number"))
-    alone = str(diagnostics.report(present, tail.lines(), {})["log"])
+    alone = str(handlers.report(present, tail.lines(), {})["log"])
     assert "viewer" in alone
 
 
 def test_an_address_of_ipv6_stays_one(tmp_path: Path) -> None:
     gate = Watched("gate", "rtsp://[fe80::1%25eth0]:8554/live")
-    assert diagnostics.redacted(configured(tmp_path, gate))["cameras"][0]["url"] == "rtsp://[fe80::1%25eth0]:8554/"
+    assert handlers.redacted(configured(tmp_path, gate))["cameras"][0]["url"] == "rtsp://[fe80::1%25eth0]:8554/"

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from edged.cli.main import INTERRUPTED, edgectl
 from edged.cli.status import EXIT_OF
-from edged.command.main import cli as command
+from edged.command import cli as command
 from edged.config import model as config_model
 from edged.words import exit_codes
 from script.generate import asyncapi

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.config import lenient
-from edged.doctor import daemon, disks, findings, machine, network, paths, programs
+from edged.config import load
+from edged.doctor import daemon, disks, findings, machine, network, paths
+from edged.doctor import gather as network_gather
 from edged.doctor.disks import Array, Disk, Disks, LogLines, Smart
 from edged.doctor.findings import CannotLook, Diagnosis, Missing, Result, worst
-from edged.doctor.gather import network as network_gather
 from edged.doctor.in_child import Task, together
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
 from edged.doctor.network import CertificateEnd, DeviceAnswer
@@ -25,7 +25,7 @@ from edged.doctor.paths import Directory, SecretFile
 from edged.documents.site import Broker, Camera, Volume
 from edged.health.stream import WITHHELD
 from mqtt.broker_check import BrokerAnswer
-from storage.store.database_state import DatabaseState, Sizes
+from storage.store.offline import DatabaseState, Sizes
 from tests.support import samples
 
 PLACE: Final = Directory("/srv/edged", there=True, kind="ext4", total=10**12, free=10**11, volume="v-1", mode=0o750)
@@ -80,14 +80,14 @@ def test_each_gatherer_is_apart() -> None:
 
 
 def test_programs_are_asked_in_english_and_utc_and_not_for_ever() -> None:
-    told = programs.fields(programs.run("env").out)
+    told = machine.fields(machine.run("env").out)
     assert {key: told[key] for key in ("LC_ALL", "TZ")} == {"LC_ALL": "C", "TZ": "UTC"}
     assert "HOME" not in told
-    assert programs.run("false").code == 1
-    with pytest.raises(programs.NoAnswer, match="did not answer within"):
-        programs.run("sleep", "60", within_s=0.2)
-    with pytest.raises(programs.NoAnswer, match="is not installed"):
-        programs.run("no-such-program")
+    assert machine.run("false").code == 1
+    with pytest.raises(machine.NoAnswer, match="did not answer within"):
+        machine.run("sleep", "60", within_s=0.2)
+    with pytest.raises(machine.NoAnswer, match="is not installed"):
+        machine.run("no-such-program")
 
 
 def test_the_worst_is_told_and_what_was_not_seen_hides_nothing() -> None:
@@ -423,7 +423,7 @@ def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None
         'key_file = "k"\n[[cameras]]\nid = "a"\nurl = "rtsp://h:99/x"\npassword_file = "a.pw"\n'
         '[[cameras]]\nurl = "rtsp://[bad"\n[[cameras]]\nid = "c"\nurl = "rtsp://g/x"\nenabled = false\n'
     )
-    found = lenient.read_outline(tmp_path / "edged.toml", text.encode())
+    found = load.read_outline(tmp_path / "edged.toml", text.encode())
     assert (found.node, found.state, found.volumes) == ("", "/var/lib/edged", ("/v",))
     assert [(door.camera, door.host, door.port) for door in found.doors] == [("a", "h", 99)]
     assert [secret.path for secret in found.secrets] == [
@@ -442,7 +442,7 @@ def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None
 def test_no_table_of_the_wrong_kind_is_stumbled_over(raw: dict[str, Any]) -> None:
     text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in raw.items())
     try:
-        lenient.read_outline(Path("/e/edged.toml"), text.encode())
+        load.read_outline(Path("/e/edged.toml"), text.encode())
     except ValueError as error:
         assert "TOML" in type(error).__name__ or "Unicode" in type(error).__name__  # noqa: PT017
 

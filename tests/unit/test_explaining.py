@@ -8,17 +8,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms import retention as conditions
+from edged.alarms import conditions
 from edged.overview.measurements import Measurements
-from edged.site.explain import explanation
-from storage.ages.history import Age
-from storage.ages.runs import Point
+from edged.site.documents import explanation
+from storage.ages.history import Age, Point
 from storage.pins.rules import Ground
-from storage.retention.approved_limits import LoosenedBound, Loosening
-from storage.retention.bounds import LaterCeiling, OverwriteState, ShortenedCeiling
+from storage.retention.bounds import LaterCeiling, LoosenedBound, Loosening, OverwriteState, ShortenedCeiling
 from storage.retention.plan import Candidate, judge
-from storage.ring.explain import Explained, Fate, TimeFromNow, held_ms, shortened, span
-from storage.ring.service import RingView
+from storage.ring.service import Explained, Fate, RingView, TimeFromNow, held_ms, shortened, span
 from storage.ring.table import Breach, Tombstone
 from storage.words.model import Bounds
 from tests.unit.test_views import NOW, overview

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edged.cli import export_folder
-from edged.cli.export_folder import BrokenOff, ExportFolder, Note
-from edged.cli.progress import copy_line
+from edged.cli import export
+from edged.cli.export import BrokenOff, ExportFolder, Note
+from edged.cli.output import copy_line
 from edged.documents.exports import ExportFile
-from edged.evidence.export import names as naming
+from edged.evidence.export import job as naming
 from edged.evidence.export.job import FileStream, Hashes, of_file, of_text
 from edged.evidence.verify import PATH
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.exports.model import CameraAccount, Claim, Clocks, ExportAccount, missing, unaccounted
 from storage.pins.rules import Interval
-from storage.segments.fragment_hashes import Part
+from storage.segments.segment_file import Part
 
 CAMERAS = st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=60), max_size=6, unique=True)
 TAIPEI = timezone(timedelta(hours=8))
@@ -146,7 +146,7 @@ def test_what_nothing_accounts_for_is_found_at_both_ends_and_between() -> None:
 # --- the folder
 
 
-def octets(data: bytes, upto: int | None = None) -> export_folder.Octets:
+def octets(data: bytes, upto: int | None = None) -> export.Octets:
     def blocks(begin: int) -> Iterator[bytes]:
         for at in range(begin, len(data) if upto is None else upto, 1 << 20):
             yield data[at : min(at + (1 << 20), len(data) if upto is None else upto)]
@@ -156,7 +156,7 @@ def octets(data: bytes, upto: int | None = None) -> export_folder.Octets:
 
 @pytest.fixture
 def small_syncs(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(export_folder, "SYNC_EVERY", 2 << 20)
+    monkeypatch.setattr(export, "SYNC_EVERY", 2 << 20)
     return 2 << 20
 
 
@@ -193,7 +193,7 @@ def test_the_note_outlives_a_cut_at_any_time(tmp_path: Path) -> None:
     assert folder.note == note
     folder.complete()
     assert (folder.note, list(tmp_path.iterdir())) == (None, [folder.root])
-    (folder.root / export_folder.NOTE).write_text("{}")
+    (folder.root / export.NOTE).write_text("{}")
     with pytest.raises(ValueError, match="not what edgectl writes"):
         assert folder.note
 
@@ -202,14 +202,14 @@ def test_a_place_in_a_volume_is_found_whatever_path_leads_there(tmp_path: Path) 
     (tmp_path / "volume/lobby").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "volume/lobby")
     volumes = [str(tmp_path / "volume")]
-    assert export_folder.volume_around(tmp_path / "link", volumes) == volumes[0]
-    assert export_folder.volume_around(tmp_path / "volume", volumes) == volumes[0]
-    assert export_folder.volume_around(tmp_path, volumes) is None
+    assert export.volume_around(tmp_path / "link", volumes) == volumes[0]
+    assert export.volume_around(tmp_path / "volume", volumes) == volumes[0]
+    assert export.volume_around(tmp_path, volumes) is None
 
 
 def test_room_counts_what_small_files_take() -> None:
     files = [ExportFile(path="a", bytes=10), ExportFile(path="b", bytes=20)]
-    assert export_folder.bytes_needed(files) == 30 + 2 * export_folder.CLUSTER_BYTES + export_folder.SPARE_BYTES
+    assert export.bytes_needed(files) == 30 + 2 * export.CLUSTER_BYTES + export.SPARE_BYTES
 
 
 def test_progress_in_words() -> None:

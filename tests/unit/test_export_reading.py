@@ -11,7 +11,7 @@ import pytest
 
 from edged.evidence.export.job import Hashes, read
 from storage.exports.model import Recorded
-from storage.segments.fragment_hashes import Digest
+from storage.segments.segment_file import Digest
 from tests.support import tiny_mp4
 
 FILE = tiny_mp4.head("") + b"".join(tiny_mp4.fragment(number) for number in range(3))

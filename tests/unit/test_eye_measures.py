@@ -1,4 +1,4 @@
-"""recorder.decoder.measure: what is measured is what there is, whatever the picture."""
+"""recorder.decoder.decode: what is measured is what there is, whatever the picture."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from recorder.decoder import decode, measure
+from recorder.decoder import decode
 from recorder.decoder.messages import BLOCKS, THUMB, Heard, Picture
 from tests.support import keyframes
 from tests.support.footage import pictures
 from tests.support.keyframes import Encoder
 
-WIDE, HIGH = measure.SMALL
+WIDE, HIGH = decode.SMALL
 NOISE: Final = np.random.default_rng(7)
 
 
-def scene() -> measure.Grey:
+def scene() -> decode.Grey:
     """Something with edges everywhere, without real footage."""
     rough = NOISE.integers(0, 256, (HIGH // 6, WIDE // 6)).astype(np.uint8)
     return np.kron(rough, np.ones((6, 6), np.uint8))[:HIGH, :WIDE]
 
 
-def padded(grey: measure.Grey) -> measure.Grey:
-    whole: measure.Grey = np.zeros((HIGH, WIDE), np.uint8)
+def padded(grey: decode.Grey) -> decode.Grey:
+    whole: decode.Grey = np.zeros((HIGH, WIDE), np.uint8)
     whole[: grey.shape[0], : grey.shape[1]] = grey
     return whole
 
@@ -39,23 +39,23 @@ CODED: Final = Encoder(160, 90).encode(keyframes.blocks(NOISE, 160, 90))
 GREY: Final = (np.full((HIGH // 2, WIDE // 2), 128, np.uint8), np.full((HIGH // 2, WIDE // 2), 128, np.uint8))
 
 
-def measured(small: measure.Grey, reference: measure.Grey | None = None) -> Picture:
-    return measure.measure_picture(small, small, GREY, reference)
+def measured(small: decode.Grey, reference: decode.Grey | None = None) -> Picture:
+    return decode.measure_picture(small, small, GREY, reference)
 
 
-def blurred(small: measure.Grey, radius: int) -> measure.Grey:
+def blurred(small: decode.Grey, radius: int) -> decode.Grey:
     real: Any = small.astype(float)
     for axis in (0, 1):
         real = sum(np.roll(real, step, axis) for step in range(-radius, radius + 1)) / (2 * radius + 1)
-    found: measure.Grey = real.astype(np.uint8)
+    found: decode.Grey = real.astype(np.uint8)
     return found
 
 
 @settings(max_examples=40, deadline=None)
 @given(arrays.arrays(np.uint8, (HIGH, WIDE), elements=st.integers(0, 255), fill=st.integers(0, 255)))
-def test_whatever_the_picture_what_is_told_of_it_keeps_its_bounds(small: measure.Grey) -> None:
+def test_whatever_the_picture_what_is_told_of_it_keeps_its_bounds(small: decode.Grey) -> None:
     """The daemon would take anything else for the end of the eye."""
-    seen = measure.measure_picture(small, small, GREY, measure.thumbnail(SCENE))
+    seen = decode.measure_picture(small, small, GREY, decode.thumbnail(SCENE))
     assert msgspec.json.decode(msgspec.json.encode(seen), type=Picture) == seen
 
 
@@ -95,8 +95,8 @@ def test_the_block_that_lost_its_edges_is_named() -> None:
 
 
 def test_colour_is_told_from_grey() -> None:
-    assert measure.saturation(*GREY) == 0
-    assert measure.saturation(GREY[0] + 30, GREY[1]) == pytest.approx(30)
+    assert decode.saturation(*GREY) == 0
+    assert decode.saturation(GREY[0] + 30, GREY[1]) == pytest.approx(30)
 
 
 @pytest.mark.parametrize(("across", "down"), [(0, 0), (9, 0), (-13, 4), (0, -11), (20, 10)])
@@ -105,7 +105,7 @@ def test_a_shift_is_found_to_the_pixel_under_other_light(across: int, down: int)
     wide = blurred(NOISE.integers(0, 256, (rows + 60, columns + 80)).astype(np.uint8), 2)
     reference = wide[30 : 30 + rows, 40 : 40 + columns]
     now = wide[30 - down : 30 - down + rows, 40 - across : 40 - across + columns] // 2 + 20
-    found = measure.shift(now.astype(np.uint8), reference)
+    found = decode.shift(now.astype(np.uint8), reference)
     assert (found.across * columns, found.down * rows) == pytest.approx((across, down))
     assert found.confidence > 0.2 or (across, down) == (0, 0)
 
@@ -113,7 +113,7 @@ def test_a_shift_is_found_to_the_pixel_under_other_light(across: int, down: int)
 def test_of_two_scenes_nothing_is_claimed() -> None:
     columns, rows = THUMB
     scenes = [blurred(NOISE.integers(0, 256, (rows, columns)).astype(np.uint8), 2) for _ in range(20)]
-    found = [measure.shift(a, b) for a, b in pairwise(scenes)]
+    found = [decode.shift(a, b) for a, b in pairwise(scenes)]
     assert max(one.confidence for one in found) < 0.25
     assert max(abs(one.likeness) for one in found) < 0.25
 
@@ -148,7 +148,7 @@ def test_a_damaged_key_frame_is_unreadable_or_a_picture_and_nothing_else(data: s
 
 
 def heard(samples: object) -> Heard:
-    found = measure.measure_sound(np.atleast_2d(np.asarray(samples, np.float32)), 8000)
+    found = decode.measure_sound(np.atleast_2d(np.asarray(samples, np.float32)), 8000)
     assert found is not None
     return found
 
@@ -160,7 +160,7 @@ def test_the_level_of_sound_is_in_decibels_of_full_scale() -> None:
     assert heard(tone / 100 + 0.5).level_db == pytest.approx(-43.0, abs=0.1), "an offset is no sound"
     silent = heard(np.zeros(8000))
     assert (silent.level_db, silent.peak_db, silent.clipped) == (-120, -120, 0)
-    assert measure.measure_sound(np.zeros((1, 0), np.float32), 8000) is None
+    assert decode.measure_sound(np.zeros((1, 0), np.float32), 8000) is None
 
 
 def test_what_is_cut_off_is_counted() -> None:

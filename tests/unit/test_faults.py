@@ -12,13 +12,12 @@ from edged.alarms import fault_tickets, maintenance
 from edged.alarms import fault_tickets as judge
 from edged.alarms import tracking as alarms
 from edged.overview.model import AlarmCondition
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.tickets.faults import Aged, StandingAlarm
 from storage.tickets.faults_table import FaultState as Stage
 from storage.tickets.faults_table import FaultStep, Ticket
-from storage.tickets.maintenance import Lasting
-from storage.tickets.maintenance_table import Maintenance, MaintenanceState
-from storage.words.results import AlarmRow, Severity
+from storage.tickets.maintenance_table import Lasting, Maintenance, MaintenanceState
+from storage.words.model import AlarmRow, Severity
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alarms.md").read_text("utf-8")
 KEYS = sorted({key.partition(":")[0] for key in re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)})

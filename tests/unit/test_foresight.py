@@ -8,18 +8,16 @@ from typing import Any, Final
 
 import pytest
 
-from edged.alarms import evaluate, storage
+from edged.alarms import conditions, tracking
 from edged.health.stream import CameraState, Condition
-from edged.overview import forecast
-from edged.overview.forecast import CRITICAL_S, WARN_S, footage_forecast
+from edged.overview import model
 from edged.overview.measurements import Measurements
-from edged.overview.model import AlarmCondition, CameraHealth
+from edged.overview.model import CRITICAL_S, WARN_S, AlarmCondition, CameraHealth, footage_forecast
 from storage.retention.bounds import OverwriteState
-from storage.ring.segment_sizes import Paces
+from storage.ring.forecast import Paces
 from storage.ring.service import RingView
 from storage.volumes.service import WHY_FULL
-from storage.words.model import Bounds, GapCause
-from storage.words.results import CameraUsage, Severity, VolumeState, VolumeStatus
+from storage.words.model import Bounds, CameraUsage, GapCause, Severity, VolumeState, VolumeStatus
 from tests.unit.test_views import CONFIG, DAY_S, GB, NOW, VOLUME, frames, overview, segment, usage
 
 WHOLE: Final = replace(VOLUME, limit_bytes=100 * GB, free_bytes=100 * GB, total_bytes=100 * GB)
@@ -35,7 +33,7 @@ def measured(a_day: float, held_d: float = 0, *volumes: VolumeStatus, **changes:
 
 
 def standing(found: Measurements, **changes: Any) -> dict[str, AlarmCondition]:
-    return dict(storage.space_troubles(overview(found, **changes)))
+    return dict(conditions.space_troubles(overview(found, **changes)))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +97,7 @@ def test_two_volumes_of_one_disk_are_no_two_disks() -> None:
 def test_volumes_that_take_no_more_are_no_room() -> None:
     away = replace(WHOLE, id="v-2", state=VolumeState.AWAY)
     assert footage_forecast(CONFIG, measured(9 * GB, 0, WHOLE, away)).room_bytes == 100 * GB
-    assert footage_forecast(CONFIG, measured(9 * GB, 0, away)) == forecast.UNFORESEEN
+    assert footage_forecast(CONFIG, measured(9 * GB, 0, away)) == model.UNFORESEEN
 
 
 def test_what_a_camera_that_is_gone_left_is_in_the_way_as_long_as_it_was_stamped() -> None:
@@ -125,7 +123,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         (GapCause.IO_ERROR, {"storage.full:v-new"}),
         (GapCause.UNREACHABLE, {"storage.full:v-new", "camera.down:lobby"}),
     ):
-        told = evaluate.troubles(seen, {"lobby": frames(cause=cause, recorded_ms=0)}, {}, None, {})
+        told = tracking.troubles(seen, {"lobby": frames(cause=cause, recorded_ms=0)}, {}, None, {})
         assert set(told) == keys
     alarm = standing(found)["storage.full:v-new"]
     assert (alarm.severity, alarm.text.endswith("Not recorded until there is room: lobby, spare")) == (
@@ -143,7 +141,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
     naming = [one.text for one in two.values() if "Not recorded until" in one.text]
     assert naming == [two["storage.full:v-2"].text], "once, and where something can be done at once"
     alone = overview(measured(GB), health={"lobby": down})
-    found_alone = evaluate.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
+    found_alone = tracking.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
     assert set(found_alone) == {"storage.failing"}, "no volume has an alarm that would tell of it"
 
 
@@ -159,7 +157,9 @@ def test_a_ballast_that_is_gone_is_told() -> None:
 def test_the_bounds_of_the_two_alarms() -> None:
     seen = overview(measured(GB))
     for in_s, severity in ((WARN_S + 1, None), (WARN_S, Severity.WARNING), (CRITICAL_S, Severity.CRITICAL)):
-        found = dict(storage.space_troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
+        found = dict(
+            conditions.space_troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s))))
+        )
         assert [trouble.severity for trouble in found.values()] == ([severity] if severity else [])
 
 

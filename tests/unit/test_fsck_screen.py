@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from edged.cli.fsck import screen
-from edged.cli.progress import check_line
+from edged.cli.output import check_line
 from edged.documents.checks import Fsck, FsckAsked
 from edged.site import check_documents
 from storage.integrity.compare import Fault

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.worker.pauses import PAUSE_NS, Pause, PauseDetection
+from recorder.worker.recording import PAUSE_NS, Pause, PauseDetection
 
 MS = 1_000_000
 FRAME_MS = 40

@@ -258,7 +258,7 @@ def test_entry_modules_import_nothing_because_each_worker_runs_them_again() -> N
     [
         ("storage.planted", "from edged import config"),
         ("storage.planted", "import recorder.worker.process"),
-        ("recorder.planted", "from mqtt.client.link import Link"),
+        ("recorder.planted", "from mqtt.client import Link"),
         ("mqtt.planted", "import recorder"),
         ("recorder.planted", "def late():\n    from edged.config import load"),
         ("edged.planted", "import av.container"),
@@ -281,7 +281,7 @@ def test_a_planted_trespass_is_caught(name: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("edged.planted", "from recorder import worker\nfrom mqtt.client.link import Link\nimport storage.words.model"),
+        ("edged.planted", "from recorder import worker\nfrom mqtt.client import Link\nimport storage.words.model"),
         ("recorder.planted", "import asyncio\nfrom . import wire"),
         ("recorder.worker.test_pattern", "import av"),
         ("storage.pins.table", "def late(db):\n    db.execute('')"),

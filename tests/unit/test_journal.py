@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.host import journal, logs
+from edged.host import journal
 from edged.host.journal import JournalHandler, MessageId
 from edged.main.start import run
 from edged.words import exit_codes
@@ -137,7 +137,7 @@ def test_a_configuration_that_ends_a_start_is_as_grave_in_the_journal_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Printed it would be of no priority, and whoever asks for errors would hear systemd's words alone."""
-    monkeypatch.setattr(logs, "set_up", lambda _: None)
+    monkeypatch.setattr(journal, "set_up", lambda _: None)
     monkeypatch.setattr(journal, "is_journal", lambda _: True)
     assert run(tmp_path / "none.toml", verbose=False) == exit_codes.CONFIG
     (record,) = caplog.records

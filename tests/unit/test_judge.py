@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.health import faults, judge
-from edged.health.baseline import DAY_MS, ENOUGH, HOUR_MS, Habits, Light, Usual
+from edged.health.baseline import DAY_MS, ENOUGH, HOUR_MS, LATEST, Habits, Light, Usual
 from edged.health.faults import MediaFault, MediaHealth
 from edged.health.judge import FOUND_AT, Look, Memory
-from edged.health.repetition import LATEST
 from recorder.decoder.messages import BLOCKS, Heard, Picture, Shift
 
 NOON_MS: Final = 20_000 * DAY_MS + 12 * HOUR_MS

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mqtt import commands
 from mqtt.commands import ARGS, Order, Reason, Refusal, Verb, validate
-from storage.ledger import dsse
+from storage.ledger import note
 from tests.support.commanding import NEEDED, NODE, NOW_MS, Desk
 
 DESK: Final = Desk()
@@ -84,7 +84,7 @@ REFUSED: Final[dict[str, tuple[Reason, bytes]]] = {
     "an empty signature": (Reason.WRONG_SIGNATURE, changed(GOOD, signatures=[SIGNATURE | {"sig": ""}])),
     "a signature of something else": (
         Reason.WRONG_SIGNATURE,
-        json.dumps(dsse.envelope("text/plain", b"{}", KNOWN.popitem()[1].public, DESK.key.sign)
+        json.dumps(note.envelope("text/plain", b"{}", KNOWN.popitem()[1].public, DESK.key.sign)
                    | {"payloadType": commands.PAYLOAD_TYPE}).encode(),
     ),
     "no command": (Reason.MALFORMED, DESK.around(b"{}")),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storage.database.migrations import migrate
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.queries import LeafFilter
 from storage.ledger.table import Leaf, LeafEntry
 
@@ -37,7 +37,7 @@ def database(leaves: Sequence[tuple[int, int, Leaf]]) -> sqlite3.Connection:
     for number, wall_ms, kind in leaves:
         camera = "ab"[number % 2]
         body = {"cameras": [camera]} if kind is Leaf.PIN else {"camera": camera, "verb": "pin add"}
-        ledger.put_back(db, LeafEntry(number, wall_ms, kind, json.dumps(body, separators=(",", ":"))))
+        ledger_table.put_back(db, LeafEntry(number, wall_ms, kind, json.dumps(body, separators=(",", ":"))))
     return db
 
 
@@ -119,7 +119,7 @@ def test_a_leaf_that_comes_back_is_found(three: sqlite3.Connection) -> None:
     three.execute("DELETE FROM leaves WHERE number = 7")
     made(three)
     assert 0 not in ledger_queries.candidates(three, LeafFilter(kinds=frozenset({"copy"})))
-    ledger.put_back(three, LeafEntry(7, 7, Leaf.COPY, "{}"))
+    ledger_table.put_back(three, LeafEntry(7, 7, Leaf.COPY, "{}"))
     ledger_queries.forget(three, 7)
     assert listed(three, LeafFilter(kinds=frozenset({"copy"}))) == [7]
     assert made(three) == 3

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from edged.alarms.record import ledger_troubles
-from storage.ledger.centre_head import Contradiction, HeadAgreement
+from edged.alarms.tracking import ledger_troubles
 from storage.ledger.note import Checkpoint
+from storage.ledger.signer import Contradiction, HeadAgreement
 from storage.recovery.service import LedgerStatus
-from storage.words.results import Severity
+from storage.words.model import Severity
 
 HEAD = Checkpoint("edged/wenshan/7f3a", 1041, b"r" * 32)
 

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit import ranges
 from storage.audit.findings import LedgerFinding
-from storage.audit.leaf_index import Blocks
-from storage.audit.ranges import LeafRange
+from storage.audit.ranges import Blocks, LeafRange
 from storage.database.migrations import migrate
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, LeafEntry, Value
 
 Fact = tuple[int, int, Leaf, int]
@@ -48,13 +47,13 @@ def kept(leaves: list[Fact]) -> sqlite3.Connection:
         body: dict[str, Value] = {"camera": "door", "seq": number, "volume": "v", "bytes": 1, "sha256": ""}
         start: dict[str, Value] = {"boot": 1, "id": "b", "boottime_ms": 0, "wall_ms": recorded_ms}
         body |= {"duration_ms": recorded_ms * 3, "start": start}
-        ledger.put_back(db, LeafEntry(number, wall_ms, kind, ledger.canonical(body)))
+        ledger_table.put_back(db, LeafEntry(number, wall_ms, kind, ledger_table.canonical(body)))
     for block in {number >> ledger_queries.BITS for number, *_ in leaves}:
         ledger_queries.keep(db, block)
     return db
 
 
-def differences(db: sqlite3.Connection, page: int = verifying.PAGE) -> list[LedgerFinding]:
+def differences(db: sqlite3.Connection, page: int = audit_queries.PAGE) -> list[LedgerFinding]:
     def read(query: Callable[[sqlite3.Connection], Any]) -> Any:
         return query(db)
 

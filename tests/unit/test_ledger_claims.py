@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.audit import leaf_bodies
-from storage.audit import queries as verifying
+from storage.audit import queries as audit_queries
 from storage.audit.queries import GapClaim, SegmentClaim
 from storage.audit.ranges import ToldLeaves, spans
 from storage.ledger.table import HASHED_SQL, LeafEntry, canonical
@@ -44,9 +44,9 @@ def test_what_is_hashed_of_columns_is_what_is_hashed_of_a_leaf(
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE leaves (number INTEGER PRIMARY KEY, wall_ms INTEGER, kind TEXT, body TEXT, hash BLOB)")
         db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", (number, wall_ms, kind, entry.body, entry.hash))
-        assert verifying.hashed(db, number - 1, number) == [(number, LEAF + entry.data)]
+        assert audit_queries.hashed(db, number - 1, number) == [(number, LEAF + entry.data)]
         assert db.execute(f"SELECT {HASHED_SQL} FROM leaves").fetchone() == (LEAF + entry.data,)  # noqa: S608
-        assert verifying.leaf(db, number) == (entry.body.encode(), kind.encode(), number, wall_ms, entry.hash)
+        assert audit_queries.leaf(db, number) == (entry.body.encode(), kind.encode(), number, wall_ms, entry.hash)
 
 
 def test_a_segment_says_what_its_row_says() -> None:

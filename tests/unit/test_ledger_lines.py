@@ -11,8 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ledger.table import Leaf, LeafEntry, Value, canonical
-from storage.mirror.files import DayFile, chapters
-from storage.mirror.lines import BELIEVED_MAX, NUMBER_MAX, MirrorLine, file_name, merged, parse, render, rising
+from storage.mirror.files import (
+    BELIEVED_MAX,
+    NUMBER_MAX,
+    DayFile,
+    MirrorLine,
+    chapters,
+    file_name,
+    merged,
+    parse_line,
+    render,
+    rising,
+)
 from storage.recovery.detect import FoundDatabase, VolumeLedger, merged_names, verdict
 from storage.recovery.snapshot_table import CameraFiles
 from storage.recovery.walk import differences
@@ -26,7 +36,7 @@ def line(number: int, what: str = "") -> MirrorLine:
 def test_a_leaf_as_its_line() -> None:
     entry = LeafEntry(7, 1_772_000_000_000, Leaf.GAP, '{"camera":"大廳"}')
     assert render(entry) == '{"b":{"camera":"大廳"},"k":"gap","n":7,"t":1772000000000}\n'.encode()
-    read = parse(render(entry))
+    read = parse_line(render(entry))
     assert read == MirrorLine(7, 1_772_000_000_000, "gap", {"camera": "大廳"})
     assert read.text == entry.body
 
@@ -42,11 +52,11 @@ def test_what_is_written_is_read_and_what_is_torn_is_no_line(
     text = MirrorLine(number, wall_ms, "segment", dict(body)).text
     written = render(LeafEntry(number, wall_ms, Leaf.SEGMENT, text))
     assert b"\n" not in written[:-1]
-    read = parse(written)
+    read = parse_line(written)
     assert read is not None
     assert (read.number, read.wall_ms, read.text) == (number, wall_ms, text)
     cut = data.draw(st.integers(0, len(written) - 2))
-    assert parse(written[:cut]) is None
+    assert parse_line(written[:cut]) is None
 
 
 whole = st.integers(-NUMBER_MAX, NUMBER_MAX)
@@ -74,7 +84,7 @@ def test_a_leaf_is_canonical_as_a_whole() -> None:
      '{"n":1,"t":1,"k":"gap","b":[]}', '{"n":99999999999999999999,"t":1,"k":"gap","b":{}}', "[" * 100_000],
 )  # fmt: skip
 def test_what_nobody_of_us_wrote_is_no_line(text: str) -> None:
-    assert parse(text.encode()) is None
+    assert parse_line(text.encode()) is None
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Final
 
 import pytest
 
-from edged.alarms import link
+from edged.alarms import conditions
 from edged.overview.model import AlarmCondition
 from mqtt.tls import CertificateFault, Files, Lifetime, TlsView, Weight
-from storage.words.results import Severity
+from storage.words.model import Severity
 
 FILES: Final = Files("/e/ca.crt", "/e/box.crt", "/e/box.key")
 DAY_MS: Final = 86_400_000
@@ -22,7 +22,7 @@ def life(days: float, source: str = "/e/box.crt", begins: float = -365) -> Lifet
 
 
 def told(view: TlsView | None, now_ms: int = NOW_MS, *, synced: bool = True) -> dict[str, AlarmCondition]:
-    return dict(link.certificate_troubles(view, "broker.example:8883", now_ms, synced=synced))
+    return dict(conditions.certificate_troubles(view, "broker.example:8883", now_ms, synced=synced))
 
 
 def test_nothing_is_told_without_tls_or_while_all_is_well() -> None:
@@ -80,7 +80,7 @@ def test_a_clock_that_was_never_set_is_told_and_no_certificate() -> None:
     assert "a time before 2026-12-16" in clock.text
     assert "Recording goes on" in clock.text
     assert "timedatectl" in clock.action
-    assert clock.raise_after_s == link.CLOCK_PATIENCE_S
+    assert clock.raise_after_s == conditions.CLOCK_PATIENCE_S
     assert told(view, 2 * 86_400_000, synced=False) == seen
 
 

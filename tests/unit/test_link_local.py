@@ -15,9 +15,9 @@ import pytest
 from edged.config.load import check
 from recorder.rtsp import source
 from recorder.rtsp.connection import Connection, Trust, reach
-from recorder.rtsp.datagrams import Ports
 from recorder.rtsp.dialogue import Account
 from recorder.rtsp.message import Buffer
+from recorder.rtsp.source import Ports
 from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from storage.ages import table as ages_table
 from storage.database.migrations import migrate
-from storage.segments import listing_queries
-from storage.segments import table as facts
+from storage.segments import queries
+from storage.segments import table as segments_table
 from storage.words.clock import ClockReading
 from storage.words.model import Gap, Moment
 
 WALL_MS: Final = 1_772_000_000_000
-HOUR_MS: Final = listing_queries.LONG_GAP_MS
+HOUR_MS: Final = queries.LONG_GAP_MS
 MINUTE_MS: Final = 60_000
 OPS_EACH: Final = 50
 
@@ -31,7 +31,7 @@ def blank() -> sqlite3.Connection:
     db = sqlite3.connect(":memory:", isolation_level=None)
     migrate(db)
     life = ages_table.begin_run(db, "boot-1", ClockReading(Moment(WALL_MS, 0), synced=True))
-    facts.enrol(db, life, "lobby", Moment(WALL_MS, 0))
+    segments_table.enrol(db, life, "lobby", Moment(WALL_MS, 0))
     db.execute("DELETE FROM gaps")
     return db
 
@@ -55,7 +55,7 @@ def put(db: sqlite3.Connection, spans: Sequence[Span]) -> None:
 
 def listed(db: sqlite3.Connection, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Gap]:
     whole: list[Gap] = []
-    while some := listing_queries.gaps(db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
+    while some := queries.gaps(db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
         whole += some
     return whole
 

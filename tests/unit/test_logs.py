@@ -17,9 +17,8 @@ from typing import Final
 
 import pytest
 
-from edged.host import journal, logs
-from edged.host.journal import JournalHandler
-from edged.host.logs import PERSONAL
+from edged.host import journal
+from edged.host.journal import PERSONAL, JournalHandler
 from tests.unit.test_journal import parsed
 
 ROOT: Final = Path(__file__).parents[2]
@@ -58,6 +57,9 @@ NOBODY: Final = {
     "still without a broker: %s": "an error of the network",
     "the centre commands a restart": "no value",
     "the configuration loosens what is agreed upon, which takes two persons: %s": "groups and keys, as configured",
+    "%s; its links are left as they are": "an error, with a path",
+    "pin %s is not filed as it should be: %s": "a pin's number and an error, with a path",
+    "pin %s: what was removed or changed on %s is made anew": "a pin's number and a path",
     "the ledger was checked: %d findings; edgectl ledger verify names them": "a count",
     "the wall clock was stepped by %+.3f s; recording goes on, no age changes": "a time",
     "too much happened on the volumes at once: what was overlooked is found by the next rescan": "no value",
@@ -151,7 +153,7 @@ def test_a_line_of_a_machine_needs_no_mark(call: str) -> None:
 def test_a_marked_line_stays_in_the_box_whoever_logs_it(name: str, path: str, tmp_path: Path) -> None:
     """The journal has it all the same. Negative control: the same line without the mark is told."""
     marks = ({**PERSONAL}, {**PERSONAL, **journal.raised("camera.down:gate")}, None, journal.raised("camera.down:gate"))
-    tail = logs.Tail()
+    tail = journal.Tail()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
         there.bind(str(tmp_path / "socket"))
         there.settimeout(10)
@@ -170,8 +172,8 @@ def test_a_marked_line_stays_in_the_box_whoever_logs_it(name: str, path: str, tm
 
 
 def test_the_tail_of_the_log_is_bounded() -> None:
-    tail = logs.Tail()
-    for number in range(logs.LINES_MAX * 2):
+    tail = journal.Tail()
+    for number in range(journal.LINES_MAX * 2):
         tail.emit(logging.LogRecord("edged", logging.WARNING, "x.py", 1, f"{number}\n" + "z" * 5000, (), None))
-    assert len(tail.lines()) == logs.LINES_MAX
-    assert all(len(line) <= logs.LINE_MAX and "\n" not in line for line in tail.lines())
+    assert len(tail.lines()) == journal.LINES_MAX
+    assert all(len(line) <= journal.LINE_MAX and "\n" not in line for line in tail.lines())

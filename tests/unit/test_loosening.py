@@ -10,8 +10,8 @@ from edged.config.load import load
 from edged.config.loosened_bounds import granted, sentence, tightened, under, wished_by
 from edged.config.model import Config
 from mqtt.commands import Verb
-from storage.retention.approved_limits import ApprovedLimits, holding, loosenings
-from storage.retention.approved_limits import granted as agreed_upon
+from storage.retention.bounds import ApprovedLimits, holding, loosenings
+from storage.retention.bounds import granted as agreed_upon
 from tests.support.commanding import Desk
 from tests.support.configuration import Setup, Watched
 

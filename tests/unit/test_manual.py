@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edged.cli.main import VERBS, edgectl
 from edged.cli.options import CAMERA
-from edged.command.main import cli as command
+from edged.command import cli as command
 from edged.main.start import cli as daemon
 from script.generate import roff
 from script.generate import verbs as tree

@@ -10,7 +10,7 @@ import pytest
 from edged.health import judge
 from edged.health.faults import MediaFault
 from edged.health.judge import Look, Memory
-from recorder.decoder import decode, measure
+from recorder.decoder import decode
 from tests.support.footage import Footage, pictures
 from tests.support.keyframes import Encoder
 
@@ -41,8 +41,8 @@ def looks_until_moved(
         tracks, data = encoder.encode(shown(frame, after if number else before, chance))
         planes = decode.planes(decode.picture(tracks, data, whole=False))
         if reference is None:
-            reference = measure.thumbnail(planes.small)
-        measured = measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
+            reference = decode.thumbnail(planes.small)
+        measured = decode.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
         memory, judged = judge.step(memory, Look(number * EVERY_MS, number * EVERY_MS, measured, None))
         if MediaFault.MOVED in {finding.fault for finding in judged.findings}:
             return number

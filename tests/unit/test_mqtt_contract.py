@@ -17,10 +17,10 @@ from mqtt import commands
 from mqtt.commands import Verb
 from mqtt.contract import events, messages
 from script.generate import asyncapi, examples, schemas
-from storage.outbox import table as outbox
+from storage.outbox import table as outbox_table
 from storage.outbox.table import Event, EventKind
 from storage.tickets import alarms_table
-from storage.words.results import Severity
+from storage.words.model import Severity
 from tests import conftest
 from tests.support.contract import NODE as DAEMON
 from tests.support.contract import VIOLATIONS, overhear, wrong
@@ -185,13 +185,18 @@ def test_what_enters_the_outbox_is_looked_at() -> None:
     """Each event of edged's own has words; what a test makes up needs none."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(SCHEMA.read_text("utf-8"))
-        outbox.want(connection, True, 1)
-        outbox.put(connection, EventKind.GAP, 1, {"made": "up"})
+        outbox_table.want(connection, True, 1)
+        outbox_table.put(connection, EventKind.GAP, 1, {"made": "up"})
         assert not VIOLATIONS.taken()
-        asks = {"__name__": "storage.pins.strange", "outbox": outbox, "connection": connection, "kind": EventKind.GAP}
+        asks = {
+            "__name__": "storage.pins.strange",
+            "outbox": outbox_table,
+            "connection": connection,
+            "kind": EventKind.GAP,
+        }
         exec("outbox.put(connection, kind, 1, {'made': 'up'})", asks)  # noqa: S102  (the room counts that it is in)
         assert len(VIOLATIONS.taken()) == 1
         alarms_table.raise_alarm(connection, "mqtt.down", Severity.WARNING, "text", "action", 1)
-        rows = outbox.following(connection, EventKind.ALARM, 0, 10)
+        rows = outbox_table.following(connection, EventKind.ALARM, 0, 10)
         assert [told.what for event in rows if (told := events.understood(event))] == ["raised"]
     assert not VIOLATIONS.taken()

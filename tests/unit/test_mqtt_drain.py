@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from mqtt.connection.broker_connection import Delivery
-from mqtt.send.outbox import Outbox
-from mqtt.send.outbox_sender import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, OutboxSender
+from mqtt.send.outbox import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, Outbox, OutboxSender
 from storage.outbox.table import Event, EventKind
 from storage.words.errors import StoreBusy
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from recorder.supervisor.camera_log import JOINT_MS, PROVEN_MS, CameraLog, DeviceLog
-from recorder.supervisor.state import Phase, begin
+from recorder.supervisor.state import JOINT_MS, PROVEN_MS, CameraLog, DeviceLog, Phase, begin
 from recorder.words.messages import Ended
 from storage.words.model import GapCause, Moment
 

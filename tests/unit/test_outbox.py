@@ -11,13 +11,13 @@ from typing import Any, Final
 import pytest
 
 from storage.database.migrations import migrate
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
-from storage.outbox import table as outbox
+from storage.outbox import table as outbox_table
 from storage.outbox.table import OF_LEAVES, RANKS, Event, EventKind, EventRank
 from storage.tickets import alarms_table
 from storage.words.errors import UnknownId
-from storage.words.results import Severity
+from storage.words.model import Severity
 
 MINUTE_MS: Final = 60_000
 DOWN: Final = ("camera.down:lobby", Severity.CRITICAL, "lobby is not recorded", "check its cable")
@@ -31,7 +31,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def told(db: sqlite3.Connection, kind: EventKind = EventKind.ALARM) -> list[Event]:
-    return outbox.following(db, kind, 0, 1000)
+    return outbox_table.following(db, kind, 0, 1000)
 
 
 def words(db: sqlite3.Connection) -> list[Any]:
@@ -39,30 +39,30 @@ def words(db: sqlite3.Connection) -> list[Any]:
 
 
 def limit(db: sqlite3.Connection, size: int) -> None:
-    outbox.next_id(db, 1)
+    outbox_table.next_id(db, 1)
     db.execute("UPDATE outbox_count SET limit_bytes = ?", (size,))
 
 
 def test_leaves_that_are_events_are_told_with_their_numbers(db: sqlite3.Connection) -> None:
     """The event's body is the leaf's: the centre can hold one against the other."""
-    number = ledger.enter(db, Leaf.PIN, 5, {"what": "placed", "pin": "P-1"}, committed={"who": "chen"})
-    ledger.enter(db, Leaf.SEGMENT, 6, {"camera": "lobby", "seq": 1})
+    number = ledger_table.enter(db, Leaf.PIN, 5, {"what": "placed", "pin": "P-1"}, committed={"who": "chen"})
+    ledger_table.enter(db, Leaf.SEGMENT, 6, {"camera": "lobby", "seq": 1})
     (event,) = told(db, EventKind.PIN)
-    leaf = ledger.leaf(db, number)
+    leaf = ledger_table.leaf(db, number)
     assert leaf is not None
     assert (event.leaf, event.what, event.wall_ms, event.body) == (number, "pin", 5, json.loads(leaf.body))
     assert "chen" not in json.dumps(event.body), "a commitment, not a name"
-    assert outbox.last(db) == 2, "begun, and the pin: footage is not told one by one"
+    assert outbox_table.last(db) == 2, "begun, and the pin: footage is not told one by one"
 
 
 def test_a_leaf_that_is_put_back_is_no_event(db: sqlite3.Connection) -> None:
-    ledger.enter(db, Leaf.PIN, 5, {"what": "placed", "pin": "P-1"})
-    entry = ledger.leaf(db, 1)
+    ledger_table.enter(db, Leaf.PIN, 5, {"what": "placed", "pin": "P-1"})
+    entry = ledger_table.leaf(db, 1)
     assert entry is not None
-    before = outbox.last(db)
+    before = outbox_table.last(db)
     db.execute("DELETE FROM leaves")
-    assert ledger.put_back(db, entry)
-    assert outbox.last(db) == before
+    assert ledger_table.put_back(db, entry)
+    assert outbox_table.last(db) == before
 
 
 def test_every_kind_has_a_rank_and_leaves_are_those_there_are() -> None:
@@ -74,43 +74,43 @@ def test_every_kind_has_a_rank_and_leaves_are_those_there_are() -> None:
 def test_proofs_are_not_evicted_for_history(db: sqlite3.Connection) -> None:
     """An outbox that is full of proofs lets history go by, and not one proof for it."""
     limit(db, 10_000)
-    while outbox.depth(db)[EventRank.PROOF].bytes < 9_900:
-        outbox.put(db, EventKind.PIN, 1, {"x": ""})
-    proofs = outbox.depth(db)[EventRank.PROOF]
+    while outbox_table.depth(db)[EventRank.PROOF].bytes < 9_900:
+        outbox_table.put(db, EventKind.PIN, 1, {"x": ""})
+    proofs = outbox_table.depth(db)[EventRank.PROOF]
     for _ in range(20):
-        outbox.put(db, EventKind.GAP, 1, {"x": "y" * 200})
-    assert outbox.depth(db)[EventRank.PROOF] == proofs
-    assert outbox.depth(db)[EventRank.HISTORY].events == 0
-    assert outbox.tell_evicted(db, 2)
+        outbox_table.put(db, EventKind.GAP, 1, {"x": "y" * 200})
+    assert outbox_table.depth(db)[EventRank.PROOF] == proofs
+    assert outbox_table.depth(db)[EventRank.HISTORY].events == 0
+    assert outbox_table.tell_evicted(db, 2)
     assert told(db, EventKind.OUTBOX)[-1].body["events"] == 20
 
 
 def test_one_event_evicts_so_many_at_most_and_keeps_the_order(
     db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "EVICTED_MAX", 5)
+    monkeypatch.setattr(outbox_table, "EVICTED_MAX", 5)
     for _ in range(50):
-        outbox.put(db, EventKind.GAP, 1, {})
-        outbox.put(db, EventKind.PIN, 1, {})
+        outbox_table.put(db, EventKind.GAP, 1, {})
+        outbox_table.put(db, EventKind.PIN, 1, {})
     limit(db, 3_000)
-    outbox.put(db, EventKind.GAP, 1, {})
-    assert outbox.depth(db)[EventRank.HISTORY].events == 50 + 1 - 5
-    assert outbox.depth(db)[EventRank.PROOF].events == 51, "a lower rank has not given all yet"
-    while outbox.depth(db)[EventRank.HISTORY].events:
-        outbox.put(db, EventKind.PIN, 1, {})
-    assert sum(one.bytes for one in outbox.depth(db).values()) > 3_000, "the bound is reached step by step"
+    outbox_table.put(db, EventKind.GAP, 1, {})
+    assert outbox_table.depth(db)[EventRank.HISTORY].events == 50 + 1 - 5
+    assert outbox_table.depth(db)[EventRank.PROOF].events == 51, "a lower rank has not given all yet"
+    while outbox_table.depth(db)[EventRank.HISTORY].events:
+        outbox_table.put(db, EventKind.PIN, 1, {})
+    assert sum(one.bytes for one in outbox_table.depth(db).values()) > 3_000, "the bound is reached step by step"
     for _ in range(20):
-        outbox.put(db, EventKind.PIN, 1, {})
-    assert sum(one.bytes for one in outbox.depth(db).values()) <= 3_000
+        outbox_table.put(db, EventKind.PIN, 1, {})
+    assert sum(one.bytes for one in outbox_table.depth(db).values()) <= 3_000
 
 
 def test_without_a_broker_nothing_is_kept_and_with_one_it_begins_anew(db: sqlite3.Connection) -> None:
-    outbox.put(db, EventKind.GAP, 1, {})
-    outbox.want(db, wanted=False, wall_ms=2)
-    assert outbox.put(db, EventKind.GAP, 3, {}) == "1:3"
-    assert all(one.events == 0 for one in outbox.depth(db).values())
-    outbox.want(db, wanted=True, wall_ms=4)
-    outbox.want(db, wanted=True, wall_ms=5)
+    outbox_table.put(db, EventKind.GAP, 1, {})
+    outbox_table.want(db, wanted=False, wall_ms=2)
+    assert outbox_table.put(db, EventKind.GAP, 3, {}) == "1:3"
+    assert all(one.events == 0 for one in outbox_table.depth(db).values())
+    outbox_table.want(db, wanted=True, wall_ms=4)
+    outbox_table.want(db, wanted=True, wall_ms=5)
     (begun,) = told(db, EventKind.OUTBOX)
     assert (begun.epoch, begun.seq, begun.body) == (1, 4, {"what": "begun"})
 
@@ -196,7 +196,7 @@ def test_names_of_people_stay_on_the_box(db: sqlite3.Connection) -> None:
 
 
 def test_alarms_without_a_broker_have_occurrences_too(db: sqlite3.Connection) -> None:
-    outbox.want(db, wanted=False, wall_ms=9)
+    outbox_table.want(db, wanted=False, wall_ms=9)
     alarms_table.raise_alarm(db, *DOWN, 10)
     found = alarms_table.find(db, DOWN[0])
     assert found is not None
@@ -207,8 +207,10 @@ def test_alarms_without_a_broker_have_occurrences_too(db: sqlite3.Connection) ->
 
 def lies(db: sqlite3.Connection, kind: bytes, body: bytes, rank: EventRank = EventRank.HISTORY) -> int:
     """As a newer version wrote it, or as a bad disk left it; its number."""
-    number = int(outbox.put(db, EventKind.RUN, 5, {}).partition(":")[2])
-    db.execute("UPDATE outbox_ranks SET events = events - 1, bytes = bytes - ? WHERE rank = 4", (2 + outbox.ROW_BYTES,))
+    number = int(outbox_table.put(db, EventKind.RUN, 5, {}).partition(":")[2])
+    db.execute(
+        "UPDATE outbox_ranks SET events = events - 1, bytes = bytes - ? WHERE rank = 4", (2 + outbox_table.ROW_BYTES,)
+    )
     db.execute(
         "UPDATE outbox SET rank = ?2, kind = CAST(?3 AS TEXT), body = CAST(?4 AS TEXT), bytes = ?5 WHERE seq = ?1",
         (number, rank, kind, body, len(body)),
@@ -239,28 +241,28 @@ def lies(db: sqlite3.Connection, kind: bytes, body: bytes, rank: EventRank = Eve
 )
 def test_a_body_that_is_no_object_is_read_as_one_that_says_so(db: sqlite3.Connection, body: bytes) -> None:
     bad = lies(db, b"gap", body)
-    good = outbox.put(db, EventKind.GAP, 6, {"fine": True})
+    good = outbox_table.put(db, EventKind.GAP, 6, {"fine": True})
     first, second = told(db, EventKind.GAP)
     assert (first.seq, first.body) == (bad, {"unreadable": body.decode("utf-8", "replace")})
     assert (f"{second.epoch}:{second.seq}", second.body) == (good, {"fine": True})
 
 
 def test_kinds_of_a_later_version_are_read_in_one_order_and_leave(db: sqlite3.Connection) -> None:
-    outbox.next_id(db, 5)
-    before = outbox.depth(db)
+    outbox_table.next_id(db, 5)
+    before = outbox_table.depth(db)
     names = [b"zebra", b"door", b"zebra", b"other", b"", b"d\xffr", b"door"]
     seqs = []
     for name in names:
         seqs.append(lies(db, name, b'{"n":1}', EventRank.ALARM))
-        outbox.put(db, EventKind.CLOCK, 5, {})
+        outbox_table.put(db, EventKind.CLOCK, 5, {})
     found = told(db, EventKind.OTHER)
     assert [event.seq for event in found] == seqs
     assert [event.other for event in found] == [name.decode("utf-8", "replace") for name in names]
     assert {event.kind for event in found} == {EventKind.OTHER}
-    assert [event.seq for event in outbox.following(db, EventKind.OTHER, seqs[1], 3)] == seqs[2:5], "a page"
+    assert [event.seq for event in outbox_table.following(db, EventKind.OTHER, seqs[1], 3)] == seqs[2:5], "a page"
     assert not told(db, EventKind.RUN)
-    outbox.done(db, [*seqs, *(event.seq for event in told(db, EventKind.CLOCK))])
-    after = outbox.depth(db)
+    outbox_table.done(db, [*seqs, *(event.seq for event in told(db, EventKind.CLOCK))])
+    after = outbox_table.depth(db)
     assert {rank: (one.events, one.bytes) for rank, one in after.items()} == {
         rank: (one.events, one.bytes) for rank, one in before.items()
     }
@@ -269,7 +271,7 @@ def test_kinds_of_a_later_version_are_read_in_one_order_and_leave(db: sqlite3.Co
 def test_looking_for_other_kinds_does_not_read_all_that_waits(db: sqlite3.Connection) -> None:
     """It is done each second, in an outbox of a million rows, too."""
     for _ in range(5_000):
-        outbox.put(db, EventKind.GAP, 1, {})
+        outbox_table.put(db, EventKind.GAP, 1, {})
     steps = 0
 
     def step() -> None:

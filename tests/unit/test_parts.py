@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ledger.tree import EMPTY, leaf_hash, root_of
-from storage.segments.fragment_hashes import Digest, Part, parts_of
+from storage.segments.segment_file import Digest, Part, parts_of
 from storage.words.model import Parts
 
 KINDS: Final = [b"ftyp", b"moov", b"prft", b"moof", b"mdat", b"mfra", b"free"]

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.cameras import interruptions
+from edged.cameras import runners
 from edged.site import documents as site_documents
-from edged.words import times
-from storage.ages.runs import Point
+from edged.words import units
+from storage.ages.history import Point
 from storage.database.migrations import migrate
 from storage.ledger.table import Leaf, leaves
-from storage.mirror.lines import MirrorLine
+from storage.mirror.files import MirrorLine
 from storage.recovery import replay_table
-from storage.ring import table as segment_sizes_queries
-from storage.segments import coverage_queries, gaps_table, listing_queries
-from storage.segments import table as facts
+from storage.ring import table as ring_table
+from storage.segments import coverage_queries, gaps_table, queries
+from storage.segments import table as segments_table
 from storage.segments.queries import camera_row, segment_by_seq
 from storage.words.model import Gap, GapCause, Moment
 from tests.unit.test_catalog import WALL, Book, at
@@ -44,7 +44,7 @@ def note(book: Book, told: Told, wall_offset_s: float = 0) -> None:
 
 
 def rows(book: Book) -> list[Gap]:
-    return listing_queries.gaps(book.db, "lobby", None, None, None, 1000)
+    return queries.gaps(book.db, "lobby", None, None, None, 1000)
 
 
 def gap_leaves(db: sqlite3.Connection) -> list[MirrorLine]:
@@ -86,7 +86,7 @@ def test_a_camera_that_stutters_makes_a_row_and_a_few_leaves_for_each_segment() 
     told = [len(line.body.get("pauses", [[]])) for line in gap_leaves(book.db)]
     assert told == [1, 2, 4, 8, 12] * 10, "whenever they have doubled, and at the end"
     assert covered(book.db, 0, 10 * SEGMENT_MS) == 10 * SEGMENT_MS - 120 * 2_100
-    assert segment_sizes_queries.gaps_ms(book.db, "lobby", WALL, WALL + 10 * SEGMENT_MS) == 120 * 2_100
+    assert ring_table.gaps_ms(book.db, "lobby", WALL, WALL + 10 * SEGMENT_MS) == 120 * 2_100
 
 
 def test_a_gap_joins_only_so_many() -> None:
@@ -120,18 +120,16 @@ def test_pauses_of_a_segment_that_nobody_can_read_are_told_as_well() -> None:
     book = recorded(stutter(1), 0)
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
+    segments_table.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
     assert [len(line.body.get("pauses", ())) for line in gap_leaves(book.db)][:5] == [0, 2, 4, 8, 12]
 
 
 def test_what_listings_and_steadiness_are_told_is_each_pause() -> None:
     book = recorded(stutter(5), 5)
     now_ms = WALL + 5 * SEGMENT_MS
-    assert interruptions.of(rows(book), now_ms) == interruptions.Interruptions(
-        60, 1 - 60 * 2_100 / interruptions.WINDOW_MS
-    )
+    assert runners.of(rows(book), now_ms) == runners.Interruptions(60, 1 - 60 * 2_100 / runners.WINDOW_MS)
     document = site_documents.gap(rows(book)[0])
-    assert [document.pauses[n].start for n in (0, 1)] == [times.timestamp(WALL + ms) for ms in (1_000, 6_000)]
+    assert [document.pauses[n].start for n in (0, 1)] == [units.timestamp(WALL + ms) for ms in (1_000, 6_000)]
     assert document.pauses[-1].end == document.end
     lone = site_documents.gap(rows(recorded([(3_000, 6_000)], 1))[0])
     assert lone.pauses == []
@@ -164,7 +162,7 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
                 is replay_table.Applied.DONE
             )
         kept = [(gap.start, gap.end, gap.pauses) for gap in rows(book) if gap.cause is GapCause.STALLED]
-        found = listing_queries.gaps(again, "lobby", None, None, None, 1000)
+        found = queries.gaps(again, "lobby", None, None, None, 1000)
         assert [(gap.start, gap.end, gap.pauses) for gap in found if gap.cause is GapCause.STALLED] == kept
 
 

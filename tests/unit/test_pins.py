@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edged.alarms import retention as conditions
+from edged.alarms import conditions
 from edged.overview.measurements import Measurements
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.pins import rules, sidecar
 from storage.pins import sidecar as links
@@ -20,7 +20,7 @@ from storage.pins.rules import Cost, Ground, Interval, Limits, Pin, PinOrder, Pi
 from storage.pins.sidecar import Sidecar
 from storage.words.errors import OrderRefused, OrderWrong
 from storage.words.layout import aside_path, segment_path
-from storage.words.results import Severity
+from storage.words.model import Severity
 from tests.unit.test_views import NOW, overview
 
 LIMITS: Final = Limits(180 * rules.DAY_MS, 30.0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.volumes.space import MARGIN, PATIENCE_MS, PlacementOption, choose_volume, patience_ms
+from storage.volumes.volume import MARGIN, PATIENCE_MS, PlacementOption, choose_volume, patience_ms
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

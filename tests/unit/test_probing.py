@@ -16,7 +16,7 @@ from edged.cli.client import Address
 from edged.cli.probe import _configured, probe, screen
 from edged.cli.probe_report import suggested
 from edged.config.model import CameraConfig
-from edged.documents.probe import Probe
+from edged.documents.cameras import Probe
 from recorder.probe import Found, Measured
 
 SEEN = Found(

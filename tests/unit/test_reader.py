@@ -19,13 +19,12 @@ import pytest
 from edged.cli import configuration
 from edged.cli.main import main
 from edged.config import load as config
-from edged.config.lenient import NamedSecret
-from edged.doctor import paths
+from edged.config.load import NamedSecret
+from edged.doctor import gather, paths
 from edged.doctor.findings import Result
-from edged.doctor.gather import files
 from edged.host.file_access import Reader, UnitSettings, barred, of_unit, parse_unit
 from edged.words import exit_codes
-from edged.words.defaults import DEFAULT_CONFIG, UNIT
+from edged.words.value_types import DEFAULT_CONFIG, UNIT
 
 UNIT_FILE = Path(__file__).parents[2] / "systemd" / UNIT
 CONFIG = """
@@ -238,11 +237,11 @@ def test_doctor_says_it_of_files_that_nobody_else_may_read(
 ) -> None:
     (folder / "lobby.password").chmod(0o600)
     secret = NamedSecret(str(folder / "lobby.password"), "password of camera lobby")
-    monkeypatch.setattr(files, "of_unit", lambda _: reader)
-    (told,) = paths.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
+    monkeypatch.setattr(gather, "of_unit", lambda _: reader)
+    (told,) = paths.judge_modes(gather.files(folder / "edged.toml", (secret,)), {})
     assert (told.result, told.action.startswith("chown root:edged")) == (Result.CRITICAL, True)
-    monkeypatch.setattr(files, "of_unit", lambda _: replace(reader, credentials=frozenset({"lobby.password"})))
-    (told,) = paths.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
+    monkeypatch.setattr(gather, "of_unit", lambda _: replace(reader, credentials=frozenset({"lobby.password"})))
+    (told,) = paths.judge_modes(gather.files(folder / "edged.toml", (secret,)), {})
     assert told.result is Result.OK
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storage.database.migrations import migrate
 from storage.ledger import queries as ledger_queries
-from storage.ledger import table as ledger
+from storage.ledger import table as ledger_table
 from storage.ledger.queries import LeafFilter
 from storage.ledger.table import Leaf, LeafEntry
 from storage.retention.destruction import KINDS
@@ -51,7 +51,7 @@ def test_nothing_that_touches_a_window_is_passed_over(
         migrate(db)
         for number, (kind, start, length) in enumerate(told, 1):
             body = {"camera": "a", "start": {"wall_ms": start}, "duration_ms": length}
-            ledger.put_back(db, LeafEntry(number, 1000 + number, kind, json.dumps(body, separators=(",", ":"))))
+            ledger_table.put_back(db, LeafEntry(number, 1000 + number, kind, json.dumps(body, separators=(",", ":"))))
         naive = {
             number
             for number, (kind, start, length) in enumerate(told, 1)
@@ -72,7 +72,9 @@ def test_what_cannot_be_wanted_is_passed_over() -> None:
         migrate(db)
         for number in range(1, 10 << BITS):
             body = {"camera": "a", "start": {"wall_ms": number * 100}, "duration_ms": 100}
-            ledger.put_back(db, LeafEntry(number, 50_000, Leaf.DESTROYED, json.dumps(body, separators=(",", ":"))))
+            ledger_table.put_back(
+                db, LeafEntry(number, 50_000, Leaf.DESTROYED, json.dumps(body, separators=(",", ":")))
+            )
         made(db)
         day = ((4 << BITS) * 100, (5 << BITS) * 100)
         assert ledger_queries.candidates(db, LeafFilter(kinds=KINDS, recorded=(day,))) == [4, 9], (
@@ -86,7 +88,7 @@ def test_the_end_of_what_lasted_long_is_found() -> None:
         for number in range(1, 2 << BITS):
             length = 10_000 if number == 1 else 10
             body = {"camera": "a", "start": {"wall_ms": 100}, "duration_ms": length}
-            ledger.put_back(db, LeafEntry(number, 50_000, Leaf.SPAN, json.dumps(body, separators=(",", ":"))))
+            ledger_table.put_back(db, LeafEntry(number, 50_000, Leaf.SPAN, json.dumps(body, separators=(",", ":"))))
         made(db)
         assert ledger_queries.candidates(db, LeafFilter(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
         assert ledger_queries.candidates(db, LeafFilter(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], (

@@ -12,8 +12,7 @@ import pytest
 from edged.cameras.store_adapter import StoreAdapter
 from recorder.words.messages import Granted, Opening, Refused, Terms
 from storage.store.facade import Store
-from storage.words.model import Bounds, GapCause
-from storage.words.results import VolumesNow, VolumeState, VolumeStatus
+from storage.words.model import Bounds, GapCause, VolumesNow, VolumeState, VolumeStatus
 
 IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
 PRIORITIES = {"lobby": 5, "door": 0}

@@ -16,10 +16,9 @@ from recorder.rtsp.source import NAP_S
 from recorder.words.messages import HELD_MS
 from recorder.words.stream import Codec, Item, Parameters, SenderReport, Sound, Unit, Video
 from recorder.worker import recording
-from recorder.worker.pauses import Pause
-from recorder.worker.recording import PAUSE_NS, RETRY_NS, SLOW_MS
+from recorder.worker.recording import FLUSH_AFTER_NS, RETRY_NS, SLOW_MS, Pause
 from recorder.worker.timestamp_repair import NS_PER_S
-from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
+from storage.segments.mp4 import EmbeddedMetadata, parse_metadata
 from storage.words.model import Moment
 from tests.support.session import FIRST_MS, WALL_MS, MadeSource, Session
 from tests.support.units import parameters
@@ -390,7 +389,7 @@ def test_what_waits_for_a_next_picture_is_written_when_none_comes() -> None:
         if isinstance(item, Unit) and item.video:
             session.feed(item)
     assert FILES[0].waiting
-    session.clock.boottime_ms += PAUSE_NS // MS
+    session.clock.boottime_ms += FLUSH_AFTER_NS // MS
     session.feed()
     assert FILES[0].waiting == []
     assert len(session.segments[0].pieces) == 25

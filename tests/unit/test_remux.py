@@ -21,8 +21,8 @@ from recorder.mp4 import Muxer, Point, clock, trailer
 from recorder.remux import film as planning
 from recorder.remux.film import FAT32_BYTES, Changed, Film, Plan, blocks, plan
 from recorder.remux.segment import Segment, moved, restored
-from storage.segments.fragment_hashes import parts_of
 from storage.segments.mp4 import Mp4Damaged, summary
+from storage.segments.segment_file import parts_of
 from tests.support import tiny_mp4
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish

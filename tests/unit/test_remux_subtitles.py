@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.remux.film import Film, Take
+from recorder.remux.film import GAP_MS, Film, Missing, Take, wall_at, webvtt
 from recorder.remux.segment import SegmentHeader
-from recorder.remux.subtitles import GAP_MS, Missing, wall_at, webvtt
 
 TAIPEI: Final = ZoneInfo("Asia/Taipei")
 START_MS: Final = 1_772_000_000_123

@@ -14,14 +14,14 @@ from edged.centre.reports import Reporter
 from edged.config.model import Config
 from edged.overview.measurements import Measurements
 from edged.overview.model import Overview
-from mqtt.client.link import LinkView
+from mqtt.client import LinkView
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.rules import Ground, Interval, Left, Pin, PinOrder, PinState
-from storage.words.results import AlarmRow, PastItems, Severity
+from storage.words.model import AlarmRow, PastItems, Severity
 from tests.unit.test_views import CONFIG, NOW, overview
 
 DAY_MS: Final = 86_400_000

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from storage.ages.history import Age
 from storage.retention import plan as retention
 from storage.retention.plan import Candidate, Decision, Reason, effective, plan, still_due, unmet
-from storage.volumes.space import FILES_SPARE, Space, VolumeSpec, bytes_needed, limit_bytes, why_full
+from storage.volumes.volume import FILES_SPARE, Space, VolumeSpec, bytes_needed, limit_bytes, why_full
 from storage.words.model import Bounds, GapCause
 from tests.support.planting import planted
 

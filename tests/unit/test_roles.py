@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.access.callers import Route
-from edged.api import routes as api
+from edged.api import server as api
 from edged.api.server import Control
 from edged.cli.main import VERBS, edgectl
 from edged.words import roles

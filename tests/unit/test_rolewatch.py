@@ -9,11 +9,11 @@ import pytest
 
 from edged.access import role_watch
 from edged.access.role_watch import RolesSeen, RoleWatch
-from edged.alarms import record as conditions
+from edged.alarms import tracking as conditions
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment, Role
-from storage.words.results import Severity
+from storage.words.model import Severity
 
 PEOPLE = {
     "chen": pwd.struct_passwd(("chen", "x", 1001, 1001, "", "/", "/bin/sh")),

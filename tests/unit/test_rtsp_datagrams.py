@@ -1,4 +1,4 @@
-"""recorder.rtsp.datagrams: what comes to the ports of a track, from whom, and in which order."""
+"""recorder.rtsp.source: what comes to the ports of a track, from whom, and in which order."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from recorder.rtsp.datagrams import Ports
 from recorder.rtsp.message import Buffer, Handler
+from recorder.rtsp.source import Ports
 from recorder.words.stream import Item
 from tests.support.packing import Line, sender_report
 from tests.support.scripted import TARGET

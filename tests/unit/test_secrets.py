@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.config import load as config
+from edged.config import load as configuration
 from edged.config.secrets import MAX_SECRET_BYTES, SecretError, credential, find
 from edged.host import accounts
 from edged.host.accounts import HostAccount
@@ -80,7 +80,7 @@ def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             find("p", tmp_path, {})
 
 
-@pytest.mark.parametrize(("name", "instead"), [("edged", config.READABLE), ("linda", accounts.AS_ROOT)])
+@pytest.mark.parametrize(("name", "instead"), [("edged", configuration.READABLE), ("linda", accounts.AS_ROOT)])
 def test_a_configuration_of_somebody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, instead: str
 ) -> None:
@@ -90,7 +90,7 @@ def test_a_configuration_of_somebody_else(
     monkeypatch.setattr(accounts, "account", lambda _: HostAccount(name))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(Path, "open", refuse)
-    (problem,) = config.check(tmp_path / "edged.toml", {})[0]
+    (problem,) = configuration.check(tmp_path / "edged.toml", {})[0]
     assert (problem.problem.startswith(f"cannot be read by the account {name}"), problem.instead) == (True, instead)
 
 

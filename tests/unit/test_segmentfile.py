@@ -19,12 +19,11 @@ from typing import Any
 
 import pytest
 
-from storage.files import fsync
+from storage import files
 from storage.mirror import files as mirror_files
 from storage.segments import segment_file
 from storage.segments.segment_file import LAY_OUT_BYTES, SegmentFile, WrongVolumeError
-from storage.volumes import identity
-from storage.volumes.identity import IDENTITY_MAX_BYTES
+from storage.volumes.volume import IDENTITY_MAX_BYTES, read_identity
 from storage.words.layout import IDENTITY_NAME, segment_path
 
 VOLUME = "6e1f7d0e-0000-4000-8000-000000000001"
@@ -172,7 +171,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
             ctypes.set_errno(errno.EINVAL)
             return -1
 
-        monkeypatch.setattr(fsync, "_renameat2", unsupported)
+        monkeypatch.setattr(files, "_renameat2", unsupported)
     return str(request.param)
 
 
@@ -203,7 +202,7 @@ def test_other_errors_of_a_rename_are_not_taken_for_a_missing_feature(
     fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with pytest.raises(FileNotFoundError):
-            fsync.rename_noreplace("absent", "new", dir_fd=fd)
+            files.rename_noreplace("absent", "new", dir_fd=fd)
     finally:
         os.close(fd)
 
@@ -226,7 +225,7 @@ def record_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for name in ("fsync", "fdatasync", "close"):
         monkeypatch.setattr(os, name, spy(name, getattr(os, name)))
-    monkeypatch.setattr(fsync, "_renameat2", spy("rename", fsync._renameat2))
+    monkeypatch.setattr(files, "_renameat2", spy("rename", files._renameat2))
     return calls
 
 
@@ -298,7 +297,7 @@ def blocks(path: Path) -> int:
 def test_space_is_laid_out_ahead_and_what_is_left_of_it_is_given_back(volume: Path) -> None:
     file = SegmentFile.create(volume, VOLUME, RELATIVE)
     file.write(b"x" * 100)
-    if not fsync.preallocate(file._fd, 0, 1) or shutil.disk_usage(volume).free < segment_file.SCARCE_BYTES:
+    if not files.preallocate(file._fd, 0, 1) or shutil.disk_usage(volume).free < segment_file.SCARCE_BYTES:
         pytest.skip("this disk does not lay out space")
     assert blocks(part_of(file.path)) >= LAY_OUT_BYTES
     assert part_of(file.path).stat().st_size == 100
@@ -408,7 +407,7 @@ def test_what_is_no_file_holds_up_nobody_and_costs_no_descriptor(
     (volume / IDENTITY_NAME).unlink()
     make(volume / IDENTITY_NAME)
     make(tmp_path / "2026-05-01.jsonl")
-    for directory, read in ((volume, identity.read_identity), (tmp_path, mirror_files.last_line)):
+    for directory, read in ((volume, read_identity), (tmp_path, mirror_files.last_line)):
         fd = os.open(directory, os.O_RDONLY)
         try:
             with pytest.raises(OSError, match=r"no file|links|directory"):

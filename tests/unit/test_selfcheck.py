@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.record import ledger_troubles
+from edged.alarms.tracking import ledger_troubles
 from storage.audit.findings import Code, LedgerFinding
 from storage.audit.schedule import AGAIN_MS, EVERY_MS, SETTLE_MS, CheckSituation, is_due
 from storage.audit.table import Checked
 from storage.recovery.service import LedgerStatus
-from storage.words.results import Severity
+from storage.words.model import Severity
 
 FOUND = LedgerFinding(Code.BOOT, "boot 3", "it is stored as another one", "do this")
 CLEAN = Checked(run=4, boot=1, boottime_ms=0, wall_ms=0, leaves=9, took_ms=1, findings=0, named=())

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edged.doctor import gather
 from edged.doctor.disks import Array, Smart, SmartAnswer, emmc, parse_smart
-from edged.doctor.gather import files
-from edged.doctor.programs import Output
+from edged.doctor.machine import Output
 
 
 def row(number: int, name: str, value: int, raw: int) -> dict[str, Any]:
@@ -158,11 +158,11 @@ def test_disks_are_found_through_partitions_volumes_and_arrays(tmp_path: Path, m
     (block / "md0/md").mkdir()
     for key, value in (("level", "raid5"), ("raid_disks", "3"), ("degraded", "1")):
         (block / "md0/md" / key).write_text(f"{value}\n")
-    monkeypatch.setattr(files, "SYS_BLOCK", block)
-    monkeypatch.setattr(files, "SYS_DEVICES", tmp_path)
+    monkeypatch.setattr(gather, "SYS_BLOCK", block)
+    monkeypatch.setattr(gather, "SYS_DEVICES", tmp_path)
     device = tmp_path.stat().st_dev
     (tmp_path / f"{os.major(device)}:{os.minor(device)}").symlink_to(block / "dm-0")
-    found = files.disks((str(tmp_path),))
+    found = gather.disks((str(tmp_path),))
     assert [one.name for one in found.disks] == ["sda", "sdb"]
     assert found.arrays == (Array("md0", "raid5", 3, 1),)
 
@@ -177,8 +177,8 @@ def test_behind_a_bridge_that_smartctl_does_not_know_the_usual_way_is_tried(
         asked.append(command)
         return Output(2, json.dumps(second if "sat" in command else refused("/dev/sda: Unknown USB bridge")))
 
-    monkeypatch.setattr(files, "run", run)
-    found = files._smartctl("/dev/sda")
+    monkeypatch.setattr(gather, "run", run)
+    found = gather._smartctl("/dev/sda")
     assert len(asked) == 2
     assert (found.smart is not None) == (second is HARD_DISK)
     assert found.smart is not None or "USB bridge" in found.why

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.words.stream import Unit
-from recorder.worker.sync import Timeline
+from recorder.worker.disk import Timeline
 from recorder.worker.timestamp_repair import BEHIND_NS, HOLD_MAX, HOLD_NS, NS_PER_S, Scale, Stamp, TimestampRepair
 from storage.words.model import Moment
 from tests.support.units import parameters

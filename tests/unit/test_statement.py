@@ -20,7 +20,7 @@ from edged.documents import register as documents
 from edged.evidence import statement, statement_check
 from edged.evidence.statement import PAYLOAD_TYPE, BoundsInForce, LedgerBasis, StatementIssuer
 from edged.evidence.verify import fingerprint, page
-from storage.ledger import dsse, note
+from storage.ledger import note
 from storage.ledger.note import Checkpoint
 from storage.ledger.signer import IssuedHead
 from storage.register.queries import Aside
@@ -72,7 +72,7 @@ def made(of: FootageAccount | None = None, head: LedgerBasis | None = None) -> d
 
 def signed(told: documents.Statement | dict[str, Any], key: Ed25519PrivateKey = KEY) -> bytes:
     payload = rfc8785.dumps(told if isinstance(told, dict) else told.model_dump(mode="json"))
-    return rfc8785.dumps(dsse.envelope(PAYLOAD_TYPE, payload, key.public_key().public_bytes_raw(), key.sign))
+    return rfc8785.dumps(note.envelope(PAYLOAD_TYPE, payload, key.public_key().public_bytes_raw(), key.sign))
 
 
 def codes(data: bytes, pinned: set[str] | None = None) -> set[str]:
@@ -169,9 +169,9 @@ def test_what_was_changed_is_named(data: bytes, code: str) -> None:
 def test_a_signature_of_another_key_under_the_right_name_does_not_hold() -> None:
     envelope = json.loads(signed(made()))
     payload = base64.b64decode(envelope["payload"])
-    envelope["signatures"][0]["sig"] = base64.b64encode(OTHER.sign(dsse.pae(PAYLOAD_TYPE, payload))).decode()
+    envelope["signatures"][0]["sig"] = base64.b64encode(OTHER.sign(note.pae(PAYLOAD_TYPE, payload))).decode()
     assert wrong(rfc8785.dumps(envelope)) == {"signature"}
-    of_export = dsse.envelope("application/vnd.edged.export+json", payload, PUBLIC, KEY.sign)
+    of_export = note.envelope("application/vnd.edged.export+json", payload, PUBLIC, KEY.sign)
     assert wrong(rfc8785.dumps(of_export)) == {"damaged"}, "what was signed as something else is no statement"
     of_export["payloadType"] = PAYLOAD_TYPE
     assert wrong(rfc8785.dumps(of_export)) == {"signature"}

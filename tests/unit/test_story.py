@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from storage.segments.embedded_metadata import MAX_BYTES, EmbeddedMetadata, parse_metadata
+from storage.segments.mp4 import MAX_BYTES, EmbeddedMetadata, parse_metadata
 from storage.words.model import Bounds, Moment
 
 STORY: Final = EmbeddedMetadata(

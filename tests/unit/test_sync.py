@@ -1,4 +1,4 @@
-"""recorder.worker.sync: sound finds its picture, and a camera that sets its clock moves nothing (S11)."""
+"""recorder.worker.disk: sound finds its picture, and a camera that sets its clock moves nothing (S11)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.worker.sync import DRIFT_NS, NEAR_NS, STEP_NS, Sync
+from recorder.worker.disk import DRIFT_NS, NEAR_NS, STEP_NS, Sync
 from recorder.worker.timestamp_repair import NS_PER_S
 
 MS = 1_000_000

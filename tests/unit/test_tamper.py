@@ -11,16 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent
 
-from edged.alarms import storage as condition
+from edged.alarms import conditions as condition
 from edged.evidence.watches import DAYS_WATCHED, directories
 from edged.host.file_events import NAMES_MAX, EventBoard, Watches, watches_allowed
-from storage.integrity.compare import Row, SeenFile, is_loose, of_name, of_row, owning_name
-from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
-from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
+from storage.integrity.compare import (
+    Look,
+    Row,
+    SeenFile,
+    Touch,
+    Touched,
+    aim,
+    how_closely,
+    is_loose,
+    of_name,
+    of_row,
+    owning_name,
+)
+from storage.integrity.service import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
 from storage.segments.findings_table import FaultKind, TamperedFiles
 from storage.words.layout import DIR_MODE, FILE_MODE, part_path, segment_path
-from storage.words.model import SegmentState
-from storage.words.results import Severity
+from storage.words.model import SegmentState, Severity
 
 FINAL: Final = segment_path("lobby", 1_772_000_000_000, 7)
 UID: Final = 1000

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from recorder.decoder.measure import prints
+from recorder.decoder.decode import prints
 from recorder.words.stream import SenderReport, Unit
 from recorder.worker.test_pattern import (
     GLYPH_HEIGHT,

@@ -1,4 +1,4 @@
-"""recorder.worker.sync: boundaries follow the camera's clock as it drifts, never run backwards, never lie ahead."""
+"""recorder.worker.disk: boundaries follow the camera's clock as it drifts, never run backwards, never lie ahead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.worker.sync import BUCKET_NS, NS_PER_MS, Timeline
+from recorder.worker.disk import BUCKET_NS, NS_PER_MS, Timeline
 from storage.words.model import Moment
 
 SECOND = 1_000_000_000

@@ -8,26 +8,24 @@ from typing import Any, Final
 
 import pytest
 
-from edged.alarms import devices, evaluate, storage
-from edged.alarms import link as conditions_link
+from edged.alarms import conditions, tracking
 from edged.centre import reports
 from edged.config.model import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
-from edged.overview import forecast
+from edged.overview import model
 from edged.overview.measurements import Measurements
 from edged.overview.model import CameraHealth, Overview
 from edged.site import documents as site_documents
-from mqtt.client.link import LinkView
+from mqtt.client import LinkView
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import Phase
 from recorder.words.messages import Connected, Stats
-from storage.ledger.generations_table import Rebuild
+from storage.ledger.table import Rebuild
 from storage.mirror.table import ON_PURPOSE
 from storage.outbox.table import EventRank, OutboxDepth
-from storage.words.model import Bounds, GapCause, Moment, Segment, SegmentState
-from storage.words.results import CameraUsage, VolumeState, VolumeStatus
+from storage.words.model import Bounds, CameraUsage, GapCause, Moment, Segment, SegmentState, VolumeState, VolumeStatus
 
 DAY_S: Final = 86_400
 NOW: Final = Moment(1_772_000_000_000, 5_000_000)
@@ -100,7 +98,7 @@ def overview(measured: Measurements, **changes: Any) -> Overview:
         alarms=(),
         destroyed=0,
         last_sweep_ms=None,
-        foresight=forecast.footage_forecast(changes.get("config", CONFIG), measured),
+        foresight=model.footage_forecast(changes.get("config", CONFIG), measured),
     )
     return replace(known, **changes)
 
@@ -108,7 +106,7 @@ def overview(measured: Measurements, **changes: Any) -> Overview:
 @pytest.mark.parametrize(("reason", "told"), [("it was gone", True), (ON_PURPOSE, False)])
 def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool) -> None:
     seen = overview(Measurements(NOW, rebuild=Rebuild(1, reason, "/x", 0, 0, read=True, end=(1, 0, 0))))
-    found = dict(storage.rebuild_troubles(seen))
+    found = dict(conditions.rebuild_troubles(seen))
     assert bool(found) == told
     assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"
 
@@ -147,7 +145,7 @@ def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raise
     found = assessed(view)
     assert (found.state, found.reason) == (CameraState.DOWN, stream.WAITING)
     seen = overview(Measurements(NOW), health={"lobby": CameraHealth(found, None, NOW.wall_ms)})
-    assert bool(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
+    assert bool(tracking.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
 
 
 def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_flaps_is_degraded() -> None:
@@ -157,9 +155,9 @@ def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_f
         found = stream.assess(site_documents.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
         assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, stream.UNSTEADY, True)
         seen = overview(Measurements(NOW), health={"lobby": CameraHealth(found, None, NOW.wall_ms)})
-        assert set(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
+        assert set(tracking.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
     seen = overview(Measurements(NOW), health={"lobby": CameraHealth(assessed(between), None, NOW.wall_ms)})
-    assert evaluate.troubles(seen, {"lobby": between}, {}, None, {}) == {}
+    assert tracking.troubles(seen, {"lobby": between}, {}, None, {}) == {}
     gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
     found = stream.assess(site_documents.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
     assert found.state is CameraState.DOWN
@@ -170,12 +168,12 @@ def test_cameras_of_a_device_in_trouble_are_told_with_it_and_shown_each() -> Non
     view = replace(frames(cause=GapCause.UNREACHABLE, recorded_ms=0, came_back="no answer"), connected=None)
     condition = assessed(view)
     seen = overview(Measurements(NOW), health={name: CameraHealth(condition, None, NOW.wall_ms) for name in names})
-    looked_at = [devices.seen(name, view, condition) for name in names]
-    episodes = devices.step({}, looked_at, NOW.boottime_ms)
-    found = evaluate.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
+    looked_at = [conditions.seen(name, view, condition) for name in names]
+    episodes = conditions.step({}, looked_at, NOW.boottime_ms)
+    found = tracking.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
     assert set(found) == {"device.fault:10.0.0.20:554"}
     assert condition.state is CameraState.DOWN
-    assert set(evaluate.troubles(seen, dict.fromkeys(names, view), {}, None, {})) == {f"camera.down:{n}" for n in names}
+    assert set(tracking.troubles(seen, dict.fromkeys(names, view), {}, None, {})) == {f"camera.down:{n}" for n in names}
 
 
 def test_a_camera_without_key_frames_is_down_in_the_same_words_all_the_time() -> None:
@@ -248,11 +246,11 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     seen = overview(Measurements(NOW, (VOLUME,), several))
     assert site_documents.forecast_s("lobby", seen) == 15 * DAY_S
     assert site_documents.forecast_s("spare", seen) is site_documents.forecast_s("old", seen) is None
-    assert evaluate.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
+    assert tracking.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
     unwell = dict.fromkeys(("lobby", "spare"), CameraHealth(Condition(CameraState.RECORDING, ""), None, 0))
     full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
-    assert set(evaluate.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
+    assert set(tracking.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
     assert site_documents.forecast_s("lobby", little) == 20 * DAY_S
     much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
@@ -262,10 +260,10 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
 def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
     slow = replace(RECORDING, samples=((NOW.boottime_ms, stats(frame_ms=1, sync_ms=700)),))
     seen = overview(Measurements(NOW))
-    one, both = (evaluate.troubles(seen, who, {}, None, {}) for who in ({"a": slow}, {"a": slow, "b": slow}))
+    one, both = (tracking.troubles(seen, who, {}, None, {}) for who in ({"a": slow}, {"a": slow, "b": slow}))
     assert list(one) == ["storage.slow"]
     assert one == both
-    assert evaluate.troubles(seen, {"a": frames()}, {}, None, {}) == {}
+    assert tracking.troubles(seen, {"a": frames()}, {}, None, {}) == {}
 
 
 def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> None:
@@ -273,18 +271,18 @@ def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> Non
     ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back="/srv/edged: Read-only file system")
     out = Condition(CameraState.DOWN, "the disk does not take what is written", lost_s=60)
     seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", CameraHealth(out, None, 0)))
-    found = evaluate.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
+    found = tracking.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
     assert list(found) == ["storage.failing"]
     assert found["storage.failing"].text.endswith("not recorded: /srv/edged: Read-only file system")
     away = replace(VOLUME, state=VolumeState.AWAY)
     gone = replace(seen, measured=Measurements(NOW, (away,)))
-    assert list(evaluate.troubles(gone, {"a": ill, "b": ill}, {}, None, {})) == [f"storage.away:{VOLUME.id}"]
+    assert list(tracking.troubles(gone, {"a": ill, "b": ill}, {}, None, {})) == [f"storage.away:{VOLUME.id}"]
 
 
 def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_people() -> None:
     link = LinkView(False, "c:1883", "", "Tried c. Came back: refused. Check mate", "the broker", NOW.wall_ms)
     seen = overview(Measurements(NOW), link=link)
-    alarm = evaluate.troubles(seen, {}, {}, None, {})["mqtt.down"]
+    alarm = tracking.troubles(seen, {}, {}, None, {})["mqtt.down"]
     assert (alarm.text, alarm.action) == (f"The centre cannot be reached: {link.reason}", "Check the broker")
     assert site_documents.broker(seen).reason == f"{link.reason}. Check the broker."
     assert site_documents.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
@@ -293,15 +291,15 @@ def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_peop
 def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
     link = LinkView(True, "c:1883", "5", "Came back: Not authorized", "the broker's access rules", NOW.wall_ms)
     refused = overview(Measurements(NOW), link=link)
-    assert set(evaluate.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
+    assert set(tracking.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
     well = replace(link, reason="", check="")
-    for waited_ms, told in ((conditions_link.UNHEARD_MS, set()), (conditions_link.UNHEARD_MS + 1, {"mqtt.unheard"})):
+    for waited_ms, told in ((conditions.UNHEARD_MS, set()), (conditions.UNHEARD_MS + 1, {"mqtt.unheard"})):
         waiting = {
             EventRank.PROOF: OutboxDepth(0, 0, None),
             EventRank.ALARM: OutboxDepth(3, 900, NOW.wall_ms - waited_ms),
         }
         seen = overview(Measurements(NOW, outbox=waiting), link=well)
-        assert set(evaluate.troubles(seen, {}, {}, None, {})) == told
+        assert set(tracking.troubles(seen, {}, {}, None, {})) == told
 
 
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:

@@ -10,10 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from storage.files.fsync import fsync_directory
+from storage.files import fsync_directory
 from storage.segments.segment_file import SegmentFile
-from storage.volumes.space import VolumeSpec
-from storage.volumes.volume import Volume
+from storage.volumes.volume import Volume, VolumeSpec
 from storage.words.errors import VolumeRefused
 from storage.words.layout import IDENTITY_NAME
 

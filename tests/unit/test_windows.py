@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ages.runs import Point
+from storage.ages.history import Point
 from storage.segments.gaps_table import Window, cut_by_windows
 
 LAST = 60

@@ -9,31 +9,81 @@ export of a day takes no memory. A segment that is not what its leaf says is tol
 
 Files leave as `Source`: of known length, the same bytes whenever they are asked for again, from any octet on. Their
 hashes are made while they leave; what was not read to its end by then is read on from there.
+
+What the folder of an export and the files in it are called: names that FAT32, Windows and the list take. Pure.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from edged.evidence.export.names import Stems
 from edged.evidence.verify import CAUSES
 from recorder.remux import film as remux
-from recorder.remux import subtitles
 from recorder.remux.film import Film, Take, blocks
 from storage.exports.model import CameraContents, Contents, Export, Recorded
-from storage.segments.fragment_hashes import FragmentHasher, Part
+from storage.segments.segment_file import FragmentHasher, Part
 from storage.words.errors import OrderWrong
+
+LIST: Final = "proof/manifest.json"
+ENVELOPE: Final = "proof/manifest.dsse.json"
+LEAVES: Final = "proof/leaves.jsonl"
+KEYS: Final = "proof/key.txt"
+PAGE: Final = "index.html"
+README: Final = "README.txt"
+VERIFIER: Final = "verify.py"
+_DEVICES: Final = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+"""What Windows takes for a device, whatever stands behind the dot."""
+_OURS: Final = {"index", "readme", "verify", "proof", "original"}
+_STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]")
+NAME_MAX: Final = 48
+
+
+def folder_name(node: str, begun_ms: int, zone: tzinfo, export_id: str) -> str:
+    """Of an export that began then, by the site's clock."""
+    begun = datetime.fromtimestamp(begun_ms / 1000, zone)
+    return f"{node}-{begun:%Y%m%d-%H%M}-{export_id}"
+
+
+class Stems:
+    """Hands out names before the dot, none of which differs from another by case alone."""
+
+    def __init__(self) -> None:
+        self._taken = _DEVICES | _OURS
+
+    def camera(self, name: str) -> str:
+        """Of a camera's films; as far as can be its own id."""
+        plain = _STRANGE.sub("_", name)[:NAME_MAX] or "camera"
+        return self._free(plain if plain.lower() not in _DEVICES | _OURS else f"camera-{plain}")
+
+    def film(self, stem: str, number: int) -> str:
+        """Of its films, from 0 on."""
+        return stem if not number else self._free(f"{stem}-{number + 1}")
+
+    def _free(self, wanted: str) -> str:
+        found, count = wanted, 1
+        while found.lower() in self._taken:
+            count += 1
+            found = f"{wanted}_{count}"
+        self._taken.add(found.lower())
+        return found
+
+
+def checkpoint_name(number: int, *, last: bool) -> str:
+    """Of the signed head of a generation, from 0 on."""
+    return "proof/checkpoint.txt" if last else f"proof/checkpoint-{number + 1}.txt"
+
 
 BLOCK: Final = 1 << 20
 GATHERED: Final = 1 << 16
@@ -166,7 +216,7 @@ class ExportJob:
             reel = Reel(f"{name}{film.suffix}", f"{name}.vtt", film)
             camera.reels.append(reel)
             self.sources[reel.path] = FileStream(film.bytes, partial(blocks, film, opener))
-            text = partial(subtitles.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
+            text = partial(remux.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
             self.sources[reel.subtitles] = of_text(text)
 
     def _planned(self, segments: Sequence[Recorded], opener: remux.Opener) -> remux.Plan:
@@ -221,11 +271,11 @@ def _file(opened: Opened, segment: Recorded, begin: int) -> Iterator[bytes]:
             yield block
 
 
-def _missing(contents: CameraContents) -> Iterator[subtitles.Missing]:
+def _missing(contents: CameraContents) -> Iterator[remux.Missing]:
     for gap in contents.gaps:
         cause = " ".join(CAUSES.get(gap.cause, (gap.cause,)))
         for begin, end in gap.spans:
-            yield subtitles.Missing(begin, end, cause)
+            yield remux.Missing(begin, end, cause)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,11 @@ import rfc8785
 
 from edged.documents.evidence import Manifest
 from edged.evidence import folder
-from edged.evidence.export import names as naming
+from edged.evidence.export import job as naming
 from edged.evidence.export.job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
 from edged.evidence.verify import PAYLOAD_TYPE
-from storage.exports.export_proofs import ProofHead, Uncitable
-from storage.exports.service import Exports
-from storage.ledger import dsse
+from storage.exports.service import Exports, ProofHead, Uncitable
+from storage.ledger import note
 from storage.ledger.note import Verifier
 from storage.ledger.signer import Signer
 from storage.words.errors import OrderRefused
@@ -198,7 +197,7 @@ def rendered(manifest: Manifest) -> bytes:
 
 def envelope(payload: bytes, signer: Signer) -> bytes:
     """`proof/manifest.dsse.json`."""
-    return canonical(dsse.envelope(PAYLOAD_TYPE, payload, signer.public, signer.sign))
+    return canonical(note.envelope(PAYLOAD_TYPE, payload, signer.public, signer.sign))
 
 
 def keys(verifiers: list[Verifier]) -> bytes:

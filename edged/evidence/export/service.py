@@ -18,12 +18,12 @@ from typing import Any, Final
 from edged.access.callers import instant
 from edged.config.model import Config
 from edged.documents import exports as documents
+from edged.evidence.export import job as naming
 from edged.evidence.export import manifest
-from edged.evidence.export import names as naming
 from edged.evidence.export.job import ExportJob, ExportSite, FileStream
-from edged.words.times import timestamp
-from storage.exports.export_plan import CameraPlan, ExportPlan
+from edged.words.units import timestamp
 from storage.exports.model import Export, ExportOrder
+from storage.exports.service import CameraPlan, ExportPlan
 from storage.pins.rules import Interval
 from storage.retention.plan import effective
 from storage.store.facade import Store

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from storage.store.opening import DATABASE_NAME
-from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from storage.words.errors import OrderRefused
 from storage.words.model import GapCause
 from tests.support.office import DEADLINE_S

@@ -9,26 +9,23 @@ from typing import TypeAlias
 
 import pytest
 
-from storage.ages.history import Age, History
-from storage.ages.runs import Point
-from storage.pins import queries as pinned_segments
-from storage.pins import table as catalog
+from storage.ages.history import Age, History, Point
+from storage.pins import queries as pins_queries
+from storage.pins import table as pins_table
 from storage.retention import bounds
-from storage.retention import in_force as ring_present
+from storage.retention import service as ring_present
 from storage.retention.bounds import LowAge, OverwriteState, OverwriteSwitch
-from storage.retention.in_force import InForce, present
 from storage.retention.plan import Candidate, Policy
-from storage.ring import candidates, sweep
+from storage.retention.service import InForce, present
+from storage.ring import sweep
 from storage.ring.sweep import Configured
 from storage.segments import gaps_table
-from storage.segments import table as facts
+from storage.segments import table as segments_table
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 from storage.store.facade import Store
-from storage.tickets.maintenance import Maintenances
-from storage.tickets.maintenance_table import Maintenance
+from storage.tickets.maintenance_table import Maintenance, Maintenances
 from storage.words.clock import Clock
-from storage.words.model import Closing
-from storage.words.results import SweepReport
+from storage.words.model import Closing, SweepReport
 from tests.support.office import DEADLINE_S, Recording
 from tests.support.promised.base import Base
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
@@ -61,9 +58,9 @@ def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
 
 def pins_ignored(patched: pytest.MonkeyPatch) -> None:
     """They are written down, and hold nothing."""
-    patched.setattr(pinned_segments, "cover", lambda connection, pin: None)  # noqa: ARG005
-    patched.setattr(pinned_segments, "hold", lambda connection, pin, segments, *, linked: None)  # noqa: ARG005
-    patched.setattr(catalog, "match", lambda connection, row, linked=(): None)  # noqa: ARG005
+    patched.setattr(pins_queries, "cover", lambda connection, pin: None)  # noqa: ARG005
+    patched.setattr(pins_queries, "hold", lambda connection, pin, segments, *, linked: None)  # noqa: ARG005
+    patched.setattr(pins_table, "match", lambda connection, row, linked=(): None)  # noqa: ARG005
 
 
 def ceiling_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
@@ -89,8 +86,8 @@ def volume_that_is_away_pruned(patched: pytest.MonkeyPatch) -> None:
         def prune(connection: Connection) -> None:
             for row in map(segment_row, connection.execute(SEGMENT_SQL + "WHERE s.state = 'committed'").fetchall()):
                 if row.volume not in present and row.pins == 0:
-                    facts.discard(connection, row)
-                    facts.forget(connection, row)
+                    segments_table.discard(connection, row)
+                    segments_table.forget(connection, row)
 
         store._submit(prune).result(DEADLINE_S)
         return really(store, configured)
@@ -130,10 +127,10 @@ def row_before_file(patched: pytest.MonkeyPatch) -> None:
 
 
 def _judged_by(patched: pytest.MonkeyPatch, judged: Callable[[Candidate, SegmentRow, History], Candidate]) -> None:
-    really = candidates.candidate
+    really = sweep.candidate
 
     def candidate(row: SegmentRow, ages: History, end: Point | None = None) -> Candidate:
         return judged(really(row, ages, end), row, ages)
 
-    for module in (candidates, sweep):
+    for module in (sweep, sweep):
         patched.setattr(module, "candidate", candidate)

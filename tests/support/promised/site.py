@@ -12,8 +12,7 @@ import pytest
 
 from storage.mirror import service as mirror
 from storage.ring import ballast
-from storage.volumes.space import Space, VolumeSpec
-from storage.volumes.volume import Volume
+from storage.volumes.volume import Space, Volume, VolumeSpec
 from storage.words.layout import IDENTITY_NAME
 from tests.support.office import Office
 from tests.support.promises import Box

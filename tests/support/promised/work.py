@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from storage.tickets.maintenance import LEAST_MS, MOST_MS
+from storage.tickets.maintenance_table import LEAST_MS, MOST_MS
 from storage.words.errors import OrderRefused, UnknownId
 from tests.support.promised import eyes
 from tests.support.promised.base import Base

@@ -2,33 +2,139 @@
 
 Exit codes (docs/edgectl.md): 0 done, 1 rejected or interrupted, 64 usage, 69 no broker or no answer, 75 try
 later, 77 not allowed.
+
+The key of a desk of the centre, and the counter beside it. Blocking.
+
+Each command bears a larger counter than all before. It is kept in a file beside the key, and durable before the command
+is sent. It is never below the time in milliseconds, so that a counter that was lost with its file goes on nevertheless.
 """
 
 from __future__ import annotations
 
+import base64
+import fcntl
 import json
+import os
 import secrets
 import ssl
 import sys
 import time
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
 
 from edged.cli.options import AS_GIVEN
-from edged.command import keyfile
-from edged.command.keyfile import KeyFileError
 from edged.words import exit_codes, units
-from edged.words.times import timestamp
-from mqtt import commands
-from mqtt.client import reply_wait
-from mqtt.commands import ARGS, LIFETIME_MAX_MS, MODELS, Reason, Reply, SignedCommand, State, Verb, plain
+from edged.words.units import timestamp
+from edged.words.value_types import KEY_PREFIX
+from mqtt import client, commands
+from mqtt.commands import ARGS, COUNTER_MAX, LIFETIME_MAX_MS, MODELS, Reason, Reply, SignedCommand, State, Verb, plain
+from storage.files import fsync_directory
+
+KEY_MODE: Final = 0o600
+MAX_BYTES: Final = 4096
+"""PEM of such a key has 119."""
+COUNTER: Final = ".counter"
+"""Behind the name of the key."""
+
+
+class KeyFileError(Exception):
+    """What is wrong with the key or its counter, and what to do."""
+
+    def __init__(self, what: str, action: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.action = action
+
+
+def make_key(path: Path) -> Ed25519PrivateKey:
+    """A new key, in a file that nobody else reads. KeyFileError where there is one."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, KEY_MODE)
+        with os.fdopen(fd, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        fsync_directory(path.parent)
+    except FileExistsError:
+        raise KeyFileError(f"there is something in {path} already", "name another file") from None
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}", "name a file that can be written") from None
+    return key
+
+
+def public_line(key: Ed25519PrivateKey) -> str:
+    """As it stands in the configuration of a box."""
+    return KEY_PREFIX + base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """KeyFileError."""
+    try:
+        with path.open("rb") as file:
+            key = serialization.load_pem_private_key(file.read(MAX_BYTES), password=None)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}", "make one: edged-command keygen FILE") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{path} is no private key", "name the file that edged-command keygen wrote") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(f"{path} is not an Ed25519 key", "name the file that edged-command keygen wrote")
+    return key
+
+
+def next_counter(path: Path, now_ms: int) -> int:
+    """Larger than all before, and durable. `path`: of the key. KeyFileError."""
+    place = path.with_name(path.name + COUNTER)
+    try:
+        with _locked(path):
+            counter = max(_last(place) + 1, now_ms)
+            if counter > COUNTER_MAX:
+                raise KeyFileError(f"{place} has come to its end", "make another key: edged-command keygen FILE")
+            beside = place.with_name(place.name + ".new")
+            fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, KEY_MODE)
+            with os.fdopen(fd, "w") as file:
+                file.write(f"{counter}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(place)
+            fsync_directory(place.parent)
+            return counter
+    except OSError as error:
+        raise KeyFileError(f"{error.filename or place}: {error.strerror}", "its directory must be writable") from None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _last(place: Path) -> int:
+    try:
+        text = place.read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return 0
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(COUNTER_MAX))):
+        what = f"{place} holds no number"
+        raise KeyFileError(what, "remove it: the next counter is then taken from the clock")
+    return int(text)
+
 
 CODES: Final[Mapping[str, int]] = {
     Reason.BUSY: exit_codes.TRY_LATER,
@@ -60,15 +166,15 @@ def cli() -> None:
 @click.argument("file", type=AS_GIVEN)
 def keygen(file: Path) -> None:
     """Make a key in FILE, and print what the boxes have to know of it."""
-    key = keyfile.make(file)
-    click.echo(f'key = "{keyfile.public_line(key)}"')
+    key = make_key(file)
+    click.echo(f'key = "{public_line(key)}"')
 
 
 @cli.command()
 @click.argument("file", type=AS_GIVEN)
 def public(file: Path) -> None:
     """Print what the boxes have to know of the key in FILE."""
-    click.echo(f'key = "{keyfile.public_line(keyfile.read(file))}"')
+    click.echo(f'key = "{public_line(read_key(file))}"')
 
 
 @cli.command()
@@ -98,7 +204,7 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
     args = given(Verb(verb), arguments)
     broker = _broker(options)
     key_path: Path = options["key_path"]
-    key, wait_s, valid_ms = keyfile.read(key_path), _ms("--wait", options["wait"]) / 1000, _valid_ms(options["valid"])
+    key, wait_s, valid_ms = read_key(key_path), _ms("--wait", options["wait"]) / 1000, _valid_ms(options["valid"])
     now_ms = time.time_ns() // 1_000_000
     issued_ms = now_ms if options["box_time"] is None else _instant_ms(options["box_time"])
     try:
@@ -109,12 +215,12 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
             requester=options["requester"] or f"desk-{secrets.token_hex(4)}",
             issued_ms=issued_ms,
             expires_ms=issued_ms + valid_ms,
-            counter=keyfile.next_counter(key_path, now_ms),
+            counter=next_counter(key_path, now_ms),
             args=args,
         )
     except ValidationError as error:
         raise click.UsageError(_first(error)) from None
-    question = reply_wait.CommandRequest(
+    question = client.CommandRequest(
         commands.command_topic(command.node, verb),
         commands.signed(commands.written(command), key),
         commands.reply_topic(command.node, command.requester),
@@ -124,8 +230,8 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
 
 
 def _ask(
-    broker: reply_wait.Broker,
-    question: reply_wait.CommandRequest,
+    broker: client.Broker,
+    question: client.CommandRequest,
     wait_s: float,
     command: SignedCommand,
     *,
@@ -147,8 +253,8 @@ def _ask(
         return State(reply.state).is_final
 
     try:
-        finished = reply_wait.ask(broker, question, wait_s, heard)
-    except reply_wait.Unreachable as error:
+        finished = client.ask(broker, question, wait_s, heard)
+    except client.Unreachable as error:
         tls = "" if broker.tls else "; no TLS was tried: --ca FILE"
         wants = "check broker, account and network; it may want a certificate: --cert and --cert-key"
         raise Failed(str(error), f"{wants}{tls}", exit_codes.UNREACHABLE) from None
@@ -256,7 +362,7 @@ def _tags(model: type[BaseModel]) -> tuple[object, ...]:
     return typing.get_args(model.model_fields["do"].annotation) if "do" in model.model_fields else ()
 
 
-def _broker(options: Mapping[str, Any]) -> reply_wait.Broker:
+def _broker(options: Mapping[str, Any]) -> client.Broker:
     host, sign, port = options["broker"].rpartition(":")
     if not sign or (port and not port.isdecimal()) or host.endswith(":"):
         host, port = options["broker"], ""
@@ -268,7 +374,7 @@ def _broker(options: Mapping[str, Any]) -> reply_wait.Broker:
         except (OSError, UnicodeDecodeError) as error:
             raise Failed(f"{file}: {error}", "name a file that holds the password", exit_codes.FAILED) from None
     number = int(port) if port else (PORT if tls is None else TLS_PORT)
-    return reply_wait.Broker(
+    return client.Broker(
         host.strip("[]"), number, tls, options["username"] or "", password, is_v5=options["version"] == "5"
     )
 

@@ -1,0 +1,701 @@
+"""What is wrong with single cameras, as alarms: the recording of each, and each fault of its picture and sound. Pure.
+
+A camera that is down has an alarm of its own, and what was found in its picture before is told again when it is
+back. What befalls a whole device is told by `edged.alarms.conditions`.
+
+One thing told once: what befalls a whole device, an NVR above all, is one alarm and not one for each channel. Pure.
+
+A device is what cameras behind one address share. Its own trouble is told from that of single cameras by how many are
+in it and why; once it is told it stays told until its cameras are back or the rest of them is known to have a fault of
+their own, and its words change seldom: an alarm is read by people.
+
+What is wrong with the link to the centre, as alarms: the broker, and the certificates of both sides. Pure.
+
+Certificates may run out, be in disorder, or belong to another time than this box is in. Recording never hangs on
+any of it. A box whose clock was never set takes every certificate for one of times to come, so that then the clock
+is told, and no certificate.
+
+What becomes of kept footage and needs somebody's attention, as alarms. Pure.
+
+Bounds that were changed and wait before they destroy anything, and floors that were broken; footage that may be
+past its ceiling and stays because nobody can prove it; pins that end soon, wait for their approval, were found
+without a row or cannot be filed.
+
+What is wrong with disks and volumes, and with the files and the database on them: as alarms. Pure.
+
+In this order: volumes that are full, floors that will not be met, the ballast that is gone; volumes that are away
+or gone for good; disks that do not take what is written, or take it slowly; files that are not as edged left them;
+a database that was lost and is made anew. Texts name no figure that goes on changing by itself; `edgectl retention`
+shows those.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from edged.config.loosened_bounds import sentence
+from edged.health import faults
+from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition
+from edged.overview.model import CRITICAL_S, WARN_S, AlarmCondition, CameraHealth, Overview, blames_others
+from edged.words import units
+from mqtt.tls import WARN_MS, Lifetime, TlsView, Weight, day
+from recorder.supervisor.runner import CameraView
+from recorder.words.address import without_login
+from storage.mirror.table import ON_PURPOSE
+from storage.pins.rules import DAY_MS, HOUR_MS, Left, PinState
+from storage.segments.findings_table import TamperedFiles
+from storage.words.model import GapCause, Severity, VolumeState, VolumeStatus
+
+SIBLINGS_S: Final = 5.0
+"""Other cameras of the same device are down by then as well, if it is the device."""
+
+
+def camera_troubles(
+    seen: Overview, told: Collection[str], patient: Collection[str]
+) -> Iterator[tuple[str, AlarmCondition]]:
+    """What is told of their devices is left out; a camera that shares one waits whether others follow."""
+    for name, health in seen.health.items():
+        condition = health.condition
+        if name in told:
+            continue
+        if condition.state is CameraState.DOWN and (condition.lost_s is None or condition.lost_s >= DOWN_AFTER_S):
+            wait_s = DOWN_AFTER_S if condition.lost_s is None else SIBLINGS_S if name in patient else 0.0
+            yield (
+                f"camera.down:{name}",
+                AlarmCondition(Severity.CRITICAL, *_words(name, "is not recorded", health), wait_s),
+            )
+        elif condition.state is CameraState.DEGRADED:
+            wait_s = SIBLINGS_S if name in patient else 0.0
+            yield (
+                f"camera.degraded:{name}",
+                AlarmCondition(Severity.WARNING, *_words(name, "is degraded", health), wait_s),
+            )
+
+
+def _words(name: str, what: str, health: CameraHealth) -> tuple[str, str]:
+    return f"Camera {name} {what}: {without_login(health.condition.reason)}", _action(health.condition.check)
+
+
+def _action(check: str) -> str:
+    return f"Check {check}" if check else ""
+
+
+def picture_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    for camera, judged in seen.judged.items():
+        health = seen.health.get(camera)
+        if health is None or health.condition.state not in (CameraState.RECORDING, CameraState.DEGRADED):
+            continue
+        for finding in judged.findings:
+            text = f"Camera {camera}: {faults.what_is_wrong(finding.fault)} ({finding.evidence})"
+            action = f"Check {faults.what_to_check(finding.fault)}"
+            yield f"camera.{finding.fault}:{camera}", AlarmCondition(Severity.WARNING, text, action)
+        if judged.unjudged:
+            text = f"Camera {camera} is recorded, but its picture cannot be judged: {judged.unjudged}"
+            yield f"camera.unjudged:{camera}", AlarmCondition(Severity.WARNING, text, f"Check {faults.UNJUDGED_CHECK}")
+
+
+REFUSED_ALIKE: Final = frozenset({GapCause.UNREACHABLE, GapCause.REFUSED, GapCause.UNAUTHORISED})
+"""Two cameras of which the device itself says so are enough, also while it serves others: its limit of sessions, an
+account that lost its rights."""
+OWN: Final = frozenset(
+    {
+        GapCause.NO_SUCH_STREAM,
+        GapCause.UNSUPPORTED,
+        GapCause.NO_KEYFRAME,
+        GapCause.WORKER_CRASH,
+        GapCause.DISK_FULL,
+        GapCause.FLOOR_PROTECT,
+        GapCause.IO_ERROR,
+        GapCause.CLOCK_STEP,
+    }
+)
+"""Faults of one camera, or of this box: never the device's."""
+LINGER_MS: Final = 30_000
+"""A device that is back serves its cameras one after the other; those that are still out by then are so for a reason
+of their own. Twice what L1 allows."""
+REWORD_MS: Final = 15_000
+"""Another cause is told when it has been the commoner one for so long: while an NVR restarts it says many things."""
+CONNECTS_S: Final = 5.0
+"""Half of what makes an alarm of it."""
+GATHER_S: Final = 3.0
+"""Cameras of one device find out within this time of each other: an alarm at once would name half of them."""
+NAMED: Final = 16
+"""Cameras that are named in a text; the screens show each of them."""
+_SAID: Final = frozenset({GapCause.REFUSED, GapCause.UNTRUSTED, GapCause.BAD_DATA})
+"""What to check is then said best by the session itself: it knows which limit, port or certificate."""
+_CHECKS: Final = {
+    GapCause.UNREACHABLE: "power and network of this device, and its address in edged's configuration",
+    GapCause.UNAUTHORISED: "the account's password and rights, on the device and in edged's configuration",
+}
+CHECK: Final = "whether this device restarts or is overloaded, its power and its network"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCamera:
+    """One enabled camera at this instant."""
+
+    camera: str
+    device: str
+    down: bool
+    unsteady: bool
+    lost_s: float
+    """For how long nothing of it has been recorded."""
+    cause: GapCause | None
+    came_back: str
+    check: str
+
+    @property
+    def is_unwell(self) -> bool:
+        """Not while it only connects: at a start all do."""
+        return self.unsteady or (self.down and self.lost_s >= CONNECTS_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What is remembered of a device that is in trouble."""
+
+    cameras: frozenset[str]
+    """All that have been in it since it began."""
+    matched_ms: int
+    """When it was last beyond doubt that this is the device's."""
+    whole: bool
+    """At some instant it served nobody."""
+    cause: GapCause | None = None
+    came_back: str = ""
+    check: str = ""
+    rival: GapCause | None = None
+    rival_since_ms: int = 0
+    out: frozenset[str] = frozenset()
+    """Those of them that were unwell at the last look, and since when these were the same ones."""
+    out_since_ms: int = 0
+
+
+def seen(camera: str, view: CameraView, condition: Condition) -> DeviceCamera:
+    """What is looked at, of all that is known."""
+    return DeviceCamera(
+        camera=camera,
+        device=view.device,
+        down=condition.state is CameraState.DOWN,
+        unsteady=condition.unsteady,
+        lost_s=condition.lost_s or 0.0,
+        cause=view.cause,
+        came_back=view.came_back,
+        check=view.check,
+    )
+
+
+def step(before: Mapping[str, Episode], cameras: Iterable[DeviceCamera], now_ms: int) -> dict[str, Episode]:
+    """One look: the devices that are in trouble, by their name."""
+    memory = {}
+    for device, group in groupby(sorted(cameras, key=attrgetter("device", "camera")), key=attrgetter("device")):
+        members = list(group)
+        if len(members) > 1 and (episode := _look(before.get(device), members, now_ms)) is not None:
+            memory[device] = episode
+    return memory
+
+
+def _look(known: Episode | None, members: Sequence[DeviceCamera], now_ms: int) -> Episode | None:
+    whole = all(one.is_unwell for one in members)
+    alike = [
+        one for one in members if one.is_unwell and (one.cause in REFUSED_ALIKE or (whole and one.cause not in OWN))
+    ]
+    if len(alike) > 1:
+        names = frozenset(one.camera for one in alike)
+        known = (
+            Episode(names, now_ms, whole) if known is None else _continued(known, members, names, now_ms, whole=whole)
+        )
+    elif known is None or now_ms - known.matched_ms > LINGER_MS:
+        return None
+    return _worded(known, [one for one in members if is_part(one, known)], now_ms)
+
+
+def _continued(
+    known: Episode, members: Sequence[DeviceCamera], alike: frozenset[str], now_ms: int, *, whole: bool
+) -> Episode:
+    """Whoever came back stays named until nothing has changed for a while: a limit of sessions may last for ever, and
+    that all were out when it began is then no longer true.
+    """
+    out = alike | {one.camera for one in members if is_part(one, known)}
+    if out != known.out:
+        known = replace(known, out=out, out_since_ms=now_ms)
+    if now_ms - known.out_since_ms >= LINGER_MS:
+        return replace(known, cameras=out, matched_ms=now_ms, whole=whole)
+    return replace(known, cameras=known.cameras | out, matched_ms=now_ms, whole=known.whole or whole)
+
+
+def is_part(one: DeviceCamera, episode: Episode | None) -> bool:
+    """What this camera is in is the device's trouble, and told with it."""
+    return episode is not None and one.is_unwell and one.camera in episode.cameras and one.cause not in OWN
+
+
+def _worded(episode: Episode, members: Sequence[DeviceCamera], now_ms: int) -> Episode:
+    """With the words of the commonest cause, unless it only just became that."""
+    spoken = {one.cause: one for one in reversed(members) if one.came_back}
+    if not spoken:
+        return episode
+    counts = Counter(one.cause for one in members if one.came_back)
+    commonest = max(sorted(counts, key=str), key=counts.__getitem__)
+    if commonest is episode.cause and episode.came_back:
+        return replace(episode, rival=None)
+    if episode.came_back:
+        if commonest is not episode.rival:
+            return replace(episode, rival=commonest, rival_since_ms=now_ms)
+        if now_ms - episode.rival_since_ms < REWORD_MS:
+            return episode
+    voice = spoken[commonest]
+    check = voice.check if commonest in _SAID else ""
+    check = check or _CHECKS.get(commonest or GapCause.UNKNOWN, CHECK)
+    return replace(episode, cause=commonest, came_back=voice.came_back, check=check, rival=None)
+
+
+def troubles(episodes: Mapping[str, Episode], cameras: Sequence[DeviceCamera]) -> dict[str, AlarmCondition]:
+    """The alarms of devices, by key; those of their cameras are left out by whoever tells these."""
+    found = {}
+    for device, episode in episodes.items():
+        members = [one for one in cameras if one.device == device]
+        parts = [one for one in members if is_part(one, episode)]
+        is_down = any(one.down and one.lost_s >= DOWN_AFTER_S for one in parts)
+        if is_down or any(one.unsteady for one in parts):
+            address = device.partition("://")[2] or device
+            severity = Severity.CRITICAL if is_down else Severity.WARNING
+            text = _text(address, episode, len(members), is_down=is_down)
+            action = f"Check {episode.check or CHECK}"
+            found[f"device.fault:{address}"] = AlarmCondition(severity, text, action, GATHER_S, about=episode.cameras)
+    return found
+
+
+def _text(address: str, episode: Episode, known: int, *, is_down: bool) -> str:
+    names = sorted(episode.cameras)
+    listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    what = "not recorded" if is_down else "recorded only part of the time"
+    count = f"All {known}" if episode.whole else f"{len(names)} of {known}"
+    why = f": {episode.came_back}" if episode.came_back else ""
+    return f"{count} cameras behind {address} are {what} ({listed}){why}"
+
+
+BROKER_PATIENCE_S: Final = 60.0
+"""A broker that restarts is back by then."""
+REFUSED_PATIENCE_S: Final = 300.0
+UNHEARD_MS: Final = 86_400_000
+UNHEARD_PATIENCE_S: Final = 7200.0
+"""What a month's outage left has drained by then."""
+CRITICAL_MS: Final = 7 * 86_400_000
+REPLACING_S: Final = 90.0
+"""Certificate and key are two files, and files are looked at once a minute: between the two they do not fit."""
+CLOCK_PATIENCE_S: Final = 60.0
+"""After a boot a time server takes about as long."""
+
+
+def broker_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    if seen.link is None:
+        return
+    action = f"Check {seen.link.check}" if seen.link.check else ""
+    if not seen.link.connected:
+        text = f"The centre cannot be reached: {seen.link.reason}"
+        yield "mqtt.down", AlarmCondition(Severity.WARNING, text, action, BROKER_PATIENCE_S)
+        return
+    if seen.link.reason:
+        text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
+        yield "mqtt.refused", AlarmCondition(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
+    oldest_ms = min((one.oldest_ms for one in seen.measured.outbox.values() if one.oldest_ms is not None), default=None)
+    if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
+        text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
+        action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
+        yield "mqtt.unheard", AlarmCondition(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)
+
+
+class _Kind(NamedTuple):
+    key: str
+    named: str
+    over: str
+    action: str
+
+
+_BOX: Final = _Kind(
+    "box",
+    "The certificate by which the broker knows this box ({source})",
+    "the broker refuses this box",
+    "Have the centre make a new one, and put it and its key in place of the old: edged takes them within a minute",
+)
+_AUTHORITY: Final = _Kind(
+    "authority",
+    "The certificate of the authority that vouches for the broker ({source})",
+    "this box refuses the broker",
+    "Have the centre renew it, and add the new one to that file, which may hold both: edged takes it within a minute",
+)
+_BROKER: Final = _Kind(
+    "broker",
+    "The certificate of the broker {source}",
+    "no box can connect to it any more",
+    "Tell the centre: the broker needs a new one",
+)
+
+
+def certificate_troubles(
+    view: TlsView | None, broker: str, now_ms: int, *, synced: bool
+) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble. `broker` is its address, `now_ms` the wall clock, which is a time server's where `synced`."""
+    if view is None:
+        return
+    if view.faults:
+        yield "mqtt.certificate:files", _files(view)
+    lives = [
+        (kind, kind.named.format(source=life.source or broker), life)
+        for kind, life in ((_BOX, view.box), (_AUTHORITY, view.authority), (_BROKER, view.broker))
+        if life is not None
+    ]
+    early = max((life.begins_ms for _, _, life in lives), default=now_ms)
+    if early > now_ms and not synced:
+        text = (
+            f"The clock of this box says a time before {day(early)}, when certificates of the link had already been "
+            "made: it is wrong, and until it is set the centre cannot be reached. Recording goes on"
+        )
+        action = "Set the clock, and let this box reach a time server (timedatectl)"
+        yield "mqtt.certificate:clock", AlarmCondition(Severity.CRITICAL, text, action, CLOCK_PATIENCE_S)
+        return
+    for kind, named, life in lives:
+        if (trouble := _dated(kind, named, life, now_ms, synced=synced)) is not None:
+            yield f"mqtt.certificate:{kind.key}", trouble
+
+
+def _files(view: TlsView) -> AlarmCondition:
+    problems = "; ".join(fault.problem for fault in view.faults)
+    action = max(view.faults, key=lambda fault: fault.weight).action
+    if view.kept:
+        text = f"The files of the link's TLS cannot take the place of what was there before: {problems}"
+        then = "The link goes on with the old ones until edged is restarted"
+        return AlarmCondition(Severity.WARNING, f"{text}. {then}", action, REPLACING_S)
+    text = f"The files of the link's TLS are not in order: {problems}"
+    if any(fault.weight is Weight.BROKEN for fault in view.faults):
+        then = "Until they are the centre cannot be reached. Recording goes on"
+        return AlarmCondition(Severity.CRITICAL, f"{text}. {then}", action)
+    return AlarmCondition(Severity.WARNING, f"{text}. The link is tried all the same", action)
+
+
+def _dated(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool) -> AlarmCondition | None:
+    action = kind.action if synced else f"Check the clock of this box (timedatectl). {kind.action}"
+    if now_ms < life.begins_ms:
+        text = f"{named} is not valid before {day(life.begins_ms)}"
+        return AlarmCondition(
+            Severity.CRITICAL, text, f"Check the clocks of this box and of whoever made it. {kind.action}"
+        )
+    left_ms = life.ends_ms - now_ms
+    if left_ms > WARN_MS:
+        return None
+    if left_ms <= 0:
+        return AlarmCondition(Severity.CRITICAL, f"{named} ended on {day(life.ends_ms)}: {kind.over}", action)
+    severity = Severity.CRITICAL if left_ms <= CRITICAL_MS else Severity.WARNING
+    return AlarmCondition(severity, f"{named} ends on {day(life.ends_ms)}: after that {kind.over}", action)
+
+
+ROUND_MS: Final = 300_000
+"""When a change begins to hold is told to five minutes: clocks are slewed, and an alarm's words stay what they are."""
+UNPROVEN_PATIENCE_S: Final = 3600.0
+"""After a reboot the clock may take a while to be synchronised, and a ceiling may be late by as much anyway (S3)."""
+BOOTS_NAMED: Final = 8
+"""Boots that are named in a text; `edgectl boots` shows each of them."""
+ENDING: Final = (
+    (DAY_MS, Severity.CRITICAL, "a day"),
+    (3 * DAY_MS, Severity.WARNING, "three days"),
+    (14 * DAY_MS, Severity.INFO, "two weeks"),
+)
+"""An approved pin: who needs it longer has time to ask, and somebody to approve."""
+UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR_MS, Severity.WARNING, "a day"))
+"""A provisional one."""
+
+
+def bounds_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble."""
+    zone = seen.config.site.zone
+    for camera, waits in seen.measured.ring.waiting.items():
+        old, new = (units.format_duration(timedelta(seconds=s)) for s in (waits.old_s, waits.new_s))
+        text = (
+            f"The ceiling of camera {camera} was shortened from {old} to {new}: what is older is destroyed from "
+            f"{_from(seen, waits.left_ms)} on, and nothing brings it back"
+        )
+        action = f'If that is a mistake, write max = "{old}" for it again and run `edgectl reload` before then'
+        yield f"retention.ceiling-shortened:{camera}", AlarmCondition(Severity.WARNING, text, action)
+    overwriting = seen.measured.ring.overwriting
+    if overwriting.left_ms is not None:
+        text = (
+            f'on_full = "overwrite" does not hold yet: from {_from(seen, overwriting.left_ms)} on footage younger than '
+            "its floor is destroyed where nothing else makes room, and nothing brings it back"
+        )
+        action = 'If nobody wants that, write on_full = "stop" and run `edgectl reload` before then'
+        yield "retention.overwriting", AlarmCondition(Severity.WARNING, text, action)
+    if seen.loosening:
+        words = sentence(seen.loosening)
+        text = f"What the configuration file loosens takes two persons, and until then is not done: {words}"
+        action = (
+            "If it is meant, log in and run `edgectl reload`, and let another person approve what that asks for "
+            "(`edgectl approve`); if not, correct the file"
+        )
+        yield "retention.loosening", AlarmCondition(Severity.WARNING, text, action)
+    breaches = seen.measured.ring.breaches
+    if breaches:
+        since_ms = min(one.since.wall_ms for one in breaches)
+        text = (
+            f"Footage younger than its floor has been destroyed since {site_time(since_ms, zone)}, because the volumes "
+            f'are full and on_full is "overwrite": {", ".join(one.camera for one in breaches)}'
+        )
+        action = "Add space or lower what is recorded; `edgectl retention` says how many segments it has cost"
+        yield "retention.floor-broken", AlarmCondition(Severity.CRITICAL, text, action)
+
+
+def _from(seen: Overview, left_ms: int) -> str:
+    from_ms = -(-(seen.measured.at.wall_ms + left_ms) // ROUND_MS) * ROUND_MS
+    return site_time(from_ms, seen.config.site.zone)
+
+
+def site_time(wall_ms: int, zone: ZoneInfo) -> str:
+    """As a clock on the wall of the office shows it."""
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    """Told when a sweep has met footage that may be past its ceiling, of the boots that leave it in doubt; those that
+    no clock bounds come first.
+    """
+    if not seen.ceiling_unproven:
+        return
+    oldest = min((segment.boot for segment in seen.measured.oldest.values()), default=None)
+    if oldest is None:
+        return
+    doubts = [one for one in seen.measured.doubts if one.boot > oldest]
+    doubts = [one for one in doubts if not one.bounded] or doubts
+    if not doubts:
+        return
+    numbers = [str(one.boot) for one in doubts]
+    named = ", ".join(numbers[-BOOTS_NAMED:])
+    more = f" and {len(numbers) - BOOTS_NAMED} earlier ones" if len(numbers) > BOOTS_NAMED else ""
+    text = (
+        "Footage may be past its ceiling and is kept, because it is not proven how long the box was off before boot "
+        f"{named}{more}"
+    )
+    action = (
+        "Let the clock be synchronised (timedatectl), or let two people say how long it was: "
+        f"edgectl boots attest {numbers[-1]} --off-for … --reason …"
+    )
+    yield "retention.ceiling-unproven", AlarmCondition(Severity.WARNING, text, action, UNPROVEN_PATIENCE_S)
+
+
+def pin_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble."""
+    for standing in seen.measured.pins:
+        yield from pin_trouble(standing)
+    for pin_id, words in seen.measured.pin_troubles.items():
+        text = f"Pin {pin_id} is not on the disk as it should be: {words}"
+        yield f"pin.unfiled:{pin_id}", AlarmCondition(Severity.WARNING, text, "Check the disk; edged goes on trying")
+    for pin_id in seen.measured.pins_unvouched:
+        text = (
+            f"Pin {pin_id} was found on a volume and bears no signature of this box: somebody put it there, or an "
+            "earlier version wrote it and the database was lost since; it protects its footage, for 30 days at the most"
+        )
+        needed = f"If somebody needs it: edgectl pin extend {pin_id} --until … --reason …"
+        action = f"{needed}; if nobody knows of it, find out who put it there"
+        yield f"pin.unvouched:{pin_id}", AlarmCondition(Severity.WARNING, text, action)
+    for volume, words in seen.measured.pins_unread.items():
+        text = f"The pins on a volume cannot be read, and nothing is destroyed there, whatever its ceiling: {words}"
+        action = "Check the disk, and what was put into its .pins; edged goes on trying"
+        yield f"pin.unread:{volume}", AlarmCondition(Severity.CRITICAL, text, action)
+
+
+def pin_trouble(standing: Left) -> Iterator[tuple[str, AlarmCondition]]:
+    pin = standing.pin
+    waits = pin.state is PinState.PROVISIONAL
+    if waits and pin.adopted:
+        text = (
+            f"Pin {pin.id} was found on a volume and nobody knows whether its placing was ever finished; it protects "
+            "its footage until it lapses"
+        )
+        action = f"If it is wanted: edgectl pin approve {pin.id}; if not, let it lapse"
+        yield f"pin.adopted:{pin.id}", AlarmCondition(Severity.WARNING, text, action)
+    for left_ms, severity, words in UNAPPROVED if waits else ENDING:
+        if standing.left_ms <= left_ms:
+            if waits:
+                text = f"Pin {pin.id} lapses in less than {words}: nobody has approved it"
+                action = f"Another person than who placed it: edgectl pin approve {pin.id}"
+                yield f"pin.unapproved:{pin.id}", AlarmCondition(severity, text, action)
+            else:
+                text = f"Pin {pin.id} ends in less than {words}; its footage is then destroyed in its time"
+                action = f"If it is needed longer: edgectl pin extend {pin.id} --until … --reason …"
+                yield f"pin.ending:{pin.id}", AlarmCondition(severity, text, action)
+            return
+
+
+SLOW_SYNC_MS: Final = 500
+"""A sync above this endangers S6 (docs/design/recording.md)."""
+PATIENCE_S: Final = 60.0
+"""Rates of the first minute are no forecast."""
+OF_THE_BOX: Final = frozenset(WITHHELD)
+"""Why cameras are not recorded through no fault of theirs."""
+_OF_VOLUMES: Final = ("storage.full:", "storage.away:")
+_AGAINST: Final[Mapping[GapCause | None, str]] = {
+    GapCause.DISK_FULL: "Remove what others keep there, or add space",
+    GapCause.IO_ERROR: "Check the disk (`journalctl -k`, `smartctl -a`) and what `edgectl alarms` says of destroying",
+}
+"""What helps depends on what is in the way."""
+_RECORDED: Final = frozenset({CameraState.RECORDING, CameraState.DEGRADED})
+_FIGURES: Final = "`edgectl retention` shows the figures"
+REPORT: Final = (
+    "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: `edgectl volume "
+    "retire {id}`"
+)
+STRUCK_OFF: Final = "It is struck off; this notice ends when what was lost would have been destroyed in its time"
+TAMPERED = {
+    "missing": "is gone",
+    "size": "has another size",
+    "content": "has other content",
+    "unreadable": "cannot be read",
+    "appeared": "appeared",
+    "strange": "appeared",
+    "link": "was given another name",
+    "pin": "lost the link that pins it",
+    "sidecar": "does not say what is pinned any more",
+}
+
+
+def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
+    """Cameras whose trouble is that of a volume, which has an alarm of its own: told once, not once for each."""
+    states = {status.state for status in seen.measured.volumes}
+    standing = any(row.raised and row.key.startswith(_OF_VOLUMES) for row in seen.alarms)
+    told = OF_THE_BOX if standing or states & {VolumeState.FULL, VolumeState.AWAY} else {GapCause.IO_ERROR}
+    return {name for name, view in views.items() if view.cause in told}
+
+
+def space_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble."""
+    full = [status for status in seen.measured.volumes if status.state is VolumeState.FULL]
+    full.sort(key=lambda status: status.cause is not GapCause.DISK_FULL)
+    ending = {name for name, health in seen.health.items() if health.condition.state in _RECORDED}
+    for at, status in enumerate(full):
+        yield f"storage.full:{status.id}", _full(status, status.stopped if at == 0 else (), ending)
+    if seen.measured.ballast_owed:
+        kept = "the space that is kept for the database on a full disk (ballast)"
+        text = f"Part of {kept} is used up"
+        if seen.measured.ballast_gone:
+            then = "once that disk is full to the last byte, nothing can be recorded or cleared away any more"
+            text = f"Nothing is left of {kept}, or it never fitted: {then}"
+        action = f"Free space on the disk of {seen.config.paths.state}: it is laid out again by itself"
+        yield "storage.ballast", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
+    yield from _floors(seen)
+
+
+def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str]) -> AlarmCondition:
+    """`waiting`: cameras without room on any volume, so they are told with one of them; those of them that are in
+    `ending` still record the segment that they have begun.
+    """
+    who = _named(". Not recorded until there is room", [name for name in waiting if name not in ending])
+    who += _named(". Stopping at the end of their segment", [name for name in waiting if name in ending])
+    text = f"Volume {status.path} is full: {status.reason}"
+    if status.cause is GapCause.DISK_FULL and blames_others(status):
+        taken = units.rough_size(status.others_bytes)
+        text = f"Others have taken at least {taken} on the file system of {status.path}: no room is left for recording"
+    return AlarmCondition(
+        Severity.CRITICAL, f"{text}{who}", _AGAINST.get(status.cause, "Add space or lower what is recorded")
+    )
+
+
+def _named(lead: str, names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{lead}: {', '.join(names[:NAMED])}{more}" if names else ""
+
+
+def _floors(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    """One alarm for all cameras: they share the volumes, and it is these that are too small."""
+    foresight = seen.foresight
+    in_s = foresight.at_risk_in_s
+    if in_s is not None and in_s <= WARN_S:
+        severity = Severity.CRITICAL if in_s <= CRITICAL_S else Severity.WARNING
+        within = "three days" if in_s <= CRITICAL_S else "two weeks"
+        overwrites = seen.measured.ring.overwriting.holds_in(in_s * 1000)
+        then = "the oldest of it is destroyed before its time" if overwrites else "recording stops"
+        stopped = any(status.cause is GapCause.FLOOR_PROTECT and status.stopped for status in seen.measured.volumes)
+        full = "the volumes are full of footage that must still be kept, and"
+        what = f"{full} cameras have stopped" if stopped else f"within {within} {full} {then}"
+        text = f"Floors {'are not' if stopped else 'will not be'} met: {what}"
+        action = f"Add space, or lower bit rates; {_FIGURES}"
+        if foresight.others:
+            text = f"What others keep on {', '.join(foresight.others)} takes the room that floors need: {what}"
+            action = f"Remove what others keep there, or add space; {_FIGURES}"
+        yield "retention.floor-at-risk", AlarmCondition(severity, text, action, PATIENCE_S)
+    elif not foresight.fits:
+        text = "The floors do not fit the volumes: at the present rates they ask for more than there is room for"
+        action = f"Add space, lower bit rates or shorten floors before the volumes are full; {_FIGURES}"
+        yield "retention.floors-do-not-fit", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
+
+
+def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    for status in seen.measured.volumes:
+        if status.state is VolumeState.AWAY:
+            text = f"Volume {status.path} cannot be used: {status.reason}"
+            action = f"Check its disk, cable and mount; if it is gone for good: edgectl volume replace {status.path}"
+            yield f"storage.away:{status.id}", AlarmCondition(Severity.CRITICAL, text, action)
+
+
+def lost_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble."""
+    for status in seen.measured.volumes:
+        if status.state is VolumeState.LOST:
+            text = f"Volume {status.path} ({status.id}): {status.reason}"
+            action = STRUCK_OFF if status.noted else REPORT.format(id=status.id)
+            yield f"storage.lost:{status.id}", AlarmCondition(loss_severity(status), text, action)
+
+
+def loss_severity(status: VolumeStatus) -> Severity:
+    """Of one that is gone for good."""
+    if status.noted:
+        return Severity.INFO
+    return Severity.WARNING if status.cause is None else Severity.CRITICAL
+
+
+def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> Iterator[tuple[str, AlarmCondition]]:
+    """One alarm for all cameras, where a disk answers and takes nothing: read-only since an error, or about to die.
+
+    Linux 6.15 and later call an ext4 that stopped itself after an error still writable.
+    """
+    spoken = {view.came_back for view in views.values() if view.cause is GapCause.IO_ERROR}
+    told = any(status.state in (VolumeState.AWAY, VolumeState.FULL) for status in seen.measured.volumes)
+    if spoken and not told:
+        text = f"The disk does not take what is written, and cameras are not recorded: {min(spoken)}"
+        action = "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors"
+        yield "storage.failing", AlarmCondition(Severity.CRITICAL, text, action, DOWN_AFTER_S)
+
+
+def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, AlarmCondition]]:
+    """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
+    if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
+        text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
+        yield "storage.slow", AlarmCondition(Severity.WARNING, text, "Check the disk and what else uses it")
+
+
+def tampering_troubles(tampered: Iterable[TamperedFiles]) -> Iterator[tuple[str, AlarmCondition]]:
+    for one in tampered:
+        named = ", ".join(f"{path} {TAMPERED.get(kind, 'differs')}" for path, kind in one.files)
+        text = f"Files on volume {one.path} are not as edged left them: {named}{' and others' if one.more else ''}"
+        action = "Find out who did it and secure what is left; `edgectl fsck --level hash` names every file"
+        yield f"storage.tampered:{one.volume}", AlarmCondition(Severity.CRITICAL, text, action)
+
+
+def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+    """Key to trouble."""
+    rebuild = seen.measured.rebuild
+    if rebuild is None:
+        return
+    lies = f". The damaged one lies in {rebuild.aside}" if rebuild.aside else ""
+    if rebuild.end is None:
+        what = "is being made anew from the volumes; recording goes on, and nothing is destroyed until it is done"
+        text = f"The database was lost ({rebuild.reason}) and {what}{lies}"
+        action = "Leave the volumes where they are; `edgectl rebuild` shows how far it is"
+        yield "database.rebuilt", AlarmCondition(Severity.CRITICAL, text, action)
+    elif rebuild.reason != ON_PURPOSE:
+        text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes{lies}"
+        action = "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`"
+        yield "database.rebuilt", AlarmCondition(Severity.WARNING, text, action)

@@ -1,1 +1,0 @@
-"""`edged-command`: a command of the centre is signed and sent, and its answer waited for."""
