@@ -3,10 +3,9 @@
 Exit codes (docs/edgectl.md): 0 done, 1 rejected or interrupted, 64 usage, 69 no broker or no answer, 75 try
 later, 77 not allowed.
 
-The key of a desk of the centre, and the counter beside it. Blocking.
-
-Each command bears a larger counter than all before. It is kept in a file beside the key, and durable before the command
-is sent. It is never below the time in milliseconds, so that a counter that was lost with its file goes on nevertheless.
+The key of a desk has a counter beside it. Each command bears a larger counter than all before. It is kept in a file
+beside the key, and durable before the command is sent. It is never below the time in milliseconds, so that a counter
+that was lost with its file goes on nevertheless.
 """
 
 from __future__ import annotations

@@ -7,10 +7,9 @@ and nothing but a defect comes out of `run`. Status, birth and a snapshot of all
 events lie in the database until somebody has got them. One topic can be a `RetainedTopic`: what the broker has kept of
 it is read back first.
 
-Asking a box from the centre's side: publish one command, hear what comes back. Blocking; one connection each time.
-
-The answer's topic is subscribed to before the command goes out. A reply bears no signature: whoever may publish there
-could have written it. What a box did is proven by its ledger.
+`ask` asks a box from the centre's side: publish one command, hear what comes back. Blocking; one connection each
+time. The answer's topic is subscribed to before the command goes out. A reply bears no signature: whoever may publish
+there could have written it. What a box did is proven by its ledger.
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
-"""System calls that the standard library lacks: a rename that never replaces, space laid out ahead, idle reads.
+"""Files of which nothing is lost and that are nobody else's: durable, below an open directory, unlinked.
+
+System calls that the standard library lacks: a rename that never replaces, space laid out ahead, idle reads.
 
 Imports the standard library only, because a camera's worker uses it (`storage.segments.segment_file`). Keeps S6 and S4:
 what has been committed is still there after a power cut, and no file ever takes another one's name. ioprio_set(2) does
 nothing where the scheduler of a disk knows no classes; pausing (`storage.integrity.service`) does not rely on it.
 
-Directories below the open directory of a volume, and files in them, reached without following any link.
+Directories below the open directory of a volume, and files in them, are reached without following any link. Keeps S10:
+whoever puts a symbolic link where a camera's directory should be moves nothing of what is written, cut, linked or
+removed to another place: that directory is an error. Of S12: whatever lies where a file should be costs no descriptor
+and holds up nobody.
 
-Blocking; imports the standard library. Keeps S10: whoever puts a symbolic link where a camera's directory should be
-moves nothing of what is written, cut, linked or removed to another place: that directory is an error. Of S12: whatever
-lies where a file should be costs no descriptor and holds up nobody.
-
-How a segment's file loses its names, and how that becomes durable. Blocking; imports the standard library.
-
-Everything is done relative to the open directory of its volume: what is removed lies on that disk, and what is not
-found is not there, even if the disk was unmounted from its path a moment ago; no link is followed (S10). Keeps the
-file's half of S5: a row is forgotten only when the file itself says that no name leads to it any more.
+How a segment's file loses its names, and how that becomes durable: everything is done relative to the open directory of
+its volume: what is removed lies on that disk, and what is not found is not there, even if the disk was unmounted from
+its path a moment ago; no link is followed (S10). Keeps the file's half of S5: a row is forgotten only when the file
+itself says that no name leads to it any more.
 """
 
 from __future__ import annotations

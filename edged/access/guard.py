@@ -3,7 +3,7 @@
 Asks `edged.words.roles` for the rule and the system's databases for the groups, at each call anew. Refuses before
 the handler runs, so that whoever may not ask learns nothing, not even whether what they named exists.
 
-The people of the box: who calls, as what, and what of it is on record. Puts the guard and its parts together.
+`AccessService` puts the guard and its parts together: who calls, as what, and what of it is on record.
 """
 
 from __future__ import annotations

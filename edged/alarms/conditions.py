@@ -1,32 +1,28 @@
-"""What is wrong with single cameras, as alarms: the recording of each, and each fault of its picture and sound. Pure.
+"""What is wrong now, as conditions of alarms: cameras, devices, the link, kept footage, disks and volumes. Pure.
 
-A camera that is down has an alarm of its own, and what was found in its picture before is told again when it is
-back. What befalls a whole device is told by `edged.alarms.conditions`.
+Cameras: the recording of each, and each fault of its picture and sound.
 
-One thing told once: what befalls a whole device, an NVR above all, is one alarm and not one for each channel. Pure.
+A camera that is down has an alarm of its own, and what was found in its picture before is told again when it is back.
+Devices: what befalls a whole device, an NVR above all, is one alarm and not one for each channel.
 
 A device is what cameras behind one address share. Its own trouble is told from that of single cameras by how many are
 in it and why; once it is told it stays told until its cameras are back or the rest of them is known to have a fault of
 their own, and its words change seldom: an alarm is read by people.
 
-What is wrong with the link to the centre, as alarms: the broker, and the certificates of both sides. Pure.
+The link to the centre: the broker, and the certificates of both sides.
 
 Certificates may run out, be in disorder, or belong to another time than this box is in. Recording never hangs on
 any of it. A box whose clock was never set takes every certificate for one of times to come, so that then the clock
 is told, and no certificate.
 
-What becomes of kept footage and needs somebody's attention, as alarms. Pure.
+Kept footage that needs somebody's attention: bounds that were changed and wait before they destroy anything, and floors
+that were broken; footage that may be past its ceiling and stays because nobody can prove it; pins that end soon, wait
+for their approval, were found without a row or cannot be filed.
 
-Bounds that were changed and wait before they destroy anything, and floors that were broken; footage that may be
-past its ceiling and stays because nobody can prove it; pins that end soon, wait for their approval, were found
-without a row or cannot be filed.
-
-What is wrong with disks and volumes, and with the files and the database on them: as alarms. Pure.
-
-In this order: volumes that are full, floors that will not be met, the ballast that is gone; volumes that are away
-or gone for good; disks that do not take what is written, or take it slowly; files that are not as edged left them;
-a database that was lost and is made anew. Texts name no figure that goes on changing by itself; `edgectl retention`
-shows those.
+Disks and volumes, and the files and the database on them. In this order: volumes that are full, floors that will not be
+met, the ballast that is gone; volumes that are away or gone for good; disks that do not take what is written, or take
+it slowly; files that are not as edged left them; a database that was lost and is made anew. Texts name no figure that
+goes on changing by itself; `edgectl retention` shows those.
 """
 
 from __future__ import annotations

@@ -4,15 +4,14 @@ A condition must stand for its `raise_after_s` before it becomes an alarm and be
 alarm ends, so that what flaps is one alarm with a count. Keys are stable names (`camera.down:lobby`). New words of one
 that stands are told at once, and then at most once in `AGAIN_AFTER_S`: each telling is an event for the centre.
 
-What is wrong now, as alarms want to hear it: one pure function from everything known to keys and words.
+`troubles` is one pure function from everything known to keys and words (`edged.alarms.conditions` has the parts).
 
 Texts name no figure that changes by itself; what is measured stands in the status.
 
-What is wrong with the record, as alarms: the ledger, and who does what by which role. Pure.
-
-A ledger may be unsigned, or signable by others; it may lack leaves, not reach a disk, or be known otherwise to the
-centre. Roles may clash or name groups that are not there, and acts of people may not be on record yet. Recording
-goes on in each of these: it is the proof of it that suffers.
+The record, that is the ledger and who does what by which role, is judged here. A ledger may be unsigned, or signable by
+others; it may lack leaves, not reach a disk, or be known otherwise to the centre. Roles may clash or name groups that
+are not there, and acts of people may not be on record yet. Recording goes on in each of these: it is the proof of it
+that suffers.
 """
 
 from __future__ import annotations

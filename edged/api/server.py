@@ -8,10 +8,7 @@ So that nobody can hold the daemon's file descriptors, each account has only so 
 once, before a byte of it is read. Where all places are taken, the oldest of whom the guard has let nothing through
 makes room: one account may have thousands of numbers (subuid), and must not keep out who has a role.
 
-All calls of `edged.api` in one list, and what they may use.
-
-What the control API asks of the site and changes in it (edged.api.server.StatusSource). Decides nothing but what is
-refused.
+`routes` has all calls of `edged.api` in one list; `StatusSource` is what they ask of the site and change in it.
 """
 
 from __future__ import annotations

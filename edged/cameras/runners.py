@@ -4,9 +4,8 @@ A reload touches only the cameras that changed; `difference` decides that, purel
 keeps its footage under floor and ceiling: only its recording ends, with a gap that says so. A runner that fails is
 told, covered by a gap and begun anew, and takes no other with it (L4).
 
-Whether a camera is recorded all the time or only now and then: its gaps of the last minutes in, a verdict out. Pure.
-
-From the catalog, because only that knows what was lost at the end of each session and in pauses within one. What is
+Whether a camera is recorded all the time or only now and then is told (pure) by its gaps of the last minutes: from
+the catalog, because only that knows what was lost at the end of each session and in pauses within one. What is
 done to a camera on purpose (a stop, a reload, a clock that is set) says nothing about it.
 """
 

@@ -6,9 +6,9 @@ Lives on the event loop; what blocks goes to a thread. A deed answers with a sen
 A key of the centre acts as people with accounts do: it places pins and asks for acts. A key is one person to those
 who count two: whoever else approves is another one, and a key approves nothing.
 
-What the centre may know of a box to help it: versions, configuration, the last lines of its log, threads, depths.
-
-No secret, no address within a camera, no name of a person. What does not fit is left out, oldest lines first.
+Diagnostics are what the centre may know of a box to help it: versions, configuration, the last lines of its log,
+threads, depths. No secret, no address within a camera, no name of a person. What does not fit is left out, oldest lines
+first.
 """
 
 from __future__ import annotations

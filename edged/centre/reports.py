@@ -6,10 +6,9 @@ each topic. Works without a broker and without `[mqtt]`: then nobody is told, an
 Behind `Reporter` stands what is pure: what the centre is shown of alarms, pins, faults and maintenance, and whose
 retained messages are taken away again. Names of people, cases and reasons stay on the box.
 
-The head of the ledger at the centre: read back, held against our own, told, and who has got it.
-
-Lives on the event loop; what reads the ledger runs on a thread. Until the head that the broker has kept was held
-against the ledger as it is, no other is put in its place: where they contradict each other, the kept one is the proof.
+`CheckpointPublisher` keeps the head of the ledger at the centre: it is read back, held against our own, and told. Until
+the head that the broker has kept was held against the ledger as it is, no other is put in its place: where they
+contradict each other, the kept one is the proof.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
 """`edgectl export`: a copy of footage that anybody can check (複製). The daemon reads, whoever calls edgectl writes.
 
-How an export is begun, gone on with, taken back and listed; then what each of these shows.
-
-The folder of an export as it is written, by the person who asks: whole file by whole file, so that it can go on.
-
-A file is `<name>.part` until all of it is there and synced. Of what was being written when the stick was pulled only
-that counts which was synced; the rest is fetched again.
+How an export is begun, gone on with, taken back and listed; then what each of these shows; then the folder as it is
+written: whole file by whole file, so that it can go on. A file is `<name>.part` until all of it is there and synced. Of
+what was being written when the stick was pulled only that counts which was synced; the rest is fetched again.
 """
 
 from __future__ import annotations

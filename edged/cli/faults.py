@@ -1,6 +1,7 @@
-"""`edgectl faults` (報修): what needs a hand; that it was reported, repaired, checked.
+"""`edgectl faults` (報修) and `edgectl maintenance` (維護).
 
-`edgectl maintenance` (維護): say that somebody works on cameras or on the box, and that he has ended.
+Faults: what needs a hand; that it was reported, repaired, checked. Maintenance: say that somebody works on cameras or
+on the box, and that he has ended.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`edgectl fsck`: asks the daemon, or looks itself where there is none.
+"""`edgectl fsck` and `edgectl rebuild`: files and catalog held against each other; the catalog made anew.
 
-`edgectl rebuild`: the catalog from the volumes; asks the daemon, or does it alone where there is none.
+Each asks the daemon, or works itself where there is none.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Where edgectl writes: a terminal of any width, 80 columns without one, or a file that somebody names.
+"""From the daemon's answer to the terminal: what every verb that asks it needs.
 
-How far long work is: one line on the terminal's standard error, rewritten in place; nothing where nobody looks.
-
-The words are pure. What is told comes from the daemon, or from the work itself where the daemon is down.
-
-What every verb that asks the daemon needs: the answer checked, the site's time zone, an interval in RFC 3339.
+`Session`: the answer checked, the site's time zone, an interval in RFC 3339. The console: a terminal of any width, 80
+columns without one, or a file that somebody names. `ProgressLine`: how far long work is, one line on standard error,
+rewritten in place; nothing where nobody looks.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
-"""Whether what is kept out of the ring has a ground, an approver and a term, and faults are seen to. Pure.
+"""The rules that judge a clause, by subject. Pure: facts in, met or not met and why out.
 
-Whether people can do no more than their clause allows: what there is to call, roles, files that lie open. Pure.
+- Evidence: whether what is kept out of the ring has a ground, an approver and a term, and faults are seen to.
+- People: whether they can do no more than their clause allows: what there is to call, roles, files that lie open.
+- Retention: whether footage is kept as long as its clause demands and no longer, and every second accounted for.
+- Streams: whether cameras send what their clause demands: all the time, large, often, in colour, heard.
 
 What edged offers is read from the table of roles and from the calls as they are served, so that a verb or a route that
 somebody adds is judged like all others.
-
-Whether footage is kept as long as its clause demands and no longer, and every second accounted for. Pure.
-
-Whether cameras send what their clause demands: all the time, large enough, often enough, in colour, heard. Pure.
 """
 
 from __future__ import annotations

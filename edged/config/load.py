@@ -3,9 +3,8 @@
 Imports the model, the rules and tomllib; the daemon and `edgectl config check` import this module only. A password is
 read from its file here and leaves only as SecretStr; no error carries a value that could hold one.
 
-What a configuration names, read without asking a disk for it: a wrong key, or a mount that hangs, hides nothing.
-
-Pure. What is wrong with the file is for `edgectl config check`, which is asked beside this.
+`read_outline` reads (pure) what a configuration names without asking a disk for it, so that a wrong key, or a mount
+that hangs, hides nothing from the doctor.
 """
 
 from __future__ import annotations

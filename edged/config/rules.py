@@ -4,16 +4,13 @@ Imports the model, edged.words.units, edged.config.secrets and recorder.words.ad
 tables, so that one wrong value does not hide the others: what cannot be read is skipped here, because the model has
 already complained of it.
 
-[mqtt] and TLS: what belongs together in the table, and what the files hold that it names.
+[mqtt] and TLS: what belongs together in the table, and what the files hold that it names. The files are no part of the
+configuration as such: certificates run out, and a box must record whatever has become of them. So `config check` and a
+reload refuse mistakes in them, and a start only tells them (`mqtt.tls.Keyring`).
 
-The files are no part of the configuration as such: certificates run out, and a box must record whatever has become of
-them. So `config check` and a reload refuse mistakes in them, and a start only tells them (`mqtt.tls.Keyring`).
-
-What of a configuration falls short of the profile of its office: each clause that is broken, in its own words.
-
-Pure, on the raw tables, like `edged.config.rules`: what cannot be read is skipped, because the model has complained of
-it. A profile stands above what a camera says of itself. Where a role, a pin or a picture is left to its default, that
-default is what is judged.
+The profile: what falls short of the regulation of the office, each clause that is broken in its own words. A profile
+stands above what a camera says of itself. Where a role, a pin or a picture is left to its default, that default is what
+is judged.
 """
 
 from __future__ import annotations

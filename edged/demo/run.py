@@ -4,9 +4,7 @@ The daemon runs as it always does, as a process with a configuration file; the d
 shows the status, listens to the broker, and in the end looks at what came of it. Everything lies in `.demo` below the
 current directory. Imports the command line's screen and, through checks, recorder.decoder.decode.
 
-What the demonstration must have shown: what was seen goes in, what did not hold comes out.
-
-Pure but for `look_at_files`, which reads and decodes them. Imports edged.documents and recorder.decoder.decode.
+`failures` says (pure) what the demonstration must have shown and did not; `look_at_files` reads and decodes its files.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Looks at directories, files, disks and the database. Blocking: a disk that hangs holds whoever calls this.
+"""Everything the doctor looks at and asks, as facts that its judges take. Blocking.
 
-Asks systemd, the journal, the clocks and the kernel. Blocking.
-
-Knocks at the doors of cameras and broker while the daemon is down, and reads certificates. Blocking.
+Directories, files, disks and the database: a disk that hangs holds whoever calls. Then systemd, the journal, the
+clocks and the kernel. Then, while the daemon is down, the ports of cameras and broker, and certificates.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The machine edged runs on: its clock, memory and load, and the programs it stands on. Pure.
+"""The machine edged runs on: its clock, memory and load, and the programs it stands on.
 
-Calls programs of the system: without a shell, in English and UTC, of the system alone, with a deadline.
+The judges are pure. `run` calls programs of the system: without a shell, in English and UTC, of the system alone, with
+a deadline.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Documents of `edgectl snapshot` and `edgectl reference`.
-
-What `edgectl probe` prints of a camera that is not recorded yet. Imports pydantic.
-"""
+"""Documents of single cameras: `edgectl snapshot`, `edgectl reference`, and `edgectl probe` of a new one."""
 
 from __future__ import annotations
 

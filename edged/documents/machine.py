@@ -1,8 +1,7 @@
-"""What `edgectl doctor` prints, and `edgectl status` while the daemon is down. Imports pydantic.
+"""Documents of the machine: the doctor's findings, boots, and the disks for footage. Imports pydantic.
 
-What `edgectl boots` prints: each boot, how long the box was off before it, and on whose word. Imports pydantic.
-
-What `edgectl volume …` prints: the disks (錄影硬碟), and what was done with one. Imports pydantic.
+`edgectl doctor`, and `edgectl status` while the daemon is down. `edgectl boots`: each boot, how long the box was off
+before it, and on whose word. `edgectl volume …`: the disks (錄影硬碟), and what was done with one.
 """
 
 from __future__ import annotations

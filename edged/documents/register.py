@@ -1,8 +1,6 @@
-"""What was destroyed (銷毀紀錄), and the statement on a month of one camera (`edgectl proof-of-retention`).
+"""What was destroyed (銷毀紀錄), the statement on a month of one camera, and how a box stands to its regulation.
 
 Imports pydantic. The statement is signed as canonical JSON: no fractions; times in site time with its offset.
-
-How a box stands to the regulation of its office, clause by clause. Imports pydantic.
 """
 
 from __future__ import annotations

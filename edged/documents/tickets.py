@@ -1,7 +1,4 @@
-"""Fault tickets (報修): found, reported, repaired, checked.
-
-Maintenance (維護): what is under way, who announced it, which alarms it holds back.
-"""
+"""Fault tickets (報修): found, reported, repaired, checked. Maintenance (維護): what is under way, who announced it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Goes by the rules of the verifier of exports, whose shapes and page it uses: eve
 one shape, the envelope is signed by the key that the statement names, the head in it is signed by the same key, and the
 figures agree with each other. The entries themselves are not in it.
 
-A new generation of the ledger as an act of two persons: replacing the key that signs is the strongest act there is.
+A new generation of the ledger is an act of two persons: replacing the key that signs is the strongest act there is.
 
 Whoever asks sees what the second person reads: whose key goes on signing, and what is given up. If key or centre say
 something else by the time of the approval, it has to be asked for anew. Meanwhile recording goes on, heads stay

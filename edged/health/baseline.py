@@ -8,21 +8,19 @@ What a camera does at its hours is no fault either: a room that is dark at night
 (`Habits`). Only what ended by itself within a day is a habit: a cap on a lens stays until somebody takes it off.
 What happened in the same hour of at least two of the days before is expected there.
 
-Whether a picture stands still although its stream runs: by its blocks that come back exactly. Pure.
-
-A sensor's noise makes every block with detail another one in every picture, so that a corridor in which nothing moves
-is told from a picture that stands. That one comes out of its encoder alike wherever that codes it alike: from look to
-look at a constant quality; at a constant bit rate, where the rate control goes up and down, now these blocks and now
-those, some looks later. So a block counts that is like it was at any look before, back to where the picture moved.
+A picture that stands still although its stream runs is told (pure) by its blocks that come back exactly. A sensor's
+noise makes every block with detail another one in every picture, so that a corridor in which nothing moves is told from
+a picture that stands. That one comes out of its encoder alike wherever that codes it alike: from look to look at a
+constant quality; at a constant bit rate, where the rate control goes up and down, now these blocks and now those, some
+looks later. So a block counts that is like it was at any look before, back to where the picture moved.
 
 Plain walls are so smooth that their noise may be lost in coding. How often each block comes back while nothing is
-wrong is therefore learned (`edged.health.baseline`), and only those count of which it is not known. A block that comes
+wrong is therefore learned, and only those count of which it is not known. A block that comes
 back although others moved comes back by itself: that is learned at once, whatever is suspected. Noise falls when lamps
 go on, and whoever switches them on walks past.
 
-The views that operators vouched for: one small grey picture a camera, below the state directory. Blocking.
-
-Kept as a file each, written whole or not at all. Who set it is on record in the ledger, not in here.
+`References` keeps the views that operators vouched for: one small grey picture a camera, below the state directory.
+Blocking. Kept as a file each, written whole or not at all. Who set it is on record in the ledger, not in here.
 """
 
 from __future__ import annotations

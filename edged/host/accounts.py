@@ -1,13 +1,14 @@
-"""Which groups an account is in, asked of the system's databases at each call, never of the caller.
+"""Accounts of the system: which groups one is in, and becoming the one that the daemon runs as.
+
+Groups are asked of the system's databases at each call, never of the caller.
 
 A process goes on claiming the groups it began with; a group somebody was taken out of counts no more from the next call
 on. The databases may be on the network (NSS), so they are asked on threads of their own, with a deadline: a directory
 that hangs holds up whoever needs a role, and nobody else.
 
-Becoming the account that the daemon runs as, for whoever works on its files while it is down.
-
-Root would make files that the daemon cannot use afterwards, and may do more than is needed. Privileges are given up for
-good: this process does not come back. Knows no configuration: it is told which directory.
+Whoever works on the daemon's files while it is down becomes its account: root would make files that the daemon cannot
+use afterwards, and may do more than is needed. Privileges are given up for good: this process does not come back. Knows
+no configuration: it is told which directory.
 """
 
 from __future__ import annotations

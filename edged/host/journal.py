@@ -4,9 +4,8 @@ One datagram for each record, and never a wait: a journal that stands still or i
 pipe to it would. What it does not take is counted and told with the next that it takes. Only the fields here are sent:
 never the arguments of a record, which could hold a secret.
 
-Logging: one line per fact on standard error, or one entry in the journal where standard error leads there.
-
-Secrets never reach a record: whoever logs gets them only inside SecretStr or not at all.
+`set_up` sends each record to the journal where standard error leads there, else as a line to standard error. Secrets
+never reach a record: whoever logs gets them only inside SecretStr or not at all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Everything that is known of this box at one instant. Values only; who judges them, judges them elsewhere.
+"""Everything that is known of this box at one instant, and what follows for its footage. Pure.
 
-What will become of the footage of this site: configuration and measurements put before `storage.ring.forecast`.
-
-Pure. The room is that of the volumes in service; what lies on others is no burden to them.
+The values are judged elsewhere. `footage_forecast` puts configuration and measurements before `storage.ring.forecast`.
+The room is that of the volumes in service; what lies on others is no burden to them.
 """
 
 from __future__ import annotations

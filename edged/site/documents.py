@@ -3,12 +3,8 @@
 First the status of the whole box, then what it consists of: cameras, the broker, alarms and what maintenance holds
 back, fault tickets, segments and gaps, retention, volumes, boots, the register of destruction.
 
-Which versions run here: edged's, and those of what it stands on.
-
-Why a segment stays or goes, and when, in sentences for the person who asks. Pure.
-
-Durations are running time, so every instant is told with "if the box runs on": while it is off, footage does not age
-unless that is proven.
+Then why a segment stays or goes, and when, in sentences for the person who asks. Durations are running time, so every
+instant is told with "if the box runs on": while it is off, footage does not age unless that is proven.
 """
 
 from __future__ import annotations

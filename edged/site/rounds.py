@@ -4,11 +4,9 @@ Lives on the event loop; blocking reads go to threads. Holds the present configu
 cameras' conditions and the memory of the alarms. Decisions are made in pure modules (health, alarms, troubles, views).
 What is remembered changes only after it was stored, so that a round that fails is simply done again.
 
-A lost database comes back behind running recording: the rounds, what people are told, and the end of a broken one.
-
-Lives on the event loop; the work is on a thread of its own. A database that turns out to be broken while the daemon
-runs is the end of it: word is left, the process ends like one that was killed, and the next start begins a new one.
-Nothing that an orderly stop would write could be written.
+A lost database comes back behind running recording, on a thread of its own (`RebuildTask`). A database that turns out
+to be broken while the daemon runs is the end of it: word is left, the process ends like one that was killed, and the
+next start begins a new one. Nothing that an orderly stop would write could be written.
 """
 
 from __future__ import annotations

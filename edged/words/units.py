@@ -1,9 +1,7 @@
-"""Durations and sizes as people write them: "31d", "1h30m", "500ms"; "2TB", "10GiB".
+"""Durations, sizes and times as people and documents write them: "31d", "1h30m"; "2TB", "10GiB"; RFC 3339 in UTC.
 
 Pure; imports the standard library only. Numbers without a unit are refused, because nobody can tell a wrong one from
 a right one later. Months and years are refused too: the law counts days, and a month has no length.
-
-Times as documents have them: RFC 3339 in UTC. Pure.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Imports pydantic, edged.words.units and recorder.words.address. The checks never repeat an address, which may hold a
 password by mistake.
 
-Where things are unless the configuration or an option says otherwise. Light: `edgectl` imports it at each run.
+Where things are unless the configuration or an option says otherwise stands here, too.
 """
 
 from __future__ import annotations

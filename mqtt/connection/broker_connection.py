@@ -10,13 +10,12 @@ In this order: where the broker is (`BrokerSettings`), what comes from it (`Ackn
 not even read (`BoundedClient`), `Connection` itself, the thread that connects (`Connector`), and how a topic that the
 broker keeps for us is read once (`RetainedRead`, pure).
 
-When to try the broker again, and with which version of MQTT. Pure: outcomes, seconds and a random number in.
-
-A broker that knows no MQTT 5 says "unsupported protocol version", or just closes, or (amqtt, which reads our will as
-something else) waits for bytes that never come. The first is proof. The others are hints, which a broker that is being
-restarted or hangs gives too: they count only where it has not lately been heard to speak 5. Then 3.1.1 is tried at
-once, and kept only if the broker answers it. Boxes that lost one broker together must not come back together: every
-wait is a random part of a limit that doubles (full jitter).
+When to try again, and with which version of MQTT, is decided purely: outcomes, seconds and a random number in. A broker
+that knows no MQTT 5 says "unsupported protocol version", or just closes, or (amqtt, which reads our will as something
+else) waits for bytes that never come. The first is proof. The others are hints, which a broker that is being restarted
+or hangs gives too: they count only where it has not lately been heard to speak 5. Then 3.1.1 is tried at once, and kept
+only if the broker answers it. Boxes that lost one broker together must not come back together: every wait is a random
+part of a limit that doubles (full jitter).
 """
 
 from __future__ import annotations

@@ -6,11 +6,9 @@ overtakes a month of history. Within a kind, which is a topic, order is kept wha
 event of each is under way at a time. When nobody listens (0x10) or the broker turns it down, the kind rests and that
 event is tried again once a minute. What was under way when a connection ended is sent again, under its own id.
 
-The rows of the outbox: read, and deleted once they have arrived. The shell around `mqtt.send.outbox`.
-
-Lives on the event loop and is asked at each step of a connection; the database is read on a thread and written by its
-own. One thing at a time, so that what is read was never deleted meanwhile. A database that fails is asked again later:
-the link goes on.
+`OutboxSender` is the shell: it reads the rows, and deletes them once they have arrived. It lives on the event loop and
+is asked at each step of a connection; the database is read on a thread and written by its own. One thing at a time, so
+that what is read was never deleted meanwhile. A database that fails is asked again later: the link goes on.
 """
 
 from __future__ import annotations

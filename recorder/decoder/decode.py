@@ -6,11 +6,9 @@ context of its own (`decode(unit)` and `decode(None)`), by one thread.
 `check_file` decodes a file from end to end, as a player would, and counts what comes out. It is for the demonstration
 and for checks; nothing that records calls it.
 
-What a picture and half a second of sound measure. Pure; imports numpy and the messages of the decoder.
-
-A picture gives small numbers from 320×180 pixels, and a print of each block in full size. Pictures are arrays of 8
-bits, 0 black and 255 white, rows first. What the numbers mean is judged elsewhere (`edged.health`), against what this
-camera usually shows.
+What a picture and half a second of sound measure is pure, on numpy arrays. A picture gives small numbers from 320×180
+pixels, and a print of each block in full size. Pictures are arrays of 8 bits, 0 black and 255 white, rows first. What
+the numbers mean is judged elsewhere (`edged.health`), against what this camera usually shows.
 """
 
 from __future__ import annotations

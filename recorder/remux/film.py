@@ -3,15 +3,14 @@
 A plan says which parts of which segments make which film, where each lies in it, and by how much its times are moved.
 It reads of the files no more than that takes. Same segments, same plan: a film that was written in part can be
 written on. Interval and segments are wall time; a film's own time begins at 0 and has no holes, so that what was not
-recorded takes none of it (`subtitles` say where that is). The picture goes on without a hole, and sound lies to the
+recorded takes none of it (`webvtt` says where that is). The picture goes on without a hole, and sound lies to the
 picture as it does in its segment; where a segment's sound is longer than its picture, the last picture stands.
 
 `blocks` reads segments through the caller's opener, one at a time, and holds no more than the head of a part, a block,
 and at the end the places of the key frames. Nothing is written here.
 
-What a film shows, second by second, as text beside it: WebVTT with the wall clock of the place, date included.
-
-Pure. A cue lasts for as long as its second does, so that what it says is right whenever the film is stopped. Where
+`webvtt` tells (pure) what a film shows, second by second, as text beside it: the wall clock of the place, with the
+date. A cue lasts for as long as its second does, so that what it says is right whenever the film is stopped. Where
 something was not recorded the film goes on at once: there a cue says from when until when, and why.
 """
 

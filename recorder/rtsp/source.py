@@ -7,10 +7,9 @@ which halves the cost of a camera.
 `open_stream` is the way to a stream: connect, follow where the camera sends us, describe, choose tracks, set them up,
 play. The account goes to the host that the configuration names, and to no other.
 
-Media over UDP, for cameras that know nothing else: a pair of ports for each track.
-
-Imports the standard library and `recorder.rtp.packet`. Only the camera's own datagrams are taken. They are read in
-bursts like everything else, but sooner, because what a full socket buffer cannot take is lost.
+`Ports` is media over UDP, for cameras that know nothing else: a pair of ports for each track. Only the camera's own
+datagrams are taken. They are read in bursts like everything else, but sooner, because what a full socket buffer cannot
+take is lost.
 """
 
 from __future__ import annotations

@@ -11,9 +11,8 @@ and from when) and L1: once the fault is over, the longest wait (`Limits.backoff
 
 First the words: phases, deadlines, what can happen (`Event`), what can be done (`Action`). Then the machine (`step`).
 
-What the journal hears of a camera: once when trouble starts, once for each further cause, once when it is over.
-
-What befalls a whole device is told of the device: thirty cameras behind an NVR that restarts are two or three lines,
+`CameraLog` is what the journal hears: once when trouble starts, once for each further cause, once when it is over. What
+befalls a whole device is told of the device: thirty cameras behind an NVR that restarts are two or three lines,
 not sixty. Pure but for the log itself; times come in as values.
 """
 

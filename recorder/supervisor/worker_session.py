@@ -14,9 +14,8 @@ before, the first one after its session began; it ends between its own start and
 begun long before; nothing lies beyond now, nor on a wall clock that the daemon has not seen itself. `SessionStats`
 (pure) keeps the reports of the session, and says what of them is worth a line in the journal.
 
-The daemon's end of what a worker hands out: tracks, packets and losses, read without waiting for anybody else.
-
-Imports asyncio and the words of `recorder.worker.fan_out`. A worker is not trusted: what is no message of ours ends
+`Subscription` is the daemon's end of what a worker hands out: tracks, packets and losses, read without waiting for
+anybody else. There, too, what is no message of ours ends
 the subscription, never the daemon (L4), and no more than one message is in memory at a time (S12). Who reads too
 slowly loses packets at the worker's side.
 """

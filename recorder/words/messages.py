@@ -19,9 +19,7 @@ exits.
     Stop -------------------------->  finishes what it has
     <-------------------------------  Closed, Ended            exit
 
-Which libav the workers use, for `edgectl version`: told by what is installed, because the daemon never loads it.
-
-Imports the standard library only: libav and numpy would cost the daemon 17 MB for a line of text.
+Which libav the workers use is told by what is installed: loading it would cost the daemon 17 MB for a line of text.
 """
 
 from __future__ import annotations

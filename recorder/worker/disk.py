@@ -6,7 +6,7 @@ sound and is committed. `Opening`s go out in order, the daemon sees at most two 
 not take at once waits in memory, bounded. Keeps S6 (synced at least every `sync_ms`, across cuts too), its part of L4
 and S12.
 
-A camera's clocks against each other and against ours. Pure: reports and arrivals come in as values.
+Pure, and here because the disk's thread asks them: a camera's clocks against each other and against ours.
 
 `Sync`: sound against picture, and the camera's wall clock against both. The picture's clock is the master and is
 never touched. Each track counts from a zero of its own, so the sound needs an offset: first as the units arrive,

@@ -5,11 +5,10 @@ threads.
 lock lets the latter close the files properly while the former waits for a camera that says nothing. Nothing under the
 lock waits for disk, network or daemon. Part of S6: what a file still holds in memory is its fragment in the making.
 
-Pauses of a camera within a session: it sent no picture for a while and went on. Pure; part of S9.
-
-Such a pause is shorter than what ends a session, and usually goes on without a key frame, so that no file can begin
-after it: the segment goes on, nothing that was sent is lost, and the pause is told as a gap inside it. A network that
-delays is no pause: what it held back comes in the end, and the camera's own times show that nothing is missing.
+`PauseDetection` (pure; part of S9): a camera sent no picture for a while and went on. Such a pause is shorter than what
+ends a session, and usually goes on without a key frame, so that no file can begin after it: the segment goes on,
+nothing that was sent is lost, and the pause is told as a gap inside it. A network that delays is no pause: what it held
+back comes in the end, and the camera's own times show that nothing is missing.
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ slower of them, the high one with the faster. A box that was off has aged too, b
 proven; what is not proven counts for the high bound and not for the low one, and destroying needs the low one.
 
 `History` is made once and asked often: O(number of boots) to make, O(log n) for each age.
-
-A place in time (`Point`) and this run of the daemon, as values. Pure.
 """
 
 from __future__ import annotations

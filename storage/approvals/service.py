@@ -3,10 +3,9 @@
 Blocking and thread-safe. What an act does and that it waits no longer are one transaction, so that none is done twice
 and none is lost between the two. Waiting is counted in running time (S7): no clock makes an act older than it is.
 
-What people did, looked at, or were refused: a leaf for each, names and reasons behind commitments.
-
-Blocking and thread-safe; who may do what is decided elsewhere (`edged.words.roles`). A leaf is answered once it is
-committed, so that whoever discloses something can first wait until that is on record.
+`Journal`: what people did, looked at, or were refused; a leaf for each, names and reasons behind commitments. Who may
+do what is decided elsewhere (`edged.words.roles`). A leaf is answered once it is committed, so that whoever discloses
+something can first wait until that is on record.
 """
 
 from __future__ import annotations

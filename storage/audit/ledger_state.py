@@ -3,9 +3,8 @@
 The leaves come in order; of each thing the last word is kept. A database that was made anew counts some things
 otherwise than the one before: of what was entered before that, only what would let something go earlier is a finding.
 
-A head that somebody outside kept, against the ledger of this box: what the box cannot take back.
-
-Pure, but that `storage.audit.trees` reads leaves. Takes a signed note, or the JSON of `up/ledger/checkpoint`.
+A head that somebody outside kept is what the box cannot take back; it is held against the ledger here, too. Takes a
+signed note, or the JSON of `up/ledger/checkpoint`.
 """
 
 from __future__ import annotations

@@ -6,10 +6,9 @@ is committed or destroyed meanwhile is no fault. Rows are gone through before le
 with one is asked again in one moment. Bounded: a range knows its own leaves only, rows need one bit for each leaf,
 and the gaps that nothing has explained yet are kept.
 
-What lists of leaves go by (`storage.ledger.queries`), held against the leaves themselves.
-
-Bounded: some hundred bytes for 1024 leaves. What seems wrong is asked again in one moment of the database, in which
-leaves are judged as they were when their row was made.
+The index that lists of leaves go by (`storage.ledger.queries`) is held against the leaves, too. Bounded: some hundred
+bytes for 1024 leaves. What seems wrong is asked again in one moment of the database, in which leaves are judged as they
+were when their row was made.
 """
 
 from __future__ import annotations

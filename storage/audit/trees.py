@@ -2,11 +2,10 @@
 
 Blocking, read-only. Whatever is held against them counts for nothing by itself: it proves, or is a finding.
 
-The ledger's lines on a volume, each held against its leaf, byte by byte.
-
-Blocking, read-only, in pages. A mirror follows the database by a second, begins later because old days go in their
-time, and may lack the end of a generation that was over before the volume came back. Else no leaf is missing between
-two of its lines, nor behind the last up to where the database says that it goes.
+The mirrors: each line of the ledger on a volume is held against its leaf, byte by byte, in pages. A mirror follows the
+database by a second, begins later because old days go in their time, and may lack the end of a generation that was over
+before the volume came back. Else no leaf is missing between two of its lines, nor behind the last up to where the
+database says that it goes.
 """
 
 from __future__ import annotations

@@ -6,10 +6,8 @@ each leaf and 32 bytes for 256 leaves. Needs no writer: with the daemon down it 
 Whoever has the key of the box can write another ledger that is consistent in itself; only what somebody outside has
 kept of it shows that.
 
-Stretches of the ledger shared out among processes, one for each processor: hashing is all that it takes.
-
-For whoever has the box to itself (`edgectl` while edged is stopped, the bench); a running daemon checks in one thread,
-behind recording.
+`Processes` shares the ledger out, a range for each processor: hashing is all that it takes. For whoever has the box to
+itself (`edgectl` while edged is stopped, the bench); a running daemon checks in one thread, behind recording.
 """
 
 from __future__ import annotations

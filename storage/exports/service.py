@@ -4,14 +4,11 @@ Nothing may be disclosed before `begin` has answered: then its leaf is on record
 against space (S3 goes through) for at most LASTS_MS of running time. What is copied is read through `opened`; making
 films and lists of it is for `edged.evidence.export`.
 
-Leaves with what proves them: the way from each to the head of its generation, and the heads. Blocking; reads only.
-
-A generation before the present one is vouched for as far as the first leaf of the following one names it
+`cite` and `heads`: leaves with what proves them, the way from each to the head of its generation, and the heads. A
+generation before the present one is vouched for as far as the first leaf of the following one names it
 (`storage.exports.table.vouched`); its own signed head is added where it is that very one.
 
-What there is of an interval, before anything of it is copied: for the plan that people see, and for what follows.
-
-Blocking; reads only, page by page.
+What there is of an interval is told before anything of it is copied: for the plan that people see, page by page.
 """
 
 from __future__ import annotations

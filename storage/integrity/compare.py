@@ -4,11 +4,10 @@ One comparison for all who look: `fsck`, the rescan of the ring and the tamper w
 committed row's file) and S5 (each name on a volume belongs to a row in one of its states). A difference is a suspicion
 until it was looked at again: a row is written before its file, and goes after it.
 
-What an event on a volume may mean, and how closely to look. Pure; imports `storage.words.layout` and `compare`.
-
-Nobody keeps a list of the daemon's own doings: what happens to a file is judged, a moment later, by what the catalog
-says of its name (`storage.integrity.inspect_file`). Here it is only told what needs no look at all, and what needs
-to be read: a commit is a rename from `.part`, and the file that a worker has just hashed is not hashed again.
+What an event on a volume may mean, and how closely to look. Nobody keeps a list of the daemon's own doings: what
+happens to a file is judged, a moment later, by what the catalog says of its name (`storage.integrity.inspect_file`).
+Here it is only told what needs no look at all, and what needs to be read: a commit is a rename from `.part`, and the
+file that a worker has just hashed is not hashed again.
 """
 
 from __future__ import annotations

@@ -4,10 +4,9 @@ Blocking, read-only, slow on purpose: it pauses as its owner says, reads rows in
 whatever seemed wrong, because the daemon records and destroys meanwhile. Files are judged by
 `storage.integrity.compare`. Needs no writer: with the daemon down it runs on the files alone (`storage.store.offline`).
 
-Sidecars of pins against their rows (S2, S13): one comparison for `fsck`, the rescan and the tamper watch.
-
-Blocking, read-only. A difference counts only if the row said the same before and after the look: a sidecar is written
-before its row is told of it, and goes after the row that has ended.
+Sidecars of pins are held against their rows (S2, S13) for `fsck`, the rescan and the tamper watch alike. A difference
+counts only if the row said the same before and after the look: a sidecar is written before its row is told of it, and
+goes after the row that has ended.
 """
 
 from __future__ import annotations

@@ -4,11 +4,10 @@ Blocking and thread-safe; one look at a time but for `fsck`, which has a run of 
 differs becomes a finding, a leaf and, through `tampered`, an alarm, and ceases to be one when the file is as it was.
 Reading a file's content is paced: recording needs the disks more.
 
-The rescan: the whole ring looked at within a day, in small rounds, so that no watch need be perfect.
-
-Blocking, in a thread of its own, some rows a round. It goes by rows (is the file there, of its size; is it later
-changed than it was written: then its content), then by directories (what has no row), and begins again. Where it is
-stands in the database, so that a restart goes on; what changed while edged was down is found like everything else.
+The rescan (`Round`) looks at the whole ring within a day, in small rounds, so that no watch need be perfect. Blocking,
+in a thread of its own, some rows a round. It goes by rows (is the file there, of its size; is it later changed than it
+was written: then its content), then by directories (what has no row), and begins again. Where it is stands in the
+database, so that a restart goes on; what changed while edged was down is found like everything else.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 Pure. A note is text, an empty line, and a line for each signature; a checkpoint's text is the origin of the log, its
 size, and its root. Imports `cryptography`.
 
-DSSE v1 envelopes: what is signed, with its type, by Ed25519. Pure.
-
+DSSE v1 envelopes: what is signed, with its type, by Ed25519.
 https://github.com/secure-systems-lab/dsse. Lists of exports, statements and commands of the centre go in one.
 """
 

@@ -4,16 +4,14 @@ Works in the mirror's thread, behind what was mirrored, so that a head covers on
 what a signed head covers and nobody finds was taken away; no power cut explains it. While something happens a head is
 at most HEAD_EVERY_MS old. Blocking; no commit waits for it.
 
-The directory `.ledger` on a volume, and the signed heads in it: one file for each generation, replaced whole.
+The directory `.ledger` on a volume has the signed heads: one file for each generation, replaced whole. Everything is
+reached through an open directory of the volume, so that nothing lands below an unmounted mount point (S10). The leaves
+beside them are `storage.mirror.files`.
 
-Blocking. Everything is reached through an open directory of the volume, so that nothing lands below an unmounted mount
-point (S10). The leaves beside them are `storage.mirror.files`.
-
-What others hold of our ledger: the head that the centre has kept, against the tree as it is here.
-
-Blocking. A head covers only what lies on a volume too, so no power cut explains one that the centre has and this tree
-does not begin with: an older state was put back, or leaves were taken away. It is told until the leaves are back, or
-until a person has begun a new generation whose first leaf names it (`storage.ledger.key`).
+The head that the centre has kept is held against the tree as it is here. A head covers only what lies on a volume too,
+so no power cut explains one that the centre has and this tree does not begin with: an older state was put back, or
+leaves were taken away. It is told until the leaves are back, or until a person has begun a new generation whose first
+leaf names it (`storage.ledger.key`).
 """
 
 from __future__ import annotations

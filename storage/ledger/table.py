@@ -5,17 +5,15 @@ case number, only commitments to them: what these stand for lies in a table of i
 `storage.mirror.service` carries leaves to the volumes, from where a lost database is rebuilt (S13); `storage.ledger`
 has the tree over them, its signed heads and its proofs.
 
-Generations of the ledger: one tree after the other, each with a name and a key of its own.
+Generations: one tree after the other, each with a name and a key of its own. Numbers of leaves go on through all of
+them; inside one they have no holes, so that a leaf's place in its tree is its number minus that of the first. A
+generation begins with the first start, where a database was lost, and where there is a new key; its first leaf names
+the head of the one before that was known last.
 
-Functions over a connection. Numbers of leaves go on through all of them; inside one they have no holes, so that a
-leaf's place in its tree is its number minus that of the first. A generation begins with the first start, where a
-database was lost, and where there is a new key; its first leaf names the head of the one before that was known last.
-
-Nodes of the ledger's trees. Every eighth level is kept, so that a root or a proof among twenty million leaves reads
+Nodes of the trees. Every eighth level is kept, so that a root or a proof among twenty million leaves reads
 some hundred hashes; what is not kept yet is made from what is below it. Here too: that a later tree begins with an
-earlier one, for whoever kept the heads of both.
-
-Functions over a connection. What is kept here is never a source: the check of the ledger makes it anew.
+earlier one, for whoever kept the heads of both. What is kept is never a source: the check of the ledger makes it
+anew.
 """
 
 from __future__ import annotations

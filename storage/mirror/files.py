@@ -3,10 +3,8 @@
 Blocking; works in the directory that `storage.ledger.signer` opens, so that nothing lands below an unmounted
 mount point (S10). Part of S13.
 
-A leaf as a line of the mirror: `{"b":{…},"k":…,"n":…,"t":…}`, the bytes that are hashed, one leaf to a line. Pure.
-
-Part of S13. What cannot have been written by us is no line: a torn end, a spot that the disk spoilt. Kinds that this
-version does not know are carried along.
+A leaf is a line (pure): `{"b":{…},"k":…,"n":…,"t":…}`, the bytes that are hashed. What cannot have been written by us
+is no line: a torn end, a spot that the disk spoilt. Kinds that this version does not know are carried along.
 """
 
 from __future__ import annotations

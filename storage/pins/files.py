@@ -4,11 +4,9 @@ Keeps S2 over a lost or older database: a sidecar without a row becomes a row be
 volume. Nothing here is decided but by rows and sidecars; what fails on one pin is told and tried again, and stops no
 other.
 
-Placing a pin: what it will hold and cost, then sidecar and links, then one transaction. Never half placed.
-
-Blocking file work; its owner lets one thread at a time place. Until the transaction everything is taken back on any
-error; a crash leaves a sidecar without a row, which is adopted when its volume is read (`storage.pins.files`). From
-the transaction on its interval protects, however long it takes to hold each segment of it (L4).
+`Placer`: what a pin will hold and cost, then sidecar and links, then one transaction. Never half placed. Until the
+transaction everything is taken back on any error; a crash leaves a sidecar without a row, which is adopted when its
+volume is read. From the transaction on its interval protects, however long it takes to hold each segment of it (L4).
 """
 
 from __future__ import annotations

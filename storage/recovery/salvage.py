@@ -1,4 +1,4 @@
-"""Carries out what `storage.recovery.salvage` decides: cut, hash, rename, adopt; or quarantine what cannot be read.
+"""What an unclean stop left, decided and carried out: cut, hash, rename, adopt; or quarantine what cannot be read.
 
 Blocking file work, in the thread of its caller; rows are changed through the one writer. Keeps S6's other half (what
 was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched: that
@@ -8,10 +8,9 @@ A stop is noticed between two files and between two blocks of a hash; what was n
 `Stragglers` comes back to what a start could not work off: the volume was away, or a file could not be read. Until it
 is committed or set aside, such a file is under no ceiling, and nothing but the next start would come to it (S3, S5).
 
-What an unclean stop left, and what to do about it. `reconcile` is pure; `storage.recovery.salvage` carries it out.
-
-Keeps S5 and S9: each file found in the directories that were looked into belongs to a row or gets one, and each row in
-progress ends as a segment or as a gap. Work follows the rows in progress, never the rows stored.
+`reconcile` is the decision, and pure. Keeps S5 and S9: each file found in the directories that were looked into belongs
+to a row or gets one, and each row in progress ends as a segment or as a gap. Work follows the rows in progress, never
+the rows stored.
 """
 
 from __future__ import annotations

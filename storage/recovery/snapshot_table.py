@@ -4,10 +4,9 @@ Functions over a connection. `plant` puts it into an empty database before its f
 number is used twice, and an unmounted path is known for what it is (S10). Of rows, the columns that this version does
 not know are left out.
 
-What recovery asks of a database: whether it can be used at all, and which gaps turn out to be recorded.
-
-Functions over a connection. Every start asks `look`; the doctor asks more, of the file. Damage that lies deeper shows
-when it is met. `carve` takes what is recorded out of a gap that a lost database left (S9), in its caller's transaction.
+What recovery asks of a database: whether it can be used at all, and which gaps turn out to be recorded. Every start
+asks `look`; the doctor asks more, of the file. Damage that lies deeper shows when it is met. `carve` takes what is
+recorded out of a gap that a lost database left (S9), in its caller's transaction.
 """
 
 from __future__ import annotations

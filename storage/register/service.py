@@ -3,9 +3,8 @@
 Blocking, thread-safe, reads only; one page of the ledger lies in memory. What is said follows from the entries
 themselves (`storage.retention.destruction`) and from the same account of time that `Store.coverage` gives.
 
-What a judgement by clause rests on and no other question answers: causes of gaps, the register read on, since when.
-
-Blocking and thread-safe; the judgement itself is `edged.compliance`. The register is read from where the last look
+What a judgement by clause rests on and no other question answers is told here: causes of gaps, the register read on,
+since when. The judgement itself is `edged.compliance`. The register is read from where the last look
 ended, `PAGES_MAX` blocks of leaves at a time, so that the first look at a large one delays nothing else.
 """
 

@@ -12,10 +12,9 @@ nor after a database was lost and with it what had been configured. Where "overw
 recorded, no floor was ever stamped under another word, and it holds at once; a lost database forgets that, too.
 
 Which bounds and grants are agreed upon, and what of a configuration waits for a second person, since it loosens one.
-
-Pure. A floor is loosened when it is lowered, a ceiling when it is raised, and all floors by `on_full = "overwrite"`.
-What tightens holds at once and is agreed upon from then on; a ceiling that was shortened only once it holds
-(`storage.retention.bounds` has it wait for a day), so that whoever shortened it by mistake can take it back alone in
+A floor is loosened when it is lowered, a ceiling when it is raised, and all floors by `on_full = "overwrite"`.
+What tightens holds at once and is agreed upon from then on; a ceiling that was shortened only once it holds (it waits
+for a day), so that whoever shortened it by mistake can take it back alone in
 time. A camera that was never agreed upon begins with the bounds of its site: a new name is no way around them. Part
 of S14.
 

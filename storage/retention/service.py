@@ -1,9 +1,9 @@
-"""What two persons agreed upon, kept: asked at each start, at each reload, and once a minute. Blocking, thread-safe.
+"""What two persons agreed upon, and what holds at this instant: one answer for everybody who asks.
 
-What holds at this instant: ages, bounds of each camera, whether floors give way. One answer for everybody who asks.
-
-Functions over a connection. The sweep asks when it plans and again in the transaction that condemns; `retention
---explain`, the documents and the alarms ask here as well, so that what people are told is what will be done.
+`RetentionApprovals` is blocking and thread-safe; it is asked at each start, at each reload, and once a minute.
+`present` is a function over a connection: ages, bounds of each camera, whether floors give way. The sweep asks when it
+plans and again in the transaction that condemns; `retention --explain`, the documents and the alarms ask here as well,
+so that what people are told is what will be done.
 """
 
 from __future__ import annotations

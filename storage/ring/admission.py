@@ -1,14 +1,13 @@
 """Who may begin another segment when the volumes are full and nothing may go: the smallest priority stops first.
 
-Pure; imports the standard library only. Asked only while every volume in service is full: as long as one of them can
+The decision is pure. It is asked only while every volume in service is full: as long as one of them can
 make room, nobody is stopped. The cameras stand in a queue, the highest priority first; whoever records is always the
 head of it, so that none ever stops before one of less priority (`on_full = "stop"`). Room is kept for those
 in front before anybody behind is let in, and a camera that was stopped comes back only to stay for a while.
 
-Who begins another segment, and on which volume. Blocking, thread-safe; decides nothing by itself.
-
-It puts what the catalog, the disks and the configuration say before `storage.ring.admission`, and remembers who was
-stopped. Part of S1: with `on_full = "stop"` recording waits for room, and no floor is broken for it.
+`AdmissionService` (blocking, thread-safe) puts what the catalog, the disks and the configuration say before that
+decision, and remembers who was stopped. Part of S1: with `on_full = "stop"` recording waits for room, and no floor is
+broken for it.
 
 `OwnUsage` measures what edged keeps on a volume beside footage: the ledger's mirror, and the sidecars of pins. It looks
 again only where a file came or went: a day's file of the ledger, its head every ten minutes, a pin. The links of a pin

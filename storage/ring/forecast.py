@@ -1,12 +1,11 @@
-"""How long footage will be kept, and when floors will be in the way of recording. Pure; standard library only.
+"""How long footage will be kept, and when floors will be in the way of recording.
 
 Nothing is decided here and nothing destroyed: people are told early enough to add a disk. All volumes are taken as
 one, because the ring frees the oldest first wherever it lies. What is on disk is taken to be spread evenly over the
 time since its oldest second, as it is where cameras record without a break.
 
-What the forecast rests on, measured now and then: rates over the last days, what is pinned, what is recorded.
-
-Blocking, thread-safe; imports the catalog. Some of it reads thousands of rows: that is looked up every ten minutes and
+What the forecast rests on is measured now and then (blocking, thread-safe): rates over the last days, what is pinned,
+what is recorded. Some of it reads thousands of rows: that is looked up every ten minutes and
 remembered in between, in running time.
 """
 

@@ -3,10 +3,9 @@
 Reads only. Imports the catalog, the volumes that are there and the pure modules of this room; what it tells comes from
 the same functions as what the sweep does.
 
-Why a segment stays or goes, and when, as values. Pure; imports retention and the words of storage.
-
-The same `judge` and the same bounds as the sweep's. Durations are running time from now: how long the box has to run on
-until something happens; a box that is off does not age, unless that is proven (`storage.ages.history`).
+Why a segment stays or goes, and when, is told as values (pure) by the same `judge` and the same bounds as the sweep's.
+Durations are running time from now: how long the box has to run on until something happens; a box that is off does not
+age, unless that is proven (`storage.ages.history`).
 """
 
 from __future__ import annotations

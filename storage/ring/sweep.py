@@ -8,10 +8,8 @@ it and nothing else may go, what is below its floor. Its facts yield to those of
 
 Now and then, after a sweep, `Pruner` cuts the account of each camera's time where nobody needs it any more (S12).
 
-Who is looked at, and in which order: segments of a volume by age, read page by page, oldest first.
-
-Imports the catalog's questions and the pure `storage.retention.plan`. Within a group of equal terms whoever began
-first is past its bounds first, so a sweep with nothing due reads one row of each group, and one that destroys
+Candidates are the segments of a volume by age, read page by page, oldest first. Within a group of equal terms whoever
+began first is past its bounds first, so a sweep with nothing due reads one row of each group, and one that destroys
 thousands reads each of them once. Only floors run from the end: what began long ago and ended late is passed by
 (`Decision.lingers`).
 """

@@ -11,9 +11,8 @@ but values that were checked, or `Mp4Damaged`.
   written back in any order, so the last fragments are also searched for pictures that are not there.
 - `read_movie` (moov), `read_fragment` (moof) and `check_trailer` (mfra) make values of bytes.
 
-What a segment tells about itself: JSON in the MP4 `comment`, so that a file without its database still has a story.
-
-Lean: standard library and `storage.words.model` only, because a camera's worker writes it. Keeps S13 together with the
+What a segment tells about itself is JSON in the MP4 `comment`, so that a file without its database still has a story.
+Keeps S13 together with the
 leaves on the volumes. Format 1; keys are short words, times in milliseconds, bounds in seconds.
 """
 

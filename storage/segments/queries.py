@@ -3,11 +3,10 @@
 Functions over a connection; they read only, in pages of at most 1000 rows. Wall clock is used for searching, never for
 ages or for what came last (S7).
 
-Listings of footage and gaps: by camera and true time, page by page, each part on an index of its own.
-
-Functions over a read-only connection, at most 1000 rows a page. A listing is the merge of what goes by the time that it
-was recorded under and, for each clock epoch that was corrected since (`storage.segments.true_time_table`) and matters
-to the interval, of what goes by boottime. Where no clock was ever corrected that is one search, as before.
+Listings of footage and gaps go by camera and true time, page by page, each part on an index of its own. A listing is
+the merge of what goes by the time that it was recorded under and, for each clock epoch that was corrected since
+(`storage.segments.true_time_table`) and matters to the interval, of what goes by boottime. Where no clock was ever
+corrected that is one search, as before.
 """
 
 from __future__ import annotations

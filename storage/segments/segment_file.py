@@ -6,13 +6,10 @@ S10 (the volume is known by its identity file, and everything below is reached t
 checked), S6 (what was synced is found again under its `.part` name) and its part of S4 (the hashes are of the bytes
 that reached the file, counted as they went).
 
-A segment's file as parts, and the Merkle root over them, so that a piece of it can be proven without the rest.
-
-Pure; imports the standard library, `storage.words.model` and `storage.ledger.tree`, because a camera's worker
-carries it. A part ends behind each `moov` and each `mdat` at the top level, and what remains at the end is one more:
-so part 0 is what stands before the first fragment, each fragment is a part, and so is the index behind them.
-Whatever the bytes are, they have parts: what is no box belongs to the last one. The root is that of RFC 6962 over
-the parts as leaves.
+Its parts, and the Merkle root over them (pure): a piece of the file can be proven without the rest. A part ends behind
+each `moov` and each `mdat` at the top level, and what remains at the end is one more: so part 0 is what stands before
+the first fragment, each fragment is a part, and so is the index behind them. Whatever the bytes are, they have parts:
+what is no box belongs to the last one. The root is that of RFC 6962 over the parts as leaves.
 """
 
 from __future__ import annotations

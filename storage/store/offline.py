@@ -5,13 +5,11 @@ found where the database last met it. The database is only ever read; a new volu
 is configured. Whoever calls must be the owner of the state directory (`edged.host.accounts`): SQLite makes
 files beside a database even to read it, and the daemon could not use those of somebody else.
 
-A glance at the database of a daemon that is down: when it last lived, and whether its file is sound.
+`glance` tells when a daemon that is down last lived, and whether its database is sound. It takes no lock that a start
+would wait for, and writes nothing: a daemon that starts meanwhile finds one reader more. To be called as the owner of
+the state directory, because SQLite may make its index of the WAL beside it (`storage.store.offline`). Blocking.
 
-Takes no lock that a start would wait for, and writes nothing: a daemon that starts meanwhile finds one reader more. To
-be called as the owner of the state directory, because SQLite may make its index of the WAL beside it
-(`storage.store.offline`). Blocking.
-
-The rebuild while no daemon runs: under its lock, with its volumes, and without recording to give way to.
+`made_anew` works under the daemon's lock, with its volumes, and without recording to give way to.
 """
 
 from __future__ import annotations

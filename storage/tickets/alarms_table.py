@@ -1,6 +1,6 @@
 """Alarms (異常通報) as rows and events, in their caller's transaction: raised, updated, acknowledged, cleared.
 
-Alarms (異常通報) as the daemon keeps them. Thread-safe; which conditions hold is judged elsewhere, reads block.
+`Alarms` is what the daemon keeps. Thread-safe; which conditions hold is judged elsewhere, reads block.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ The counter of its key, its row, its leaf and the event that tells the centre ar
 done. A command whose run of the daemon is over before its end is known is `interrupted`, and not done again; a restart
 is what it asked for. Names of people are in leaves alone, behind commitments.
 
-Commands of the centre, taken once and told to their end. Blocking and thread-safe; who may command what is decided
-elsewhere (`mqtt.commands`, edged).
+`Commands` is blocking and thread-safe; who may command what is decided elsewhere (`mqtt.commands`, edged).
 """
 
 from __future__ import annotations

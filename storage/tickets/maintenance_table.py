@@ -5,11 +5,10 @@ What is not recorded while one lasts has the cause `maintenance`, whoever tells 
 it ends: from then on it has its own cause again. One lasts at a time. Who works, with whom and why lies behind the
 commitments of its leaf.
 
-Maintenance (維護): announced by a person, for so much running time (S7); it ends by itself, whatever else happens.
-
-Blocking and thread-safe. It lasts over restarts and reboots: its row and its leaf are one transaction, and how long it
-has lasted is told by the ages of this box, to the low bound: what nobody can prove of the time while the box was off
-makes it last longer, by as much as nothing was recorded anyway.
+`Maintenance` is blocking and thread-safe. It is announced by a person, for so much running time (S7), and ends by
+itself, whatever else happens. It lasts over restarts and reboots: its row and its leaf are one transaction, and how
+long it has lasted is told by the ages of this box, to the low bound: what nobody can prove of the time while the box
+was off makes it last longer, by as much as nothing was recorded anyway.
 """
 
 from __future__ import annotations

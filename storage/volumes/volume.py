@@ -3,24 +3,21 @@
 Imports the standard library and lean modules of storage. Blocking. Keeps S10: a path that should carry a volume and
 does not is refused, even if empty, because it may be a mount point without its disk.
 
-The file in which a volume says who it is (S10). Lean: a camera's worker asks before it writes.
+Lean: a camera's worker asks for the identity before it writes.
 
-Room on the volumes: what must go from one, how much it may hold, who is in the way, which takes the next segments.
-
-Pure; imports the words of storage. Volumes are filled in turn, in the order of the configuration, and then turn as one
-ring: where footage must go, the oldest of the box goes first, wherever it lies. Staying where one is has its worth (a
-disk that sleeps, files of one time on one disk), so a volume is left for another only when that has room, or footage
-that is older by `patience_ms`.
+Room on the volumes (pure): what must go from one, how much it may hold, which takes the next segments. Volumes are
+filled in turn, in the order of the configuration, and then turn as one ring: where footage must go, the oldest of the
+box goes first, wherever it lies. Staying where one is has its worth (a disk that sleeps, files of one time on one
+disk), so a volume is left for another only when that has room, or footage that is older by `patience_ms`.
 
 The bound: all that is held is younger than what was last destroyed plus that patience. So of volumes of any sizes,
 where everything is past its floor, nothing is destroyed before the age that one volume of the summed size would have
 held, less `MARGIN` rounds of the next segments for each volume, by more than the patience. Floors come no nearer to
 breaking than with one: as long as any volume has room, or footage that may go, one is found.
 
-An empty directory becomes a volume (錄影硬碟): everything for which that is refused, and the file that says so.
-
-Blocking; imports lean modules of storage. Keeps S10: what may be a mount point without its disk, lies inside another
-volume, or cannot keep what storage promises (hard links, renames, syncs) never becomes one.
+An empty directory becomes a volume: everything for which that is refused, and the file that says so. What may be a
+mount point without its disk, lies inside another volume, or cannot keep what storage promises (hard links, renames,
+syncs) never becomes one.
 """
 
 from __future__ import annotations

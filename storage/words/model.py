@@ -4,8 +4,7 @@ Imports nothing but the standard library, so that a camera's worker can afford i
 `_ms` milliseconds, `_s` seconds, `bytes` octets. `wall_ms` is UTC since 1970 and only names things (S7);
 `boottime_ms` is CLOCK_BOOTTIME and is what ages are counted in, meaningful only together with a boot.
 
-What the store answers with: values for the daemon and the people who ask it. Pure; imports `storage.words.model`
-only.
+Then what the store answers with: values for the daemon and the people who ask it.
 """
 
 from __future__ import annotations

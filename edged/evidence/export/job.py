@@ -10,7 +10,7 @@ export of a day takes no memory. A segment that is not what its leaf says is tol
 Files leave as `Source`: of known length, the same bytes whenever they are asked for again, from any octet on. Their
 hashes are made while they leave; what was not read to its end by then is read on from there.
 
-What the folder of an export and the files in it are called: names that FAT32, Windows and the list take. Pure.
+The names of the folder and of the files in it are such as FAT32, Windows and the list take.
 """
 
 from __future__ import annotations
