@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -14,7 +15,7 @@ from tests.support import contract
 
 T = TypeVar("T")
 
-settings.register_profile("short", max_examples=30, derandomize=True, database=None, deadline=None)
+settings.register_profile("short", max_examples=20, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True)
 
 
@@ -120,6 +121,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Property tests: the same few examples each time, or many new ones."""
     settings.load_profile("long" if config.getoption("--long") else "short")
     contract.watch()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: without this, Python's collector looks at all of it again, test by test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -491,8 +491,9 @@ def pin_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
         yield f"pin.unfiled:{pin_id}", AlarmCondition(Severity.WARNING, text, "Check the disk; edged goes on trying")
     for pin_id in seen.measured.pins_unvouched:
         text = (
-            f"Pin {pin_id} was found on a volume and bears no signature of this box: somebody put it there, or an "
-            "earlier version wrote it and the database was lost since; it protects its footage, for 30 days at the most"
+            f"Pin {pin_id} was found on a volume and bears no signature of this box: somebody put it there, or it "
+            "was written while there was no key and the database was lost since; it protects its footage, for 30 days "
+            "at the most"
         )
         needed = f"If somebody needs it: edgectl pin extend {pin_id} --until … --reason …"
         action = f"{needed}; if nobody knows of it, find out who put it there"

@@ -126,18 +126,18 @@ def _key(commander: Commander) -> str:
     return f"{commander.name} ({commander.key}, {until})"
 
 
-def _commanders(config: Config, grants: Grants | None) -> Iterator[Commander]:
+def _commanders(config: Config, grants: Grants) -> Iterator[Commander]:
     """Those that hold something, with what they hold; all of them where no roles are held either."""
     for commander in config.commanders:
-        if grants is None or not grants.configured:
+        if not grants.configured:
             yield commander
         elif verbs := [verb for verb in commander.verbs if (_COMMANDS + verb, _key(commander)) in grants.pairs]:
             yield commander.model_copy(update={"verbs": verbs})
 
 
-def _roles(grants: Grants | None) -> Roles | None:
+def _roles(grants: Grants) -> Roles | None:
     """What was read from the database was checked when it was first configured."""
-    if grants is None or not grants.configured:
+    if not grants.configured:
         return None
     named = {role.value: [group for one, group in sorted(grants.pairs) if one == role] for role in Role}
     return Roles.model_construct(None, **named)

@@ -73,17 +73,16 @@ def _destroyed_before(body: Body, _: Openings) -> str:
 
 
 def _gap(body: Body, _: Openings) -> str:
-    cause, detail = body["cause"], f" ({body['detail']})" if body.get("detail") else ""
-    cause += f" over {body['beneath']}" if body.get("beneath") else ""
+    cause = body["cause"] + (f" over {body['beneath']}" if body.get("beneath") else "")
     if body.get("gone"):
         return f"{body['camera']}: what was told as a gap ({cause}) is recorded after all"
     if body["end"] is None:
-        return f"{body['camera']}: not recorded from then on: {cause}{detail}"
+        return f"{body['camera']}: not recorded from then on: {cause}"
     start, end = body["start"], body["end"]
     same = start["boot"] == end["boot"] and end["boottime_ms"] > start["boottime_ms"]
     clock = "boottime_ms" if same else "wall_ms"
     what = "paused" if body.get("inside") else "was not recorded"
-    return f"{body['camera']} {what} for {_span(max(0, end[clock] - start[clock]))}: {cause}{detail}"
+    return f"{body['camera']} {what} for {_span(max(0, end[clock] - start[clock]))}: {cause}"
 
 
 def _pin(body: Body, _: Openings) -> str:

@@ -588,7 +588,7 @@ def _agreed(body: Body, leaf: int) -> EventData:
         site_ceiling_s=ceiling_s,
         overwrite=body["overwrite"],
         cameras=sorted(body["cameras"]),
-        roles_configured=body["roles"] is not None if "roles" in body else None,
+        roles_configured=body["roles"] is not None,
     )
     return EventData("agreed", "", fact)
 

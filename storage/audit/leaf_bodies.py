@@ -1,8 +1,7 @@
 """What leaves say, kind by kind, and whether rows say the same. Pure; imports msgspec.
 
 First segments, gaps and spans, which are compared with rows one by one, then boots, clocks, pins, bounds and findings,
-of which the last word counts (`storage.audit.ledger_state`). All are read strictly. What earlier versions did not write
-has a default that says so.
+of which the last word counts (`storage.audit.ledger_state`). All are read strictly.
 """
 
 from __future__ import annotations
@@ -72,8 +71,6 @@ class GapLeaf(msgspec.Struct, frozen=True):
     end: LeafPlace | None
     cause: str
     inside: bool
-    detail: str | None = None
-    """Leaves of earlier versions have it."""
     pauses: tuple[tuple[Whole, Whole], ...] = ()
     was: LeafPlace | None = None
     gone: bool = False
@@ -150,8 +147,7 @@ def same_gap(told: GapLeaf, row: GapClaim) -> bool:
         return False
     if told.inside and row.inside and row.pauses:
         return told.end.at[:2] <= row.end[:2]
-    same = (told.end.at, told.inside, told.pauses) == (row.end, row.inside, row.pauses)
-    return same and told.detail in (None, row.detail)
+    return (told.end.at, told.inside, told.pauses) == (row.end, row.inside, row.pauses)
 
 
 def same_row(told: SegmentLeaf, row: Row, cameras: Mapping[int, str], volumes: Mapping[int, str]) -> bool:
@@ -312,15 +308,14 @@ class EpochLeaf(msgspec.Struct, frozen=True, tag_field="what", tag="began"):
     """A clock epoch begins with a boot."""
 
     epoch: Whole
-    boot: Whole | None = None
-    wall_ms: Whole | None = None
-    boottime_ms: Whole | None = None
-    synced: bool | None = None
-    """Earlier versions told none of these four."""
+    boot: Whole
+    wall_ms: Whole
+    boottime_ms: Whole
+    synced: bool
 
     @property
-    def row(self) -> tuple[int | None, int | None, int | None, int | None]:
-        return self.boot, self.wall_ms, self.boottime_ms, None if self.synced is None else int(self.synced)
+    def row(self) -> tuple[int, int, int, int]:
+        return self.boot, self.wall_ms, self.boottime_ms, int(self.synced)
 
 
 class SteppedLeaf(EpochLeaf, frozen=True, tag="step"):

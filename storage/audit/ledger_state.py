@@ -118,8 +118,6 @@ class LedgerState:
             self.ends[body.boot] = LastWord(number, body.boottime_ms)
 
     def _epoch(self, number: int, body: leaf_bodies.EpochLeaf) -> None:
-        if body.wall_ms is None:
-            return  # earlier versions told less
         self.epochs.setdefault(body.epoch, LastWord(number, body))
         if isinstance(body, leaf_bodies.CorrectedLeaf):
             self.corrected[body.epoch] = body
@@ -219,9 +217,8 @@ class LedgerState:
             if row.true_offset_ms != said and (fresh or row.true_offset_ms is not None):
                 what = f"it is corrected to {row.true_offset_ms} ms by its row, {said} by leaves"
                 yield LedgerFinding(Code.EPOCH, where, f"{what}: recorded times are told by it")
-        if rows.rebuilt == 0 and self.epochs:
-            first = min(self.epochs)  # those before are of an earlier version
-            for epoch in sorted(epoch for epoch in rows.epochs if epoch >= first and epoch not in self.epochs):
+        if rows.rebuilt == 0:
+            for epoch in sorted(rows.epochs.keys() - self.epochs.keys()):
                 yield LedgerFinding(
                     Code.EPOCH, f"clock epoch {epoch}", "no leaf tells of it: recorded times are told by it"
                 )

@@ -234,7 +234,6 @@ class GapClaim(NamedTuple):
     start: tuple[int, int, int]
     end: tuple[int, int, int] | None
     cause: str
-    detail: str
     inside: bool
     pauses: tuple[tuple[int, int], ...]
     beneath: str | None = None
@@ -242,7 +241,7 @@ class GapClaim(NamedTuple):
 
 _GAP: Final = (
     "SELECT g.id, g.leaf, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms,"
-    " g.end_wall_ms, g.cause, g.detail, g.inside, g.pauses, g.beneath"
+    " g.end_wall_ms, g.cause, g.inside, g.pauses, g.beneath"
     " FROM gaps g JOIN cameras c ON c.number = g.camera "
 )
 
@@ -261,11 +260,11 @@ def gap(connection: sqlite3.Connection, number: int) -> GapClaim | None:
 
 
 def _gap(row: tuple[Any, ...]) -> GapClaim:
-    number, leaf, camera, *times, cause, detail, inside, pauses, beneath = row
+    number, leaf, camera, *times, cause, inside, pauses, beneath = row
     start, end = (times[0], times[1], times[2]), (times[3], times[4], times[5])
     told = () if pauses is None else tuple((since_ms, lasted_ms) for since_ms, lasted_ms in json.loads(pauses))
     ends = None if end[0] is None else end
-    return GapClaim(number, leaf, camera, start, ends, cause, detail, bool(inside), told, beneath)
+    return GapClaim(number, leaf, camera, start, ends, cause, bool(inside), told, beneath)
 
 
 def cut(connection: sqlite3.Connection, table: str, after: int, count: int) -> int:

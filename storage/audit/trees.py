@@ -31,7 +31,6 @@ from storage.ledger.table import LEVELS, STRIDE, WIDTH, Generation, LeafMissing
 from storage.ledger.tree import LEAF, Hash
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
-from storage.mirror.files import parse_line
 from storage.segments.coverage_queries import ReadQuery
 from storage.segments.findings_table import FaultKind
 
@@ -317,7 +316,7 @@ class MirrorCheck:
             yield self._lacks(first, end)
 
     def _line(self, number: int, line: bytes, leaf: bytes | None) -> Iterator[LedgerFinding]:
-        if leaf == LEAF + line or (leaf is not None and _means(line) == leaf):
+        if leaf == LEAF + line:
             return
         what = "the ledger has no leaf of this number" if leaf is None else "it says something else than in the ledger"
         yield LedgerFinding(Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / signer.NAME}", what, ACTION)
@@ -345,12 +344,6 @@ class MirrorCheck:
 
 def _leaf(connection: Connection, number: int) -> bytes | None:
     return next((data for _, data in audit_queries.hashed(connection, number - 1, number)), None)
-
-
-def _means(line: bytes) -> bytes | None:
-    """What would be hashed of a line that says the same in other words: an earlier version may have written it."""
-    told = parse_line(line)
-    return None if told is None else LEAF + told.entry.data
 
 
 def mirror_faults(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:

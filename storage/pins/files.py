@@ -53,7 +53,7 @@ STEP: Final = 128
 
 UNVOUCHED_MS: Final = 30 * DAY_MS
 """What nobody vouches for protects from when it is found for so long, with an alarm: as a pin does of which nobody said
-how long. Somebody planted it, or an older version wrote it and everything else was lost."""
+how long. Somebody planted it, or it was written while there was no key, and everything else was lost."""
 
 
 class Filing:
@@ -183,7 +183,7 @@ class Filing:
         """A row for what has none, the later version for what has an earlier one, if it is ours.
 
         A row is not made to last longer by what somebody else may have written. That is then told as a difference; what
-        says the same, and an earlier version did not sign, is written anew.
+        says the same, and was not signed for want of a key, is written anew.
         """
         pin = pins_table.find(connection, pin_id)
         version = told.version if told is not None else 0

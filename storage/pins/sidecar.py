@@ -105,7 +105,7 @@ def to_json(sidecar: Sidecar, key: Ed25519PrivateKey | None = None) -> str:
 
 
 def is_ours(content: bytes, publics: Iterable[bytes]) -> bool:
-    """It bears a signature of one of these keys. Older versions signed none."""
+    """It bears a signature of one of these keys. It has none where it was written while there was no key."""
     try:
         told: dict[str, Any] = json.loads(content)
         signature = told.pop("signature")

@@ -308,7 +308,7 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
                 end.wall_ms,
                 end.boottime_ms,
                 GapCause(body["cause"]),
-                str(body.get("detail", "")),
+                "",
                 inside,
                 pauses,
                 now.leaf,
@@ -400,7 +400,7 @@ def remember(connection: sqlite3.Connection, line: MirrorLine) -> None:
 def _remember_boot(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
-        began_ms = int(body.get("began_ms", 0))
+        began_ms = int(body["began_ms"])
         connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
 
 

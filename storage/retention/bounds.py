@@ -216,6 +216,9 @@ class Grants:
     """False: nobody has said so, and root and the daemon's own account may do all."""
 
 
+UNGRANTED: Final = Grants(configured=False)
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovedLimits:
     """Bounds of a site and of cameras, and who holds which role, as configured or as agreed upon."""
@@ -225,8 +228,7 @@ class ApprovedLimits:
     cameras: Mapping[str, Bounds] = field(default_factory=dict)
     """Of all that are configured; as agreed upon, also of those that were."""
     overwrite: bool = False
-    grants: Grants | None = None
-    """None: they were not looked at (by an earlier version)."""
+    grants: Grants = UNGRANTED
 
 
 class LoosenedBound(StrEnum):
@@ -288,14 +290,10 @@ def settled(agreed: ApprovedLimits, held: ApprovedLimits, in_force: Mapping[str,
 
 def granted(agreed: ApprovedLimits, wished: ApprovedLimits) -> ApprovedLimits:
     """What is agreed upon once a second person has approved it."""
-    return ApprovedLimits(
-        wished.site, {**agreed.cameras, **wished.cameras}, wished.overwrite, wished.grants or agreed.grants
-    )
+    return ApprovedLimits(wished.site, {**agreed.cameras, **wished.cameras}, wished.overwrite, wished.grants)
 
 
-def _granted(agreed: Grants | None, wished: Grants | None) -> Grants | None:
-    if agreed is None or wished is None:
-        return wished or agreed
+def _granted(agreed: Grants, wished: Grants) -> Grants:
     if not agreed.configured:
         return wished
     if not wished.configured:
@@ -306,9 +304,7 @@ def _granted(agreed: Grants | None, wished: Grants | None) -> Grants | None:
     return Grants(both | {pair for pair in agreed.pairs if pair[0] == APPROVING})
 
 
-def _of_grants(held: Grants | None, wished: Grants | None) -> Iterator[Loosening]:
-    if held is None or wished is None:
-        return
+def _of_grants(held: Grants, wished: Grants) -> Iterator[Loosening]:
     if held.configured and not wished.configured:
         yield Loosening(None, LoosenedBound.UNGRANTED)
         return

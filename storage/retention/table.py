@@ -35,7 +35,7 @@ def histories(connection: sqlite3.Connection) -> dict[str, list[Term]]:
 
 
 def switch(connection: sqlite3.Connection) -> OverwriteSwitch | None:
-    """None: nothing was written down, in a database that was lost or is of an earlier version."""
+    """None: nothing was written down, or it went with a database that was lost."""
     row = connection.execute("SELECT is_on, boot, boottime_ms, wall_ms FROM overwriting").fetchone()
     return None if row is None else OverwriteSwitch(bool(row[0]), None if row[1] is None else Point(*row[1:]))
 
@@ -140,8 +140,12 @@ def is_approved_known(connection: sqlite3.Connection) -> bool:
 def approved_body(agreed: ApprovedLimits) -> dict[str, Value]:
     """As a leaf has it."""
     cameras: dict[str, Value] = {camera: _pair(bounds) for camera, bounds in agreed.cameras.items()}
-    body: dict[str, Value] = {"site": _pair(agreed.site), "cameras": cameras, "overwrite": agreed.overwrite}
-    return body if agreed.grants is None else {**body, "roles": _groups(agreed.grants)}
+    return {
+        "site": _pair(agreed.site),
+        "cameras": cameras,
+        "overwrite": agreed.overwrite,
+        "roles": _groups(agreed.grants),
+    }
 
 
 def parse_approved(text: str) -> ApprovedLimits:
@@ -160,8 +164,7 @@ def _of(body: Mapping[str, Any]) -> ApprovedLimits:
     cameras = {str(camera): _bounds(pair) for camera, pair in body["cameras"].items()}
     if not all(map(is_camera, cameras)):
         raise ValueError("bounds of what is no camera")
-    grants = _grants(body["roles"]) if "roles" in body else None
-    return ApprovedLimits(_bounds(body["site"]), cameras, bool(body["overwrite"]), grants)
+    return ApprovedLimits(_bounds(body["site"]), cameras, bool(body["overwrite"]), _grants(body["roles"]))
 
 
 def _groups(grants: Grants) -> Value:

@@ -70,7 +70,7 @@ class OfflineDatabase:
             return self._readers.read(query)
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
-                raise DatabaseDamaged(f"{self.path} is of an earlier version ({error})", START_ONCE) from error
+                raise DatabaseDamaged(f"{self.path} is of another version ({error})", START_ONCE) from error
             raise StateUnusable(f"{self.path} cannot be read ({error})", START_ONCE) from error
         except sqlite3.DatabaseError as error:
             raise DatabaseDamaged(f"{self.path} is damaged ({error})", START_ONCE) from error

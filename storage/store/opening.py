@@ -35,7 +35,7 @@ DATABASE_NAME: Final = "edged.db"
 STATE_MODE: Final = 0o750
 LOCK_MODE: Final = 0o640
 FIRST: Final = "this box begins its ledger"
-"""Why the first generation begins: nothing has happened before, or only what an earlier version entered."""
+"""Why the first generation begins."""
 PATIENCE_S: Final = 30.0
 """How long opening and closing wait for a COMMIT before they say that the disk stands still."""
 

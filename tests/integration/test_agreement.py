@@ -80,16 +80,6 @@ def test_who_can_edit_the_file_gives_nobody_a_role_by_a_restart(office: Office, 
     assert leaves(office) == [AGREED, file]
 
 
-def test_roles_of_a_box_that_an_earlier_version_kept_are_taken_as_they_are(tmp_path: Path) -> None:
-    box = Office(tmp_path)
-    before = ApprovedLimits(SITE, {"lobby": SITE})
-    held(box, before)
-    assert held(box, AGREED) == AGREED
-    assert leaves(box) == [before, AGREED]
-    assert held(box, LOOSER) == AGREED
-    box.store.close()
-
-
 def test_a_ceiling_is_shortened_for_good_once_it_holds(office: Office) -> None:
     office.store.sweep(lambda: Policy(AGREED.cameras))
     office.clock.tick(2 * DAY * 1000)
@@ -244,6 +234,6 @@ def test_what_is_none_of_ours_is_not_believed(text: str) -> None:
 
 
 def test_it_reads_what_it_writes() -> None:
-    for one in (LOOSER, ApprovedLimits(SITE), ApprovedLimits(SITE, grants=Grants(configured=False))):
+    for one in (LOOSER, ApprovedLimits(SITE)):
         assert table.parse_approved(json.dumps(table.approved_body(one))) == one
     assert list(loosenings(AGREED, LOOSER))

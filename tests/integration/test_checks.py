@@ -286,7 +286,7 @@ def test_of_what_was_recorded_before_fragments_were_told_only_whole_files_are_co
 
 
 def on_leaf(office: Office, sql: str) -> None:
-    """Somebody, or an earlier version, did it."""
+    """Somebody did it."""
     office.store._database.submit(lambda db: db.execute(sql).rowcount).result(DEADLINE_S)
 
 

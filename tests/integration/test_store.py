@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import pytest
 
+from storage.database.migrations import FIRST
 from storage.database.writer import Database
 from storage.recovery import salvage
 from storage.retention.bounds import WAIT_MS
@@ -97,12 +98,12 @@ def test_a_state_directory_that_is_a_file_is_said_to_be_one(office: Office, tmp_
 def test_a_database_of_a_later_version_is_refused_and_everything_let_go(office: Office) -> None:
     office.store.close()
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
-        db.execute("UPDATE _sqlite_migrations SET name = '9999_later' WHERE name = '0001_catalog'")
+        db.execute("UPDATE _sqlite_migrations SET name = '9999_later'")
         db.commit()
     with pytest.raises(DatabaseDamaged, match="later version"):
         office.open()
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
-        db.execute("UPDATE _sqlite_migrations SET name = '0001_catalog' WHERE name = '9999_later'")
+        db.execute("UPDATE _sqlite_migrations SET name = ?", (FIRST,))
         db.commit()
     with pytest.raises(NodeChanged, match='this box is "wenshan" for good') as refused:
         _open_as(office, "another-node")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,6 @@ from typing import Any, Final
 import pytest
 
 from tests.support import version_before as before
-from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.version_before import must
 
@@ -121,21 +119,3 @@ def test_a_leaf_that_was_changed_is_found(folder: Path) -> None:
     answer = before.taken(folder).ctl("ledger", "verify")
     assert answer.code == FAILED
     assert "leaf-changed" in {one["code"] for one in answer.document["findings"]}
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Path]:
-    """A database as today's code makes it."""
-    camera = Watched("lobby", "test://?size=64x64&fps=2&audio=0", more="enabled = false")
-    with Daemon(tmp_path / "fresh", Setup([camera])) as daemon:
-        daemon.wait_for(lambda status: status.pid, TAKEN_S, "it answers")
-        assert daemon.stop() == 0
-        yield daemon.state / "edged.db"
-
-
-def test_the_schema_is_that_of_the_version_before(folder: Path, fresh: Path) -> None:
-    """A step that changes the schema may change this: then the old database has to have come to the new one."""
-    old, digest = before.schema(folder / "state" / "edged.db")
-    assert digest == EXPECTED["schema"]
-    new, _ = before.schema(fresh)
-    assert old.splitlines() == new.splitlines()

@@ -39,10 +39,10 @@ CANNOT_START: Final = (
 )
 ANOTHER_TABLE: Final = (
     "storage/database/migrations.py",
-    "def _create(db: Database,",
+    "def migrate(connection:",
     (  # a step of the database that the running version does not know
         '@MIGRATIONS(name="9999_later")\ndef _later(db: Database) -> None:\n'
-        '    db.execute("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT")\n\n\ndef _create(db: Database,'
+        '    db.execute("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT")\n\n\ndef migrate(connection:'
     ),
 )
 

@@ -84,6 +84,14 @@ def unpack(folder: Path) -> None:
     config.write_text(config.read_text("utf-8").replace(HERE, str(folder)), "utf-8")
 
 
+def database() -> bytes:
+    """The database of the fixture alone."""
+    with tarfile.open(STATE) as archive:
+        file = archive.extractfile("state/edged.db")
+        assert file is not None
+        return file.read()
+
+
 def at_home(folder: Path) -> None:
     """As if its disks had always been mounted there. A daemon finds them out by itself, once it is started.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from storage.ages.history import Point
@@ -187,7 +187,14 @@ def compare(module: ModuleType, by_hour: list[Bounds | None]) -> None:
 
 
 def run(module: ModuleType, examples: int) -> None:
-    @settings(max_examples=examples, derandomize=True, database=None, deadline=None, report_multiple_bugs=False)
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
     @given(hours)
     def play(by_hour: list[Bounds | None]) -> None:
         compare(module, by_hour)

@@ -67,6 +67,7 @@ from storage.ring.service import Fate
 from storage.segments import findings_table
 from storage.tickets import faults_table, maintenance_table
 from storage.words import failpoints, model
+from tests.support.sources import product, walked
 from tests.unit.test_diagnostics import GATE, configured
 from tests.unit.test_mqtt_docs import documented
 
@@ -132,12 +133,10 @@ def test_words_that_are_stored_or_sent_stay() -> None:
 
 def enumerations() -> Iterator[tuple[str, str]]:
     """Module and name of each that the product has."""
-    for package in ("edged", "recorder", "storage", "mqtt"):
-        for path in (ROOT / package).rglob("*.py"):
-            module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.ClassDef) and any("Enum" in ast.unparse(base) for base in node.bases):
-                    yield module, node.name
+    for module, source in product().items():
+        for node in walked(source) if "Enum" in source else ():
+            if isinstance(node, ast.ClassDef) and any("Enum" in ast.unparse(base) for base in node.bases):
+                yield module, node.name
 
 
 def test_of_each_enumeration_it_is_known_whether_its_words_are_data() -> None:

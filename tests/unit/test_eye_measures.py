@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -51,7 +51,6 @@ def blurred(small: decode.Grey, radius: int) -> decode.Grey:
     return found
 
 
-@settings(max_examples=40, deadline=None)
 @given(arrays.arrays(np.uint8, (HIGH, WIDE), elements=st.integers(0, 255), fill=st.integers(0, 255)))
 def test_whatever_the_picture_what_is_told_of_it_keeps_its_bounds(small: decode.Grey) -> None:
     """The daemon would take anything else for the end of the eye."""
@@ -132,7 +131,6 @@ def test_a_key_frame_alone_is_decoded_and_comes_out_as_it_went_in(codec: str) ->
     assert (jpeg[:2], jpeg[-2:]) == (b"\xff\xd8", b"\xff\xd9")
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_a_damaged_key_frame_is_unreadable_or_a_picture_and_nothing_else(data: st.DataObject) -> None:
     tracks, coded = CODED

@@ -14,11 +14,12 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.support.sources import parsed, product, walked
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -87,32 +88,12 @@ class Module:
         return room_of(self.name)
 
 
-@cache
-def parsed(source: str) -> ast.Module:
-    return ast.parse(source)
-
-
-@cache
-def walked(source: str) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(parsed(source)))
-
-
 def room_of(name: str) -> str:
     """Of the full name of a module, or of something in it."""
     return [*name.split("."), ""][1]
 
 
-def modules() -> dict[str, Module]:
-    found = {}
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found[name] = Module(name, path.read_text(encoding="utf-8"))
-    return found
-
-
-HOUSE: Final = modules()
+HOUSE: Final = {name: Module(name, source) for name, source in product().items()}
 
 
 def imported(nodes: Iterable[ast.AST]) -> Iterator[str]:

@@ -36,12 +36,12 @@ TOLD: list[tuple[Leaf, dict[str, Any], str]] = [
     ),
     (
         Leaf.GAP,
-        {"camera": "lobby", "start": START, "end": LATER, "cause": "dropped", "detail": "bye", "inside": False},
-        "lobby was not recorded for 1m: dropped (bye)",
+        {"camera": "lobby", "start": START, "end": LATER, "cause": "dropped", "inside": False},
+        "lobby was not recorded for 1m: dropped",
     ),
     (
         Leaf.GAP,
-        {"camera": "lobby", "start": START, "end": None, "cause": "unknown", "detail": "", "inside": False},
+        {"camera": "lobby", "start": START, "end": None, "cause": "unknown", "inside": False},
         "lobby: not recorded from then on: unknown",
     ),
     (

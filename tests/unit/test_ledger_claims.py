@@ -98,9 +98,9 @@ def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
     assert not gone.stands
 
 
-def test_what_a_leaf_of_an_earlier_version_says_of_a_camera_must_be_what_the_row_says() -> None:
-    row = GapClaim(1, 4, "door", (2, 5, NOW), (2, 8, NOW), "stalled", "401", False, ())
-    for told, same in (({}, True), ({"detail": "401"}, True), ({"detail": "no route"}, False)):
+def test_what_a_leaf_says_of_a_gap_must_be_what_the_row_says() -> None:
+    row = GapClaim(1, 4, "door", (2, 5, NOW), (2, 8, NOW), "stalled", False, ())
+    for told, same in (({}, True), ({"cause": "dropped"}, False), ({"beneath": "stalled"}, False)):
         gap = leaf_bodies.gap_told(leaf(GAP | told))
         assert gap is not None
         assert leaf_bodies.same_gap(gap, row) is same

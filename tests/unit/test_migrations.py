@@ -1,77 +1,174 @@
-"""An edged.db of any earlier version, brought up to date, is the one that is made today."""
+"""The form of edged.db: as `schema.sql` says, in a new one and in one of the version before, which is taken over."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+import tomllib
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import pytest
+from sqlite_utils import Database, Migrations
 
-from storage.database.migrations import migrate, statements
+from storage.database import migrations
+from storage.database.migrations import FIRST, migrate, statements, would_change
+from storage.words.errors import DatabaseDamaged
+from tests.support import version_before as before
 
-FIRST: Final = (Path(__file__).parents[1] / "support" / "first_schema.sql").read_text("utf-8")
-"""`storage/database/schema.sql` as it was in 0.1.0."""
-APPLIED: Final = (
-    "CREATE TABLE _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT)"
-)
+ROOT: Final = Path(__file__).parents[2]
+SCHEMA: Final = (ROOT / "storage" / "database" / "schema.sql").read_text("utf-8")
+LATER: Final = "0031_lens"
+RECORD: Final = "_sqlite_migrations"
+
+
+@cache
+def left_by_the_version_before() -> bytes:
+    return before.database()
 
 
 @pytest.fixture
-def first() -> Iterator[sqlite3.Connection]:
-    """As 0.1.0 left it, with a segment."""
-    with closing(sqlite3.connect(":memory:")) as db:
-        for statement in statements(FIRST):
-            db.execute(statement)
-        db.execute(APPLIED)
-        db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('edged', '0001_catalog', '')"
-        )
-        db.execute("INSERT INTO boots (number, boot_id, ran_ms) VALUES (1, 'b', 9)")
-        db.execute("INSERT INTO runs VALUES (1, 1, 0, 0, 9, 9, 1)")
-        db.execute("INSERT INTO volumes VALUES (1, 'v', '/srv')")
-        db.execute("INSERT INTO cameras VALUES (1, 'lobby', 0, 1, 2, 0, NULL, 0, 1, 0, 0)")
-        db.execute(
-            "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, floor_s,"
-            " ceiling_s, epoch, synced) VALUES (1, 1, 1, 'open', 1, 1, 0, 0, 1, 2, 1, 1)"
-        )
-        db.commit()
-        yield db
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "old.db"
+    path.write_bytes(left_by_the_version_before())
+    return path
 
 
-def form(db: sqlite3.Connection) -> dict[str, str]:
-    """Every table and index, but for how its text is broken into lines."""
-    rows = db.execute("SELECT name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    path = tmp_path / "new.db"
+    brought_up_to_date(path)
+    return path
+
+
+def brought_up_to_date(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        migrate(connection)
+
+
+def changed(path: Path, *steps: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for step in steps:
+            connection.execute(step)
+
+
+def form(path: Path) -> str:
+    return before.schema(path)[0]
+
+
+def test_the_version_before_is_taken_over_as_it_stands(old: Path, new: Path) -> None:
+    assert before.schema(old)[1] == before.expected()[1]["schema"], "it is as that version said"
+    assert not would_change(old)
+    with closing(sqlite3.connect(old)) as connection:
+        migrate(connection)
+        assert connection.total_changes == 0
+    assert form(old) == form(new)
+
+
+def test_a_new_one_is_as_the_schema_says(new: Path, tmp_path: Path) -> None:
+    path = tmp_path / "as_written.db"
+    changed(path, *statements(SCHEMA))
+    assert [line for line in form(new).splitlines() if RECORD not in line] == form(path).splitlines()
+    assert not would_change(new)
+
+
+def migrations_with_a_later_step() -> Migrations:
+    """As the opening of `storage.database.migrations` says how to add one."""
+    later = Migrations("edged")
+    later(name=FIRST)(migrations._schema)
+
+    @later(name=LATER)
+    def _lens(db: Database) -> None:
+        if "lens" not in db["cameras"].columns_dict:
+            db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
+
+    return later
+
+
+def test_a_later_step_brings_an_old_one_to_the_form_of_a_new_one(old: Path, new: Path) -> None:
+    before_it = form(new)
+    with patch.object(migrations, "MIGRATIONS", migrations_with_a_later_step()):
+        for path in (old, new):
+            assert would_change(path)
+            brought_up_to_date(path)
+            assert not would_change(path)
+    assert form(old) == form(new) != before_it
+
+
+REFUSED: Final = {
+    "of a later version": (
+        f"UPDATE {RECORD} SET name = '{LATER}' WHERE name = '{FIRST}'",  # noqa: S608
+        rf"later version \({LATER}\)",
+    ),
+    "not as far as the version before": (
+        f"DELETE FROM {RECORD} WHERE name = '{FIRST}'",  # noqa: S608
+        "earlier version",
+    ),
+    "without a record of its steps": (f"DROP TABLE {RECORD}", "earlier version"),
+}
+
+
+@pytest.mark.parametrize(("change", "what"), REFUSED.values(), ids=REFUSED)
+def test_any_other_is_refused_and_left_as_it_is(old: Path, change: str, what: str) -> None:
+    changed(old, change)
+    as_it_was = old.read_bytes()
+    assert would_change(old), "it is kept before it is handed to this version"
+    with closing(sqlite3.connect(old)) as connection, pytest.raises(DatabaseDamaged, match=what) as refused:
+        migrate(connection)
+    assert refused.value.action
+    assert old.read_bytes() == as_it_was
+
+
+def test_one_that_was_cut_off_before_its_first_step_is_a_new_one(tmp_path: Path, new: Path) -> None:
+    path = tmp_path / "begun.db"
+    with closing(sqlite3.connect(path)) as connection:
+        migrations.MIGRATIONS.ensure_migrations_table(Database(connection, execute_plugins=False))
+    brought_up_to_date(path)
+    assert form(path) == form(new)
+
+
+# --- the sections of the schema ---------------------------------------------------------------------------------------
+
+ROOMS: Final = tomllib.loads((ROOT / "tests" / "rooms.toml").read_text("utf-8"))["rooms"]["storage"]
+LOWEST_FIRST: Final = [room for line in reversed(ROOMS) for room in line]
+NOBODYS: Final = "of no room"
+
+
+def sections(schema: str) -> dict[str, list[str]]:
+    """The tables that stand under the name of each room."""
+    begun = re.split(rf"^-- ({NOBODYS}|\w+)(?:: .+)? -{{3,}}$", schema, flags=re.MULTILINE)
     return {
-        name: re.sub(r" (?=[,)])", "", " ".join(sql.split()))
-        for name, table, sql in rows
-        if not table.startswith("_sqlite")
+        room: re.findall(r"^CREATE TABLE (\w+)", text, re.MULTILINE)
+        for room, text in zip(begun[1::2], begun[2::2], strict=True)
     }
 
 
-def test_migrated_equals_new(first: sqlite3.Connection) -> None:
-    with closing(sqlite3.connect(":memory:")) as new:
-        migrate(new)
-        assert form(first) != form(new)
-        migrate(first)
-        assert form(first) == form(new)
+def strangers(schema: str) -> list[str]:
+    """Tables that the room of their section does not write, and such of no room that somebody writes."""
+    return [
+        table
+        for room, tables in sections(schema).items()
+        for table in tables
+        if writes("*" if room == NOBODYS else room, table) is (room == NOBODYS)
+    ]
 
 
-def test_alarms_from_before_have_occurrences_and_no_names_in_their_words(first: sqlite3.Connection) -> None:
-    first.executemany(
-        "INSERT INTO alarms (key, severity, raised, since_ms, count, text, action) VALUES (?, 'info', 1, ?, 1, ?, '')",
-        [("camera.down:lobby", 17, "down"), ("roles.clash", 18, "hold neither role: chen")],
+def writes(room: str, table: str) -> bool:
+    modules = (ROOT / "storage").glob(f"{room}/*.py")
+    return any(re.search(rf"(INTO|UPDATE) {table}\b", module.read_text("utf-8")) for module in modules)
+
+
+def test_each_table_stands_with_the_room_that_owns_it() -> None:
+    *rooms, last = sections(SCHEMA)
+    assert (rooms, last) == ([room for room in LOWEST_FIRST if room in rooms], NOBODYS)
+    assert strangers(SCHEMA) == []
+    assert [table for tables in sections(SCHEMA).values() for table in tables] == re.findall(
+        r"CREATE TABLE (\w+)", SCHEMA
     )
-    migrate(first)
-    assert first.execute("SELECT key, occurrence, names FROM alarms").fetchall() == [("camera.down:lobby", "0:17", "")]
-    assert first.execute("SELECT count(*) FROM outbox").fetchone() == (0,), "what was is no event"
 
 
-def test_what_was_there_stays(first: sqlite3.Connection) -> None:
-    migrate(first)
-    assert first.execute("SELECT seq, camera_offset_ms FROM segments").fetchall() == [(1, None)]
-    migrate(first)
-    first.execute("UPDATE segments SET camera_offset_ms = -3200")
+def test_a_table_in_the_wrong_section_is_seen() -> None:
+    assert strangers(SCHEMA.replace("-- ring: ", "-- integrity: ")) == ["condemned", "breaches"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.database import migrations
@@ -70,7 +70,6 @@ def test_without_nodes_that_are_kept_it_is_the_same(full: tuple[sqlite3.Connecti
     connection.execute("ROLLBACK")
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, COUNT - 1), st.data())
 def test_any_leaf_at_any_time_is_proven(
     kept: tuple[sqlite3.Connection, Generation], index: int, data: st.DataObject

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.mp4 import FRAGMENT_MS
@@ -207,7 +207,6 @@ cameras = st.builds(
 )
 
 
-@settings(max_examples=60)
 @given(cameras, st.sampled_from([1_000, 3_000, 60_000]), st.frozensets(st.integers(0, 120), max_size=2), st.booleans())
 def test_whatever_a_camera_says_of_time_each_frame_is_kept_once_and_in_order(
     camera: Camera, segment_ms: int, cuts: frozenset[int], aligned: bool
@@ -219,7 +218,6 @@ def test_whatever_a_camera_says_of_time_each_frame_is_kept_once_and_in_order(
     assert last.boottime_ms <= session.clock.boottime_ms
 
 
-@settings(max_examples=30)
 @given(
     st.sampled_from([10, 25]),
     st.sampled_from([-300, 0, 40, 600]),

@@ -90,7 +90,6 @@ def stream(codec: Codec, seed: int, marking: Marking, mtu: int, count: int = 24,
     return sent
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     codec=st.sampled_from(["h264", "h265"]),
     seed=st.integers(0, 2**32),
@@ -109,7 +108,6 @@ def test_what_was_packed_comes_out(codec: Codec, seed: int, marking: Marking, mt
     assert track.losses.packets == track.losses.frames == track.nonsense == 0
 
 
-@settings(max_examples=60, deadline=None)
 @given(codec=st.sampled_from(["h264", "h265"]), seed=st.integers(0, 2**32), mtu=st.integers(100, 1500))
 def test_loss_takes_pictures_whole_and_counts_them(codec: Codec, seed: int, mtu: int) -> None:
     """What arrived whole comes out; of what lost a slice nothing does. A lost SEI or set takes no picture with it."""
@@ -138,7 +136,6 @@ def is_slice(codec: Codec, unit: bytes) -> bool:
     return unit[0] & 0x1F in {1, 5} if codec == "h264" else unit[0] >> 1 & 0x3F < 32
 
 
-@settings(max_examples=30, deadline=None)
 @given(codec=st.sampled_from(["h264", "h265"]), seed=st.integers(0, 2**32), mtu=st.integers(100, 1500))
 def test_packets_that_come_twice_or_late_change_nothing(codec: Codec, seed: int, mtu: int) -> None:
     sent = stream(codec, seed, "last", mtu)

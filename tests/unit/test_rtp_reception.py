@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtp.packet import WAIT_NS, Reorder, parse
@@ -132,7 +132,6 @@ def test_the_receiver_report_says_what_arrived() -> None:
     assert pcm().receiver_report(1, 0)[1] == 201
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 65_535))
 def test_packets_out_of_order_are_put_in_order(seed: int, first: int) -> None:
     """Each is at most eight places off; one in thirty is lost, one in ten comes twice."""
@@ -166,7 +165,6 @@ def test_a_gap_is_waited_for_no_longer_than_its_time() -> None:
     assert reorder.push(packets[3], WAIT_NS + 3) == [packets[3], packets[4]]
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 65_535), st.integers(0, 10**9)), max_size=300))
 def test_whatever_the_numbers_what_waits_is_bounded_and_nothing_is_given_out_twice(
     arrivals: list[tuple[int, int]],

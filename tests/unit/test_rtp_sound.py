@@ -46,7 +46,6 @@ def headers(sizes: list[int], size_bits: int, index_bits: int, indices: list[int
     return struct.pack(">H", length) + int("0" + bits, 2).to_bytes(len(bits) // 8, "big")
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([("AAC-hbr", 13, 3), ("AAC-lbr", 6, 2), ("generic", 16, 0), ("generic", 11, 5)]),

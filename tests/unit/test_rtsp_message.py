@@ -214,7 +214,6 @@ def test_nor_does_garbage_in_pieces(parts: list[bytes], cuts: list[int]) -> None
     assert [said(text) for text in split.messages] == [said(text) for text in whole.messages]
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(), st.integers(1, 200))
 def test_noise_ends_as_bad_data_or_not_at_all(seed: int, blocks: int) -> None:
     chance, reader = random.Random(seed), Reader()

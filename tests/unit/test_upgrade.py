@@ -17,7 +17,7 @@ from storage.database.migrations import migrate
 from storage.store.opening import DATABASE_NAME
 
 INSTALL: Final = Path(__file__).parents[2] / "script" / "install"
-FORGOTTEN: Final = "DELETE FROM _sqlite_migrations WHERE rowid = (SELECT max(rowid) FROM _sqlite_migrations)"
+EARLIER: Final = "UPDATE _sqlite_migrations SET name = '0029_faults'"
 LATER: Final = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('edged', '9999_later', '')"
 
 
@@ -36,7 +36,7 @@ def box(place: Path, *steps: str) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize(
     ("steps", "changes"),
-    [((), False), ((FORGOTTEN,), True), ((LATER,), True), (("DROP TABLE _sqlite_migrations",), True)],
+    [((), False), ((EARLIER,), True), ((LATER,), True), (("DROP TABLE _sqlite_migrations",), True)],
     ids=["of this version", "of an earlier one", "of a later one", "of none"],
 )
 def test_what_would_change_is_named(
