@@ -28,8 +28,7 @@ from bench.fleetbook import Book, node
 from edged.centre.reports import Reporter
 from edged.config.model import Config
 from edged.health.stream import CameraState, Condition, Stream
-from edged.overview.measurements import Measurements
-from edged.overview.model import CameraHealth, Overview
+from edged.overview import CameraHealth, Measurements, Overview
 from mqtt import client, commands
 from mqtt.connection.broker_connection import Connection
 from mqtt.contract.messages import Message
@@ -38,8 +37,7 @@ from storage.ledger import table
 from storage.ledger.note import Checkpoint
 from storage.ledger.signer import IssuedHead
 from storage.outbox import table as outbox_table
-from storage.outbox.service import Outbox
-from storage.outbox.table import EventKind, EventRank, OutboxDepth
+from storage.outbox.table import EventKind, EventRank, Outbox, OutboxDepth
 from storage.tickets.alarms_table import Alarms
 from storage.words.clock import SystemClock
 from storage.words.model import AlarmRow, CameraUsage, Coverage, GapCause, Moment, Severity, VolumeState, VolumeStatus

@@ -39,7 +39,7 @@ from zoneinfo import ZoneInfo
 from edged.config.loosened_bounds import sentence
 from edged.health import faults
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition
-from edged.overview.model import CRITICAL_S, WARN_S, AlarmCondition, CameraHealth, Overview, blames_others
+from edged.overview import CRITICAL_S, WARN_S, AlarmCondition, CameraHealth, Overview, blames_others
 from edged.words import units
 from mqtt.tls import WARN_MS, Lifetime, TlsView, Weight, day
 from recorder.supervisor.runner import CameraView

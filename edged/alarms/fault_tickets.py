@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Final
 
-from edged.overview.model import AlarmCondition, Overview
+from edged.overview import AlarmCondition, Overview
 from storage.store.facade import Store
 from storage.tickets.faults import Aged, StandingAlarm, Subject
 from storage.tickets.faults_table import FaultState, FaultStep

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from edged.alarms.tracking import Tracked
-from edged.overview.model import AlarmCondition
+from edged.overview import AlarmCondition
 from storage.tickets.maintenance_table import Lasting
 
 CAMERA: Final = "camera."

@@ -24,7 +24,7 @@ from typing import Final
 from edged.access.role_watch import RolesSeen
 from edged.alarms import conditions, fault_tickets
 from edged.alarms.conditions import Episode
-from edged.overview.model import AlarmCondition, Overview
+from edged.overview import AlarmCondition, Overview
 from edged.words import units
 from recorder.supervisor.runner import CameraView
 from storage.audit.table import Checked

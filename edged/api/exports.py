@@ -19,8 +19,8 @@ from edged.access.callers import Details, Refusal, Route, caller, get, post
 from edged.api.base import Progress, answer, asked, carried_out, follow
 from edged.documents import exports as documents
 from edged.documents.base import Document
-from edged.evidence.export.job import FileStream
-from edged.evidence.export.service import ExportService, Gone
+from edged.evidence.export_job import FileStream
+from edged.evidence.export_service import ExportService, Gone
 from edged.host.journal import PERSONAL
 from edged.words import exit_codes
 from edged.words.roles import Verb

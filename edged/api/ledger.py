@@ -1,9 +1,14 @@
-"""The calls behind `edgectl ledger`: leaves as a list, the whole ledger checked, and a new generation."""
+"""The calls behind `edgectl ledger`, `fsck` and `rebuild`: what proves the record, checked behind running recording.
+
+Leaves as a list, the whole ledger checked, and a new generation; files and catalog compared. A check works on a thread
+of its own that gives way to recording.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,6 +22,7 @@ from edged.api import approvals
 from edged.api.base import Progress, answer, asked, carried_out, follow, stream
 from edged.api.register import known_camera
 from edged.documents import ledger as documents
+from edged.documents.checks import Fsck, FsckAsked, Rebuild, RebuildAsked
 from edged.evidence import ledger_text, statement_check
 from edged.site import check_documents
 from edged.site.rounds import SiteState
@@ -32,6 +38,7 @@ from storage.ledger.queries import CoveredRange, LeafFilter, ListedLeaf
 from storage.ledger.table import Leaf
 from storage.store.facade import Store
 from storage.words.clock import Clock
+from storage.words.errors import StoreBusy, UnknownId
 
 
 def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
@@ -147,3 +154,47 @@ def _number(text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdecimal() and 0 < len(text) <= 9 and int(text)):
         raise Refusal(f"last={text} is not a number of leaves", "give a whole number, e.g. last=100", exit_codes.USAGE)
     return None if text is None else int(text)
+
+
+def checks_routes(site: SiteState, store: Store) -> Sequence[Route]:
+    async def fsck(request: web.Request) -> web.StreamResponse:
+        wanted = await asked(request, FsckAsked)
+        return await follow(request, partial(_fsck, site, store, wanted))
+
+    return [post("/v1/fsck", Verb.FSCK, fsck)]
+
+
+def _fsck(site: SiteState, store: Store, wanted: FsckAsked, progress: Progress, gone: threading.Event) -> Fsck:
+    """A thread of its own, because it makes itself idle for good."""
+
+    def run() -> Fsck:
+        report = store.checks.fsck(
+            check_documents.fsck_scope(wanted), site.policy(), lambda told: progress(dict(told)), gone
+        )
+        return check_documents.fsck(report, wanted, store.checks.paths(), daemon=True)
+
+    try:
+        with ThreadPoolExecutor(1, "fsck") as own:
+            return own.submit(run).result()
+    except StoreBusy as busy:
+        raise Refusal(busy.what, busy.action, exit_codes.TRY_LATER) from None
+    except UnknownId as unknown:
+        raise Refusal(unknown.what, unknown.action, exit_codes.USAGE) from None
+    except Stopped:
+        raise Refusal("edged is stopping", "check again once it runs", exit_codes.TRY_LATER) from None
+
+
+def rebuild_routes(store: Store) -> Sequence[Route]:
+    async def rebuild(request: web.Request) -> web.StreamResponse:
+        await asked(request, RebuildAsked)
+        return await follow(request, partial(_rebuild, store))
+
+    return [post("/v1/rebuild", Verb.REBUILD, rebuild)]
+
+
+def _rebuild(store: Store, progress: Progress, _gone: threading.Event) -> Rebuild:
+    """Goes on when nobody waits any more: what was begun is worth finishing."""
+    begun_s = time.monotonic()
+    report = store.books.rebuild(progress, everything=True)
+    last = store.books.last_rebuild()
+    return check_documents.rebuild(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)

@@ -20,7 +20,7 @@ from edged.documents import cameras as documents
 from edged.health.stream import CameraState
 from edged.health.watch import HealthWatch, NoPicture
 from edged.host.journal import PERSONAL
-from edged.overview.model import CameraHealth
+from edged.overview import CameraHealth
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
 from edged.words import exit_codes

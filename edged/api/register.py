@@ -1,4 +1,7 @@
-"""The calls behind `edgectl destroyed` and `edgectl proof-of-retention`: both read, the second signs what it says."""
+"""The calls behind `edgectl destroyed` and `edgectl proof-of-retention`: both read, the second signs what it says.
+
+And behind `edgectl compliance`: what the last look came to, a few seconds ago at the most.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,10 @@ from edged.config.model import Config
 from edged.documents import register as documents
 from edged.evidence import statement
 from edged.evidence.statement import BoundsInForce, LedgerBasis, StatementIssuer
-from edged.overview.model import Overview
+from edged.overview import Overview
+from edged.site import compliance_watch
 from edged.site import documents as site_documents
+from edged.site.compliance_watch import ComplianceStanding, ComplianceWatch
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -141,3 +146,36 @@ def _wanted(request: web.Request) -> Asked:
 
 def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
     return callers.instant(begin, query.get(begin)), callers.instant(end, query.get(end))
+
+
+def compliance_routes(site: SiteState, watch: ComplianceWatch) -> Sequence[Route]:
+    def standing() -> ComplianceStanding:
+        if site.config.site.profile is None:
+            what = "this box has no profile, so nobody knows which regulation it has to keep to"
+            raise Refusal(
+                what, 'write [site] profile = "…" (docs/configuration.md) and restart edged', exit_codes.CONFIG
+            )
+        if watch.standing is None:
+            what = "edged has just started, and nothing is judged yet"
+            raise Refusal(what, "ask again in some seconds", exit_codes.TRY_LATER, 503)
+        return watch.standing
+
+    def named(request: web.Request) -> str | None:
+        clause, known = request.query.get("clause"), [one.clause.id for one in standing().findings]
+        if clause is not None and clause not in known:
+            raise Refusal(
+                f"there is no clause {clause} in {standing().profile.name}",
+                f"one of {' '.join(known)}",
+                exit_codes.USAGE,
+                404,
+            )
+        return clause
+
+    async def about(request: web.Request) -> Details:
+        clause = named(request)
+        return {} if clause is None else {"clause": clause}
+
+    async def compliance(request: web.Request) -> web.Response:
+        return answer(compliance_watch.document(standing(), named(request)))
+
+    return [get("/v1/compliance", Verb.COMPLIANCE, compliance, about)]

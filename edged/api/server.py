@@ -30,19 +30,7 @@ from edged.access import callers
 from edged.access.acts import Acts, Agreement
 from edged.access.callers import Caller, Details, Handler, MayAsk, Peer, Refusal, Route, caller, get, meet, post
 from edged.access.guard import Guard
-from edged.api import (
-    alarms,
-    approvals,
-    checks,
-    compliance,
-    exports,
-    ledger,
-    listings,
-    pictures,
-    pins,
-    register,
-    volumes,
-)
+from edged.api import alarms, approvals, exports, ledger, listings, pictures, pins, register, volumes
 from edged.api.base import answer, in_words, stream
 from edged.api.listings import Page
 from edged.cameras.runners import Difference
@@ -54,7 +42,7 @@ from edged.config.model import Config
 from edged.config.problem import ConfigError
 from edged.documents import site as documents
 from edged.documents.site import Explanation
-from edged.evidence.export.service import ExportService
+from edged.evidence.export_service import ExportService
 from edged.health.watch import HealthWatch
 from edged.host.journal import PERSONAL
 from edged.site import documents as site_documents
@@ -324,17 +312,17 @@ def routes(parts: Parts) -> Sequence[Route]:
         *alarms.routes(parts.site, parts.store),
         *alarms.FaultCalls(parts.site, parts.store).routes(),
         *alarms.maintenance_routes(parts.site, parts.store),
-        *checks.routes(parts.site, parts.store),
+        *ledger.checks_routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
         *pictures.PictureCalls(parts.lookout, parts.site).routes(),
-        *checks.rebuild_routes(parts.store),
+        *ledger.rebuild_routes(parts.store),
         *pins.PinCalls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
         *approvals.routes(parts.acts, parts.clock, parts.may_ask),
         *approvals.boot_routes(parts.store, parts.acts),
         *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
         *exports.ExportCalls(ExportService(parts.store, parts.clock, lambda: parts.site.config)).routes(),
         *register.routes(parts.site, parts.store),
-        *compliance.routes(parts.site, parts.compliance),
+        *register.compliance_routes(parts.site, parts.compliance),
     ]
 
 

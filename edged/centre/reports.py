@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, Protocol, TypedDict
 from edged.alarms import tracking as alarms
 from edged.config.model import BrokerConfig, Config
 from edged.documents import site as documents
-from edged.overview.model import Overview
+from edged.overview import Overview
 from edged.site import documents as site_documents
 from edged.site.documents import versions
 from mqtt.client import BrokerSettings, Link, LinkView, Orders, Post, RetainedTopic

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from edged.config.model import CameraConfig
 from edged.host.file_access import OpenFiles
-from edged.overview.model import Overview
+from edged.overview import Overview
 from edged.profiles.loader import ProfileClause
 from edged.words import units
 from storage.pins.rules import Ground

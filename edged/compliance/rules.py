@@ -1,4 +1,4 @@
-"""The rules that judge a clause, by subject. Pure: facts in, met or not met and why out.
+"""A profile and facts to one finding for each clause, by rules on four subjects. Pure: met or not met, why, since when.
 
 - Evidence: whether what is kept out of the ring has a ground, an approver and a term, and faults are seen to.
 - People: whether they can do no more than their clause allows: what there is to call, roles, files that lie open.
@@ -12,20 +12,31 @@ somebody adds is judged like all others.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
 from edged.alarms.conditions import TAMPERED
-from edged.compliance.model import GROUNDS, ClauseStatus, Facts, Outcome, judged, named, percent, span, when
+from edged.compliance.model import (
+    GROUNDS,
+    ClauseFinding,
+    ClauseStatus,
+    Facts,
+    Outcome,
+    judged,
+    named,
+    percent,
+    span,
+    when,
+)
 from edged.config.model import CameraConfig
 from edged.evidence.verify import CAUSES
 from edged.health.faults import MediaFault, MediaHealth
-from edged.overview.model import CameraHealth
-from edged.profiles.loader import Picture, ProfileClause
+from edged.overview import CameraHealth, ComplianceSummary
+from edged.profiles.loader import Judgement, Picture, Profile, ProfileClause
 from edged.words.roles import NAMES, TABLE, Record, Role, Verb, VerbRule
 from storage.pins.rules import Left, PinState
-from storage.register.queries import Violation
+from storage.register.queries import Kept, Violation
 from storage.retention.plan import effective
 from storage.words.model import OpenFault, VolumeState
 
@@ -550,3 +561,65 @@ def _sound(camera: CameraConfig, facts: Facts) -> tuple[list[str], list[str], bo
     else:
         drift = f"聲音與畫面相差 {abs(ear.drift_ms) / 1000:.2f} 秒"
     return wrong, [f"錄音 {health.stream.audio}，音量 {ear.sound_db:.0f} dBFS，{drift}"], ear.drift_ms is None
+
+
+JUDGES: Final[Mapping[Judgement, Callable[[ProfileClause, Facts], Outcome]]] = {
+    Judgement.FLOOR: floor,
+    Judgement.CEILING: ceiling,
+    Judgement.COVERAGE: coverage,
+    Judgement.STATED: stated,
+    Judgement.MODE: mode,
+    Judgement.PICTURE: picture,
+    Judgement.SOUND: sound,
+    Judgement.UNDELETABLE: undeletable,
+    Judgement.ASSIGNED: assigned,
+    Judgement.APART: apart,
+    Judgement.OFFICES: offices,
+    Judgement.AUDITOR: auditor,
+    Judgement.SEALED: sealed,
+    Judgement.RECORDED: recorded,
+    Judgement.PINS: pins,
+    Judgement.FAULTS: faults,
+}
+_GRAVITY: Final = (ClauseStatus.NOT_MET, ClauseStatus.BY_HAND, ClauseStatus.MET)
+"""The gravest of what a clause is judged by is how it stands."""
+
+
+def findings(profile: Profile, facts: Facts) -> list[ClauseFinding]:
+    """Each clause, in the order of the text."""
+    return [_finding(clause, facts) for clause in profile.clauses]
+
+
+def _finding(clause: ProfileClause, facts: Facts) -> ClauseFinding:
+    if not clause.judged:
+        return ClauseFinding(clause, ClauseStatus.NOT_BUILT if clause.not_built else ClauseStatus.BY_HAND)
+    outcomes = [JUDGES[judgement](clause, facts) for judgement in clause.judged]
+    status = next(status for status in _GRAVITY if any(one.status is status for one in outcomes))
+    faults = dict.fromkeys(fault for one in outcomes for fault in one.faults)
+    told = dict.fromkeys(words for one in outcomes for words in one.evidence)
+    return ClauseFinding(clause, status, tuple(faults), tuple(told))
+
+
+def summary(profile: Profile, found: Iterable[ClauseFinding], kept: Mapping[str, Kept]) -> ComplianceSummary:
+    """`kept`: since when each stands as it does."""
+    statuses = {one.clause.id: one.status for one in found}
+    counts = {status: list(statuses.values()).count(status) for status in ClauseStatus}
+    unmet = (clause for clause, status in statuses.items() if status is ClauseStatus.NOT_MET)
+    return ComplianceSummary(
+        profile.name,
+        counts[ClauseStatus.MET],
+        counts[ClauseStatus.NOT_MET],
+        counts[ClauseStatus.BY_HAND],
+        counts[ClauseStatus.NOT_BUILT],
+        tuple((clause, kept[clause].since_ms) for clause in unmet if clause in kept),
+    )
+
+
+def advanced(before: Mapping[str, Kept], findings: Iterable[ClauseFinding], now_ms: int) -> dict[str, Kept]:
+    """What is kept from now on: of a clause that stands as it stood, since when; of any other, now."""
+    after = {}
+    for one in findings:
+        known = before.get(one.clause.id)
+        same = known is not None and known.status == one.status.value
+        after[one.clause.id] = known if known is not None and same else Kept(one.status.value, now_ms)
+    return after

@@ -41,7 +41,7 @@ from edged.host import journal, notify
 from edged.host.clock import LOOK_EVERY_S, HostClock
 from edged.host.journal import MessageId, marked
 from edged.host.loops import Loops
-from edged.overview.measurements import MEASURE_EVERY_S
+from edged.overview import MEASURE_EVERY_S
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rounds import RebuildTask, SiteState
 from edged.words import exit_codes

@@ -28,7 +28,7 @@ MAX_WORDS: Final = 12
 
 
 class Judgement(StrEnum):
-    """What of a clause is measured on a running box; `edged.compliance.judge` has one function for each."""
+    """What of a clause is measured on a running box; `edged.compliance.rules` has one function for each."""
 
     FLOOR = "floor"
     CEILING = "ceiling"

@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edged.access.callers import Route
-from edged.compliance.judge import advanced, findings, summary
 from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
+from edged.compliance.rules import advanced, findings, summary
 from edged.documents import register as documents
 from edged.host.file_access import OpenFileWatch
 from edged.host.loops import Loops
-from edged.overview.measurements import DAY_MS
-from edged.overview.model import Overview
+from edged.overview import DAY_MS, Overview
 from edged.profiles.loader import Profile, profile
 from edged.site.rounds import SiteState
 from edged.words.units import optional_timestamp, timestamp

@@ -30,14 +30,14 @@ from edged.documents import tickets as fault_documents
 from edged.health import faults
 from edged.health.faults import MediaHealth
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
-from edged.overview.model import UNFORESEEN, FootageForecast, Overview
+from edged.overview import UNFORESEEN, FootageForecast, Overview
 from edged.site import verdict
 from edged.words import units
 from edged.words.units import optional_timestamp, timestamp
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended, av_version, ffmpeg_version
-from storage.ages.credit import WEEK_MS, OffTimeSource
+from storage.ages.history import WEEK_MS, OffTimeSource
 from storage.ages.service import DOUBT_MS
 from storage.ages.table import BootRow
 from storage.database.readers import sqlite_version

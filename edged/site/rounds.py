@@ -31,14 +31,15 @@ from edged.host import journal
 from edged.host.clock import ClockWatch
 from edged.host.journal import PERSONAL
 from edged.host.loops import Loops
-from edged.overview.measurements import Measurements, measure
-from edged.overview.model import (
+from edged.overview import (
     AlarmCondition,
     CameraHealth,
     ComplianceSummary,
     FootageForecast,
+    Measurements,
     Overview,
     footage_forecast,
+    measure,
 )
 from edged.site import documents as site_documents
 from edged.site.check_documents import rebuild_in_words

@@ -167,7 +167,7 @@ PATIENCE_S: Final = 5.0
 
 
 class Post(Protocol):
-    """Where events wait for the centre; `storage.outbox.service.Outbox` is some. Reads block; all may fail with
+    """Where events wait for the centre; `storage.outbox.table.Outbox` is some. Reads block; all may fail with
     StoreError."""
 
     def last(self) -> int: ...

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from storage.ages import table
-from storage.ages.credit import OffTime
+from storage.ages.history import OffTime
 from storage.ages.table import BootRow
 from storage.database.writer import Database, TransactionPart
 from storage.words.clock import Clock

@@ -2,7 +2,7 @@
 
 Functions over a connection, each run inside the transaction of its caller. Boots are numbered, and how long each one
 ran, and how its clocks drifted apart, is written down while it runs. Every heartbeat teaches a boot something; what
-follows from it (credit for power-off) is computed anew each time by `storage.ages.credit`, so that nothing is credited
+follows from it (credit for power-off) is computed anew each time by `storage.ages.history`, so that nothing is credited
 twice and what comes late is credited where it belongs.
 """
 
@@ -14,8 +14,20 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from storage.ages.credit import DAY_MS, OffTime, OffTimeSource, OffTimeWitness, off
-from storage.ages.history import US_PER_MS, ClockMark, ClockPace, CountedBoot, DaemonRun, History, Point
+from storage.ages.history import (
+    DAY_MS,
+    US_PER_MS,
+    ClockMark,
+    ClockPace,
+    CountedBoot,
+    DaemonRun,
+    History,
+    OffTime,
+    OffTimeSource,
+    OffTimeWitness,
+    Point,
+    off,
+)
 from storage.ledger.table import Leaf, Value, enter
 from storage.words.clock import STEP_MS, Clock, ClockReading
 from storage.words.errors import OrderRefused, UnknownId

@@ -4,16 +4,23 @@ Functions over a connection. One number for all events, counted without end with
 lacks. Bounded: what has the lowest rank and is oldest gives way first, and that it did becomes an event itself. Without
 a broker configured nothing is kept. What is sent when is decided by `mqtt.send.outbox`, in which words by
 `mqtt.contract.events`. What lies there is read whatever it is: another version wrote it, or the disk has changed it.
+
+`Outbox` is what the link sees: what waits for the centre, and what may go. Thread-safe; reads block.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import partial
 from typing import Any, Final
+
+from storage.database.writer import Database
+from storage.words.clock import Clock
 
 FREED_SHARE: Final = 64
 """Of the limit, so much more is freed of a rank than must be: else each event would evict one."""
@@ -305,3 +312,35 @@ def depth(connection: sqlite3.Connection) -> dict[EventRank, OutboxDepth]:
         )
     }
     return {rank: found.get(rank, OutboxDepth(0, 0, None)) for rank in EventRank}
+
+
+class Outbox:
+    """Of one store."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def want(self, wanted: bool) -> Future[None]:
+        """Whether a broker is configured; without one nothing is kept."""
+        return self._database.submit(partial(want, wanted=wanted, wall_ms=self._clock.now().wall_ms))
+
+    def last(self) -> int:
+        """Number of the last event; 0: there was none."""
+        return self._database.read(last)
+
+    def following(self, kind: EventKind, after: int, limit: int) -> list[Event]:
+        """Events of a kind by number, from the one after `after` on."""
+        return self._database.read(partial(following, kind=kind, after=after, limit=limit))
+
+    def done(self, seqs: Collection[int]) -> Future[None]:
+        """Somebody at the centre has got them. Delays no commit (L4)."""
+        return self._database.submit(partial(done, seqs=seqs), yielding=True)
+
+    def tell_evicted(self) -> Future[bool]:
+        """What gave way for want of room becomes events; True: something had."""
+        return self._database.submit(partial(tell_evicted, wall_ms=self._clock.now().wall_ms))
+
+    def depth(self) -> dict[EventRank, OutboxDepth]:
+        """How much waits, by rank. Cheap."""
+        return self._database.read(depth)

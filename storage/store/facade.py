@@ -26,7 +26,7 @@ from storage.database.writer import Database
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
-from storage.outbox.service import Outbox
+from storage.outbox.table import Outbox
 from storage.pins import queries as pins_queries
 from storage.pins import table as pins_table
 from storage.pins.files import StoreView

@@ -21,8 +21,7 @@ from mqtt.send.outbox import OutboxSender
 from mqtt.send.send_queue import BURST, RATE_PER_S, SendQueue
 from storage.database.writer import Database
 from storage.outbox import table as outbox_table
-from storage.outbox.service import Outbox
-from storage.outbox.table import RANKS, Event, EventKind, EventRank
+from storage.outbox.table import RANKS, Event, EventKind, EventRank, Outbox
 from tests.conftest import Profile
 from tests.support.linked import NODE
 from tests.support.office import Clock

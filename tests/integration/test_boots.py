@@ -20,7 +20,7 @@ from edged.cli.main import main
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ages import table
-from storage.ages.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS, OffTimeSource
+from storage.ages.history import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS, OffTimeSource
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.words.errors import OrderRefused, UnknownId

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.overview.measurements import DAY_MS, measure
+from edged.overview import DAY_MS, measure
 from storage.approvals.service import Person
 from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy

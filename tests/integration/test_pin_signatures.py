@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from edged.alarms.conditions import pin_troubles
-from edged.overview.measurements import Measurements, measure
+from edged.overview import Measurements, measure
 from storage.approvals.table import Person
 from storage.ledger import key
 from storage.ledger.queries import LeafFilter

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from edged.overview.measurements import measure
+from edged.overview import measure
 from storage.approvals.service import Doing, Person
 from storage.database.writer import Database
 from storage.ledger.table import Leaf, LeafEntry, leaves

@@ -16,8 +16,7 @@ from mqtt.connection.broker_connection import WINDOW, Delivery
 from mqtt.send.outbox import OutboxSender
 from mqtt.send.send_queue import SendQueue
 from storage.ledger.signer import TOLD_EVERY_MS
-from storage.outbox.service import Outbox
-from storage.outbox.table import Event, EventKind, EventRank
+from storage.outbox.table import Event, EventKind, EventRank, Outbox
 from storage.store.opening import DATABASE_NAME
 from storage.words.model import Severity
 from tests.support import promises

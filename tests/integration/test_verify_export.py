@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from edged.cli import main as edgectl
 from edged.documents.evidence import Manifest, Verify
-from edged.evidence import folder, verify
-from edged.evidence.export import manifest
+from edged.evidence import export_manifest, folder, verify
 from edged.words import exit_codes
 from storage.ledger import note
 from tests.support import exports, tampering
@@ -426,9 +425,9 @@ def test_a_list_in_which_anything_stands_is_answered(export: Export, data: st.Da
     at[key] = data.draw(st.none() | st.booleans() | st.text(max_size=9) | st.integers(-5, 5) | STRANGE)
     kept = [(export.root / path).read_bytes() for path in (tampering.LIST, tampering.ENVELOPE)]
     try:
-        payload = manifest.canonical(document)
+        payload = export_manifest.canonical(document)
         export.write(tampering.LIST, payload)
-        export.write(tampering.ENVELOPE, manifest.envelope(payload, exports.signer(exports.KEY)))
+        export.write(tampering.ENVELOPE, export_manifest.envelope(payload, exports.signer(exports.KEY)))
         found = check(export.root)
         assert bool(found.faults) or at[key] == before or key in FREE
     finally:
@@ -502,7 +501,7 @@ def test_edgectl_runs_the_same(genuine: Export, export: Export, capfd: pytest.Ca
 def test_the_shape_of_the_list_is_that_of_the_document(genuine: Export) -> None:
     """Both know the same fields; what one writes the other takes."""
     document = json.loads((genuine.root / tampering.LIST).read_bytes())
-    assert manifest.rendered(Manifest.model_validate(document)) == manifest.canonical(document)
+    assert export_manifest.rendered(Manifest.model_validate(document)) == export_manifest.canonical(document)
 
     def names(shape: Any) -> Any:
         if isinstance(shape, list):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from edged.alarms import conditions
-from edged.overview.measurements import measure
+from edged.overview import measure
 from edged.site import documents as site_documents
 from storage.integrity.compare import Fault
 from storage.integrity.fsck import Fsck, Level, Scope

@@ -25,8 +25,7 @@ from hypothesis.stateful import (
 
 from storage.ages import history as ages
 from storage.ages import table as ages_table
-from storage.ages.credit import DRIFT_PPM, WEEK_MS, OffTime, OffTimeSource, OffTimeWitness
-from storage.ages.history import Age, History
+from storage.ages.history import DRIFT_PPM, WEEK_MS, Age, History, OffTime, OffTimeSource, OffTimeWitness
 from storage.ages.table import ATTESTED_MAX_MS
 from storage.database.migrations import migrate
 from storage.words.errors import OrderRefused

@@ -23,8 +23,7 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.documents.evidence import Manifest
-from edged.evidence import folder
-from edged.evidence.export import manifest
+from edged.evidence import export_manifest, folder
 from recorder.mp4 import Muxer
 from recorder.remux.film import FAT32_BYTES, Missing, SegmentSource, blocks, plan, webvtt
 from storage.ledger import note, tree
@@ -213,9 +212,11 @@ class Export:
             head = {"origin": origin, "first": self.ledger.firsts[origin], "size": self.ledger.size(origin)}
             heads.append(head | {"root": self.ledger.root(origin).hex(), "file": file})
         self.manifest["checkpoints"] = heads
-        self.write("proof/key.txt", manifest.keys([note.Verifier(origin, public) for origin in origins]))
+        self.write("proof/key.txt", export_manifest.keys([note.Verifier(origin, public) for origin in origins]))
         lines = [
-            manifest.entry(self.ledger.leaves[number - 1], self.ledger.origins[number - 1], self.ledger.proof(number))
+            export_manifest.entry(
+                self.ledger.leaves[number - 1], self.ledger.origins[number - 1], self.ledger.proof(number)
+            )
             for number in sorted(self.cited)
         ]
         self.write("proof/leaves.jsonl", b"".join(lines))
@@ -237,9 +238,9 @@ class Export:
                 data = path.read_bytes()
                 files.append({"path": name, "bytes": len(data), "sha256": sha256(data).hexdigest()})
         self.manifest["files"] = files
-        payload = manifest.canonical(self.manifest)
+        payload = export_manifest.canonical(self.manifest)
         self.write("proof/manifest.json", payload)
-        self.write("proof/manifest.dsse.json", manifest.envelope(payload, signer(self.key)))
+        self.write("proof/manifest.dsse.json", export_manifest.envelope(payload, signer(self.key)))
 
 
 def gap(camera: str, begin_s: float, end_s: float, cause: str, **more: Any) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import Final, Self
 
 from mqtt.contract.messages import Message, camera_health_topic
 from storage.database.writer import Database
-from storage.outbox import service as outbox_service
 from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
 from tests.support.brokers import Broker
@@ -41,7 +40,7 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "edged.db")
         self._clock = Clock()
-        self.post = outbox_service.Outbox(self._database, self._clock)
+        self.post = outbox_table.Outbox(self._database, self._clock)
         self.entered: dict[str, EventKind] = {}
         """By id, in their order."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from edged.evidence.export import manifest
+from edged.evidence import export_manifest
 from storage.ledger import note, tree
 from storage.segments.segment_file import parts_of
 from tests.support import exports
@@ -216,16 +216,16 @@ def a_folder_is_a_link_to_elsewhere(export: Export) -> None:
 @attack("edited")
 def a_gap_is_hidden_in_the_list(export: Export) -> None:
     export.camera()["gaps"] = []
-    export.write(LIST, manifest.canonical(export.manifest))
+    export.write(LIST, export_manifest.canonical(export.manifest))
 
 
 @attack("signature")
 def a_gap_is_hidden_in_the_list_and_in_its_envelope(export: Export) -> None:
     export.camera()["gaps"] = []
-    payload = manifest.canonical(export.manifest)
+    payload = export_manifest.canonical(export.manifest)
     export.write(LIST, payload)
     envelope = json.loads((export.root / ENVELOPE).read_bytes())
-    export.write(ENVELOPE, manifest.canonical(envelope | {"payload": base64.b64encode(payload).decode()}))
+    export.write(ENVELOPE, export_manifest.canonical(envelope | {"payload": base64.b64encode(payload).decode()}))
 
 
 @attack("damaged")
@@ -254,17 +254,17 @@ def the_list_has_a_number_without_end(export: Export) -> None:
 @attack("other-key")
 def another_recorder_signs_the_list(export: Export) -> None:
     export.manifest["key"] = exports.OTHER_KEY.public_key().public_bytes_raw().hex()
-    payload = manifest.canonical(export.manifest)
+    payload = export_manifest.canonical(export.manifest)
     export.write(LIST, payload)
-    export.write(ENVELOPE, manifest.envelope(payload, exports.signer(exports.OTHER_KEY)))
+    export.write(ENVELOPE, export_manifest.envelope(payload, exports.signer(exports.OTHER_KEY)))
 
 
 @attack("signature")
 def another_recorder_signs_in_the_name_of_this_one(export: Export) -> None:
     payload = (export.root / LIST).read_bytes()
-    envelope = json.loads(manifest.envelope(payload, exports.signer(exports.OTHER_KEY)))
+    envelope = json.loads(export_manifest.envelope(payload, exports.signer(exports.OTHER_KEY)))
     envelope["signatures"][0]["keyid"] = json.loads((export.root / ENVELOPE).read_bytes())["signatures"][0]["keyid"]
-    export.write(ENVELOPE, manifest.canonical(envelope))
+    export.write(ENVELOPE, export_manifest.canonical(envelope))
 
 
 @attack("other-key")
@@ -272,14 +272,14 @@ def all_is_signed_again_with_another_key_but_the_ledger(export: Export) -> None:
     export.key = exports.OTHER_KEY
     public = export.key.public_key().public_bytes_raw()
     export.manifest["key"] = public.hex()
-    export.write("proof/key.txt", manifest.keys([note.Verifier(one, public) for one in export.ledger.firsts]))
+    export.write("proof/key.txt", export_manifest.keys([note.Verifier(one, public) for one in export.ledger.firsts]))
     export.sign()
 
 
 @attack("content", "other-key")
 def the_key_beside_it_is_another(export: Export) -> None:
     public = exports.OTHER_KEY.public_key().public_bytes_raw()
-    export.write("proof/key.txt", manifest.keys([note.Verifier(one, public) for one in export.ledger.firsts]))
+    export.write("proof/key.txt", export_manifest.keys([note.Verifier(one, public) for one in export.ledger.firsts]))
 
 
 @attack("length", "head")

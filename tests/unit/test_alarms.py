@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.alarms.tracking import CLEAR_AFTER_S, RETAINED_MS, Change, Tracked, in_full, remembered, retained, step
-from edged.overview.model import AlarmCondition
+from edged.overview import AlarmCondition
 from storage.words.model import AlarmRow, Severity
 
 DOWN = AlarmCondition(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)

@@ -8,10 +8,9 @@ from typing import Any, Final, cast
 import pytest
 
 from edged.alarms import conditions
-from edged.overview.model import AlarmCondition
+from edged.overview import AlarmCondition
 from edged.site import documents as site_documents
-from storage.ages.credit import WEEK_MS, OffTimeSource, OffTimeWitness
-from storage.ages.history import CountedBoot
+from storage.ages.history import WEEK_MS, CountedBoot, OffTimeSource, OffTimeWitness
 from storage.ages.service import OffTimeDoubt, doubts
 from storage.ages.table import BootRow
 

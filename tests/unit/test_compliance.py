@@ -15,15 +15,14 @@ from edged.access.role_watch import RolesSeen
 from edged.cli import compliance
 from edged.cli import compliance as compliance_screen
 from edged.compliance import rules
-from edged.compliance.judge import JUDGES, advanced, findings, summary
 from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
+from edged.compliance.rules import JUDGES, advanced, findings, summary
 from edged.config.model import Config
 from edged.documents import register as documents
 from edged.health import faults
 from edged.health.stream import CameraState, Condition, Stream
 from edged.host.file_access import FileEntry, OpenFile, OpenFiles, OpenFileWatch, Owner, why_open
-from edged.overview.measurements import Measurements
-from edged.overview.model import CameraHealth, Overview
+from edged.overview import CameraHealth, Measurements, Overview
 from edged.profiles.loader import PROFILES, Judgement, profile
 from edged.site import compliance_watch
 from edged.site.compliance_watch import ComplianceStanding

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ages.credit import RTC_SLACK_MS, SYNC_SLACK_MS, WEEK_MS, OffTime, OffTimeSource, OffTimeWitness, off
+from storage.ages.history import RTC_SLACK_MS, SYNC_SLACK_MS, WEEK_MS, OffTime, OffTimeSource, OffTimeWitness, off
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR

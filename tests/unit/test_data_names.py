@@ -47,7 +47,7 @@ from recorder.supervisor import backlog, state
 from recorder.words.messages import Kind as HandedOut
 from recorder.words.stream import Codec
 from recorder.worker import segmenter
-from storage.ages import credit
+from storage.ages import history
 from storage.ages.history import Point
 from storage.approvals.service import Act, Arguments, Person
 from storage.audit.findings import Code
@@ -76,7 +76,7 @@ GOLDEN: Final = Path(__file__).parent / "golden"
 
 WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "alarms.severity": model.Severity,
-    "boots.off_word": credit.OffTimeSource,
+    "boots.off_word": history.OffTimeSource,
     "cameras: state in the status": CameraState,
     "codecs, as ffprobe names them": Codec,
     "commands: reasons": commands.Reason,

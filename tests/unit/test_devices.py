@@ -11,7 +11,7 @@ from edged.alarms import conditions
 from edged.alarms import tracking as alarms
 from edged.alarms.conditions import LINGER_MS, REWORD_MS, DeviceCamera, Episode
 from edged.alarms.tracking import Change, Tracked
-from edged.overview.model import AlarmCondition
+from edged.overview import AlarmCondition
 from storage.words.model import GapCause, Severity
 
 NVR = "rtsp://10.0.0.20:554"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.alarms import conditions
-from edged.overview.measurements import Measurements
+from edged.overview import Measurements
 from edged.site.documents import explanation
 from storage.ages.history import Age, Point
 from storage.pins.rules import Ground

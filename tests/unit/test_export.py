@@ -16,8 +16,8 @@ from edged.cli import export
 from edged.cli.export import BrokenOff, ExportFolder, Note
 from edged.cli.output import copy_line
 from edged.documents.exports import ExportFile
-from edged.evidence.export import job as naming
-from edged.evidence.export.job import FileStream, Hashes, of_file, of_text
+from edged.evidence import export_job as naming
+from edged.evidence.export_job import FileStream, Hashes, of_file, of_text
 from edged.evidence.verify import PATH
 from storage.ages.history import Point
 from storage.exports.model import CameraAccount, Claim, Clocks, ExportAccount, missing, unaccounted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.evidence.export.job import Hashes, read
+from edged.evidence.export_job import Hashes, read
 from storage.exports.model import Recorded
 from storage.segments.segment_file import Digest
 from tests.support import tiny_mp4

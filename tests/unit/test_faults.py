@@ -11,7 +11,7 @@ import pytest
 from edged.alarms import fault_tickets, maintenance
 from edged.alarms import fault_tickets as judge
 from edged.alarms import tracking as alarms
-from edged.overview.model import AlarmCondition
+from edged.overview import AlarmCondition
 from storage.ages.history import Point
 from storage.tickets.faults import Aged, StandingAlarm
 from storage.tickets.faults_table import FaultState as Stage

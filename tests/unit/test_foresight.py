@@ -10,9 +10,7 @@ import pytest
 
 from edged.alarms import conditions, tracking
 from edged.health.stream import CameraState, Condition
-from edged.overview import model
-from edged.overview.measurements import Measurements
-from edged.overview.model import CRITICAL_S, WARN_S, AlarmCondition, CameraHealth, footage_forecast
+from edged.overview import CRITICAL_S, UNFORESEEN, WARN_S, AlarmCondition, CameraHealth, Measurements, footage_forecast
 from storage.retention.bounds import OverwriteState
 from storage.ring.forecast import Paces
 from storage.ring.service import RingView
@@ -97,7 +95,7 @@ def test_two_volumes_of_one_disk_are_no_two_disks() -> None:
 def test_volumes_that_take_no_more_are_no_room() -> None:
     away = replace(WHOLE, id="v-2", state=VolumeState.AWAY)
     assert footage_forecast(CONFIG, measured(9 * GB, 0, WHOLE, away)).room_bytes == 100 * GB
-    assert footage_forecast(CONFIG, measured(9 * GB, 0, away)) == model.UNFORESEEN
+    assert footage_forecast(CONFIG, measured(9 * GB, 0, away)) == UNFORESEEN
 
 
 def test_what_a_camera_that_is_gone_left_is_in_the_way_as_long_as_it_was_stamped() -> None:

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from edged.alarms import conditions
-from edged.overview.model import AlarmCondition
+from edged.overview import AlarmCondition
 from mqtt.tls import CertificateFault, Files, Lifetime, TlsView, Weight
 from storage.words.model import Severity
 

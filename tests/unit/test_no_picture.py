@@ -10,7 +10,7 @@ import pytest
 from edged.api.pictures import down
 from edged.health.stream import CameraState, Condition
 from edged.health.watch import WORDS
-from edged.overview.model import CameraHealth
+from edged.overview import CameraHealth
 from recorder.decoder.messages import UnseenReason
 
 ZONE: Final = ZoneInfo("Asia/Taipei")

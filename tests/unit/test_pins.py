@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edged.alarms import conditions
-from edged.overview.measurements import Measurements
+from edged.overview import Measurements
 from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.pins import rules, sidecar

@@ -12,8 +12,7 @@ from edged.alarms.tracking import RETAINED_MS
 from edged.centre import reports
 from edged.centre.reports import Reporter
 from edged.config.model import Config
-from edged.overview.measurements import Measurements
-from edged.overview.model import Overview
+from edged.overview import Measurements, Overview
 from mqtt.client import LinkView
 from mqtt.contract import messages
 from mqtt.contract.messages import Message

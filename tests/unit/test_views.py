@@ -14,9 +14,7 @@ from edged.config.model import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
-from edged.overview import model
-from edged.overview.measurements import Measurements
-from edged.overview.model import CameraHealth, Overview
+from edged.overview import CameraHealth, Measurements, Overview, footage_forecast
 from edged.site import documents as site_documents
 from mqtt.client import LinkView
 from recorder.supervisor.runner import CameraView
@@ -98,7 +96,7 @@ def overview(measured: Measurements, **changes: Any) -> Overview:
         alarms=(),
         destroyed=0,
         last_sweep_ms=None,
-        foresight=model.footage_forecast(changes.get("config", CONFIG), measured),
+        foresight=footage_forecast(changes.get("config", CONFIG), measured),
     )
     return replace(known, **changes)
 

@@ -18,9 +18,9 @@ from typing import Any, Final
 from edged.access.callers import instant
 from edged.config.model import Config
 from edged.documents import exports as documents
-from edged.evidence.export import job as naming
-from edged.evidence.export import manifest
-from edged.evidence.export.job import ExportJob, ExportSite, FileStream
+from edged.evidence import export_job as naming
+from edged.evidence import export_manifest
+from edged.evidence.export_job import ExportJob, ExportSite, FileStream
 from edged.words.units import timestamp
 from storage.exports.model import Export, ExportOrder
 from storage.exports.service import CameraPlan, ExportPlan
@@ -137,7 +137,7 @@ class ExportService:
         work = self._prepared(export_id)
         with work.lock:
             pace = _Pace(progress, gone, sum(one.left for one in work.sources.values()))
-            manifest.seal(work, self._store.exports, self._clock.now().wall_ms, pace)
+            export_manifest.seal(work, self._store.exports, self._clock.now().wall_ms, pace)
             public = self._store.exports.signer().public
         return documents.Sealed(files=_files(work.papers), key=sha256(public).hexdigest())
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 import rfc8785
 
 from edged.documents.evidence import Manifest
+from edged.evidence import export_job as naming
 from edged.evidence import folder
-from edged.evidence.export import job as naming
-from edged.evidence.export.job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
+from edged.evidence.export_job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
 from edged.evidence.verify import PAYLOAD_TYPE
 from storage.exports.service import Exports, ProofHead, Uncitable
 from storage.ledger import note

@@ -1,1 +1,0 @@
-"""複製: films, lists and proofs of what was recorded, as they leave the box. Begin with `service`."""
