@@ -61,24 +61,26 @@ class Profile:
     """What is exported of each of four cameras."""
     export_kbps: int
     """Of the first of them."""
+    page_flips: int
+    """Bits that are turned in an export before its page checks it."""
 
 
 SHORT: Final = Profile(
     name="short",
-    recording_s=40,
-    segment_s=10,
-    ring_s=45,
-    ring_quota="30MB",
-    ring_floor_s=10,
-    ring_segment_s=4,
+    recording_s=15,
+    segment_s=5,
+    ring_s=32,
+    ring_quota="8MB",
+    ring_floor_s=8,
+    ring_segment_s=3,
     crashes=1,
     kills=6,
-    bad_cameras_s=30,
+    bad_cameras_s=14,
     camera_faults_s=24,
     cut_prefixes=70,
     cut_subsets=70,
-    link_schedules=100,
-    link_kills=10,
+    link_schedules=24,
+    link_kills=5,
     outage_days=1,
     outage_limit_bytes=500_000,
     live_cuts=10,
@@ -86,6 +88,7 @@ SHORT: Final = Profile(
     io_fault_each=71,
     export_s=240,
     export_kbps=400,
+    page_flips=8,
 )
 LONG: Final = Profile(
     name="long",
@@ -110,6 +113,7 @@ LONG: Final = Profile(
     io_fault_each=1,
     export_s=3600,
     export_kbps=2000,
+    page_flips=24,
 )
 
 

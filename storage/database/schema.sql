@@ -116,7 +116,7 @@ CREATE TABLE boots (
     ran_ms INTEGER NOT NULL CHECK (ran_ms >= 0),  -- boottime of the last heartbeat
     off_low_ms INTEGER NOT NULL DEFAULT 0 CHECK (off_low_ms >= 0),  -- the box was off before it for as long at least …
     off_high_ms INTEGER CHECK (off_high_ms >= off_low_ms),  -- … and at most; null: nobody knows
-    off_word TEXT NOT NULL DEFAULT 'unproven',  -- who says so: `storage.ages.credit.OffTimeSource`
+    off_word TEXT NOT NULL DEFAULT 'unproven',  -- who says so: `storage.ages.history.OffTimeSource`
     attested_ms INTEGER,  -- the least by the word of two people
     began_ms INTEGER NOT NULL DEFAULT 0,  -- boottime where it began: 0, unless boottime ran backwards
     lead_us INTEGER,  -- MONOTONIC_RAW minus BOOTTIME

@@ -2,7 +2,7 @@
 
 Nothing may be disclosed before `begin` has answered: then its leaf is on record, and what it consists of is held
 against space (S3 goes through) for at most LASTS_MS of running time. What is copied is read through `opened`; making
-films and lists of it is for `edged.evidence.export`.
+films and lists of it is for `edged.evidence.export_job`.
 
 `cite` and `heads`: leaves with what proves them, the way from each to the head of its generation, and the heads. A
 generation before the present one is vouched for as far as the first leaf of the following one names it

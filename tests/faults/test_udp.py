@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -12,21 +14,32 @@ from recorder.words.messages import Closed, Opening, Stats, Stop
 from tests.support import footage, frames
 from tests.support.fault_camera import FaultCamera, Faults
 from tests.support.footage import SMALL, Picture, Sound
+from tests.support.rtsp_server import Sent
 from tests.support.worker import Child, make_start, make_volume
 
 FULL: Final = replace(SMALL, kbps=1500)
 """Several packets to a picture."""
-SEGMENTS: Final = 4
+SEGMENTS: Final = 2
 
 
-@pytest.mark.parametrize(
-    "picture", [FULL, replace(FULL, codec="h265"), replace(FULL, b_frames=2)], ids=["h264", "h265", "h264-b"]
-)
-@pytest.mark.parametrize(
-    "faults", [Faults(swapped_packets=0.1), Faults(lost_packets=0.01, swapped_packets=0.1)], ids=["swapped", "lost"]
-)
-def test_only_pictures_that_lost_a_packet_are_missing(picture: Picture, faults: Faults, tmp_path: Path) -> None:
-    volume = make_volume(tmp_path / "volume")
+PICTURES: Final = {"h264": FULL, "h265": replace(FULL, codec="h265"), "h264-b": replace(FULL, b_frames=2)}
+NETWORKS: Final = {"swapped": Faults(swapped_packets=0.1), "lost": Faults(lost_packets=0.01, swapped_packets=0.1)}
+CASES: Final = list(product(PICTURES, NETWORKS))
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What was sent and what lies on disk of it."""
+
+    sent: list[Sent]
+    damaged: set[int]
+    lost: int
+    """Packets, as the worker told."""
+    files: list[frames.Recorded]
+
+
+def received(picture: Picture, faults: Faults, folder: Path) -> Received:
+    volume = make_volume(folder)
     sound = footage.clip(Sound.g711("pcmu"))
     with FaultCamera(footage.clip(picture), sound, faults=faults, udp=True) as camera, Child(volume) as child:
         child.send(make_start(volume, camera.url))
@@ -35,13 +48,32 @@ def test_only_pictures_that_lost_a_packet_are_missing(picture: Picture, faults: 
         child.send(Stop())
         child.hear_all()
         files = [frames.read(child.path(opening)) for opening in child.all(Opening)]
-        sent = [entry for entry in camera.sent() if entry.n not in camera.channel.damaged]
-        damaged = camera.channel.damaged
         lost = max(stats.lost_packets for stats in child.all(Stats))
+        return Received(camera.sent(), camera.channel.damaged, lost, files)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Received]:
+    """All at the same time: each waits most of the time."""
+    folder = tmp_path_factory.mktemp("udp")
+    with ThreadPoolExecutor(len(CASES)) as pool:
+        running = {
+            case: pool.submit(received, PICTURES[case[0]], NETWORKS[case[1]], folder / "-".join(case)) for case in CASES
+        }
+        return {case: one.result() for case, one in running.items()}
+
+
+@pytest.mark.parametrize(("picture", "network"), CASES)
+def test_only_pictures_that_lost_a_packet_are_missing(
+    picture: str, network: str, recordings: dict[tuple[str, str], Received]
+) -> None:
+    found = recordings[picture, network]
+    damaged, files = found.damaged, found.files
+    sent = [entry for entry in found.sent if entry.n not in damaged]
     assert frames.compare_video(sent, [undamaged(file, damaged) for file in files]) == []
     assert sum(frame.number is None for file in files for frame in file.video) <= len(damaged)
-    assert bool(damaged) == (faults.lost_packets > 0)
-    assert bool(lost) == bool(damaged), "what the network lost is told"
+    assert bool(damaged) == (NETWORKS[network].lost_packets > 0)
+    assert bool(found.lost) == bool(damaged), "what the network lost is told"
     assert [fault for file in files for fault in frames.file_faults(file)] == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -13,13 +15,17 @@ from tests.support import footage, frames
 from tests.support.camera import makes, oddities
 from tests.support.camera.dialect import PLAINEST, Dialect
 from tests.support.camera.packets import Packing, RtpTrack
+from tests.support.clips import Clip
 from tests.support.fault_camera import RUN_NUMBERS, FaultCamera
 from tests.support.footage import Picture, Sound
 from tests.support.rtsp import Account
+from tests.support.rtsp_server import Sent
 from tests.support.worker import Child, make_start, make_volume
 
 TINY: Final = Picture(width=192, height=112, fps=15, gop=5, kbps=100, seconds=4, footage="bikes")
 SEGMENT_MS: Final = 1000
+AT_ONCE: Final = 6
+"""Workers; each needs most of its processor time to be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,42 +85,76 @@ CASES: Final = (
 )
 
 
+Recordings = dict[str, "Future[Recorded]"]
+
+
 def name_of(case: Case) -> str:
     said = (case.codec, case.sound, "B" if case.b_frames else "", "udp" if case.udp else "")
     return f"{case.dialect.name} [{' '.join(word for word in said if word)}]"
 
 
-@pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_what_it_sends_is_recorded(case: Case, tmp_path: Path) -> None:
-    picture = replace(TINY, codec=case.codec, b_frames=case.b_frames)
-    clip = footage.clip(picture)
-    sound = None if case.sound is None else Sound() if case.sound == "aac" else Sound.g711(case.sound)
-    voice = footage.clip(sound) if sound else None
-    volume = make_volume(tmp_path / "volume")
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a camera sent, what its worker said of it, and what lies on disk."""
+
+    connected: Connected
+    sent: list[Sent]
+    files: list[frames.Recorded]
+    requests: list[str]
+
+
+def clip_of(sound: Literal["aac", "pcmu", "pcma", "l16"]) -> Clip:
+    return footage.clip(Sound() if sound == "aac" else Sound.g711(sound))
+
+
+def picture_of(case: Case) -> Picture:
+    return replace(TINY, codec=case.codec, b_frames=case.b_frames)
+
+
+def recorded(case: Case, folder: Path) -> Recorded:
+    volume, login = make_volume(folder), case.account or Account("", "")
     with FaultCamera(
-        clip, voice, dialect=case.dialect, udp=case.udp, account=case.account, first_timestamp=case.first_timestamp
-    ) as camera:
-        login = case.account
-        start = make_start(
-            volume, camera.url, segment_ms=SEGMENT_MS, username=login.user if login else "",
-            password=login.password if login else "",
-        )  # fmt: skip
-        with Child(volume) as child:
-            child.send(start)
-            connected = child.hear_until(Connected)
-            for _ in range(2):
-                child.hear_until(Closed)
-            child.send(Stop())
-            child.hear_all()
+        footage.clip(picture_of(case)), clip_of(case.sound) if case.sound else None, dialect=case.dialect,
+        udp=case.udp, account=case.account, first_timestamp=case.first_timestamp,
+    ) as camera, Child(volume) as child:  # fmt: skip
+        child.send(make_start(volume, camera.url, segment_ms=SEGMENT_MS, username=login.user, password=login.password))
+        connected = child.hear_until(Connected)
+        for _ in range(2):
+            child.hear_until(Closed)
+        child.send(Stop())
+        child.hear_all()
         files = [frames.read(child.path(opening)) for opening in child.all(Opening)]
-        sent = camera.sent()
-    assert (connected.width, connected.height) == (picture.width, picture.height)
-    assert files[0].video[0].number == RUN_NUMBERS, "nothing at the beginning is lost"
-    assert frames.compare_video(sent, files) == []
-    assert [fault for file in files for fault in frames.file_faults(file) + frames.decode_faults(file.path)] == []
-    if voice is not None:
-        assert connected.audio
-        assert frames.compare_sound(files, voice) == []
+        return Recorded(connected, camera.sent(), files, camera.requests)
+
+
+@pytest.fixture(scope="module")
+def recordings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recordings]:
+    """Of all cases that are asked for, some at a time: each waits most of the time."""
+    calls = (getattr(item, "callspec", None) for item in request.session.items)
+    asked = [call.params["case"] for call in calls if call and isinstance(call.params.get("case"), Case)]
+    folder = tmp_path_factory.mktemp("dialects")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {name_of(case): pool.submit(recorded, case, folder / str(n)) for n, case in enumerate(asked)}
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_what_it_sends_is_recorded(case: Case, recordings: Recordings) -> None:
+    found = recordings[name_of(case)].result()
+    picture = picture_of(case)
+    assert (found.connected.width, found.connected.height) == (picture.width, picture.height)
+    assert found.connected.detail == ""
+    assert found.files[0].video[0].number == RUN_NUMBERS, "nothing at the beginning is lost"
+    assert frames.compare_video(found.sent, found.files) == []
+    assert [fault for file in found.files for fault in frames.file_faults(file) + frames.decode_faults(file.path)] == []
+    assert found.requests[-1] == "TEARDOWN", "it was told that we left"
+    if case.sound is not None:
+        assert found.connected.audio
+        assert frames.compare_sound(found.files, clip_of(case.sound)) == []
+
+
+def test_every_dialect_is_tried() -> None:
+    known = {one.name for module in (makes, oddities) for one in vars(module).values() if isinstance(one, Dialect)}
+    assert known <= {case.dialect.name for case in CASES}
 
 
 def test_packing_is_what_it_says() -> None:

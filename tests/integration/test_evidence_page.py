@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +12,10 @@ from typing import Any, Final
 import pytest
 
 from edged.evidence import verify
-from tests.support import chromium, devtools, exports, tampering
+from tests.conftest import Profile
+from tests.support import devtools, exports, tampering
+from tests.support.devtools import Browser
 from tests.support.exports import Export
-
-FLIPS: Final = 24
 
 CHECK: Final = """
 const frame = document.createElement("iframe");
@@ -73,9 +74,16 @@ class Session:
         self.cases.append({"name": name, "changed": changed, "gone": gone, "options": options})
         self.expected[name] = checked(root, pinned)
 
-    def run(self) -> Any:
+    async def run(self) -> Any:
         script = CHECK % {"base": json.dumps(list(self.base)), "cases": json.dumps(self.cases)}
-        return chromium.ask(self.files, script)
+        async with devtools.beside(self.files) as page:
+            return await page.run(script)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +91,7 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> Export:
     return exports.genuine(tmp_path_factory.mktemp("genuine") / "E")
 
 
-def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path) -> None:
+async def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path, profile: Profile) -> None:
     """Every way to tamper, bytes flipped anywhere, keys given by hand; and all in the same words."""
     session = Session(genuine.root)
     session.add("genuine", genuine.root)
@@ -110,13 +118,13 @@ def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path) ->
             attack.do(export)
             session.add(attack.name, export.root)
     luck = random.Random(5)
-    for number in range(FLIPS):
+    for number in range(profile.page_flips):
         export = genuine.copied(tmp_path / f"flip-{number}")
         path = luck.choice(sorted(session.base))
         at = luck.randrange(len(session.base[path]))
         export.edit(path, lambda data, at=at: tampering.flip(data, at))  # type: ignore[misc]
         session.add(f"flip-{number}", export.root)
-    answer = session.run()
+    answer = await session.run()
     for name, expected in session.expected.items():
         assert answer[name] == expected, name
     good = [name for name, found in answer.items() if not found["faults"]]
@@ -178,9 +186,9 @@ def seconds(clock: str) -> float:
     return told.timestamp() - exports.START_MS / 1000
 
 
-async def test_it_plays_from_the_folder_in_step_with_the_wall_clock_over_it(genuine: Export) -> None:
+async def test_it_plays_from_the_folder_in_step_with_the_wall_clock_over_it(browser: Browser, genuine: Export) -> None:
     """The first film begins at 0 with what was recorded at the start that was asked for, so both count alike."""
-    async with devtools.opened((genuine.root / "index.html").as_uri()) as page:
+    async with browser.opened((genuine.root / "index.html").as_uri()) as page:
         assert await page.run("return document.title") == "E-20260501-7F3K 文山區戶政事務所 </script><b>"
         rows = await page.run("return [...document.querySelectorAll('#gaps tr')].map(row => row.innerText)")
         played = await page.run(WATCH + PLAY)
@@ -202,15 +210,17 @@ async def test_it_plays_from_the_folder_in_step_with_the_wall_clock_over_it(genu
     assert seconds(gap["after"][1]) == pytest.approx(seconds(gap["after"][0]), abs=1.5)
 
 
-async def test_an_officer_chooses_the_folder_and_reads_the_verdict(genuine: Export, tmp_path: Path) -> None:
+async def test_an_officer_chooses_the_folder_and_reads_the_verdict(
+    browser: Browser, genuine: Export, tmp_path: Path
+) -> None:
     export = genuine.copied(tmp_path / "E")
     export.edit("lobby.mp4", lambda data: tampering.flip(data, len(data) // 2))
-    async with devtools.opened((genuine.root / "index.html").as_uri()) as page:
+    async with browser.opened((genuine.root / "index.html").as_uri()) as page:
         await page.choose("#folder", genuine.root)
         good, text = await page.run(WATCH + RESULT)
         assert good == "verdict good"
         assert all(line["zh"] in text and line["en"] in text for line in verify.report(check(genuine.root))["lines"])
-    async with devtools.opened((export.root / "index.html").as_uri()) as page:
+    async with browser.opened((export.root / "index.html").as_uri()) as page:
         await page.run(f"document.getElementById('pin').value = '{'0' * 64}'")
         await page.choose("#folder", export.root)
         bad, text = await page.run(WATCH + RESULT)

@@ -25,7 +25,7 @@ from tests.support.daemon import Daemon
 from tests.support.disks import Ext4, may_mount
 
 CAMERAS: Final = ("lobby", "gate")
-LOBBY: Final = Watched("lobby", "test://?size=320x180&fps=10&gop=2&audio=1", more='name = "大廳"')
+LOBBY: Final = Watched("lobby", "test://?size=320x180&fps=10&gop=1&audio=1", more='name = "大廳"')
 GATE: Final = Watched("gate", "test://?size=160x90&fps=5&gop=1")
 SEGMENTS: Final = 6
 PYTHONS: Final = [sys.executable, "/usr/bin/python3"]
@@ -34,9 +34,9 @@ WHY: Final = ("--reason", "偵辦竊盜案", "--case", "115-0042", "--yes")
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Two cameras, of which one has sound, and 30 s of each."""
+    """Two cameras, of which one has sound, and 18 s of each."""
     with Daemon(
-        tmp_path_factory.mktemp("export"), Setup([LOBBY, GATE], segment="5s", floor="1h", ceiling="2h")
+        tmp_path_factory.mktemp("export"), Setup([LOBBY, GATE], segment="3s", floor="1h", ceiling="2h")
     ) as running:
         running.until(lambda: all(len(running.listed(name)) >= SEGMENTS for name in CAMERAS), 120, "there is footage")
         yield running
@@ -107,11 +107,11 @@ def test_what_leaves_is_proven_by_any_python(daemon: Daemon, tmp_path: Path) -> 
     assert not (daemon.state / "exports" / manifest["export"]).exists(), "nothing of it stays behind"
 
 
-def test_its_page_finds_the_same_in_a_browser(daemon: Daemon, tmp_path: Path) -> None:
+async def test_its_page_finds_the_same_in_a_browser(daemon: Daemon, tmp_path: Path) -> None:
     done = exported(daemon, tmp_path / "stick")
     session = Session(Path(done.folder or ""))
     session.add("genuine", Path(done.folder or ""))
-    answer = session.run()
+    answer = await session.run()
     assert answer["genuine"] == session.expected["genuine"]
     assert answer["genuine"]["faults"] == 0
 

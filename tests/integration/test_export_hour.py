@@ -242,6 +242,14 @@ def turn(path: Path, at: int) -> None:
 
 READABLE: Final = "--allow-file-access-from-files"
 """Lets a script read back pictures and sound of files that it plays; what plays is the same."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[devtools.Browser]:
+    with devtools.Browser(READABLE) as browser:
+        yield browser
+
+
 HANDS: Final = (
     timed_film.TAKEN_AT
     + """
@@ -361,14 +369,16 @@ async def seen_at(page: devtools.Page, hour: Hour, at_ms: int) -> list[dict[str,
     return await seen(page, hour, at_ms)
 
 
-async def test_chromium_shows_the_true_time_wherever_one_jumps_and_plays_across_a_gap(hour: Hour) -> None:
+async def test_chromium_shows_the_true_time_wherever_one_jumps_and_plays_across_a_gap(
+    browser: devtools.Browser, hour: Hour
+) -> None:
     last_ms = hour.seconds * 1000
     instants = [
         *(1_000, hour.set_ms // 2, hour.set_ms - 700, hour.set_ms + 900),
         *(hour.out_ms - 900, hour.out_ms + OUT_MS + 3_000, hour.paused_ms - 500, hour.paused_ms + PAUSE_MS + 700),
         *(last_ms // 3, last_ms * 4 // 5, last_ms - 1_500),
     ]
-    async with devtools.opened((hour.folder / "index.html").as_uri(), READABLE) as page:
+    async with browser.opened((hour.folder / "index.html").as_uri()) as page:
         looks = [await seen_at(page, hour, at_ms) for at_ms in instants]
         out = await seen_at(page, hour, hour.out_ms + OUT_MS // 2)
         across = await page.run(script(hour, HANDS + ACROSS))
@@ -387,9 +397,11 @@ async def test_chromium_shows_the_true_time_wherever_one_jumps_and_plays_across_
     assert all(shown["tenths"] * 100 > hour.out_ms + OUT_MS for shown in after)
 
 
-async def test_chromium_shows_the_true_time_of_a_picture_that_the_browser_did_not_tell_of(hour: Hour) -> None:
+async def test_chromium_shows_the_true_time_of_a_picture_that_the_browser_did_not_tell_of(
+    browser: devtools.Browser, hour: Hour
+) -> None:
     """It tells of none that comes to the screen before it is asked for the next."""
-    async with devtools.opened((hour.folder / "index.html").as_uri(), READABLE) as page:
+    async with browser.opened((hour.folder / "index.html").as_uri()) as page:
         await seen_at(page, hour, 1_000)
         await page.run(script(hour, HANDS + DEAF, at=2_000, then=3_000))
         look = await seen(page, hour, 3_000)
@@ -397,9 +409,11 @@ async def test_chromium_shows_the_true_time_of_a_picture_that_the_browser_did_no
 
 
 @pytest.mark.parametrize("camera", ["lobby", "counter"])
-async def test_chromium_plays_sound_in_step(hour: Hour, camera: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_chromium_plays_sound_in_step(
+    browser: devtools.Browser, hour: Hour, camera: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Beeps as the page sends them to the speaker, put on the film's time by the clock that it plays by."""
-    async with devtools.opened((hour.folder / "index.html").as_uri(), READABLE) as page:
+    async with browser.opened((hour.folder / "index.html").as_uri()) as page:
         heard = await page.run(script(hour, HANDS + LISTEN, camera=camera, at=hour.out_ms + OUT_MS + 21_500))
     apart_s = []
     for beep_s in heard["beeps"]:
@@ -409,9 +423,11 @@ async def test_chromium_plays_sound_in_step(hour: Hour, camera: str, capsys: pyt
     assert max(map(abs, apart_s)) <= IN_STEP_S
 
 
-async def test_chromium_says_that_it_is_whole(hour: Hour, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_chromium_says_that_it_is_whole(
+    browser: devtools.Browser, hour: Hour, capsys: pytest.CaptureFixture[str]
+) -> None:
     begun = time.monotonic()
-    async with devtools.opened((hour.folder / "index.html").as_uri()) as page:
+    async with browser.opened((hour.folder / "index.html").as_uri()) as page:
         await page.choose("#folder", hour.folder)
         while (told := await page.run(script(hour, HANDS + CHECKED))) is None:
             assert time.monotonic() - begun < PATIENCE_S, "no verdict"

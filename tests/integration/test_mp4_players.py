@@ -15,7 +15,7 @@ import pytest
 
 from recorder.mp4 import Muxer
 from storage.segments.mp4 import summary
-from tests.support import chromium
+from tests.support import devtools
 from tests.support.footage import Picture, Sound
 from tests.support.tracks import Sample, interleaved, parameters, pictures, sound, sounds, written
 
@@ -203,7 +203,7 @@ return answer;
 JUMPS: Final = [4.9, 1.1, 3.0]
 
 
-def test_chromium_plays_and_jumps() -> None:
+async def test_chromium_plays_and_jumps() -> None:
     """With the right length, although no header tells it; the first picture at 0; sound where there is any."""
     files = {f"{picture}-{heard}": film(picture, heard).data for picture, heard in MATRIX if "h264" in picture}
     cut = film("h264-b", "aac")
@@ -211,7 +211,8 @@ def test_chromium_plays_and_jumps() -> None:
     made = film("h264-b", "mulaw")
     files["never"] = _file("h264-b", "mulaw", made.frames, [])
     files["pauses"] = _file("h264-b", "mulaw", made.frames, [p for p in made.packets if not 2 <= p.pts / 8_000 < 4])
-    told = chromium.ask(files, PLAY % (json.dumps(list(files)), json.dumps(JUMPS)))
+    async with devtools.beside(files) as page:
+        told = await page.run(PLAY % (json.dumps(list(files)), json.dumps(JUMPS)))
     assert set(told) == set(files)
     for name, seen in told.items():
         assert seen["duration"] == seen["seekable"] == pytest.approx(SECONDS, abs=0.05), name
@@ -234,10 +235,11 @@ return answer;
 """
 
 
-def test_chromium_hears_g711_as_it_was_sent(tmp_path: Path) -> None:
+async def test_chromium_hears_g711_as_it_was_sent(tmp_path: Path) -> None:
     """Sample for sample as ffmpeg, of which another test says that it reads the very bytes."""
     films = {heard: film("h264", heard, 3) for heard in ("mulaw", "alaw")}
-    told = chromium.ask({name: made.data for name, made in films.items()}, LISTEN % json.dumps(list(films)))
+    async with devtools.beside({name: made.data for name, made in films.items()}) as page:
+        told = await page.run(LISTEN % json.dumps(list(films)))
     for name, made in films.items():
         path = tmp_path / name
         path.write_bytes(made.data)

@@ -22,8 +22,15 @@ UNTIL_S = 1.0
 """How much before the stop the last frame on disk may have been sent: a frame or two, and the worker's sleep."""
 
 
-@pytest.mark.parametrize("group", [False, True], ids=["alone", "group"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "group"),
+    [
+        pytest.param(signal.SIGTERM, False, id="systemd"),
+        pytest.param(signal.SIGINT, True, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, True, id="TERM-group", marks=pytest.mark.long),
+        pytest.param(signal.SIGINT, False, id="INT-alone", marks=pytest.mark.long),
+    ],
+)
 def test_a_stop_commits_everything(tmp_path: Path, number: signal.Signals, group: bool) -> None:
     with (
         RtspServer(CAMERAS, tmp_path / "cameras") as server,
@@ -31,8 +38,9 @@ def test_a_stop_commits_everything(tmp_path: Path, number: signal.Signals, group
     ):
         setup = Setup([*watched(server), Watched("silent", silent.url)], segment="20s")
         with Daemon(tmp_path / "edged", setup) as edged:
-            edged.wait_for_states("recording", ["one", "two"])
-            let_run(4, edged.check_alive)
+            status = edged.wait_for_states("recording", ["one", "two"])
+            assert not status.broker.configured, "a broker is no condition"
+            let_run(2, edged.check_alive)
             asked_ms = time.time() * 1000
             assert edged.stop(number, group=group) == 0
             edged.wait_for_no_process()

@@ -13,10 +13,17 @@ from tests.support.daemon import Daemon
 from tests.support.waiting import TooLateError, wait_until
 
 
-def test_catalog_and_disk_are_compared(tmp_path: Path) -> None:
+def test_processes_are_found_without_their_parent_and_catalog_and_disk_are_compared(tmp_path: Path) -> None:
     with Daemon(tmp_path, Setup([Watched("pattern", "test://")], segment="2s")) as edged:
         edged.until(lambda: len(edged.listed("pattern")) >= 3, 20, "three segments")
-        assert edged.stop() == 0
+        (worker,) = edged.workers()
+        os.kill(worker, signal.SIGSTOP)  # so that it cannot notice
+        edged.sigkill()
+        with pytest.raises(TooLateError):
+            edged.wait_for_no_process()
+        assert worker in edged.processes()
+        edged.kill_everything()
+        edged.wait_for_no_process()
         edged.configure(Setup([]))
         edged.start()
         edged.wait_for(lambda status: not status.recovering, 15, "up again")
@@ -29,19 +36,6 @@ def test_catalog_and_disk_are_compared(tmp_path: Path) -> None:
         faults = "\n".join(edged.catalog_faults())
         for told in ("another SHA-256", "bytes, ", "no file", "not in the catalog", "left in progress"):
             assert told in faults
-
-
-def test_processes_are_found_even_without_their_parent(tmp_path: Path) -> None:
-    with Daemon(tmp_path, Setup([Watched("pattern", "test://")])) as edged:
-        edged.wait_for_states("recording", ["pattern"])
-        (worker,) = edged.workers()
-        os.kill(worker, signal.SIGSTOP)  # so that it cannot notice
-        edged.sigkill()
-        with pytest.raises(TooLateError):
-            edged.wait_for_no_process()
-        assert worker in edged.processes()
-        edged.kill_everything()
-        edged.wait_for_no_process()
 
 
 def test_waiting_ends_with_the_daemon(tmp_path: Path) -> None:

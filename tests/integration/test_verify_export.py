@@ -307,7 +307,7 @@ def test_all_of_it_made_anew_with_another_key_is_found_by_who_knows_the_key(tmp_
     assert said(check(forged.root, {verify.fingerprint(KEY)}), "x") == ["not-your-key"]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_bit_of_the_folder_can_be_changed(export: Export, data: st.DataObject) -> None:
     paths = sorted(str(path.relative_to(export.root)) for path in export.root.rglob("*") if path.is_file())
@@ -323,7 +323,7 @@ def test_no_bit_of_the_folder_can_be_changed(export: Export, data: st.DataObject
         export.write(path, before)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_fragments_in_any_other_order_are_found(export: Export, data: st.DataObject) -> None:
     """Whoever has the key may sign what comes of it: the ledger knows better."""
@@ -389,7 +389,6 @@ def test_no_more_is_hashed_than_lies_there(export: Export, monkeypatch: pytest.M
     assert said(hostile.run(), "x") == ["hashes"]
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_boxes_that_make_no_sense_are_refused(genuine: Export, noise: bytes, at: int) -> None:
     """Somebody signed them: they are what they should be, and still no film."""
@@ -408,7 +407,7 @@ def test_a_folder_with_files_without_end_is_refused(export: Export, monkeypatch:
         check(export.root)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_list_in_which_anything_stands_is_answered(export: Export, data: st.DataObject) -> None:
     """Signed or not: a value of another kind, somewhere in it."""

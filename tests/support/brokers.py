@@ -41,6 +41,13 @@ class Broker:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -51,6 +58,7 @@ class Broker:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return
             time.sleep(0.01)
+        self.stop()
         raise AssertionError(f"{self._command[0]} does not accept connections:\n{self._log.read_text()}")
 
     def freeze(self) -> None:
@@ -82,12 +90,8 @@ def mosquitto(directory: Path, *lines: str, password: tuple[str, str] | None = N
         configuration += ["allow_anonymous false", f"password_file {passwords}"]
     file = directory / "mosquitto.conf"
     file.write_text("\n".join(configuration) + "\n")
-    broker = Broker([MOSQUITTO, "-c", str(file)], port, directory / "mosquitto.log")
-    try:
-        broker.start()
+    with Broker([MOSQUITTO, "-c", str(file)], port, directory / "mosquitto.log") as broker:
         yield broker
-    finally:
-        broker.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +129,8 @@ def amqtt(directory: Path) -> Iterator[Broker]:
     """A broker that refuses MQTT 5."""
     port = free_port()
     script = Path(__file__).with_name("amqtt_broker.py")
-    broker = Broker([sys.executable, str(script), str(port)], port, directory / "amqtt.log")
-    try:
-        broker.start()
+    with Broker([sys.executable, str(script), str(port)], port, directory / "amqtt.log") as broker:
         yield broker
-    finally:
-        broker.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Chromium as somebody uses it: a page opened from a folder, looked at and handled through the DevTools protocol."""
+"""Chromium as somebody uses it: pages from a folder or over HTTP, handled through the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -6,17 +6,32 @@ import asyncio
 import itertools
 import json
 import os
+import re
 import signal
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiohttp
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
+"""For one answer. Chromium starts in two seconds; on a machine full of other tests in twenty."""
 MESSAGE_MAX_BYTES: Final = 64 << 20
+PAGE: Final = b"""<!doctype html><meta charset="utf-8"><body><script>
+const file = name => "/files/" + name;
+const once = {once: true};
+const event = (target, name) => new Promise((done, fail) => {
+  target.addEventListener(name, done, once);
+  target.addEventListener("error", () => fail(new Error("media: " + (target.error && target.error.message))), once);
+});
+const bytes = async name => await (await fetch(file(name))).arrayBuffer();
+</script>"""
+"""`file(name)` is the address of a file that is served."""
 
 
 class ScriptFailed(AssertionError):
@@ -77,27 +92,134 @@ class Page:
         await self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
 
+class Browser:
+    """A Chromium that runs until it is left, whatever event loops come and go meanwhile."""
+
+    def __init__(self, *options: str) -> None:
+        """`options` are added to those it is started with."""
+        self._profile = tempfile.TemporaryDirectory(prefix="edged-chromium-", ignore_cleanup_errors=True)
+        self._process = subprocess.Popen(
+            [
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                "--autoplay-policy=no-user-gesture-required", "--mute-audio", "--disable-background-networking",
+                "--disable-background-timer-throttling", "--remote-debugging-port=0", "--window-size=1200,900",
+                *options, f"--user-data-dir={self._profile.name}", "about:blank",
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._profile.cleanup()
+
+    @asynccontextmanager
+    async def opened(self, address: str) -> AsyncIterator[Page]:
+        """A page that shares nothing with any other: neither storage nor cache."""
+        async with aiohttp.ClientSession() as session, session.ws_connect(await self._address()) as socket:
+            browser = Page(socket)
+            context = (await browser.call("Target.createBrowserContext"))["browserContextId"]
+            target = await browser.call("Target.createTarget", url="about:blank", browserContextId=context)
+            place = f"ws://127.0.0.1:{self._told()[0]}/devtools/page/{target['targetId']}"
+            async with session.ws_connect(place, max_msg_size=MESSAGE_MAX_BYTES) as socket_of_page:
+                page = Page(socket_of_page)
+                await page.visit(address)
+                yield page
+            await browser.call("Target.disposeBrowserContext", browserContextId=context)
+
+    async def _address(self) -> str:
+        """Of the browser itself, once it listens."""
+        async with asyncio.timeout(PATIENCE_S):
+            while len(told := self._told()) < 2:  # noqa: ASYNC110  a file tells nobody
+                await asyncio.sleep(0.05)
+        return f"ws://127.0.0.1:{told[0]}{told[1]}"
+
+    def _told(self) -> list[str]:
+        """Port and path; empty while it has not said which."""
+        told = Path(self._profile.name, "DevToolsActivePort")
+        return told.read_text().split() if told.exists() else []
+
+
 @asynccontextmanager
 async def opened(address: str, *options: str) -> AsyncIterator[Page]:
     """A page in a browser of its own, which is started with these options, too."""
-    with tempfile.TemporaryDirectory(prefix="edged-chromium-", ignore_cleanup_errors=True) as profile:
-        browser = await asyncio.create_subprocess_exec(
-            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-            "--autoplay-policy=no-user-gesture-required", "--disable-background-networking",
-            "--disable-background-timer-throttling", "--remote-debugging-port=0", "--window-size=1200,900",
-            *options, f"--user-data-dir={profile}", "about:blank",
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+    with Browser(*options) as browser:
+        async with browser.opened(address) as page:
+            yield page
+
+
+@asynccontextmanager
+async def beside(files: Mapping[str, bytes]) -> AsyncIterator[Page]:
+    """A page from which these files can be reached over HTTP, in a browser of its own."""
+    with Browser() as browser, _served(Site(files)) as site:
+        async with browser.opened(site.address) as page:
+            yield page
+
+
+class Site(ThreadingHTTPServer):
+    """Files over HTTP, with ranges, as a viewer will load them."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = files
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A player that jumps lets go of what it asked for before. What a test wants comes as an answer."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Site
+
+    def do_GET(self) -> None:
+        name = self.path.removeprefix("/files/")
+        if self.path == "/":
+            self._send(200, PAGE, "text/html; charset=utf-8")
+        elif name in self.server.files:
+            self._send_range(self.server.files[name])
+        else:
+            self._send(404, b"", "text/plain")
+
+    def _send_range(self, data: bytes) -> None:
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if wanted is None:
+            self._send(200, data, "video/mp4")
+            return
+        first = int(wanted[1])
+        last = min(int(wanted[2] or len(data) - 1), len(data) - 1)
+        self._send(206, memoryview(data)[first : last + 1], "video/mp4", f"bytes {first}-{last}/{len(data)}")
+
+    def _send(self, status: int, data: bytes | memoryview, kind: str, content_range: str | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Accept-Ranges", "bytes")
+        if content_range is not None:
+            self.send_header("Content-Range", content_range)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name in the base class)
+        """Not among the test's output."""
+
+
+@contextmanager
+def _served(site: Site) -> Iterator[Site]:
+    thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.05})
+    with site:
+        thread.start()
         try:
-            async with aiohttp.ClientSession() as session:
-                target = await asyncio.wait_for(_target(session, profile), PATIENCE_S)
-                async with session.ws_connect(target, max_msg_size=MESSAGE_MAX_BYTES) as socket:
-                    page = Page(socket)
-                    await page.visit(address)
-                    yield page
+            yield site
         finally:
-            os.killpg(browser.pid, signal.SIGKILL)
-            await browser.wait()
+            site.shutdown()
+            thread.join()
 
 
 def _complaint(message: Any) -> Iterator[str]:
@@ -108,19 +230,3 @@ def _complaint(message: Any) -> Iterator[str]:
             yield json.dumps(said)
         case {"method": "Log.entryAdded", "params": {"entry": {"level": "error" | "warning"} as entry}}:
             yield json.dumps(entry)
-
-
-async def _target(session: aiohttp.ClientSession, profile: str) -> str:
-    while True:
-        if port := _port(profile):
-            async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                for target in await answer.json(content_type=None):
-                    if target["type"] == "page":
-                        return str(target["webSocketDebuggerUrl"])
-        await asyncio.sleep(0.05)
-
-
-def _port(profile: str) -> str:
-    """Empty while it has not said which."""
-    told = Path(profile, "DevToolsActivePort")
-    return next(iter(told.read_text().split()), "") if told.exists() else ""

@@ -71,10 +71,6 @@ class Recorded:
         """Earliest time shown or heard in the file."""
         return min([frame.pts for frame in self.video] + [packet.pts for packet in self.sound])
 
-    @property
-    def ends_at(self) -> float:
-        return max(frame.pts for frame in self.video)
-
 
 def read(path: Path) -> Recorded:
     video: list[CodedFrame] = []

@@ -33,10 +33,8 @@ _STAMP = re.compile(re.escape(STAMP_UUID) + rb"(\d{%d})" % STAMP_DIGITS)
 
 H264_SLICES: Final = frozenset({1, 2, 3, 4, 5})
 H264_SEI: Final = 6
-H264_KEY: Final = 5
 H265_SLICES: Final = frozenset(range(32))
 H265_SEI: Final = frozenset({39, 40})
-H265_KEYS: Final = frozenset(range(16, 24))
 
 
 def unit_type(codec: VideoCodec, unit: bytes) -> int:
@@ -45,11 +43,6 @@ def unit_type(codec: VideoCodec, unit: bytes) -> int:
 
 def is_slice(codec: VideoCodec, unit: bytes) -> bool:
     return unit_type(codec, unit) in (H264_SLICES if codec == "h264" else H265_SLICES)
-
-
-def is_key(codec: VideoCodec, unit: bytes) -> bool:
-    kind = unit_type(codec, unit)
-    return kind == H264_KEY if codec == "h264" else kind in H265_KEYS
 
 
 def split_annexb(data: bytes) -> list[bytes]:

@@ -18,7 +18,6 @@ NTP_EPOCH: Final = 2_208_988_800
 
 SENDER_REPORT: Final = 200
 SOURCE_DESCRIPTION: Final = 202
-BYE: Final = 203
 
 Markers = Literal["last", "never", "always"]
 
