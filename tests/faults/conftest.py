@@ -9,10 +9,11 @@ from typing import Final
 
 import pytest
 
-from tests.support.booted import Booted, NoBoot, base
+from tests.support.booted import PROJECT, Booted, NoBoot, base
 from tests.support.footage import SMALL, Sound
-from tests.support.installed import FITTING, FOREVER, Followed, change, wait_for_recording
+from tests.support.installed import FITTING, FOREVER, NOTICED_S, TOLD_SOON, Followed, alter, change, is_recording
 from tests.support.rtsp_server import Camera, RtspServer
+from tests.support.waiting import wait_until
 
 MEMORY: Final = Path("/dev/shm")
 
@@ -33,6 +34,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     try:
         base()
         with Booted(tmp_path_factory.mktemp("booted")) as box:
+            alter(box.root / PROJECT.lstrip("/"), TOLD_SOON)
             yield box
     except NoBoot as reason:
         pytest.skip(f"no systemd can be booted here: {reason}")
@@ -64,6 +66,6 @@ def installed(followed: Followed) -> Booted:
 
 @pytest.fixture
 def box(installed: Booted) -> Booted:
-    """Records."""
-    wait_for_recording(installed)
+    """Records, as every test leaves it."""
+    wait_until(lambda: is_recording(installed), NOTICED_S, "it records", every_s=0.5)
     return installed

@@ -13,11 +13,12 @@ from typing import Final
 import pytest
 
 from edged.documents import site as documents
+from edged.health import stream, watch
 from tests.integration.test_lost_database_daemon import spoil
 from tests.support import footage
 from tests.support.brokers import free_port
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, shortened
 from tests.support.disks import Ext4, may_mount
 from tests.support.fault_camera import Channel, Device, FaultCamera
 from tests.support.footage import SMALL
@@ -29,10 +30,12 @@ TINY: Final = replace(SMALL, width=192, height=112, kbps=100, seconds=4)
 PATTERN: Final = "test://?size=160x96&fps=5&gop=1&audio=0"
 NAMES: Final = ("lobby", "gate")
 TOLD_S: Final = 60.0
-"""A camera is missed for 10 s, what befalls a device gathers for some more; and a busy box."""
+"""A camera is missed for a while, what befalls a device gathers for some more; and a busy box."""
 SEEN_S: Final = 120.0
-"""Five looks at a picture, ten seconds apart; and a busy box."""
+"""Five looks at a picture; and a busy box."""
 BACK_S: Final = 40.0
+SOON: Final = shortened((stream, "DOWN_AFTER_S", 4.0), (watch, "ROUND_S", 3.0))
+"""A camera is missed for four seconds, and each picture looked at every three."""
 YEAR_S: Final = 366 * 86_400.0
 DISK: Final = Setup([Watched(name, PATTERN) for name in NAMES], segment="2s", floor="1h", ceiling="2h")
 
@@ -72,7 +75,7 @@ def _night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             ],
             mqtt_port=free_port(),
         )
-        with Daemon(folder / "box", setup, environment=clock.environment) as edged:
+        with Daemon(folder / "box", setup, environment=clock.environment, sabotage=SOON) as edged:
             edged.wait_for_states("recording", ["lobby", "yard", *(one.id for one in channels)], BACK_S)
             lobby.freeze()
             nvr.go()
@@ -125,7 +128,7 @@ needs_mount: Final = pytest.mark.skipif(not may_mount(), reason="mounting needs 
 
 @pytest.fixture(name="office", scope="module")
 def _office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Ext4]]:
-    edged = Daemon(tmp_path_factory.mktemp("disks") / "box", DISK)
+    edged = Daemon(tmp_path_factory.mktemp("disks") / "box", DISK, sabotage=SOON)
     with Ext4(edged.volume) as disk:
         shutil.rmtree(edged.volume / "lost+found")
         with edged:

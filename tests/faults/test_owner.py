@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -15,13 +13,10 @@ import pytest
 from edged.words import exit_codes
 from storage.words.model import Bounds
 from tests.support.configuration import Setup, Watched
+from tests.support.edgectl import edgectl
 from tests.support.office import Office
-from tests.support.rtsp_server import REPOSITORY
 
 NOBODY: Final = 65534
-READ_BEFORE: Final = "encodings.ascii, encodings.idna, encodings.unicode_escape, rich._unicode_data"
-"""Here Python itself may lie where only root reads; on a box the account of the daemon reads its own."""
-
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
@@ -46,11 +41,8 @@ def test_fsck_by_root(*, clean_stop: bool) -> None:
 
 
 def fsck(config: Path) -> tuple[int, list[str]]:
-    code = f"import sys, {READ_BEFORE}; from edged.main.entry import ctl; sys.exit(ctl())"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "--config", str(config), "fsck", "--level", "hash", "--json"],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    words = ("--config", str(config), "fsck", "--level", "hash", "--json")
+    done = edgectl(*words, cwd=Path("/"), environment=os.environ, within_s=60)
     document = json.loads(done.stdout)
     assert document.get("daemon") is False, (document, done.stderr)
     return done.returncode, [finding["kind"] for finding in document["findings"]]

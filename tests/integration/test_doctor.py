@@ -8,7 +8,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,6 +19,7 @@ import pytest
 from edged.documents.machine import Doctor, StatusDown
 from edged.words import exit_codes
 from storage.store.opening import lock
+from tests.support import edgectl as program
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 
@@ -44,28 +44,17 @@ def _box() -> Iterator[Daemon]:
 
 
 @pytest.fixture(name="down")
-def _down(tmp_path: Path) -> Iterator[Daemon]:
-    """It has recorded, and runs."""
-    with Daemon(tmp_path / "box", SETUP) as daemon:
-        daemon.wait_for_states("recording", ["lobby"], START_S)
-        yield daemon
+def _down(box: Daemon) -> Iterator[Daemon]:
+    """The same, which may be ended in any way: it is started again."""
+    yield box
+    if not box.is_started:
+        box.start()
+    box.wait_for_states("recording", ["lobby"], START_S)
 
 
-AS: Final = (
-    "import os, sys, edged.cli.options, edged.cli.doctor, edged.doctor.run, edged.cli.main as ctl\n"
-    "uid = int(sys.argv[1])\n"
-    "uid and (os.setgroups([]), os.setresgid(uid, uid, uid), os.setresuid(uid, uid, uid))\n"
-    "sys.exit(ctl.main(sys.argv[2:]))"
-)
-"""Loads first what another account may not read: these tests' Python may lie in a home directory."""
-
-
-def edgectl(*arguments: str, uid: int = 0) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", AS, str(uid), *arguments],
-        capture_output=True, text=True, timeout=DEADLINE_S, check=False, stdin=subprocess.DEVNULL, cwd="/",
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
+def edgectl(*words: str, uid: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    return program.edgectl(*words, cwd=Path("/"), environment=environment, within_s=DEADLINE_S, uid=uid)
 
 
 def doctor(daemon: Daemon, uid: int = 0) -> tuple[int, Doctor, dict[str, Any]]:
@@ -161,8 +150,6 @@ def test_killed_it_is_told_when_it_last_lived_and_nothing_is_touched(down: Daemo
         name: one for name, one in before.items() if not name.endswith("-shm")
     }
     assert {one[1] for one in after.values()} == {down.state.stat().st_uid}
-    down.start()
-    down.wait_for_states("recording", ["lobby"], START_S)
 
 
 def test_stopped_in_order_it_is_told_so_and_no_file_is_made(down: Daemon) -> None:
@@ -218,7 +205,11 @@ def test_what_explains_it_is_told_beside(down: Daemon) -> None:
     down.stop()
     shutil.move(down.volume, down.folder / "elsewhere")
     down.config.write_text(down.config.read_text() + "\n[mistake]\nx = 1\n")
-    done = edgectl("--config", str(down.config), "status")
+    try:
+        done = edgectl("--config", str(down.config), "status")
+    finally:
+        down.configure(SETUP)
+        shutil.move(down.folder / "elsewhere", down.volume)
     assert done.returncode == exit_codes.UNREACHABLE
     assert f"volume away: {down.volume}" in done.stderr
     assert "mistake" in done.stderr

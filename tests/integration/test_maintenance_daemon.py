@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edged.alarms import tracking
 from edged.documents import site
 from edged.documents import tickets as documents
+from edged.health import stream
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, shortened
 
 NOBODY = "rtsp://127.0.0.1:9/stream"
 """A camera that is unplugged: nobody listens there."""
 SOON_S = 60.0
 """Nothing here is measured: a loaded machine may take its time."""
 HELD = "camera.down:gate"
+LOBBY, GATE = (Watched(name, f"test://{name}?size=160x90&fps=5&gop=1") for name in ("lobby", "gate"))
+HASTE = shortened((stream, "DOWN_AFTER_S", 4.0), (tracking, "CLEAR_AFTER_S", 2.0))
 
 
 def shown(daemon: Daemon) -> documents.Maintenance:
-    return documents.Maintenance.model_validate(daemon.ctl("maintenance").document)
+    return documents.Maintenance.model_validate(daemon.ask("/v1/maintenance"))
 
 
 def alarms(daemon: Daemon) -> site.Alarms:
-    return site.Alarms.model_validate(daemon.ctl("alarms").document)
+    return site.Alarms.model_validate(daemon.ask("/v1/alarms"))
 
 
 def test_what_is_unplugged_waits_over_a_kill_and_is_raised_at_the_end(tmp_path: Path) -> None:
-    with Daemon(tmp_path, Setup([Watched("lobby", "test://"), Watched("gate", "test://")])) as daemon:
+    with Daemon(tmp_path, Setup([LOBBY, GATE]), sabotage=HASTE) as daemon:
         daemon.wait_for_states("recording", ["lobby"], SOON_S)
         begun = daemon.ctl("maintenance", "start", "--reason", "換線", "--camera", "gate", "--with", "光田 林先生")
         assert begun.code == 0, begun.stderr
-        daemon.configure(Setup([Watched("lobby", "test://"), Watched("gate", NOBODY)]))
-        assert daemon.ctl("reload").code == 0
+        daemon.reload(Setup([LOBBY, Watched("gate", NOBODY)]))
         daemon.until(lambda: [one.key for one in shown(daemon).held] == [HELD], SOON_S, "the alarm is held back")
         daemon.sigkill()
         daemon.wait_for_no_process()
@@ -60,7 +63,7 @@ def test_what_is_unplugged_waits_over_a_kill_and_is_raised_at_the_end(tmp_path: 
         )
         last = daemon.gaps("gate")[-1]
         assert (last.cause in ("unreachable", "refused"), last.beneath, last.end) == (True, None, None)
-        assert shown(daemon).maintenance is None
+        assert daemon.ctl("maintenance").document["maintenance"] is None
         assert daemon.ctl("maintenance", "end").code == 64
         assert_refused(daemon)
         lobby = {gap.cause for gap in daemon.gaps("lobby")}

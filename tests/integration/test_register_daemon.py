@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,7 +27,7 @@ MONTH = f"{datetime.now(TAIPEI):%Y-%m}"
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One that has destroyed some seconds-old footage for its ceiling."""
     cameras = [Watched("lobby", "test://?size=160x90&fps=5&gop=1", more='name = "大廳"')]
-    setup = Setup(cameras, segment="2s", floor="2s", ceiling="6s")
+    setup = Setup(cameras, segment="2s", floor="2s", ceiling="4s")
     with Daemon(tmp_path_factory.mktemp("register"), setup) as running:
         running.until(lambda: len(gone(running)) >= GONE, 60, f"{GONE} segments are destroyed")
         yield running
@@ -107,7 +106,7 @@ def test_a_signed_statement_that_anybody_can_check(daemon: Daemon) -> None:
     assert (stated.camera.name, stated.month, stated.over) == ("大廳", MONTH, False)
     assert stated.destroyed.segments >= GONE
     assert (stated.destroyed.below_floor, stated.destroyed.beyond_ceiling) == (0, 0)
-    assert stated.configured == documents.Bounded(floor_s=2, ceiling_s=6)
+    assert stated.configured == documents.Bounded(floor_s=2, ceiling_s=4)
     known = stated.coverage
     assert known.recorded_ms + known.unexplained_ms + sum(one.ms for one in known.causes) == known.known_ms > 0
     checked = daemon.ctl("verify", str(file))
@@ -148,16 +147,14 @@ def test_handing_out_a_statement_is_on_record_and_what_cannot_be_stated_is_refus
     assert daemon.ctl("proof-of-retention", "--camera", "cellar", "--month", MONTH).code == 64
 
 
-def test_a_box_that_lost_its_key_states_and_does_not_sign(tmp_path: Path) -> None:
-    setup = Setup([Watched("lobby", "test://?size=160x90&fps=5&gop=1")], segment="2s")
-    with Daemon(tmp_path, setup) as running:
-        running.wait_for_states("recording", ["lobby"])
-        running.stop()
-        (running.state / "ledger.key").unlink()
-        running.start()
-        running.wait_for_states("recording", ["lobby"])
-        file = tmp_path / "statement.json"
-        answer = plain(running, "proof-of-retention", "--camera", "lobby", "--month", MONTH, "--out", str(file))
-        assert answer.code == 1
-        assert "NOT SIGNED" in answer.stdout
-        assert not file.exists()
+def test_a_box_that_lost_its_key_states_and_does_not_sign(daemon: Daemon) -> None:
+    """The last: a key is lost for good."""
+    daemon.stop()
+    (daemon.state / "ledger.key").unlink()
+    daemon.start()
+    daemon.wait_for_states("recording", ["lobby"])
+    file = daemon.folder / "unsigned.json"
+    answer = plain(daemon, "proof-of-retention", "--camera", "lobby", "--month", MONTH, "--out", str(file))
+    assert answer.code == 1
+    assert "NOT SIGNED" in answer.stdout
+    assert not file.exists()

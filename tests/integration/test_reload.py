@@ -10,7 +10,6 @@ from typing import Final
 
 import pytest
 
-from edged.documents import site as documents
 from edged.words import exit_codes
 from tests.support import footage, frames
 from tests.support.configuration import Setup, Watched
@@ -22,15 +21,18 @@ from tests.support.scenes import seam_faults
 from tests.support.waiting import let_run, wait_until
 
 SEGMENT: Final = "2s"
-BETWEEN_S: Final = 5.0
-"""Two cuts between one reload and the next."""
+CUT_S: Final = 30.0
+"""For two cuts of segments of 2 s, on a busy machine."""
 GONE_S: Final = 15.0
 """For a camera that was disabled to have ended its last segment, and for what served it to be gone."""
 LOOK_S: Final = 30.0
 """A look each ten seconds, on a busy machine."""
 OFFSET_S: Final = 3.2
-WARM_UP: Final = 5
+WARM_UP: Final = 4
 """Cycles after which nothing is done for the first time any more."""
+LATE: Final = 3
+"""Threads of pools, and descriptors, that are made when several things happen to come together; one lost in each cycle
+is more."""
 EYE_GROWN_KB: Final = 12 << 10
 """In its first looks it takes what it decodes into, once."""
 GROWN_KB: Final = 3 << 10
@@ -41,14 +43,6 @@ def cheap_camera() -> FaultCamera:
     return FaultCamera(footage.clip(SMALL), footage.clip(Sound()), sender_reports_s=1, clock_offset_s=-OFFSET_S)
 
 
-def reload(edged: Daemon, cameras: dict[str, str], *, disabled: str = "", floor: str = "1m") -> documents.Reload:
-    """Write the configuration, reload it as a person would, and tell what that touched."""
-    edged.configure(setup(cameras, disabled=disabled, floor=floor))
-    answer = edged.ctl("reload")
-    assert answer.code == 0, answer.stderr
-    return documents.Reload.model_validate(answer.document)
-
-
 def setup(cameras: dict[str, str], *, disabled: str = "", floor: str = "1m") -> Setup:
     watched = [Watched(name, url, more="enabled = false" if name == disabled else "") for name, url in cameras.items()]
     return Setup(watched, segment=SEGMENT, floor=floor)
@@ -56,7 +50,7 @@ def setup(cameras: dict[str, str], *, disabled: str = "", floor: str = "1m") -> 
 
 def test_another_name_is_refused_by_a_reload_and_ends_a_start_for_good(tmp_path: Path) -> None:
     """Its volumes bear the old one: systemd would start it in vain for ever."""
-    setup = Setup([Watched("test", "test://")])
+    setup = Setup([Watched("test", "test://?size=160x90&fps=5&gop=1")])
     words = '[site] node is "other", and this box is "test-node" for good'
     with Daemon(tmp_path / "edged", setup) as edged:
         edged.wait_for_states("recording", ["test"])
@@ -78,6 +72,7 @@ def test_another_name_is_refused_by_a_reload_and_ends_a_start_for_good(tmp_path:
 
 
 def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
+    """A camera that moves loses only the time of connecting."""
     with ExitStack() as stack:
         sources = {name: stack.enter_context(cheap_camera()) for name in ("a", "b", "moves", "moved", "goes", "comes")}
         urls = {name: source.url for name, source in sources.items()}
@@ -85,20 +80,22 @@ def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
         second = {"a": urls["a"], "b": urls["b"], "moves": urls["moved"], "comes": urls["comes"]}
         edged = stack.enter_context(Daemon(tmp_path / "edged", setup(first)))
         edged.wait_for_states("recording", first)
-        let_run(BETWEEN_S, edged.check_alive)
+        cut_twice(edged)
 
-        change = reload(edged, second)
+        change = edged.reload(setup(second))
         assert (change.added, change.removed, change.changed) == (["comes"], ["goes"], ["moves"])
         assert change.unchanged == ["a", "b"]
         edged.wait_for_states("recording", second)
-        let_run(BETWEEN_S, edged.check_alive)
+        wait_until(lambda: sources["moved"].sessions() == 1, GONE_S, "it is recorded at its new address")
+        cut_twice(edged)
+        assert sources["moves"].sessions() == 0
 
-        change = reload(edged, second, floor="2m")
+        change = edged.reload(setup(second, floor="2m"))
         assert change.unchanged == sorted(second), "bounds are told to a worker that goes on"
-        change = reload(edged, second, disabled="comes", floor="2m")
+        change = edged.reload(setup(second, disabled="comes", floor="2m"))
         assert (change.removed, change.unchanged) == (["comes"], ["a", "b", "moves"])
         edged.wait_for_states("disabled", ["comes"])
-        let_run(BETWEEN_S, edged.check_alive)
+        cut_twice(edged)
 
         edged.config.write_text("[site]\nnode = 7\n")
         assert edged.ctl("reload").code != 0
@@ -129,40 +126,37 @@ def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
         assert all(offset is not None and abs(offset + OFFSET_S * 1000) < 500 for offset in told[1:]), told
         assert shown.clock_offset_ms is not None
         assert abs(shown.clock_offset_ms + OFFSET_S * 1000) < 500
+        only_the_time_of_connecting(edged, "moves", sources["moves"], sources["moved"])
 
 
-def test_a_camera_that_moves_loses_only_the_time_of_connecting(tmp_path: Path) -> None:
+def cut_twice(edged: Daemon) -> None:
+    """Cameras a and b end a segment and another one."""
+    before = {name: len(edged.listed(name)) for name in ("a", "b")}
+    edged.until(
+        lambda: all(len(edged.listed(name)) >= count + 2 for name, count in before.items()), CUT_S, "two cuts of each"
+    )
+
+
+def only_the_time_of_connecting(edged: Daemon, name: str, here: FaultCamera, there: FaultCamera) -> None:
     """What is recorded of it before and after is whole, and the gap between says `reload` and ends with it."""
-    with cheap_camera() as here, cheap_camera() as there, ExitStack() as stack:
-        edged = stack.enter_context(Daemon(tmp_path / "edged", setup({"a": here.url})))
-        edged.wait_for_states("recording", ["a"])
-        let_run(2, edged.check_alive)
-        assert reload(edged, {"a": there.url}).changed == ["a"]
-        wait_until(lambda: there.sessions() == 1, GONE_S, "it is recorded at its new address")
-        edged.wait_for_states("recording", ["a"])
-        let_run(2, edged.check_alive)
-        assert here.sessions() == 0
-        assert edged.stop() == 0
-        edged.start()
-        edged.wait_for_states("recording", ["a"])
-        (gap,) = [gap for gap in edged.gaps("a") if gap.cause == "reload"]
-        assert gap.end is not None
-        assert moment(gap.end) - moment(gap.start) < GONE_S
-        segments = edged.segments("a")
-        assert any(segment.end == gap.start for segment in segments)
-        assert any(segment.start == gap.end for segment in segments)
-        before = [frames.read(Path(s.path)) for s in segments if s.end <= gap.start]
-        after = [frames.read(Path(s.path)) for s in segments if s.start >= gap.end]
-        assert frames.compare_video(here.sent(), before) == []
-        session = [entry for entry in there.sent() if entry.run == there.sent()[0].run]
-        numbers = {entry.n for entry in session}
-        of_session = [file for file in after if any(frame.number in numbers for frame in file.video)]
-        assert frames.compare_video(session, of_session) == []
+    (gap,) = [gap for gap in edged.gaps(name) if gap.cause == "reload"]
+    assert gap.end is not None
+    assert moment(gap.end) - moment(gap.start) < GONE_S
+    segments = edged.segments(name)
+    assert any(segment.end == gap.start for segment in segments)
+    assert any(segment.start == gap.end for segment in segments)
+    before = [frames.read(Path(s.path)) for s in segments if s.end <= gap.start]
+    after = [frames.read(Path(s.path)) for s in segments if s.start >= gap.end]
+    assert frames.compare_video(here.sent(), before) == []
+    session = [entry for entry in there.sent() if entry.run == there.sent()[0].run]
+    numbers = {entry.n for entry in session}
+    of_session = [file for file in after if any(frame.number in numbers for frame in file.video)]
+    assert frames.compare_video(session, of_session) == []
 
 
 @pytest.fixture
 def cycles(request: pytest.FixtureRequest) -> int:
-    return 200 if request.config.getoption("--long") else 10
+    return 200 if request.config.getoption("--long") else 6
 
 
 @contextmanager
@@ -170,16 +164,16 @@ def no_more_than_before(edged: Daemon, cycles: int) -> Iterator[None]:
     """Whatever happens inside: afterwards daemon and forkserver hold what they held, and nobody else is left."""
     before = holdings(edged)
     yield
-    wait_until(lambda: len(edged.processes()) <= len(before), GONE_S, "all workers are gone")
+    wait_until(lambda: edged.processes() and set(edged.processes()) <= set(before), GONE_S, "all workers are gone")
     wait_until(
-        lambda: [h.descriptors for h in holdings(edged).values()] <= [h.descriptors for h in before.values()],
+        lambda: all(now.descriptors <= before[pid].descriptors + LATE for pid, now in holdings(edged).items()),
         GONE_S,
         "descriptors are given back",
     )
     after = holdings(edged)
     assert after.keys() == before.keys(), "the same processes, no other"
     for pid, now in after.items():
-        assert now.threads <= before[pid].threads
+        assert now.threads <= before[pid].threads + LATE
         grown_kb = now.resident_kb - before[pid].resident_kb
         assert grown_kb < (EYE_GROWN_KB if is_eye(pid) else GROWN_KB), f"{grown_kb} KiB in {cycles} cycles"
 
@@ -208,13 +202,11 @@ def test_starting_and_stopping_leaks_nothing(tmp_path: Path, cycles: int) -> Non
         edged.wait_for_states("disabled", cameras)
 
         def cycle(*, stays: bool = False) -> None:
-            edged.configure(setup(cameras))
-            assert edged.ctl("reload").code == 0
+            edged.reload(setup(cameras))
             edged.wait_for_states("recording", ["a"])
             if stays:
                 edged.until(lambda: has_eye(edged), LOOK_S, "it looks at the camera for the first time")
-            edged.configure(nothing)
-            assert edged.ctl("reload").code == 0
+            edged.reload(nothing)
             edged.wait_for_states("disabled", cameras)
 
         for number in range(WARM_UP):

@@ -15,11 +15,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from edged.access import role_watch
 from edged.words.roles import APART, TABLE, Record, Role, Verb
 from edged.words.units import parse_duration
-from tests.support.configuration import Setup, Watched
+from tests.support.configuration import Setup
+from tests.support.daemon import shortened
 from tests.support.people import Answer, Call, Town, can_be_others, leave
-from tests.support.peopled import START_S, Office, opened
+from tests.support.peopled import CAMERA, START_S, Office, opened
 from tests.support.waiting import wait_until
 from tests.unit.test_roles import served
 
@@ -37,7 +39,8 @@ CALLS: Final = [(route.verb, Call(route.method, route.path.format(**NAMED), "{}"
 SHOWS_NOTHING: Final = {Verb.SNAPSHOT, Verb.COMPLIANCE}
 """There is no such camera and no profile here: what would only show something is refused before it is on record."""
 ALARM_S: Final = 70.0
-"""Groups are looked through once a minute."""
+SOON: Final = shortened((role_watch, "LOOK_EVERY_S", 1.0))
+"""Groups are looked through each second."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def office() -> Iterator[Office]:
         people["both"] = town.account("both", both, own=groups[Role.AUTHORITY][1])
         people["nobody"] = town.account("nobody", [])
         people["root"] = 0
-        with opened(town, people, groups) as with_people:
+        with opened(town, people, groups, sabotage=SOON) as with_people:
             yield with_people
 
 
@@ -193,7 +196,7 @@ def test_who_can_edit_the_file_gives_himself_no_role(office: Office) -> None:
 
 def plain(floor: str, ceiling: str) -> Setup:
     """The same without [roles]."""
-    return Setup([Watched("lobby", "test://")], segment="2s", floor=floor, ceiling=ceiling)
+    return Setup([CAMERA], segment="2s", floor=floor, ceiling=ceiling)
 
 
 def asked_in(answer: Answer) -> str | None:

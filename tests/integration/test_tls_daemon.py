@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from edged.alarms import conditions, tracking
 from edged.documents import site as documents
 from edged.documents.site import Status
+from mqtt import tls
+from mqtt.connection import broker_connection
 from tests.support import footage
-from tests.support.authority import DAY, Authority, Signed, broker_lines, write
+from tests.support.authority import DAY, Authority, broker_lines, write
 from tests.support.brokers import mosquitto
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, shortened
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL
 from tests.support.wallclock import WallClock
@@ -21,7 +24,13 @@ NODE: Final = "test-node"
 OPENED: Final = f"as {NODE} "
 """In mosquitto's log, once for each connection of ours."""
 RETRY_S: Final = 45.0
-"""Attempts come at least every 30 s."""
+SOON: Final = shortened(
+    (tls, "LOOK_EVERY_S", 1.0),
+    (broker_connection, "LAST_LIMIT_S", 2.0),
+    (conditions, "CLOCK_PATIENCE_S", 2.0),
+    (tracking, "CLEAR_AFTER_S", 2.0),
+)
+"""Files are looked at each second, the broker is tried every other."""
 
 
 def setup(camera: str, port: int, places: Path, more: str = "") -> Setup:
@@ -38,13 +47,14 @@ def alarm(status: Status | None, key: str) -> documents.Alarm | None:
 
 
 def test_a_box_without_its_certificate_records_and_gets_in_once_it_is_there(tmp_path: Path) -> None:
+    """Then with one of six days, with a new one, with one that is over: not taken by a reload, and no start fails."""
     places, at = tmp_path / "mqtt", tmp_path / "broker"
     places.mkdir()
     at.mkdir()
     with (
         mosquitto(at, *broker_lines(at, CA, CA.server())) as broker,
         FaultCamera(footage.clip(SMALL)) as camera,
-        Daemon(tmp_path / "edged", setup(camera.url, broker.port, places)) as edged,
+        Daemon(tmp_path / "edged", setup(camera.url, broker.port, places), sabotage=SOON) as edged,
     ):
         edged.wait_for_states("recording", ["lobby"])
         seen = edged.wait_for(lambda status: alarm(status, "mqtt.certificate:files"), 15, "an alarm")
@@ -83,43 +93,42 @@ def test_a_box_without_its_certificate_records_and_gets_in_once_it_is_there(tmp_
         edged.camera("lobby")
         assert edged.stop() == 0
 
-
-def starts_and_records(tmp_path: Path, box: Signed, words: str, key: str, clock: WallClock | None = None) -> None:
-    places, at = tmp_path / "mqtt", tmp_path / "broker"
-    places.mkdir()
-    at.mkdir()
-    write(places, CA, box)
-    with (
-        mosquitto(at, *broker_lines(at, CA, CA.server())) as broker,
-        FaultCamera(footage.clip(SMALL)) as camera,
-        Daemon(
-            tmp_path / "edged",
-            setup(camera.url, broker.port, places),
-            environment=None if clock is None else clock.environment,
-        ) as edged,
-    ):
+        edged.start()
         edged.wait_for_states("recording", ["lobby"])
-        seen = edged.wait_for(lambda status: alarm(status, key), 90, f"the alarm {key}")
-        told = alarm(seen, key)
-        assert told is not None
-        assert (told.severity, words in told.text) == ("critical", True)
-        assert not seen.broker.connected
-        if clock is not None:
-            clock.put(0, synced=True)
-            edged.wait_for(lambda status: status.broker.connected, RETRY_S, "a connection, once the clock is set")
-            edged.wait_for(lambda status: not alarm(status, key), 60, "the end of the alarm")
+        is_told(edged, "mqtt.certificate:box", "ended on")
         edged.wait_for_states("recording", ["lobby"])
         assert edged.stop() == 0
 
 
-def test_a_certificate_that_is_over_stops_no_start(tmp_path: Path) -> None:
-    starts_and_records(tmp_path, CA.sign(NODE, ends=-DAY / 2), "ended on", "mqtt.certificate:box")
+def is_told(edged: Daemon, key: str, words: str) -> None:
+    """By a critical alarm, and the box does not connect."""
+    seen = edged.wait_for(lambda status: alarm(status, key), 90, f"the alarm {key}")
+    told = alarm(seen, key)
+    assert told is not None
+    assert (told.severity, words in told.text) == ("critical", True)
+    assert not seen.broker.connected
 
 
 def test_a_box_that_boots_without_the_time_records_and_connects_once_it_has_it(tmp_path: Path) -> None:
-    with WallClock(tmp_path / "clock") as clock:
+    places, at = tmp_path / "mqtt", tmp_path / "broker"
+    places.mkdir()
+    at.mkdir()
+    write(places, CA, CA.sign(NODE))
+    with (
+        WallClock(tmp_path / "clock") as clock,
+        mosquitto(at, *broker_lines(at, CA, CA.server())) as broker,
+        FaultCamera(footage.clip(SMALL)) as camera,
+    ):
         clock.set(365 * 86_400)
-        starts_and_records(tmp_path, CA.sign(NODE), "The clock of this box says a time before", CLOCK, clock)
+        box = setup(camera.url, broker.port, places)
+        with Daemon(tmp_path / "edged", box, sabotage=SOON, environment=clock.environment) as edged:
+            edged.wait_for_states("recording", ["lobby"])
+            is_told(edged, CLOCK, "The clock of this box says a time before")
+            clock.put(0, synced=True)
+            edged.wait_for(lambda status: status.broker.connected, RETRY_S, "a connection, once the clock is set")
+            edged.wait_for(lambda status: not alarm(status, CLOCK), 60, "the end of the alarm")
+            edged.wait_for_states("recording", ["lobby"])
+            assert edged.stop() == 0
 
 
 CLOCK: Final = "mqtt.certificate:clock"

@@ -21,11 +21,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, Self, TypeVar
 
 from edged.documents import site as documents
 from tests.support import frames
 from tests.support.configuration import Setup
+from tests.support.edgectl import edgectl
 from tests.support.rtsp_server import REPOSITORY
 from tests.support.waiting import wait_until
 
@@ -55,6 +57,18 @@ class Answer:
     stderr: str
 
 
+def shortened(*constants: tuple[ModuleType, str, float]) -> str:
+    """For `sabotage`: constants of the product (module, name, seconds) for which a test would only wait.
+
+    Set in this order, before the daemon is imported: one that others import by its name comes first.
+    """
+    lines = []
+    for module, name, value in constants:
+        assert hasattr(module, name), f"{module.__name__} has no {name}"
+        lines.append(f"    import {module.__name__} as it; it.{name} = {value!r}\n")
+    return "".join(["if __name__ == '__main__':\n", *lines])
+
+
 class Daemon:
     """Context manager that starts it; leaving kills what is left of it. `start` again after any end."""
 
@@ -67,7 +81,8 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
         standing: Path | None = None,
     ) -> None:
-        """`sabotage` is Python that the daemon and each of its workers runs first: a planted bug that must show.
+        """`sabotage` is Python that the daemon and each of its workers runs first: a planted bug that must show, or
+        what `shortened` makes.
 
         `environment` is added to that of the daemon and of `edgectl`. `standing` is the directory that the daemon is
         started in, if not its own folder.
@@ -125,6 +140,11 @@ class Daemon:
                 cwd=self._standing, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
+
+    @property
+    def is_started(self) -> bool:
+        """And nobody has ended it since."""
+        return self._process is not None
 
     @property
     def pid(self) -> int:
@@ -212,17 +232,8 @@ class Daemon:
 
     def ctl(self, *args: str, json_: bool = True, within_s: float = CTL_S) -> Answer:
         """`edgectl` as a person calls it."""
-        code = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
-        command = [sys.executable, "-c", code, "--config", str(self.config), *args, *(["--json"] if json_ else [])]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=within_s,
-            check=False,
-        )
+        words = ("--config", str(self.config), *args, *(["--json"] if json_ else []))
+        done = edgectl(*words, cwd=self.folder, environment=self._environment, within_s=within_s)
         self.seen += [done.stdout, done.stderr]
         try:
             document = json.loads(done.stdout)
@@ -230,11 +241,11 @@ class Daemon:
             document = None
         return Answer(done.returncode, document, done.stdout, done.stderr)
 
-    def ask(self, path: str) -> Any:
+    def ask(self, path: str, method: str = "GET") -> Any:
         """A document straight from the socket: much cheaper than a Python for each look. None while nobody answers."""
         connection = _UnixConnection(self.socket)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             text = connection.getresponse().read().decode()
         except (OSError, http.client.HTTPException):
             return None
@@ -242,6 +253,11 @@ class Daemon:
             connection.close()
         self.seen.append(text)
         return json.loads(text)
+
+    def reload(self, setup: Setup) -> documents.Reload:
+        """It takes this configuration into service, and says what that touched."""
+        self.configure(setup)
+        return documents.Reload.model_validate(self.ask("/v1/reload", "POST"))
 
     def status(self) -> documents.Status | None:
         document = self.ask("/v1/status")

@@ -24,11 +24,21 @@ AGAIN_S: Final = 15.0
 """L1: a camera records again within 15 s."""
 BUSY_S: Final = 15.0
 """Beside a whole test suite, on two cores."""
+NOTICED_S: Final = 100.0
+"""What takes a while to be told or to be over, on a busy machine."""
 FOREVER: Final = 'min = "31d"'
 PATTERN: Final = "test://?size=160x120&fps=5&audio=0"
 """Costs a busy machine little: what the sample has is encoded in HD."""
 FITTING: Final = 'min = "1m"'
 """What fits onto a disk of a box of tests: that more is asked for than there is room for would be told."""
+
+CAMERAS: Final = ("test", "lobby")
+TOLD_SOON: Final = (
+    "edged/alarms/conditions.py",
+    'yield "storage.ballast", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)',
+    'yield "storage.ballast", AlarmCondition(Severity.WARNING, text, action, 5.0)',
+)
+"""That the space kept for the database on a full disk is used up is told after a minute: a test would only wait."""
 
 STRANGER: Final = ("setpriv", "--init-groups", "--reuid", "wang", "--regid", "wang")
 """Has no role."""
@@ -102,6 +112,11 @@ def states(box: Booted) -> Mapping[str, str]:
     return {one.id: one.state for one in documents.Status.model_validate(told).cameras} if told else {}
 
 
+def is_recording(box: Booted) -> bool:
+    seen = states(box)
+    return seen.keys() == set(CAMERAS) and set(seen.values()) == {"recording"}
+
+
 def kept(box: Booted) -> set[str]:
     """Whole segments on the disk for footage."""
     return {file.name for file in _segments(box)}
@@ -117,13 +132,11 @@ def newest(box: Booted, camera: str) -> int:
 
 def wait_for_recording(box: Booted, within_s: float = AGAIN_S + BUSY_S) -> None:
     """Every camera sends pictures, and another segment of each lies on the disk."""
-    before = {camera: newest(box, camera) for camera in ("test", "lobby")}
+    before = {camera: newest(box, camera) for camera in CAMERAS}
 
     def records() -> bool:
-        seen = states(box)
-        return bool(seen) and all(
-            state == "recording" and newest(box, camera) > before.get(camera, 0) for camera, state in seen.items()
-        )
+        """Files first: nothing is asked before there can be something new."""
+        return all(newest(box, camera) > last for camera, last in before.items()) and is_recording(box)
 
     try:
         wait_until(records, within_s, "it records", every_s=0.3)
@@ -162,13 +175,30 @@ def wait_for_another(box: Booted, before: int, within_s: float) -> None:
 
 
 def variant(box: Booted, name: str, *changes: tuple[str, str, str]) -> str:
-    """Another version of the project: in a file, a text, and what stands there instead."""
-    folder = box.copy_project(f"/root/{name}")
-    for file, old, new in changes:
-        text = (folder / file).read_text()
-        assert text.count(old) == 1, f"{file} has {old!r} {text.count(old)} times"
-        (folder / file).write_text(text.replace(old, new))
+    """Another version of the project: in a file, a text, and what stands there instead. Its script/install."""
+    alter(box.copy_project(f"/root/{name}"), *changes)
     return f"/root/{name}/script/install"
+
+
+def built_variant(box: Booted, name: str, *changes: tuple[str, str, str]) -> str:
+    """The same, built already: a copy of the version that runs, with the changes in it. For what comes after."""
+    install = variant(box, name, *changes)
+    named = f"source=/root/{name}; eval \"$(sed -n '/^name_version/,/^}}/p' {install})\"; name_version"
+    new = box.must("bash", "-c", named).strip()
+    old = box.must("readlink", "/opt/edged/current").strip().partition("/")[2]
+    copied = f"cd /opt/edged/versions && cp -a {old} {new} && cd {new} && "
+    moved = f"grep -rlI {old} bin pyvenv.cfg | xargs sed -i s/{old}/{new}/g"
+    box.must("sh", "-c", copied + moved)
+    (packages,) = (box.root / "opt/edged/versions" / new / "lib").glob("python3*/site-packages")
+    alter(packages, *changes)
+    return install
+
+
+def alter(project: Path, *changes: tuple[str, str, str]) -> None:
+    for file, old, new in changes:
+        text = (project / file).read_text()
+        assert text.count(old) == 1, f"{file} has {old!r} {text.count(old)} times"
+        (project / file).write_text(text.replace(old, new))
 
 
 def why(box: Booted, *account: str) -> StatusDown:

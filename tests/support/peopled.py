@@ -15,6 +15,7 @@ from tests.support.daemon import Daemon
 from tests.support.people import Answer, Call, Town, calls_by, table
 
 START_S: Final = 60.0
+CAMERA: Final = Watched("lobby", "test://?size=160x90&fps=5&gop=1")
 
 
 class Office(NamedTuple):
@@ -31,7 +32,7 @@ class Office(NamedTuple):
         return calls_by(self.people[who], began, self.daemon.socket, calls)
 
     def setup(self, floor: str = "1m", ceiling: str = "1h") -> Setup:
-        return Setup([Watched("lobby", "test://")], segment="2s", floor=floor, ceiling=ceiling, more=table(self.groups))
+        return Setup([CAMERA], segment="2s", floor=floor, ceiling=ceiling, more=table(self.groups))
 
     def alarms(self) -> dict[str, str]:
         return {one["key"]: one["text"] for one in self.daemon.ask("/v1/alarms")["alarms"] if one["cleared"] is None}
@@ -41,12 +42,14 @@ class Office(NamedTuple):
 
 
 @contextmanager
-def opened(town: Town, people: dict[str, int], groups: dict[Role, list[str]]) -> Iterator[Office]:
+def opened(
+    town: Town, people: dict[str, int], groups: dict[Role, list[str]], *, sabotage: str = ""
+) -> Iterator[Office]:
     """It records one camera."""
     folder = Path(tempfile.mkdtemp(prefix="edged-people-"))
     setup = Office(town, people, groups, Any).setup()  # type: ignore[arg-type]
     try:
-        with Daemon(folder, setup) as daemon:
+        with Daemon(folder, setup, sabotage=sabotage) as daemon:
             for place in (folder, daemon.socket.parent):
                 place.chmod(0o755)
             daemon.wait_for_states("recording", ["lobby"], START_S)
