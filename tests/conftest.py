@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeVar
 from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 
+from storage.ring import ballast
 from tests.support import contract
+from tests.support.office import in_memory
 
 T = TypeVar("T")
 
@@ -32,9 +35,10 @@ class Profile:
     ring_quota: str
     ring_floor_s: int
     ring_segment_s: int
-    crashes: int
     kills: int
     """SIGKILL of a worker, or now and then of the daemon, at random moments."""
+    kill_gop: int
+    """Frames between two key frames of most cameras meanwhile; more than may be lost."""
     bad_cameras_s: int
     """Bad cameras beside healthy ones."""
     camera_faults_s: int
@@ -53,10 +57,16 @@ class Profile:
     """Of the outbox: in the short form a day fills it."""
     live_cuts: int
     """Power cuts under the real daemon."""
+    failpoints_all: bool
+    """Of the real daemon; else one step of each protocol. In-process it is always every step."""
     failpoint_times: tuple[int, ...]
     """At which time that each step is reached it is the last."""
     io_fault_each: int
-    """Of so many calls to kernel and database one fails."""
+    """Of so many calls to kernel and database one fails, in each way."""
+    full_disk_states: int
+    """A disk that is full at so many places of a scenario."""
+    model_examples: int
+    """Random walks of each state machine of tests/model."""
     export_s: int
     """What is exported of each of four cameras."""
     export_kbps: int
@@ -73,19 +83,22 @@ SHORT: Final = Profile(
     ring_quota="8MB",
     ring_floor_s=8,
     ring_segment_s=3,
-    crashes=1,
     kills=6,
+    kill_gop=60,
     bad_cameras_s=14,
     camera_faults_s=24,
-    cut_prefixes=70,
-    cut_subsets=70,
+    cut_prefixes=24,
+    cut_subsets=24,
     link_schedules=24,
     link_kills=5,
     outage_days=1,
     outage_limit_bytes=500_000,
-    live_cuts=10,
+    live_cuts=5,
+    failpoints_all=False,
     failpoint_times=(1,),
-    io_fault_each=71,
+    io_fault_each=211,
+    full_disk_states=4,
+    model_examples=10,
     export_s=240,
     export_kbps=400,
     page_flips=8,
@@ -98,8 +111,8 @@ LONG: Final = Profile(
     ring_quota="200MB",
     ring_floor_s=60,
     ring_segment_s=10,
-    crashes=5,
     kills=200,
+    kill_gop=150,
     bad_cameras_s=180,
     camera_faults_s=60,
     cut_prefixes=None,
@@ -109,8 +122,11 @@ LONG: Final = Profile(
     outage_days=30,
     outage_limit_bytes=15_000_000,
     live_cuts=200,
+    failpoints_all=True,
     failpoint_times=(1, 2, 5),
     io_fault_each=1,
+    full_disk_states=256,
+    model_examples=2000,
     export_s=3600,
     export_kbps=2000,
     page_flips=24,
@@ -173,3 +189,17 @@ def _awake() -> Iterator[None]:
     """Checks give way to all else, for the rest of their thread: here that would be every test behind them."""
     with patch("storage.recovery.service.become_idle"), patch("storage.integrity.service.become_idle"):
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _light() -> Iterator[None]:
+    """Each state directory opened in the tests' own process would write 64 MB of ballast: as little as it may be."""
+    with patch("storage.ring.ballast.MAX_BYTES", ballast.MIN_BYTES):
+        yield
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """For a test that does not ask what a disk loses."""
+    with in_memory() as place:
+        yield place

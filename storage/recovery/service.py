@@ -212,5 +212,14 @@ class LedgerService:
         self._whom = whom
 
     def _damaged(self, error: DatabaseCorrupt) -> None:
-        if self._broken.acquire(blocking=False) and detect.suspect(self._database.path, error):
+        """Once the mark lies there, `_whom` hears of it. Where it could not be left, the next damage is met anew."""
+        if not self._broken.acquire(blocking=False):
+            return
+        marked = False
+        try:
+            marked = detect.suspect(self._database.path, error)
+        finally:
+            if not marked:
+                self._broken.release()
+        if marked:
             self._whom(error)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -14,18 +11,6 @@ from tests.support.footage import SMALL, Sound
 from tests.support.installed import FITTING, FOREVER, NOTICED_S, TOLD_SOON, Followed, alter, change, is_recording
 from tests.support.rtsp_server import Camera, RtspServer
 from tests.support.waiting import wait_until
-
-MEMORY: Final = Path("/dev/shm")
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory: where a thousand states are tried, no sync should wait for a real disk."""
-    if not MEMORY.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(prefix="edged-", dir=MEMORY) as place:
-        yield Path(place)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ reached; its parent takes over what it left. Then for real.
 The real daemon with test pictures records into a ring that turns; a listener planted in each of its processes kills
 the whole group as soon as the armed step is reached. What lies there is looked at as it lies; started again it records
 within L1's 15 s, loses nothing that was committed and at most 2 s of what its cameras had sent, and leaves nothing
-half: `fsck` and `ledger verify` find nothing. What people begin, and what follows a loss: `test_failpoints_asked.py`.
+half: `fsck` and `ledger verify` find nothing. In the short form that is one step of each protocol. What people begin,
+and what follows a loss: `test_failpoints_asked.py`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Final
 
 import pytest
 
+from storage.ring import table as ring_table
 from storage.tickets import alarms_table
 from storage.words.failpoints import Failpoint, arm
 from tests.conftest import LONG, Profile
@@ -33,12 +35,12 @@ from tests.support import promises
 from tests.support.configuration import Setup
 from tests.support.killing import AT_START, BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
 from tests.support.office import Clock
-from tests.support.scenario import Event, Hands, OfficeAt, Told, broken, fold, play
-from tests.support.steps import reached
+from tests.support.scenario import Event, Hands, OfficeAt, Told, fold, play, worked_off
+from tests.support.steps import one_of_each_protocol, reached
 
 MAX_LOSS_S: Final = 2.0
 FLOOR_S: Final = 6
-CEILING_S: Final = 15
+CEILING_S: Final = 10
 NAMES: Final = ("one", "two")
 ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.", "renew.", "export.")
 """Protocols behind recording, of a loss, of the ledger's keys, or of copies: `tests/integration/test_lost_steps.py`,
@@ -79,10 +81,11 @@ def old_days(volume: Path) -> None:
         (volume / ".ledger" / f"2019-01-{day:02}.jsonl").write_text(line)
 
 
-def test_sigkill_at_every_step(tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
-    steps = [step for step in reached() if not step.startswith(BEGUN_BY_SOMEBODY)]
+def test_sigkill_of_the_daemon_at_steps(memory: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
+    every = [step for step in reached() if not step.startswith(BEGUN_BY_SOMEBODY)]
+    steps = every if profile.failpoints_all else one_of_each_protocol(every)
     kills = [(step, times) for times in profile.failpoint_times for step in steps]
-    with ring(tmp_path / "edged") as turning:
+    with ring(memory / "edged") as turning:
         for step, times in kills:
             before = partial(old_days, turning.edged.volume) if step is Failpoint.MIRROR_PRUNED else nothing
             turning.kill_at(step, 1 if step.startswith(AT_START) else times, bring_about=before)
@@ -145,20 +148,7 @@ def take_over(root: Path, told: Told) -> list[str]:
     try:
         box = office.box()
         faults = promises.at_any_instant(box)
-        hands = Hands(office, lambda event: event.tell(told))
-        hands.enrol()
-        fresh = hands.begin("lobby")
-        hands.write(fresh)
-        hands.recover()
-        again = office.store.recover()
-        hands.commit(fresh)
-        hands.pause()
-        hands.held = told.held()
-        hands.sweep()
-        if (again.adopted, again.unproven, again.quarantined, again.without_file, again.garbage) != (0,) * 5:
-            faults.append(f"a second recovery found more to do: {again}")
-        faults += [f"recovery: {error!r}" for error in hands.trouble]
-        faults += promises.at_rest(box) + broken(told, box)
+        faults += worked_off(Hands(office, lambda event: event.tell(told)), told, box)
     finally:
         office.store.close()
     return faults + promises.fsck(box, clock)
@@ -199,14 +189,22 @@ def test_an_event_behind_its_fact_shows(memory: Path, monkeypatch: pytest.Monkey
     assert [fault for fault in take_over(root, notes.told()) if fault.startswith("S8: alarm")]
 
 
-def test_a_row_before_its_file_shows(tmp_path: Path) -> None:
-    with ring(tmp_path / "edged", EARLY) as turning, pytest.raises(AssertionError, match=r"S4: .* No such file"):
+def test_a_deed_without_its_leaf_shows(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring_table, "enter", lambda *_: None)
+    root, notes = memory / "untold", Notes(memory / "untold.notes")
+    perform(root, notes, Failpoint.DESTROY_DONE, 1)
+    assert [fault for fault in take_over(root, notes.told()) if fault.startswith("ledger: ")]
+
+
+def test_a_row_before_its_file_shows(memory: Path) -> None:
+    with ring(memory / "edged", EARLY) as turning, pytest.raises(AssertionError, match=r"S4: .* No such file"):
         turning.kill_at(Failpoint.COMMIT_SYNCED, 1)
 
 
-def test_a_deed_without_its_leaf_shows(tmp_path: Path) -> None:
+@pytest.mark.long
+def test_a_deed_without_its_leaf_shows_under_the_daemon(memory: Path) -> None:
     with (
-        ring(tmp_path / "edged", UNTOLD, floor_s=2, ceiling_s=6) as turning,
+        ring(memory / "edged", UNTOLD, floor_s=2, ceiling_s=6) as turning,
         pytest.raises(AssertionError, match=r"ledger verify ended with 1"),
     ):
         turning.kill_at(Failpoint.DESTROY_DONE)

@@ -2,8 +2,9 @@
 ledger) and at every step that follows a loss (of the database, of a disk).
 
 Started again, files, catalog, mirror and ledger agree: `fsck --level hash` and `ledger verify` find nothing. What
-somebody had begun goes on, or is taken back, and nothing of it is left half. `--long`: generations, and losses, which
-`tests/integration/test_renewal.py` and `test_lost_steps.py` cut off at each step within one process.
+somebody had begun goes on, or is taken back, and nothing of it is left half. The short form takes one step of
+each protocol; in-process every one is tried in `test_failpoints.py` and `tests/integration/test_exports.py`. `--long`
+only: generations, and losses, which `test_renewal.py` and `test_lost_steps.py` there cut off at each step.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from tests.support.configuration import Setup
 from tests.support.daemon import Daemon
 from tests.support.fsck import fsck, fsck_clean
 from tests.support.killing import BACK_S, BEGUN_BY_SOMEBODY, Doing, Killed, killed, pattern
+from tests.support.office import in_memory
 from tests.support.people import CHEN, LIN, can_log_in
-from tests.support.steps import reached
+from tests.support.steps import one_of_each_protocol, reached
 
 pytestmark = pytest.mark.skipif(not can_log_in(), reason="nobody may set a login uid here: needs root")
 
@@ -51,6 +53,7 @@ REPLACING: Final = [step for step in Failpoint if step.startswith("replace.")]
 BY_PEOPLE: Final = [
     step for step in Failpoint if step.startswith(BEGUN_BY_SOMEBODY) and step not in (*REBUILDING, *REPLACING)
 ]
+SHORT: Final = one_of_each_protocol(step for step in BY_PEOPLE if not step.startswith("renew."))
 
 
 def setup(volumes: tuple[Path, ...] = ()) -> Setup:
@@ -167,9 +170,9 @@ DONE: Final[dict[str, tuple[Callable[[People], Doing], Callable[[People], None]]
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+def history() -> Iterator[Killed]:
     """One for all of them: what was begun, killed and finished before is history to what comes next."""
-    with killed(tmp_path_factory.mktemp("asked") / "edged", setup(), floor_s=FLOOR_S) as made:
+    with in_memory() as place, killed(place / "edged", setup(), floor_s=FLOOR_S) as made:
         recorded(made)
         yield made
 
@@ -202,7 +205,7 @@ def test_every_step_is_some_test_s() -> None:
 
 
 @pytest.mark.parametrize(
-    "step", [pytest.param(step, marks=pytest.mark.long if step.startswith("renew.") else ()) for step in BY_PEOPLE]
+    "step", [pytest.param(step, marks=() if step in SHORT else pytest.mark.long) for step in BY_PEOPLE]
 )
 def test_sigkill_at_every_step_that_people_begin(people: People, step: Failpoint) -> None:
     people.kill_at(step)

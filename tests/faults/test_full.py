@@ -15,12 +15,13 @@ from typing import Final
 
 import pytest
 
-from edged.alarms.tracking import AGAIN_AFTER_S
+from edged.alarms import tracking
 from edged.documents import site as documents
 from edged.health.stream import DOWN_AFTER_S
+from edged.main import daemon
 from storage.ring.ballast import NAME
 from tests.support.configuration import Setup
-from tests.support.daemon import Daemon, moment
+from tests.support.daemon import Daemon, moment, shortened
 from tests.support.disks import Ext4, may_mount
 from tests.support.footage import Picture
 from tests.support.rtsp_server import Camera, RtspServer
@@ -34,14 +35,14 @@ PRIORITIES: Final = {"gate": 9, "lobby": 5, "yard": 0}
 NAMES: Final = tuple(PRIORITIES)
 DISK_BYTES: Final = 96 << 20
 """A hundredth of it is the reserve, which a few seconds of footage are more than."""
+HASTENED: Final = shortened((tracking, "AGAIN_AFTER_S", 3.0), (daemon, "SWEEP_EVERY_S", 1.0))
+"""A sweep and a look at the disks each second, and who has stopped is told anew before long."""
 NOTICED_S: Final = 25.0
-"""A look at the disks each second, a sweep each five, a segment of two, a key frame each second; and a busy box."""
+"""A segment of two seconds, a key frame each second; and a busy box."""
 BACK_S: Final = 25.0
 """L1's 15 s and as long as the daemon needs to look."""
-TOLD_S: Final = AGAIN_AFTER_S + NOTICED_S
-"""Who has stopped is told anew once that has been told long enough ago."""
-STEADY_S: Final = 40.0
-"""Twenty segments and eight sweeps."""
+STEADY_S: Final = 20.0
+"""Ten segments and twenty sweeps: who forgets what the next segments need has stopped a camera three times by then."""
 OF_THE_BOX: Final = {"floor-protect", "disk-full"}
 
 
@@ -106,7 +107,7 @@ def office(
     with (
         Ext4(place, DISK_BYTES) as disk,
         RtspServer([Camera(name, picture) for name in NAMES], folder / "cameras") as server,
-        Daemon(folder / "edged", setup_of(server, floor, max_bytes)) as edged,
+        Daemon(folder / "edged", setup_of(server, floor, max_bytes), sabotage=HASTENED) as edged,
     ):
         edged.wait_for_states("recording", NAMES)
         made = Office(disk, edged)
@@ -122,12 +123,12 @@ def all_is_accounted_for(found: Office) -> None:
     assert edged.parts() == []
 
 
-def test_what_may_go_goes_and_recording_goes_on(tmp_path: Path) -> None:
+def test_what_may_go_goes_and_recording_goes_on(memory: Path) -> None:
     """With the catalog on the same disk: what happens without the ballast is in tests/integration/test_ballast.py.
 
     What may go is more than three cameras' next segments and what the database may need meanwhile (some MB of WAL).
     """
-    with office(tmp_path, floor="4s", together=True, kbps=3000, segments=12) as found:
+    with office(memory, floor="4s", together=True, kbps=3000, segments=9) as found:
         edged = found.edged
         edged.until((edged.state / NAME).exists, 15, "the ballast is laid out")
         workers, oldest = edged.workers(), edged.files()[0]
@@ -139,9 +140,9 @@ def test_what_may_go_goes_and_recording_goes_on(tmp_path: Path) -> None:
         all_is_accounted_for(found)
 
 
-def test_where_too_little_may_go_for_all_nobody_starts_to_be_stopped_again(tmp_path: Path) -> None:
+def test_where_too_little_may_go_for_all_nobody_starts_to_be_stopped_again(memory: Path) -> None:
     """Their footage goes while they wait. What they will need is remembered, or with nothing left they would flap."""
-    with office(tmp_path, floor="4s", together=True) as found:
+    with office(memory, floor="4s", together=True) as found:
         edged = found.edged
         found.disk.fill()
         edged.until(lambda: len(found.stopped_since()) > 0, NOTICED_S, "the first has stopped")
@@ -150,9 +151,9 @@ def test_where_too_little_may_go_for_all_nobody_starts_to_be_stopped_again(tmp_p
         all_is_accounted_for(found)
 
 
-def test_where_nothing_may_go_they_stop_by_priority_and_start_again_when_space_returns(tmp_path: Path) -> None:
+def test_where_nothing_may_go_they_stop_by_priority_and_start_again_when_space_returns(memory: Path) -> None:
     """A limit that is reached slowly leaves room for some of them for a while; a stranger takes all of it at once."""
-    with office(tmp_path, max_bytes="5MB") as found:
+    with office(memory, max_bytes="5MB") as found:
         edged, workers = found.edged, found.edged.workers()
         edged.until(lambda: set(found.stopped_since()) == set(NAMES), 60, "all have stopped")
         since = found.stopped_since()
@@ -163,7 +164,7 @@ def test_where_nothing_may_go_they_stop_by_priority_and_start_again_when_space_r
         edged.wait_for_states("recording", NAMES, BACK_S)
         found.goes_on()
         stranger = found.disk.fill()
-        alarm = edged.until(lambda: found.full_naming("gate, lobby, yard"), TOLD_S, "an alarm that names them")
+        alarm = edged.until(lambda: found.full_naming("gate, lobby, yard"), NOTICED_S, "an alarm that names them")
         assert alarm is not None
         assert alarm.severity == "critical"
         let_run(DOWN_AFTER_S + 1, edged.check_alive)

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -34,24 +34,22 @@ from tests.support.scenes import seam_faults
 pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")
 
 NAMES: Final = ("one", "two")
-CAMERAS: Final = tuple(Watched(name, f"test://{name}?size=160x120&fps=10&gop=1") for name in NAMES)
+CAMERAS: Final = tuple(Watched(name, f"test://{name}?size=160x120&fps=10&gop=0.5") for name in NAMES)
 MOVED_S: Final = 20.0
-"""Two cuts of 3 s, on a busy box."""
+"""Two cuts of 2 s, on a busy box."""
 DISK_BYTES: Final = 64 << 20
+
+
+def setup(*disks: Path) -> Setup:
+    return Setup(CAMERAS, segment="2s", volumes=disks, max_bytes="40MB")
 
 
 @dataclass(frozen=True)
 class Site:
     edged: Daemon
-    first: Ext4
-    second: Ext4
-    third: Ext4
 
-    def setup(self, *disks: Ext4) -> None:
-        self.edged.configure(Setup(CAMERAS, segment="3s", volumes=[disk.path for disk in disks], max_bytes="40MB"))
-
-    def reload(self, *disks: Ext4) -> site.Reload:
-        self.setup(*disks)
+    def reload(self, *disks: Path) -> site.Reload:
+        self.edged.configure(setup(*disks))
         answer = self.edged.ctl("reload")
         assert answer.code == 0, answer.stderr
         return site.Reload.model_validate(answer.document)
@@ -63,17 +61,17 @@ class Site:
         found = machine.VolumeList.model_validate(answer.document).volumes
         return {f"{Path(one.path).name} {one.state}": one for one in found}
 
-    def records_on(self, disk: Ext4) -> None:
+    def records_on(self, disk: Path) -> None:
         """Every camera has begun and committed a segment there since now."""
         before = {name: len(self.edged.listed(name)) for name in NAMES}
         self.edged.until(
             lambda: all(
                 len(self.edged.listed(name)) >= before[name] + 2
-                and Path(self.edged.listed(name)[-1].path).is_relative_to(disk.path)
+                and Path(self.edged.listed(name)[-1].path).is_relative_to(disk)
                 for name in NAMES
             ),
             MOVED_S,
-            f"segments are committed on {disk.path.name}",
+            f"segments are committed on {disk.name}",
         )
 
     def unbroken(self, *, causes: frozenset[str] = frozenset()) -> None:
@@ -89,63 +87,91 @@ class Site:
         return {one.key.partition(":")[0]: one.text for one in found if one.state == "raised"}
 
 
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Site]:
+@contextmanager
+def bound(path: Path, place: Path) -> Iterator[Path]:
+    """The same directory at a second place."""
+    place.mkdir()
+    subprocess.run(["mount", "--bind", str(path), str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_disks_are_moved_retired_added_and_replaced_and_recording_goes_on(memory: Path) -> None:
     with ExitStack() as held:
-        disks = [held.enter_context(Ext4(tmp_path / name, DISK_BYTES)) for name in ("first", "second", "third")]
-        setup = Setup(CAMERAS, segment="3s", volumes=[disk.path for disk in disks[:2]], max_bytes="40MB")
-        edged = held.enter_context(Daemon(tmp_path / "edged", setup))
+        first, second, third, spare = (
+            held.enter_context(Ext4(memory / name, DISK_BYTES)) for name in ("first", "second", "third", "spare")
+        )
+        elsewhere = held.enter_context(bound(first.path, memory / "elsewhere"))
+        edged = held.enter_context(Daemon(memory / "edged", setup(first.path, second.path)))
         edged.wait_for_states("recording", NAMES)
-        made = Site(edged, *disks)
-        made.records_on(disks[0])
-        yield made
+        box = Site(edged)
+        box.records_on(first.path)
+        workers = edged.workers()
+        is_followed_where_it_is_mounted(box, first, second, elsewhere)
+        retired_added_and_left_out(box, first, second, third)
+        assert edged.workers() == workers
+        replaced(box, third, spare, second)
 
 
-def test_retired_added_and_left_out_without_a_frame_lost(box: Site) -> None:
-    workers = box.edged.workers()
-    answer = box.edged.ctl("volume", "retire", str(box.first.path))
+def is_followed_where_it_is_mounted(box: Site, first: Ext4, second: Ext4, elsewhere: Path) -> None:
+    """mount --move works under an open directory; the reload names its new place."""
+    before = box.listed()["first in-service"]
+    box.reload(elsewhere, second.path)
+    box.edged.until(lambda: "elsewhere in-service" in box.listed(), MOVED_S, "the disk is followed")
+    after = box.listed()["elsewhere in-service"]
+    assert (after.id, after.segments >= before.segments) == (before.id, True)
+    box.edged.until(
+        lambda: str(elsewhere) in box.edged.listed("one")[-1].path, MOVED_S, "segments are told by their new path"
+    )
+    box.reload(first.path, second.path)
+    box.edged.until(lambda: "first in-service" in box.listed(), MOVED_S, "and back")
+    box.unbroken()
+
+
+def retired_added_and_left_out(box: Site, first: Ext4, second: Ext4, third: Ext4) -> None:
+    answer = box.edged.ctl("volume", "retire", str(first.path))
     assert answer.code == 0, answer.stderr
     done = machine.VolumeRetire.model_validate(answer.document)
     assert (done.retired, done.empty) == (True, False)
-    box.records_on(box.second)
+    box.records_on(second.path)
     assert "first retired" in box.listed()
-    assert box.edged.ctl("volume", "retire", str(box.second.path)).code == 1, "recording would stop"
-    assert box.reload(box.third, box.second).warnings == []
-    assert box.edged.ctl("volume", "retire", str(box.second.path)).code == 0
-    box.records_on(box.third)
+    assert box.edged.ctl("volume", "retire", str(second.path)).code == 1, "recording would stop"
+    assert box.reload(third.path, second.path).warnings == []
+    assert box.edged.ctl("volume", "retire", str(second.path)).code == 0
+    box.records_on(third.path)
     listed = box.listed()
     assert listed.keys() == {"first retired", "second retired", "third in-service"}
     assert listed["third in-service"].takes_next
     assert listed["first retired"].segments > 0, "what was left out is looked after"
     assert box.edged.ctl("volume", "retire", "--undo", listed["second retired"].id).code == 0
     assert "second in-service" in box.listed()
-    assert box.edged.workers() == workers
     box.unbroken()
 
 
-def test_a_dead_disk_is_replaced_under_recording(box: Site) -> None:
-    path = box.first.path
+def replaced(box: Site, dead: Ext4, new: Ext4, other: Ext4) -> None:
+    path = dead.path
     old = json.loads((path / IDENTITY_NAME).read_text())["volume"]
     assert box.edged.ctl("volume", "replace", str(path), "--reason", "it is old").code == 1, "it is there"
-    box.first.die()
-    box.records_on(box.second)
-    box.first.vanish()
+    dead.die()
+    box.records_on(other.path)
+    dead.vanish()
     refused = box.edged.ctl("volume", "replace", str(path), "--reason", "it clicked")
     assert (refused.code, "nothing is mounted there" in refused.document["error"]) == (1, True)
     assert list(path.iterdir()) == [], "S10"
-    box.edged.until(lambda: not box.first.is_held, MOVED_S, "nobody holds the dead file system any more")
-    box.third.vanish()
-    new = box.third
+    dead.wait_until_free()
+    new.vanish()
     subprocess.run(["mount", "-o", "noatime", new.device, str(path)], check=True)
     answer = box.edged.ctl("volume", "replace", str(path), "--reason", "it clicked")
     assert answer.code == 0, answer.stderr
     done = machine.VolumeReplace.model_validate(answer.document)
     assert (done.lost, done.segments > 0, done.below_floor) == (old, True, done.segments)
     assert done.by == json.loads((path / IDENTITY_NAME).read_text())["volume"]
-    assert {"first in-service", "first lost", "second in-service"} == box.listed().keys()
+    assert {"first retired", "second in-service", "third lost", "third in-service"} == box.listed().keys()
     box.edged.until(lambda: "storage.lost" in box.alarms(), MOVED_S, "what is lost is an alarm")
     assert "had to be kept" in box.alarms()["storage.lost"]
-    assert box.edged.ctl("volume", "retire", str(box.second.path)).code == 0
+    assert box.edged.ctl("volume", "retire", str(other.path)).code == 0
     box.edged.until(
         lambda: any(Path(one.path).is_relative_to(path) for one in box.edged.listed("one")[-1:]),
         MOVED_S,
@@ -154,27 +180,6 @@ def test_a_dead_disk_is_replaced_under_recording(box: Site) -> None:
     assert "it clicked" in box.edged.log
     box.unbroken(causes=frozenset({"io-error"}))
     subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def test_a_disk_that_is_mounted_elsewhere_is_followed_by_a_reload(box: Site) -> None:
-    """mount --move works under an open directory; the reload names its new place."""
-    before = box.listed()["first in-service"]
-    new = box.first.path.with_name("elsewhere")
-    new.mkdir()
-    subprocess.run(["mount", "--bind", str(box.first.path), str(new)], check=True)
-    try:
-        box.edged.configure(Setup(CAMERAS, segment="3s", volumes=[new, box.second.path], max_bytes="40MB"))
-        assert box.edged.ctl("reload").code == 0
-        box.edged.until(lambda: "elsewhere in-service" in box.listed(), MOVED_S, "the disk is followed")
-        after = box.listed()["elsewhere in-service"]
-        assert (after.id, after.segments >= before.segments) == (before.id, True)
-        box.edged.until(
-            lambda: str(new) in box.edged.listed("one")[-1].path, MOVED_S, "segments are told by their new path"
-        )
-        box.unbroken()
-    finally:
-        assert box.edged.stop() == 0
-        subprocess.run(["umount", "-l", str(new)], check=True)
 
 
 def test_init_with_the_daemon_down_leaves_what_the_daemon_can_use() -> None:
@@ -203,8 +208,8 @@ def test_init_with_the_daemon_down_leaves_what_the_daemon_can_use() -> None:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Ext4]:
-    with Ext4(tmp_path / "disk", DISK_BYTES) as made:
+def disk(memory: Path) -> Iterator[Ext4]:
+    with Ext4(memory / "disk", DISK_BYTES) as made:
         yield made
 
 
@@ -212,8 +217,8 @@ def opened(path: Path, others: dict[str, Path]) -> Volume:
     return Volume.open(VolumeSpec(path), node="wenshan", known={}, taken=others)
 
 
-def test_the_same_disk_by_another_way_is_no_other_volume(disk: Ext4, tmp_path: Path) -> None:
-    inner, bound, again, link = disk.path / "edged", tmp_path / "bound", tmp_path / "again", tmp_path / "link"
+def test_the_same_disk_by_another_way_is_no_other_volume(disk: Ext4, memory: Path) -> None:
+    inner, bound, again, link = disk.path / "edged", memory / "bound", memory / "again", memory / "link"
     for place in (inner, bound, again):
         place.mkdir()
     volume = opened(inner, {})
@@ -272,8 +277,8 @@ def test_a_file_system_that_stops_itself_is_away_whatever_it_says_of_itself(disk
 
 
 @pytest.mark.skipif(which("mkfs.vfat") is None, reason="dosfstools is missing: script/setup test")
-def test_a_file_system_without_hard_links_is_refused(tmp_path: Path) -> None:
-    image, path = tmp_path / "fat.img", tmp_path / "fat"
+def test_a_file_system_without_hard_links_is_refused(memory: Path) -> None:
+    image, path = memory / "fat.img", memory / "fat"
     path.mkdir()
     image.write_bytes(b"")
     os.truncate(image, 16 << 20)

@@ -36,8 +36,8 @@ class PlugPulled(Exception):
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    box = Office(tmp_path)
+def office(memory: Path) -> Iterator[Office]:
+    box = Office(memory)
     box.enrol("lobby")
     yield box
     failpoints.arm(None)
@@ -45,9 +45,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.fixture
-def tight(tmp_path: Path) -> Iterator[Office]:
+def tight(memory: Path) -> Iterator[Office]:
     """A quota of ten segments of five fragments."""
-    box = Office(tmp_path, max_bytes=10 * 1800)
+    box = Office(memory, max_bytes=10 * 1800)
     box.enrol("lobby")
     yield box
     box.store.close()
@@ -334,20 +334,20 @@ def test_a_lost_database_lets_no_floor_give_way_for_a_day(tight: Office) -> None
     assert len(tombstones(tight)) > gone
 
 
-def test_a_volume_that_no_database_knew_lets_no_floor_give_way_for_a_day(tight: Office, tmp_path: Path) -> None:
+def test_a_volume_that_no_database_knew_lets_no_floor_give_way_for_a_day(tight: Office, memory: Path) -> None:
     """The disk of the database is new, and the old volume was away when it began: that is no box without footage."""
     fill(tight, STOPPING, DAYS)
     tight.store.close()
     shutil.rmtree(tight.state)
-    tight.disk.rename(tmp_path / "away")
-    second = tmp_path / "second"
+    tight.disk.rename(memory / "away")
+    second = memory / "second"
     second.mkdir()
     tight.specs = (*tight.specs, VolumeSpec(second))
     tight.start()
     tight.store.sweep(lambda: OVERWRITING)
     tight.store.books.rebuild(everything=True, paced=False)
     assert tight.store.ring.view(OVERWRITING).overwriting.holds, "what is known tells nothing new"
-    (tmp_path / "away").rename(tight.disk)
+    (memory / "away").rename(tight.disk)
     tight.store.volumes()
     while tight.store.books.waiting():
         tight.store.books.rebuild(paced=False)
@@ -403,19 +403,19 @@ def test_however_often_one_camera_was_changed_the_others_are_remembered(office: 
     assert len(rows(office, "SELECT * FROM terms")) == 2
 
 
-def test_what_is_open_garbage_and_gone_is_explained(office: Office, tmp_path: Path) -> None:
+def test_what_is_open_garbage_and_gone_is_explained(office: Office, memory: Path) -> None:
     running = office.record("lobby")
     running.write(2)
     office.clock.tick(800)
     one = office.store.ring.explain("lobby", 1, Policy())
     assert (one.fate, one.span and one.span.earliest_ms) == (Fate.OPEN, 60_000)
     segment = office.commit(running)
-    os.link(segment.path, tmp_path / "copy.mp4")
+    os.link(segment.path, memory / "copy.mp4")
     office.clock.tick(400_000)
     office.store.sweep(Policy)
     stuck = office.store.ring.explain("lobby", 1, Policy())
     assert (stuck.fate, stuck.rule) == (Fate.GARBAGE, "ceiling")
-    (tmp_path / "copy.mp4").unlink()
+    (memory / "copy.mp4").unlink()
     office.store.sweep(Policy)
     gone = office.store.ring.explain("lobby", 1, Policy())
     assert gone.stone is not None

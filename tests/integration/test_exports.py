@@ -35,8 +35,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path)
+def office(memory: Path) -> Iterator[Office]:
+    made = Office(memory)
     yield made
     failpoints.arm(None)
     made.store.close(clean=False)
@@ -144,12 +144,12 @@ def test_time_that_nothing_accounts_for_is_told(office: Office) -> None:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_it_holds_against_space_and_not_against_ceilings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+    memory: Path, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     """`late`: it begins between the sweep's plan and the transaction that condemns."""
     if late:
         monkeypatch.setattr(Sweeper, "_takable", lambda _, heads, wanted: heads.merged(wanted))
-    office = Office(tmp_path, max_bytes=200_000)
+    office = Office(memory, max_bytes=200_000)
     try:
         begun = recorded(office, 3)
         export = begin(office, order(office, begun))
@@ -172,8 +172,8 @@ def test_it_holds_against_space_and_not_against_ceilings(
         office.store.close(clean=False)
 
 
-def test_space_is_free_again_once_it_has_ended_and_after_a_day_in_any_case(tmp_path: Path) -> None:
-    office = Office(tmp_path, max_bytes=200_000)
+def test_space_is_free_again_once_it_has_ended_and_after_a_day_in_any_case(memory: Path) -> None:
+    office = Office(memory, max_bytes=200_000)
     month = Policy({"lobby": Bounds(60, 31 * 86_400)})
     try:
         office.enrol("lobby")

@@ -24,8 +24,8 @@ BACK_MS: Final = 7_200_000
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path)
+def office(memory: Path) -> Iterator[Office]:
+    made = Office(memory)
     yield made
     made.store.close(clean=False)
 

@@ -25,9 +25,9 @@ DEADLINE_S = 10.0
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def office(memory: Path) -> Iterator[Office]:
     with patch.object(ledger_queries, "BITS", 3):
-        opened = Office(tmp_path)
+        opened = Office(memory)
         opened.enrol("door")
         for _ in range(8):
             opened.segment("door")
@@ -116,8 +116,8 @@ def test_what_was_unsigned_is_vouched_for_by_the_next_generation(office: Office)
 
 
 @pytest.mark.skipif(not can_log_in(), reason="nobody may set a login uid here: needs root")
-def test_over_the_socket(tmp_path: Path) -> None:
-    with Daemon(tmp_path, Setup([Watched("lobby", "test://?size=160x96&fps=10&gop=0.5")])) as edged:
+def test_over_the_socket(memory: Path) -> None:
+    with Daemon(memory, Setup([Watched("lobby", "test://?size=160x96&fps=10&gop=0.5")])) as edged:
         edged.wait_for_states("recording", ["lobby"])
         answer = edged.ctl("ledger", "--kind", "run", "--kind", "generation")
         assert answer.code == 0, answer.stderr

@@ -48,8 +48,8 @@ class Kept:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    opened = Office(tmp_path)
+def office(memory: Path) -> Iterator[Office]:
+    opened = Office(memory)
     day(opened)
     yield opened
     opened.store.close()
@@ -432,10 +432,10 @@ def test_a_kept_node_poisoned(office: Office) -> None:
     assert codes(office) == {Code.NODE}
 
 
-def test_a_head_of_another_key_in_its_place(office: Office, tmp_path: Path) -> None:
+def test_a_head_of_another_key_in_its_place(office: Office, memory: Path) -> None:
     def exchange(db: Db) -> None:
         head = Checkpoint(present(db).origin, present(db).size, present(db).root or b"")
-        other = key.Keyring("office", tmp_path / "other.key")
+        other = key.Keyring("office", memory / "other.key")
         other.create_key()
         assert other.key is not None
         db.execute("UPDATE generations SET note = ?", (note.sign(head.text, head.origin, other.key),))
@@ -560,23 +560,23 @@ def test_the_newest_hour_deleted_everywhere(office: Office) -> None:
     office.start()
 
 
-def test_an_old_state_directory_put_back(office: Office, tmp_path: Path) -> None:
+def test_an_old_state_directory_put_back(office: Office, memory: Path) -> None:
     """The box alone: its volumes know more. With the volumes' ledgers of that time: only the centre knows."""
     office.store.close()
-    shutil.copytree(office.state, tmp_path / "old")
-    shutil.copytree(office.disk / ".ledger", tmp_path / "old-ledger")
+    shutil.copytree(office.state, memory / "old")
+    shutil.copytree(office.disk / ".ledger", memory / "old-ledger")
     office.start()
     office.enrol("door")
     office.store.books.sign_now()
     kept = Kept(office)
     office.store.close()
     shutil.rmtree(office.state)
-    (tmp_path / "old").rename(office.state)
+    (memory / "old").rename(office.state)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = AuditedState(site.read, site.disks, office.state, lambda: site.present().ages)
         assert {found.code for found in Verify(box).run().findings.named} == {Code.HEAD_AHEAD, Code.MIRROR_AHEAD}
         shutil.rmtree(office.disk / ".ledger")
-        (tmp_path / "old-ledger").rename(office.disk / ".ledger")
+        (memory / "old-ledger").rename(office.disk / ".ledger")
         assert Verify(box).run().clean
         (found,) = Verify(box, ledger_state.read(kept.text)).run().findings.named
     assert found.code is Code.OUTSIDE_AHEAD
@@ -611,9 +611,9 @@ def test_a_box_that_was_begun_anew(office: Office) -> None:
     assert codes(office, kept.text) == {Code.OUTSIDE_STRANGE}
 
 
-def test_a_head_of_the_right_name_by_another_key(office: Office, tmp_path: Path) -> None:
+def test_a_head_of_the_right_name_by_another_key(office: Office, memory: Path) -> None:
     head = office.store.books.notary.head()
-    other = key.Keyring("office", tmp_path / "other.key")
+    other = key.Keyring("office", memory / "other.key")
     other.create_key()
     assert head is not None
     assert other.key is not None

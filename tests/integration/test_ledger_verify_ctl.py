@@ -16,7 +16,7 @@ from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Answer, Daemon
 
 READY_S = 30.0
-SETUP = Setup([Watched("pattern", "test://?size=320x180&fps=10")], segment="2s")
+SETUP = Setup([Watched("pattern", "test://?size=160x96&fps=10&gop=0.5")], segment="2s")
 
 
 def found(answer: Answer) -> LedgerVerify:

@@ -5,12 +5,13 @@ Each test loses it and then holds the catalog against the one before: segments, 
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -40,8 +41,8 @@ def mirrored_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    opened = Office(tmp_path)
+def office(memory: Path) -> Iterator[Office]:
+    opened = Office(memory)
     yield opened
     opened.store.close(clean=False)
 
@@ -224,7 +225,9 @@ def _usage(office: Office) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.long if seed >= 6 else ()) for seed in range(24)]
+)
 def test_pages_that_a_disk_spoilt(office: Office, seed: int) -> None:
     """Found at the start or when they are met; then the next start makes it anew."""
     live(office)
@@ -248,6 +251,29 @@ def test_pages_that_a_disk_spoilt(office: Office, seed: int) -> None:
             assert (office.state / "edged.db.suspect").exists(), "word is left for the next start"
             office.store.close(clean=False)
     assert_as_before(before, catalog(office))
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "no space"), ValueError("a word that cannot be encoded")])
+def test_damage_that_could_not_be_marked_is_marked_when_it_is_met_again(
+    office: Office, failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the mark lies there the next start would not begin anew, so nobody is told to end; then once."""
+    heard: list[DatabaseCorrupt] = []
+    office.store.books.when_damaged(heard.append)
+    error, met = DatabaseCorrupt("it is damaged", ""), office.store.books._damaged
+
+    def fails(_path: Path, _why: str) -> None:
+        raise failure
+
+    with monkeypatch.context() as broken:
+        broken.setattr(detect, "mark", fails)
+        with suppress(ValueError):
+            met(error)
+    assert heard == []
+    met(error)
+    met(error)
+    assert heard == [error]
+    assert (office.state / "edged.db.suspect").exists()
 
 
 def catalog_is_readable(office: Office) -> None:
@@ -560,19 +586,19 @@ def test_an_unmounted_disk_is_known_from_the_head_beside_the_database(office: Of
     assert list(office.disk.iterdir()) == [], "nothing is written below a mount point without its disk"
 
 
-def test_a_volume_that_was_away_catches_up_and_nothing_is_told_twice(tmp_path: Path) -> None:
-    office = Office(tmp_path)
-    second = tmp_path / "second"
+def test_a_volume_that_was_away_catches_up_and_nothing_is_told_twice(memory: Path) -> None:
+    office = Office(memory)
+    second = memory / "second"
     second.mkdir()
     office.store.close()
     office.specs = (*office.specs, VolumeSpec(second))
     office.start()
     office.enrol("door")
     office.store.books.mirror_now()
-    second.rename(tmp_path / "away")
+    second.rename(memory / "away")
     live_a_little(office)
     office.store.books.mirror_now()
-    (tmp_path / "away").rename(second)
+    (memory / "away").rename(second)
     live_a_little(office)
     office.store.books.mirror_now()  # which is a leaf, too: it is back
     office.store.close()
@@ -594,11 +620,11 @@ def numbers_on(disk: Path) -> list[int]:
         os.close(fd)
 
 
-def test_a_volume_that_is_away_prunes_nothing_and_is_gone_through_when_it_is_back(tmp_path: Path) -> None:
-    office = Office(tmp_path)
+def test_a_volume_that_is_away_prunes_nothing_and_is_gone_through_when_it_is_back(memory: Path) -> None:
+    office = Office(memory)
     live(office)
     office.store.close()
-    second = tmp_path / "second"
+    second = memory / "second"
     second.mkdir()
     office.specs = (*office.specs, VolumeSpec(second))
     office.start()
@@ -606,12 +632,12 @@ def test_a_volume_that_is_away_prunes_nothing_and_is_gone_through_when_it_is_bac
     before = catalog(office)
     office.store.close()
     gone(office.state / "edged.db")
-    office.disk.rename(tmp_path / "away")
+    office.disk.rename(memory / "away")
     office.start()
     office.store.books.rebuild()
     rows = [(row[0], row[1]) for row in catalog(office)["segments"]]
     assert rows == [(row[0], row[1]) for row in before["segments"]], "known from the other volume's leaves"
-    (tmp_path / "away").rename(office.disk)
+    (memory / "away").rename(office.disk)
     assert len(office.store.books.waiting()) == 1
     report = office.store.books.rebuild()
     assert (len(report.volumes), report.missing, report.adopted) == (1, 0, 0)
@@ -639,10 +665,10 @@ def of_volumes(office: Office) -> dict[str, tuple[bool, bool, bool]]:
 
 
 @pytest.mark.parametrize("with_head", [True, False], ids=["head", "no head"])
-def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tmp_path: Path, with_head: bool) -> None:
+def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, memory: Path, with_head: bool) -> None:
     """What became of them since the head was written is told by leaves, and a replacement at once."""
     office.store.close()
-    paths = [office.disk, *(tmp_path / name for name in ("second", "third"))]
+    paths = [office.disk, *(memory / name for name in ("second", "third"))]
     for path in paths[1:]:
         path.mkdir()
     office.specs = [VolumeSpec(path) for path in paths]
@@ -701,9 +727,9 @@ def test_the_last_leaves_are_found_whatever_the_clock_was_set_to(office: Office)
         os.close(fd)
 
 
-def test_a_disk_that_was_restored_from_an_image_gets_the_leaves_it_lacks(tmp_path: Path) -> None:
-    office = Office(tmp_path)
-    second = tmp_path / "second"
+def test_a_disk_that_was_restored_from_an_image_gets_the_leaves_it_lacks(memory: Path) -> None:
+    office = Office(memory)
+    second = memory / "second"
     second.mkdir()
     office.store.close()
     office.specs = (*office.specs, VolumeSpec(second))
@@ -711,22 +737,22 @@ def test_a_disk_that_was_restored_from_an_image_gets_the_leaves_it_lacks(tmp_pat
     office.enrol("door")
     live_a_little(office)
     office.store.close()
-    shutil.copytree(second, tmp_path / "image")
+    shutil.copytree(second, memory / "image")
     office.start()
     live_a_little(office)
     office.store.close()
     shutil.rmtree(second)
-    (tmp_path / "image").rename(second)
+    (memory / "image").rename(second)
     office.start()
     live_a_little(office)
     office.store.close()
     assert numbers_on(second) == numbers_on(office.disk) == list(range(1, len(numbers_on(second)) + 1))
 
 
-def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_first(tmp_path: Path) -> None:
+def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_first(memory: Path) -> None:
     """State directory and one disk are of yesterday; the other disk was away when they were put back."""
-    office = Office(tmp_path)
-    second = tmp_path / "second"
+    office = Office(memory)
+    second = memory / "second"
     second.mkdir()
     office.store.close()
     office.specs = (*office.specs, VolumeSpec(second))
@@ -735,7 +761,7 @@ def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_
     office.segment("door")
     office.store.close()
     for name in ("state", "disk"):
-        shutil.copytree(tmp_path / name, tmp_path / f"{name}-backup")
+        shutil.copytree(memory / name, memory / f"{name}-backup")
     office.start()
     office.enrol("door")
     first = office.store.volumes()[0]
@@ -743,14 +769,14 @@ def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_
     made = [office.segment("door") for _ in range(5)]
     assert made[0].path.is_relative_to(second)
     office.store.close()
-    second.rename(tmp_path / "away")
+    second.rename(memory / "away")
     for name in ("state", "disk"):
-        shutil.rmtree(tmp_path / name)
-        (tmp_path / f"{name}-backup").rename(tmp_path / name)
+        shutil.rmtree(memory / name)
+        (memory / f"{name}-backup").rename(memory / name)
     office.start()
     assert office.store.books.last_rebuild() is None, "nobody can tell yet"
     office.enrol("door")
-    (tmp_path / "away").rename(second)
+    (memory / "away").rename(second)
     office.clock.tick(10_000_000)
     assert office.store.sweep(lambda: Policy({"door": Bounds(0, 1)})).destroyed <= 1, (
         "what lies on the other is not known"

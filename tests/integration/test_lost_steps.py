@@ -26,9 +26,12 @@ from tests.integration.test_lost_database import assert_as_before, catalog, live
 from tests.support import promises
 from tests.support.office import Office
 from tests.support.promises import Box
+from tests.support.steps import one_of_each_protocol
 
 REBUILDING: Final = [step for step in Failpoint if step.startswith("rebuild.")]
 MIRRORING: Final = [step for step in Failpoint if step.startswith("mirror.")]
+TWICE: Final = one_of_each_protocol(REBUILDING)
+"""Where the short form has a second death, too."""
 PAGES: Final = "storage.recovery.walk.PAGE"
 
 
@@ -37,9 +40,9 @@ class Crash(BaseException):
 
 
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     monkeypatch.setattr(PAGES, 7)
-    box = Office(tmp_path)
+    box = Office(memory)
     yield box
     failpoints.arm(None)
     box.store.close(clean=False)
@@ -80,19 +83,20 @@ def start_and_rebuild(office: Office) -> None:
     office.store.books.rebuild()
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize(
-    ("step", "marked"),
+    ("step", "marked", "again"),
     [
-        (step, marked)
+        pytest.param(step, marked, again, marks=pytest.mark.long if again and step not in TWICE else ())
         for step in REBUILDING
         for marked in (False, True)
+        for again in (False, True)
         if marked or step is not Failpoint.REBUILD_ASIDE
     ],
 )
 def test_a_rebuild_goes_on(
     office: Office, step: Failpoint, marked: bool, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`again`: it dies there once more."""
     monkeypatch.setattr("storage.recovery.walk.PAGE", 7)
     live(office)
     office.store.books.mirror_now()
@@ -124,7 +128,7 @@ def test_a_rebuild_goes_on(
     assert faults(office, office.disk) == []
 
 
-@pytest.mark.parametrize("time_", [1, 2])
+@pytest.mark.parametrize("time_", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("step", MIRRORING)
 def test_the_mirror_goes_on(office: Office, step: Failpoint, time_: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is cut off, then with the database lost, too: each leaf once, and the catalog as it was."""

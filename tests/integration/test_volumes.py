@@ -96,8 +96,8 @@ class Box(Office):
 
 
 @pytest.fixture(name="box")
-def make_box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path)
+def make_box(memory: Path) -> Iterator[Box]:
+    box = Box(memory)
     box.enrol("lobby")
     yield box
     box.store.close()

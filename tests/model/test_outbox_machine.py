@@ -21,16 +21,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from storage.database.migrations import migrate
 from storage.outbox import table as outbox_table
 from storage.outbox.table import RANKS, ROW_BYTES, EventKind, EventRank
+from tests.conftest import Profile
+from tests.support.office import MEMORY
 
 LIMIT: Final = 3_000
 SMALL: Final = settings(
-    max_examples=20,
     stateful_step_count=50,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
 
+FAILING: Final = settings(SMALL, phases=[Phase.generate], max_examples=200, derandomize=True, database=None)
 kinds = st.sampled_from(EventKind)
 sizes = st.integers(0, 1_400)
 
@@ -48,7 +49,7 @@ def begun() -> bytes:
 class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.directory = tempfile.TemporaryDirectory()
+        self.directory = tempfile.TemporaryDirectory(dir=MEMORY)
         self.path = Path(self.directory.name) / "edged.db"
         self.path.write_bytes(begun())
         self.db = self.open()
@@ -170,14 +171,14 @@ class Machine(RuleBasedStateMachine):
         assert seqs == [seq for seq, of, _ in self.rows if of is kind and seq > after][:limit]
 
 
-Machine.TestCase.settings = SMALL
-TestOutbox = Machine.TestCase
+def test_whatever_happens_it_is_as_the_model_says(profile: Profile) -> None:
+    run_state_machine_as_test(Machine, settings=settings(SMALL, max_examples=profile.model_examples))
 
 
 def caught() -> None:
     """A planted bug shows."""
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(Machine, settings=settings(SMALL, phases=[Phase.generate], max_examples=200))
+        run_state_machine_as_test(Machine, settings=FAILING)
 
 
 def test_what_evicts_the_highest_rank_first_shows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from storage.pins.rules import Ground
 from storage.tickets.maintenance_table import MOST_MS
 from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause
+from tests.conftest import Profile
 from tests.support.promised import planted
 from tests.support.promised.disks import Disks
 from tests.support.promised.footage import YEAR_MS, Footage
@@ -44,9 +45,9 @@ class PromisesMachine(Footage, People, Disks, AtWork):
     """Everything that may happen to a box."""
 
 
-def test_promises_hold(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
-    is_long = bool(request.config.getoption("--long"))
-    examples = EXAMPLES_LONG if is_long else MACHINE.max_examples
+def test_promises_hold(profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
+    is_long = profile.name == "long"
+    examples = EXAMPLES_LONG if is_long else profile.model_examples
     steps_made.clear()
     run_state_machine_as_test(
         PromisesMachine, settings=settings(MACHINE, stateful_step_count=STEPS_EACH[is_long], max_examples=examples)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from storage.retention import bounds as ring_bounds
 from storage.retention.bounds import UNBOUNDED_S
@@ -23,7 +23,8 @@ from storage.retention.plan import Policy, effective
 from storage.segments.gaps_table import JOIN_MS
 from storage.words.layout import PART_SUFFIX, segment_path
 from storage.words.model import Bounds, GapCause, VolumeStatus
-from tests.support.office import DEADLINE_S, Office, Recording, sha256
+from tests.conftest import Profile
+from tests.support.office import DEADLINE_S, MEMORY, Office, Recording, sha256
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 
 CAMERAS = ("door", "lobby")
@@ -32,10 +33,8 @@ QUOTA_BYTES = 12_000
 SHORT_WAIT_MS = 6_000
 """Instead of a day: the machine's hours are seconds."""
 SMALL = settings(
-    max_examples=40,
     stateful_step_count=40,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
@@ -94,7 +93,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.patched = pytest.MonkeyPatch()
         self.patched.setattr(ring_bounds, "WAIT_MS", SHORT_WAIT_MS)
-        self.directory = tempfile.TemporaryDirectory()
+        self.directory = tempfile.TemporaryDirectory(dir=MEMORY)
         self.office = Office(Path(self.directory.name), max_bytes=QUOTA_BYTES)
         self.running_ms = 0
         self.lanes = {camera: Lane() for camera in CAMERAS}
@@ -374,5 +373,5 @@ class Machine(RuleBasedStateMachine):
         assert held == counted
 
 
-TestStore = Machine.TestCase
-TestStore.settings = SMALL
+def test_whatever_happens_it_is_as_the_model_says(profile: Profile) -> None:
+    run_state_machine_as_test(Machine, settings=settings(SMALL, max_examples=profile.model_examples))

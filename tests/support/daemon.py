@@ -288,14 +288,17 @@ class Daemon:
         return found
 
     def wait_for_states(self, state: str, cameras: Iterable[str], within_s: float = READY_S) -> documents.Status:
-        names = sorted(cameras)
+        return self._wait_for_any({state}, set(cameras), within_s)
 
+    def wait_for_footage(self, cameras: Iterable[str], within_s: float = READY_S) -> documents.Status:
+        """Each is recorded; one that was cut off again and again is "degraded" by then, and says why."""
+        return self._wait_for_any({"recording", "degraded"}, set(cameras), within_s)
+
+    def _wait_for_any(self, states: set[str], names: set[str], within_s: float) -> documents.Status:
         def there(status: documents.Status) -> bool:
-            return (
-                sorted(camera.id for camera in status.cameras if camera.state == state and camera.id in names) == names
-            )
+            return names <= {camera.id for camera in status.cameras if camera.state in states}
 
-        return self.wait_for(there, within_s, f"{', '.join(names)}: {state}")
+        return self.wait_for(there, within_s, f"{', '.join(sorted(names))}: {' or '.join(sorted(states))}")
 
     def camera(self, name: str) -> documents.Camera:
         status = self.status()

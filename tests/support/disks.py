@@ -19,8 +19,9 @@ SHUTDOWN: Final = 0x8004587D
 WITHOUT_LOG: Final = 2
 """What was not synced is lost, as with a power cut; from now on everything fails."""
 SIZE_BYTES: Final = 256 << 20
-HELD_S: Final = 30.0
-"""How long a dead file system may still be held: a worker that met it ends within this."""
+HELD_S: Final = 60.0
+"""How long a dead file system may still be held: a worker that met it ends within half of this, and a container that
+begins beside it holds it for a moment, too."""
 
 
 def may_mount() -> bool:
@@ -70,11 +71,14 @@ class Ext4:
 
         A file system that was unmounted lazily goes a moment after the last file in it is closed, not with it.
         """
-        wait_until(lambda: not self.is_held, HELD_S, f"nobody holds the dead file system on {self._device} any more")
+        self.wait_until_free()
         done = subprocess.run(["fsck.ext4", "-p", self._device], check=False, capture_output=True, text=True)
         if done.returncode not in (0, 1):
             raise AssertionError(f"fsck: {done.stdout}{done.stderr}")
         self.mount()
+
+    def wait_until_free(self) -> None:
+        wait_until(lambda: not self.is_held, HELD_S, f"nobody holds the dead file system on {self._device} any more")
 
     @property
     def is_held(self) -> bool:

@@ -26,7 +26,7 @@ from tests.support.promises import Box
 from tests.support.waiting import wait_until
 
 REACHED_S: Final = 40.0
-"""A ring of 15 s has to turn first; a busy machine takes its time."""
+"""A ring of 10 s has to turn first; a busy machine takes its time."""
 BACK_S: Final = 15.0
 """L1."""
 UP_S: Final = 30.0
@@ -207,13 +207,8 @@ class Killed:
     def back(self) -> None:
         """Up again, and everything that was left is worked off."""
         self.edged.until(self.edged.status, UP_S, "it answers")
-        self.edged.wait_for(self._records, BACK_S, "every camera is recorded")
+        self.edged.wait_for_footage(self.names, BACK_S)
         self.edged.wait_for(lambda status: not status.recovering, BACK_S, "what was in progress is adopted")
-
-    def _records(self, status: documents.Status) -> bool:
-        """One that was cut off so often is degraded by then, and says why."""
-        going = {camera.id for camera in status.cameras if camera.state in ("recording", "degraded")}
-        return going >= set(self.names)
 
     def reaches_s(self, name: str, dead_s: float) -> float:
         """Up to when a camera was recorded, of what was begun before the kill. The ring may have turned over that."""

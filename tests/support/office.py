@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from storage.retention.bounds import WAIT_MS
@@ -19,12 +22,21 @@ from storage.words.layout import PART_SUFFIX, segment_path
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Salvaged, Segment, VolumeStatus
 from tests.support import tiny_mp4
 
+MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() and shutil.disk_usage("/dev/shm").free > 2 << 30 else None
+"""Where a box lies of which nobody asks what a disk loses: no sync waits. None where there is too little of it."""
 DEADLINE_S: Final = 10.0
 BOUNDS: Final = Bounds(floor_s=60, ceiling_s=300)
 UP_MS: Final = 20_000
 WALL_MS: Final = 1_772_000_000_000
 CAMERA_OFFSET_MS: Final = -3_200
 """What every story tells; a worker that ends in order tells another."""
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A directory there."""
+    with TemporaryDirectory(prefix="edged-", dir=MEMORY, ignore_cleanup_errors=True) as place:
+        yield Path(place)
 
 
 class Clock:

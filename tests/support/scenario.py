@@ -23,7 +23,7 @@ from storage.volumes.volume import VolumeSpec
 from storage.words.errors import StoreError
 from storage.words.layout import segment_path
 from storage.words.model import GapCause, Segment, Severity
-from tests.support import tiny_mp4
+from tests.support import promises, tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, WALL_MS, Clock, Office, Recording
 from tests.support.promises import Box
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
@@ -469,3 +469,20 @@ def play(hands: Hands) -> None:
     hands.calm(f"camera.down:{second}")
     hands.release(pin)
     hands.sweep()
+
+
+def worked_off(hands: Hands, told: Told, box: Box) -> list[str]:
+    """What does not hold once the next start, which records at once, has worked off what was left."""
+    hands.enrol()
+    fresh = hands.begin(CAMERAS[0])
+    hands.write(fresh, 2)
+    hands.recover()
+    again = hands.office.store.recover()
+    hands.commit(fresh)
+    hands.pause()
+    hands.held = told.held()
+    hands.sweep()
+    faults = [f"recovery: {error!r}" for error in hands.trouble]
+    if (again.adopted, again.unproven, again.quarantined, again.without_file, again.garbage) != (0,) * 5:
+        faults.append(f"a second recovery found more to do: {again}")
+    return [*faults, *promises.at_rest(box), *broken(told, box)]

@@ -4,7 +4,8 @@ source."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -42,3 +43,9 @@ def reached() -> list[Failpoint]:
     """Steps that the product reaches, in the order of their protocols."""
     found = {named(argument) for _, source in product() for argument in calls(source)}
     return [step for step in Failpoint if step.name in found]
+
+
+def one_of_each_protocol(steps: Iterable[Failpoint]) -> list[Failpoint]:
+    """Of steps in order: the one in the middle of each protocol."""
+    protocols = [list(own) for _, own in groupby(steps, key=lambda step: step.split(".")[0])]
+    return [own[len(own) // 2] for own in protocols]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
 from storage.words.model import Bounds, GapCause
-from tests.support.office import DEADLINE_S, Recording, sha256
+from tests.support.office import DEADLINE_S, MEMORY, Recording, sha256
 from tests.support.promised.naive import DAY_MS, At, BootRow, Known, Lives, Model, Terms
-from tests.support.promised.site import MEMORY, Site
+from tests.support.promised.site import Site
 from tests.support.tiny_mp4 import FRAGMENT_MS
 from tests.support.true_time import TrueClock
 
@@ -38,7 +38,7 @@ class Ground(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patched = pytest.MonkeyPatch()
-        self.folder = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
+        self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         self.model = Model()
         self.recording: dict[str, Recording] = {}
         self.lag_us = self.lead_us = 0

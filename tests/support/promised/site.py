@@ -18,8 +18,6 @@ from tests.support.office import Office
 from tests.support.promises import Box
 from tests.support.true_time import TrueClock
 
-MEMORY: Final = Path("/dev/shm")
-"""Nothing here is about what a disk loses: where there is one, all of it lies in memory."""
 NEVER_S: Final = 1e6
 DISK_BYTES: Final = 32_000
 """Some 12 segments."""
