@@ -9,10 +9,11 @@ twice and what comes late is credited where it belongs.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
+
+import msgspec
 
 from storage.ages.history import (
     DAY_MS,
@@ -27,6 +28,17 @@ from storage.ages.history import (
     OffTimeWitness,
     Point,
     off,
+)
+from storage.ages.leaves import (
+    AttestedLeaf,
+    BootBefore,
+    BootLeaf,
+    ClockLeaf,
+    CreditLeaf,
+    EpochLeaf,
+    LeafPlace,
+    RunLeaf,
+    SteppedLeaf,
 )
 from storage.ledger.table import Leaf, Value, enter
 from storage.words.clock import STEP_MS, Clock, ClockReading
@@ -48,10 +60,6 @@ _ROWS_SQL: Final = (
 )
 SILENT_MS: Final = 30_000
 """A run may have lived on for this long after its last heartbeat: they come every 10 s, and a disk may delay one."""
-BEGAN: Final = "began"
-"""Of leaves of the clock: the first epoch of a boot."""
-STEPPED: Final = "step"
-"""Each later one."""
 NO_EPOCH: Final = 0
 """Of what was recorded under a clock of which nobody can tell: it goes by the time that it has, for good."""
 EPOCH_MARGIN: Final = 1_000_000
@@ -125,7 +133,7 @@ def begin_run(connection: sqlite3.Connection, boot_id: str, reading: ClockReadin
         " VALUES (?1, ?2, ?3, ?2, ?3) RETURNING number",
         (boot, now.wall_ms, now.boottime_ms),
     ).fetchone()[0]
-    enter(connection, Leaf.RUN, now.wall_ms, {"run": run, "boot": boot, "boottime_ms": now.boottime_ms, "end": False})
+    enter(connection, Leaf.RUN, now.wall_ms, RunLeaf(run, end=False, boot=boot, boottime_ms=now.boottime_ms))
     return DaemonRun(run, boot, Point.of(boot, now), epoch, recorded_run, previous_end)
 
 
@@ -144,7 +152,7 @@ def end_run(connection: sqlite3.Connection, life: DaemonRun, reading: ClockReadi
     now = reading.now
     heartbeat(connection, life, reading)
     connection.execute("UPDATE runs SET clean = 1 WHERE number = ?", (life.run,))
-    told = {"run": life.run, "boot": life.boot, "boottime_ms": now.boottime_ms, "end": True}
+    told = RunLeaf(life.run, end=True, boot=life.boot, boottime_ms=now.boottime_ms)
     enter(connection, Leaf.RUN, now.wall_ms, told)
 
 
@@ -185,10 +193,9 @@ def this_boot(connection: sqlite3.Connection, boot_id: str, reading: ClockReadin
         "INSERT INTO boots (boot_id, ran_ms, began_ms, lead_us) VALUES (?, ?, ?, ?) RETURNING number",
         (boot_id, at_ms, at_ms if same else 0, reading.lead_us if same else 0),
     ).fetchone()[0]
-    body: dict[str, Value] = {"boot": number, "id": boot_id, "boottime_ms": at_ms, "began_ms": at_ms if same else 0}
-    if row is not None:  # whoever lets it have run for longer afterwards, so that footage is older, contradicts a leaf
-        body["before"] = {"boot": row[0], "ran_ms": row[2], "lag_us": row[4], "gain_us": row[5]}
-    enter(connection, Leaf.BOOT, reading.now.wall_ms, body)
+    before = None if row is None else BootBefore(boot=row[0], ran_ms=row[2], lag_us=row[4], gain_us=row[5])
+    told = BootLeaf(number, boot_id, at_ms, began_ms=at_ms if same else 0, before=before)
+    enter(connection, Leaf.BOOT, reading.now.wall_ms, told)
     learn(connection, number, reading)
     return number
 
@@ -268,9 +275,7 @@ def credit(connection: sqlite3.Connection, boot: int, wall_ms: int) -> None:
         "UPDATE boots SET off_low_ms = ?, off_high_ms = ?, off_word = ? WHERE number = ?",
         (found.low_ms, found.high_ms, found.word, boot),
     )
-    body: dict[str, Value] = {"what": "credit", "boot": boot, "word": found.word.value}
-    body |= {"off_low_ms": found.low_ms, "off_high_ms": found.high_ms}
-    enter(connection, Leaf.CLOCK, wall_ms, body)
+    enter(connection, Leaf.CLOCK, wall_ms, CreditLeaf(boot, found.low_ms, found.high_ms, found.word.value))
 
 
 def _witnesses(connection: sqlite3.Connection, boot: int) -> tuple[OffTimeWitness, OffTimeWitness] | None:
@@ -280,15 +285,15 @@ def _witnesses(connection: sqlite3.Connection, boot: int) -> tuple[OffTimeWitnes
     return None if len(found) < 2 else (found[1], found[0])
 
 
-def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+def remember(connection: sqlite3.Connection, told: ClockLeaf) -> None:
     """A leaf tells again what was credited or attested: so it was in a database that was lost."""
-    if body.get("what") == "credit":
+    if isinstance(told, CreditLeaf):
         connection.execute(
             "UPDATE boots SET off_low_ms = ?, off_high_ms = ?, off_word = ? WHERE number = ?",
-            (body["off_low_ms"], body["off_high_ms"], OffTimeSource(body["word"]), body["boot"]),
+            (told.off_low_ms, told.off_high_ms, OffTimeSource(told.word), told.boot),
         )
-    elif body.get("what") == "attested":
-        connection.execute("UPDATE boots SET attested_ms = ? WHERE number = ?", (body["off_ms"], body["boot"]))
+    elif isinstance(told, AttestedLeaf):
+        connection.execute("UPDATE boots SET attested_ms = ? WHERE number = ?", (told.off_ms, told.boot))
 
 
 def check_attested(connection: sqlite3.Connection, boot: int, off_ms: int) -> OffTime:
@@ -328,7 +333,7 @@ def attest(
         (boot, off_ms, wall_ms, asked_by, approved_by, reason),
     )
     connection.execute("UPDATE boots SET attested_ms = ? WHERE number = ?", (off_ms, boot))
-    enter(connection, Leaf.CLOCK, wall_ms, {"what": "attested", "boot": boot, "off_ms": off_ms})
+    enter(connection, Leaf.CLOCK, wall_ms, AttestedLeaf(boot, off_ms))
     credit(connection, boot, wall_ms)
 
 
@@ -339,10 +344,7 @@ def _days(ms: int) -> str:
 
 
 def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced: bool) -> int:
-    """From `at` wall clock and boottime run side by side in a new way; within a boot the wall clock was stepped.
-
-    Its leaf has all that its row says: were its number lost and given away again, footage would go by another clock.
-    """
+    """From `at` wall clock and boottime run side by side in a new way; within a boot the wall clock was stepped."""
     before = connection.execute(
         "SELECT wall_ms - boottime_ms FROM epochs WHERE boot = ? ORDER BY number DESC LIMIT 1", (boot,)
     ).fetchone()
@@ -351,10 +353,10 @@ def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced
         "INSERT INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, ?)",
         (number, boot, at.wall_ms, at.boottime_ms, synced),
     )
-    what: dict[str, Value] = {"what": BEGAN}
+    told = EpochLeaf(**epoch_fields(connection, number))
     if before is not None:
-        what = {"what": STEPPED, "by_ms": at.wall_ms - at.boottime_ms - before[0]}
-    enter(connection, Leaf.CLOCK, at.wall_ms, epoch_body(connection, number) | what)
+        told = SteppedLeaf(**epoch_fields(connection, number), by_ms=at.wall_ms - at.boottime_ms - before[0])
+    enter(connection, Leaf.CLOCK, at.wall_ms, told)
     return number
 
 
@@ -369,15 +371,15 @@ def _next_epoch(connection: sqlite3.Connection) -> int:
     )
 
 
-def epoch_body(connection: sqlite3.Connection, number: int) -> dict[str, Value]:
-    """For a leaf that tells of an epoch: all that a row needs that is made anew."""
+def epoch_fields(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
+    """Of the leaves that tell of an epoch."""
     boot, boot_id, wall_ms, boottime_ms, synced = connection.execute(
         "SELECT e.boot, b.boot_id, e.wall_ms, e.boottime_ms, e.synced FROM epochs e JOIN boots b ON b.number = e.boot"
         " WHERE e.number = ?",
         (number,),
     ).fetchone()
-    body: dict[str, Value] = {"epoch": number, "boot": boot, "id": boot_id, "synced": bool(synced)}
-    return body | {"wall_ms": wall_ms, "boottime_ms": boottime_ms}
+    known = {"epoch": number, "boot": boot, "id": boot_id, "synced": bool(synced)}
+    return known | {"wall_ms": wall_ms, "boottime_ms": boottime_ms}
 
 
 def know_epoch(connection: sqlite3.Connection, number: int, start: Point, *, synced: bool) -> None:
@@ -407,6 +409,12 @@ def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synce
 
 
 def place_in_time(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:
+    """As a leaf has it."""
+    body: dict[str, Value] = msgspec.to_builtins(leaf_place(connection, at))
+    return body
+
+
+def leaf_place(connection: sqlite3.Connection, at: Point) -> LeafPlace:
     """A place in time: the boot by number and by its own id."""
     row = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (at.boot,)).fetchone()
-    return {"boot": at.boot, "id": row[0] if row else "", "boottime_ms": at.boottime_ms, "wall_ms": at.wall_ms}
+    return LeafPlace(at.boot, row[0] if row else "", at.boottime_ms, at.wall_ms)

@@ -20,7 +20,6 @@ from typing import Final
 from storage.ages.history import History
 from storage.audit import queries as audit_queries
 from storage.audit.findings import Code, LedgerFinding
-from storage.audit.leaf_bodies import SegmentLeaf
 from storage.audit.ledger_state import LedgerState, PinRecord
 from storage.audit.queries import Fact, StoredState
 from storage.integrity.inspect_file import Pace, unpaced
@@ -31,7 +30,7 @@ from storage.pins.rules import Interval
 from storage.register import queries as register_queries
 from storage.register.queries import Shift
 from storage.retention import destruction
-from storage.retention.destruction import Destruction, Rule
+from storage.retention.destruction import DestroyedLeaf, Destruction, Rule
 from storage.segments.coverage_queries import ReadQuery
 
 SLACK_MS: Final = 600_000
@@ -43,10 +42,10 @@ class SuspectTombstone:
     """A tombstone, as far as it matters here."""
 
     number: int
-    told: SegmentLeaf
+    told: DestroyedLeaf
 
 
-def is_suspect(told: SegmentLeaf, entered_ms: int) -> bool:
+def is_suspect(told: DestroyedLeaf, entered_ms: int) -> bool:
     """By the wall clock it was entered before the floor was over. Only a hint: that clock may have been set. Pure."""
     if told.rule in (None, Rule.OVERWRITE.value) or told.floor_s is None:
         return False

@@ -14,11 +14,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from storage.ages.leaves import (
+    AttestedLeaf,
+    BootBefore,
+    BootLeaf,
+    CorrectedLeaf,
+    CreditLeaf,
+    EpochLeaf,
+    RunLeaf,
+)
 from storage.audit import leaf_bodies
 from storage.audit.findings import Code, LedgerFinding
-from storage.audit.queries import Fact, StoredBoot, StoredPin, StoredState
+from storage.audit.queries import Fact, StoredBoot, StoredState
 from storage.audit.trees import BuiltTree, Trees, signed
 from storage.ledger.note import Checkpoint, Note, NoteDamaged, parse
+from storage.pins.pin_leaf import PinLeaf
+from storage.retention.table import BoundsLeaf, OverwritingLeaf
+from storage.segments.findings_table import FindingLeaf
+from storage.volumes.table import VolumeLeaf
 
 T = TypeVar("T")
 
@@ -41,7 +54,7 @@ class PinRecord:
     """Number of the first leaf that tells of it."""
     last: int
     """Of the last one, whose words count."""
-    body: leaf_bodies.PinLeaf
+    body: PinLeaf
     placed: bool
     """The first one says that it was placed, here and then."""
 
@@ -50,26 +63,25 @@ class PinRecord:
 class LedgerState:
     """The last word of each thing, as far as the leaves were read."""
 
-    boots: dict[int, LastWord[leaf_bodies.BootLeaf]] = field(default_factory=dict)
+    boots: dict[int, LastWord[BootLeaf]] = field(default_factory=dict)
     ends: dict[int, LastWord[int]] = field(default_factory=dict)
     """Of boots: the leaf of a clean stop and its boottime, as long as nothing ran in them since."""
-    credits: dict[int, leaf_bodies.CreditLeaf] = field(default_factory=dict)
-    attested: dict[int, leaf_bodies.AttestedLeaf] = field(default_factory=dict)
-    epochs: dict[int, LastWord[leaf_bodies.EpochLeaf]] = field(default_factory=dict)
-    corrected: dict[int, leaf_bodies.CorrectedLeaf] = field(default_factory=dict)
+    credits: dict[int, CreditLeaf] = field(default_factory=dict)
+    attested: dict[int, AttestedLeaf] = field(default_factory=dict)
+    epochs: dict[int, LastWord[EpochLeaf]] = field(default_factory=dict)
+    corrected: dict[int, CorrectedLeaf] = field(default_factory=dict)
     offsets: dict[int, set[int]] = field(default_factory=dict)
     """Of epochs that were corrected: every offset that ever counted, the last one, too."""
     pins: dict[str, PinRecord] = field(default_factory=dict)
-    bounds: dict[str, LastWord[leaf_bodies.BoundsLeaf]] = field(default_factory=dict)
-    overwriting: LastWord[leaf_bodies.OverwritingLeaf] | None = None
+    bounds: dict[str, LastWord[BoundsLeaf]] = field(default_factory=dict)
+    overwriting: LastWord[OverwritingLeaf] | None = None
     agreed: LastWord[leaf_bodies.AgreedLeaf] | None = None
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Those that stand, by the leaf that says so."""
-    volumes: dict[str, LastWord[leaf_bodies.VolumeLeaf]] = field(default_factory=dict)
+    volumes: dict[str, LastWord[VolumeLeaf]] = field(default_factory=dict)
 
     def take(self, facts: list[Fact]) -> Iterator[LedgerFinding]:
-        """Leaves of `storage.audit.queries.KINDS`, in order; those that do not say what their kind
-        says."""
+        """Leaves of `storage.audit.leaf_bodies.KINDS`, in order; those that do not say what their kind says."""
         for number, kind, hashed in facts:
             body = leaf_bodies.told(kind, hashed)
             if body is None:
@@ -79,13 +91,13 @@ class LedgerState:
 
     def _take(self, number: int, body: leaf_bodies.StateLeaf) -> None:
         match body:
-            case leaf_bodies.RunLeaf():
+            case RunLeaf():
                 self._run(number, body)
-            case leaf_bodies.EpochLeaf():
+            case EpochLeaf():
                 self._epoch(number, body)
-            case leaf_bodies.PinLeaf():
+            case PinLeaf():
                 self._pin(number, body)
-            case leaf_bodies.FindingLeaf():
+            case FindingLeaf():
                 self._finding(number, body)
             case leaf_bodies.RebuiltLeaf():
                 self.findings.clear()  # a new database looks for itself
@@ -95,41 +107,41 @@ class LedgerState:
     def _keep(self, number: int, body: leaf_bodies.StateLeaf) -> None:
         """That of which the last word is all that counts."""
         match body:
-            case leaf_bodies.BootLeaf():
+            case BootLeaf():
                 self.boots[body.boot] = LastWord(number, body)
-            case leaf_bodies.CreditLeaf():
+            case CreditLeaf():
                 self.credits[body.boot] = body
-            case leaf_bodies.AttestedLeaf():
+            case AttestedLeaf():
                 self.attested[body.boot] = body
-            case leaf_bodies.BoundsLeaf():
+            case BoundsLeaf():
                 self.bounds[body.camera] = LastWord(number, body)
-            case leaf_bodies.OverwritingLeaf():
+            case OverwritingLeaf():
                 self.overwriting = LastWord(number, body)
             case leaf_bodies.AgreedLeaf():
                 self.agreed = LastWord(number, body)
-            case leaf_bodies.VolumeLeaf():
+            case VolumeLeaf():
                 self.volumes[body.volume] = LastWord(number, body)
 
-    def _run(self, number: int, body: leaf_bodies.RunLeaf) -> None:
+    def _run(self, number: int, body: RunLeaf) -> None:
         if body.boot is None:
             return
         self.ends.pop(body.boot, None)
         if body.end and body.boottime_ms is not None:
             self.ends[body.boot] = LastWord(number, body.boottime_ms)
 
-    def _epoch(self, number: int, body: leaf_bodies.EpochLeaf) -> None:
+    def _epoch(self, number: int, body: EpochLeaf) -> None:
         self.epochs.setdefault(body.epoch, LastWord(number, body))
-        if isinstance(body, leaf_bodies.CorrectedLeaf):
+        if isinstance(body, CorrectedLeaf):
             self.corrected[body.epoch] = body
             self.offsets.setdefault(body.epoch, set()).add(body.true_offset_ms)
 
-    def _finding(self, number: int, body: leaf_bodies.FindingLeaf) -> None:
+    def _finding(self, number: int, body: FindingLeaf) -> None:
         key = body.volume, body.path, body.kind
         self.findings.pop(key, None)
         if body.state == "differs":
             self.findings[key] = number
 
-    def _pin(self, number: int, body: leaf_bodies.PinLeaf) -> None:
+    def _pin(self, number: int, body: PinLeaf) -> None:
         before = self.pins.get(body.pin)
         first, placed = (number, body.what == "placed") if before is None else (before.first, before.placed)
         self.pins[body.pin] = PinRecord(first, number, body, placed)
@@ -195,7 +207,7 @@ class LedgerState:
             return ""
         return f"it ended after {end.body} ms by leaf {end.leaf}, after {row.ran_ms} ms by its row"
 
-    def _before(self, number: int, before: leaf_bodies.BootBefore, rows: StoredState) -> Iterator[LedgerFinding]:
+    def _before(self, number: int, before: BootBefore, rows: StoredState) -> Iterator[LedgerFinding]:
         """What the next boot found of it. While leaves are read back more of it may become known."""
         row, first = rows.boots.get(before.boot), self.boots.get(before.boot)
         if row is None or first is None or first.leaf < rows.rebuilt:
@@ -245,7 +257,7 @@ class LedgerState:
                 yield LedgerFinding(Code.BOUNDS, "the bounds that are agreed upon", what)
 
 
-def _of_pin(pin: PinRecord, row: StoredPin | None, rows: StoredState) -> str | None:
+def _of_pin(pin: PinRecord, row: PinLeaf | None, rows: StoredState) -> str | None:
     """What is wrong with the row of a pin. A sidecar may tell of a later version, which makes no pin shorter."""
     body = pin.body
     if row is None:
@@ -255,7 +267,7 @@ def _of_pin(pin: PinRecord, row: StoredPin | None, rows: StoredState) -> str | N
     return next((words for words, is_so in _less(body, row, rows) if is_so), None) if body.lasts else None
 
 
-def _less(body: leaf_bodies.PinLeaf, row: StoredPin, rows: StoredState) -> Iterator[tuple[str, bool]]:
+def _less(body: PinLeaf, row: PinLeaf, rows: StoredState) -> Iterator[tuple[str, bool]]:
     """How the row of a pin that lasts may say less than its leaf, and whether it does."""
     placed, same = body.placed, row.version == body.version
     boot = rows.boots.get(placed.boot)
@@ -273,7 +285,7 @@ def _less(body: leaf_bodies.PinLeaf, row: StoredPin, rows: StoredState) -> Itera
     yield "it is stored in another version", row.version < body.version or (same and row.state != body.state)
     yield (
         "it is stored as placed earlier, so that it ends earlier",
-        is_dated and (row.boot, row.boottime_ms) < (placed.boot, placed.boottime_ms),
+        is_dated and row.placed.at[:2] < placed.at[:2],
     )
 
 

@@ -12,12 +12,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from storage.ages.leaves import LeafPlace
+from storage.audit.leaf_bodies import KINDS
 from storage.ledger import table
-from storage.ledger.table import HASHED, HASHED_SQL, Generation, Leaf, Node
+from storage.ledger.table import HASHED, HASHED_SQL, Generation, Node
 from storage.ledger.tree import Hash
 from storage.mirror import table as mirror_table
+from storage.pins.pin_leaf import PinLeaf
 from storage.pins.queries import HELD_IN
 from storage.pins.table import LASTS
+from storage.segments.gap_leaf import GapLeaf
+from storage.segments.queries import pauses_of
+from storage.segments.segment_leaf import COLUMNS
 
 PAGE: Final = 4096
 """Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
@@ -130,51 +136,22 @@ def kept(connection: sqlite3.Connection, generation: int, after: tuple[int, int]
     ).fetchall()
 
 
-class SegmentClaim(NamedTuple):
-    """What a row says of a segment, as far as its leaf says it, too."""
-
-    id: int
-    leaf: int | None
-    camera: str
-    seq: int
-    volume: str
-    boot: int
-    boottime_ms: int
-    wall_ms: int
-    duration_ms: int
-    bytes: int
-    sha256: str
-    floor_s: int
-    ceiling_s: int
-    epoch: int
-    synced: int
-    unproven: int
-    name: str | None
-
-
-_SEGMENT: Final = (
-    "SELECT s.id, s.leaf, c.id, s.seq, v.id, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms, s.bytes,"
-    " lower(hex(s.sha256)), s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name "
-)
-_OF: Final = " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 Row: TypeAlias = tuple[Any, ...]
 """A row of `segments` and its leaf: id, number of the leaf, camera and volume by number, hash, body of the leaf; then
-seq, boot, boottime and wall clock of its start, duration, bytes, floor, ceiling, clock epoch, whether that was
-synchronised, whether nothing vouches for it. Millions of them are compared as they are. No body: there is no such leaf,
-or the row is of a file that is set aside.
+boot, boottime and wall clock of its start, and `storage.segments.segment_leaf.COLUMNS`. Millions of them are compared
+as they are. No body: there is no such leaf, or the row is of a file that is set aside.
 """
+_ROWS: Final = (
+    "SELECT s.id, s.leaf, s.camera, s.volume, s.sha256, iif(s.name IS NULL, CAST(l.body AS BLOB), NULL), s.boot,"  # noqa: S608
+    f" s.start_boottime_ms, s.start_wall_ms, {', '.join(f's.{column}' for column in COLUMNS.values())} FROM segments s"
+    " LEFT JOIN leaves l ON l.number = s.leaf AND l.kind IN ('segment', 'quarantined')"
+    " WHERE s.id > ? AND s.id <= ? AND s.state <> 'open' ORDER BY s.id LIMIT ?"
+)
 
 
 def segments(connection: sqlite3.Connection, after: int, upto: int, limit: int = PAGE) -> list[Row]:
     """Rows by id, behind `after` and up to `upto`; those in progress say nothing yet."""
-    return connection.execute(
-        "SELECT s.id, s.leaf, s.camera, s.volume, s.sha256, iif(s.name IS NULL, CAST(l.body AS BLOB), NULL), s.seq,"
-        " s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms, s.bytes, s.floor_s, s.ceiling_s, s.epoch,"
-        " s.synced, s.unproven FROM segments s"
-        " LEFT JOIN leaves l ON l.number = s.leaf AND l.kind IN ('segment', 'quarantined')"
-        " WHERE s.id > ? AND s.id <= ? AND s.state <> 'open' ORDER BY s.id LIMIT ?",
-        (after, upto, limit),
-    ).fetchall()
+    return connection.execute(_ROWS, (after, upto, limit)).fetchall()
 
 
 def names(connection: sqlite3.Connection) -> tuple[dict[int, str], dict[int, str]]:
@@ -205,12 +182,6 @@ def aside(connection: sqlite3.Connection, volume: str, name: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def segment(connection: sqlite3.Connection, number: int) -> SegmentClaim | None:
-    """The row of that id."""
-    row = connection.execute(_SEGMENT + "FROM segments s" + _OF + "WHERE s.id = ?", (number,)).fetchone()
-    return None if row is None else SegmentClaim._make(row)
-
-
 def tombstones(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], int]:
     """The last leaf that tells that a segment of these numbers was destroyed; from the index alone."""
     return {
@@ -226,21 +197,14 @@ def tombstones(connection: sqlite3.Connection, wanted: Mapping[str, Collection[i
 
 
 class GapClaim(NamedTuple):
-    """What a row says of a gap. `end` is boot, boottime, wall clock; None while it lasts."""
+    """The leaf that a row of a gap goes by, and what it should say."""
 
-    id: int
     leaf: int | None
-    camera: str
-    start: tuple[int, int, int]
-    end: tuple[int, int, int] | None
-    cause: str
-    inside: bool
-    pauses: tuple[tuple[int, int], ...]
-    beneath: str | None = None
+    says: GapLeaf
 
 
 _GAP: Final = (
-    "SELECT g.id, g.leaf, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms,"
+    "SELECT g.leaf, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms,"
     " g.end_wall_ms, g.cause, g.inside, g.pauses, g.beneath"
     " FROM gaps g JOIN cameras c ON c.number = g.camera "
 )
@@ -260,11 +224,19 @@ def gap(connection: sqlite3.Connection, number: int) -> GapClaim | None:
 
 
 def _gap(row: tuple[Any, ...]) -> GapClaim:
-    number, leaf, camera, *times, cause, inside, pauses, beneath = row
-    start, end = (times[0], times[1], times[2]), (times[3], times[4], times[5])
-    told = () if pauses is None else tuple((since_ms, lasted_ms) for since_ms, lasted_ms in json.loads(pauses))
-    ends = None if end[0] is None else end
-    return GapClaim(number, leaf, camera, start, ends, cause, bool(inside), told, beneath)
+    """Unchecked: whoever changed the row may have written anything. Its boots have no ids here."""
+    leaf, camera, *times, cause, inside, pauses, beneath = row
+    start, end = (LeafPlace(boot, "", boottime_ms, wall_ms) for boot, boottime_ms, wall_ms in (times[:3], times[3:]))
+    told = GapLeaf(
+        camera=camera,
+        start=start,
+        end=None if end.boot is None else end,
+        cause=cause,
+        inside=bool(inside),
+        pauses=pauses_of(pauses),
+        beneath=beneath,
+    )
+    return GapClaim(leaf, told)
 
 
 def cut(connection: sqlite3.Connection, table: str, after: int, count: int) -> int:
@@ -291,22 +263,6 @@ def _number(connection: sqlite3.Connection, sql: str) -> int:
 
 Fact: TypeAlias = tuple[int, str, bytes]
 """A leaf: its number, its kind, what is hashed of it."""
-KINDS: Final = frozenset(
-    kind.value
-    for kind in (
-        Leaf.BOOT,
-        Leaf.RUN,
-        Leaf.CLOCK,
-        Leaf.PIN,
-        Leaf.BOUNDS,
-        Leaf.OVERWRITING,
-        Leaf.AGREED,
-        Leaf.FINDING,
-        Leaf.VOLUME,
-        Leaf.REBUILT,
-    )
-)
-"""Leaves that tell of these; of twenty million some thousand."""
 
 
 class StoredBoot(NamedTuple):
@@ -333,24 +289,6 @@ class StoredEpoch(NamedTuple):
     true_offset_ms: int | None
 
 
-class StoredPin(NamedTuple):
-    """What a pin holds, and how long."""
-
-    state: str
-    version: int
-    cameras: tuple[str, ...]
-    first_ms: int
-    last_ms: int
-    ground: str
-    span_ms: int
-    boot: int
-    boottime_ms: int
-
-    @property
-    def lasts(self) -> bool:
-        return self.state in ("provisional", "approved")
-
-
 @dataclass(frozen=True, slots=True)
 class StoredState:
     """All of it, at one moment."""
@@ -359,7 +297,8 @@ class StoredState:
     """First leaf since the database was made anew; 0: it never was. What came before may be counted otherwise."""
     boots: Mapping[int, StoredBoot]
     epochs: Mapping[int, StoredEpoch]
-    pins: Mapping[str, StoredPin]
+    pins: Mapping[str, PinLeaf]
+    """As the last leaf of each should say it, but for what became of it and the id of its boot."""
     bounds: Mapping[str, tuple[int | None, int | None]]
     """Of each camera: floor and ceiling as they were configured last."""
     overwriting: tuple[int, int | None, int | None] | None
@@ -391,10 +330,23 @@ def rows(connection: sqlite3.Connection) -> StoredState:
             )
         },
         pins={
-            pin: StoredPin(state, version, tuple(json.loads(cameras)), *row)
-            for pin, state, version, cameras, *row in connection.execute(
-                "SELECT id, state, version, cameras, first_wall_ms, last_wall_ms, ground, span_ms, boot, boottime_ms"
-                " FROM pins"
+            pin: PinLeaf(
+                what="",
+                pin=pin,
+                state=state,
+                version=version,
+                placed=LeafPlace(boot, "", boottime_ms, wall_ms),
+                cameras=tuple(json.loads(cameras)),
+                first_ms=first_ms,
+                last_ms=last_ms,
+                ground=ground,
+                span_ms=span_ms,
+            )
+            for pin, state, version, boot, boottime_ms, wall_ms, cameras, first_ms, last_ms, ground, span_ms in (
+                connection.execute(
+                    "SELECT id, state, version, boot, boottime_ms, wall_ms, cameras, first_wall_ms, last_wall_ms,"
+                    " ground, span_ms FROM pins"
+                )
             )
         },
         bounds={

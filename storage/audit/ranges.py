@@ -29,8 +29,8 @@ from storage.audit import leaf_bodies
 from storage.audit import queries as audit_queries
 from storage.audit.destruction_check import SuspectTombstone, is_suspect
 from storage.audit.findings import Code, Findings, LedgerFinding
-from storage.audit.leaf_bodies import SEGMENTS, GapKey, GapLeaf, SegmentLeaf
-from storage.audit.queries import Fact, GapClaim, SegmentClaim, Stored
+from storage.audit.leaf_bodies import SEGMENTS
+from storage.audit.queries import Fact, GapClaim, Stored
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import queries as ledger_queries
 from storage.ledger import tree
@@ -38,7 +38,12 @@ from storage.ledger.queries import BITS, BLOCK
 from storage.ledger.table import HASHED, WIDTH, Leaf
 from storage.ledger.tree import Hash
 from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
+from storage.retention.destruction import DestroyedLeaf, SpanLeaf
+from storage.segments import gap_leaf, segment_leaf
 from storage.segments.coverage_queries import ReadQuery
+from storage.segments.gap_leaf import GapKey, GapLeaf
+from storage.segments.queries import segment_as_leaf
+from storage.segments.segment_leaf import SegmentLeaf
 
 PAGE: Final = 1024
 """Rows in one read: a million leaves, some milliseconds."""
@@ -125,7 +130,7 @@ _DESTROYED: Final = Leaf.DESTROYED.value.encode()
 _GAP: Final = Leaf.GAP.value.encode()
 _SPAN: Final = Leaf.SPAN.value.encode()
 _GENERATION: Final = Leaf.GENERATION.value.encode()
-_FACTS: Final = frozenset(kind.encode() for kind in audit_queries.KINDS)
+_FACTS: Final = frozenset(kind.encode() for kind in leaf_bodies.KINDS)
 SUSPECTS_MAX: Final = 100
 """Of a stretch: a clock that was set back makes some, a stranger any number."""
 LENGTH: Final = 64 * WIDTH
@@ -277,7 +282,7 @@ class _Page:
     boots: Mapping[int, str] = field(default_factory=dict)
     """Their own ids, by number, of those in which gaps begin."""
 
-    def row(self, told: SegmentLeaf) -> int | None:
+    def row(self, told: SegmentLeaf | DestroyedLeaf) -> int | None:
         """The leaf that the row of this segment goes by; None: there is no row."""
         if told.name is not None:
             return self.aside.get((told.volume, told.name))
@@ -290,7 +295,7 @@ class _Page:
         """The row of the same gap, whatever it says of it."""
         start = told.start
         rows = self.gap_rows.get((told.camera, start.boot, start.boottime_ms), ())
-        return next((row for row in rows if leaf_bodies.tells_of_gap(told, row)), None)
+        return next((row for row in rows if told.key(told.start) == row.says.key(row.says.start)), None)
 
 
 def _page(connection: sqlite3.Connection, span: LeafRange, after: int) -> _Page:
@@ -307,16 +312,22 @@ def _page(connection: sqlite3.Connection, span: LeafRange, after: int) -> _Page:
 def _read(page: _Page, leaf: Stored) -> None:
     """What a leaf tells of, by its kind."""
     body, kind, number, *_ = leaf
-    if kind in SEGMENTS or kind == _DESTROYED:
-        _of_segment(page, leaf)
+    if kind in SEGMENTS:
+        segment = leaf_bodies.read(SegmentLeaf, body)
+        if segment is None:
+            page.unread.append(number)
+        else:
+            page.segments.append((number, segment))
+    elif kind == _DESTROYED:
+        _of_destroyed(page, leaf)
     elif kind == _GAP:
-        gap = leaf_bodies.gap_told(body)
+        gap = leaf_bodies.read(GapLeaf, body)
         if gap is None:
             page.unread.append(number)
         else:
             page.gaps.append((number, gap))
     elif kind == _SPAN:
-        gone = leaf_bodies.span_told(body)
+        gone = leaf_bodies.read(SpanLeaf, body)
         if gone is not None:
             page.destroyed.append((number, *leaf_bodies.recorded(gone)))
     elif kind in _FACTS:
@@ -325,25 +336,23 @@ def _read(page: _Page, leaf: Stored) -> None:
         page.generations.append((number, HASHED % leaf[:4]))
 
 
-def _of_segment(page: _Page, leaf: Stored) -> None:
-    body, kind, number, wall_ms, _ = leaf
-    told = leaf_bodies.segment_told(body)
+def _of_destroyed(page: _Page, leaf: Stored) -> None:
+    body, _, number, wall_ms, _ = leaf
+    told = leaf_bodies.read(DestroyedLeaf, body)
     if told is None:
         page.unread.append(number)
-    elif kind == _DESTROYED:
-        page.tombs.append(SuspectTombstone(number, told))
-        page.destroyed.append((number, *leaf_bodies.recorded(told)))
-        if is_suspect(told, wall_ms):
-            page.suspects.append(page.tombs[-1])
-    else:
-        page.segments.append((number, told))
+        return
+    page.tombs.append(SuspectTombstone(number, told))
+    page.destroyed.append((number, *leaf_bodies.recorded(told)))
+    if is_suspect(told, wall_ms):
+        page.suspects.append(page.tombs[-1])
 
 
 def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
     segments = [told for _, told in page.segments]
     page.tombstones = audit_queries.tombstones(connection, _by_camera(segments))
-    asked = [told for number, told in page.segments if (page.tombstone(told) or 0) < number]
-    asked += [tomb.told for tomb in page.tombs]
+    asked: list[SegmentLeaf | DestroyedLeaf] = [tomb.told for tomb in page.tombs]
+    asked += [told for number, told in page.segments if (page.tombstone(told) or 0) < number]
     page.rows = audit_queries.going_by(connection, _by_camera(told for told in asked if told.name is None))
     for told in asked:
         if told.name is not None:
@@ -355,7 +364,7 @@ def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
             page.gap_rows[place] = audit_queries.gaps(connection, *place)
 
 
-def _by_camera(segments: Iterable[SegmentLeaf]) -> Mapping[str, Collection[int]]:
+def _by_camera(segments: Iterable[SegmentLeaf | DestroyedLeaf]) -> Mapping[str, Collection[int]]:
     found: defaultdict[str, list[int]] = defaultdict(list)
     for told in segments:
         found[told.camera].append(told.seq)
@@ -437,8 +446,8 @@ def _segments(read: ReadQuery, found: CheckedRows, after: int, upto: int) -> tup
     (cameras, volumes), page = read(lambda db: (audit_queries.names(db), audit_queries.segments(db, after, upto)))
     odd = []
     for row in page:
-        told = None if row[5] is None else leaf_bodies.segment_told(row[5])
-        if told is not None and leaf_bodies.same_row(told, row, cameras, volumes):
+        told = None if row[5] is None else leaf_bodies.read(SegmentLeaf, row[5])
+        if told is not None and segment_leaf.agrees_word_for_word(told, row, cameras, volumes):
             found.told.append(row[1])
         else:
             odd.append(row[0])
@@ -455,34 +464,34 @@ def _gaps(read: ReadQuery, found: CheckedRows, after: int, upto: int) -> tuple[i
 
 def _wrong(connection: sqlite3.Connection, table: str, odd: Iterable[int], early: int) -> list[LedgerFinding]:
     """What is wrong with these rows at this moment."""
-    found = []
-    for number in odd:
-        row = (
-            audit_queries.segment(connection, number) if table == "segments" else audit_queries.gap(connection, number)
-        )
-        wrong = None if row is None else _differing(connection, row, early)
-        if wrong is not None:
-            found.append(wrong)
-    return found
+    look = _wrong_segment if table == "segments" else _wrong_gap
+    found = (look(connection, number, early) for number in odd)
+    return [one for one in found if one is not None]
 
 
-def _differing(connection: sqlite3.Connection, row: SegmentClaim | GapClaim, early: int) -> LedgerFinding | None:
-    leaf = None if row.leaf is None else audit_queries.leaf(connection, row.leaf)
-    if leaf is None:
-        return leaf_bodies.untold(row)
-    body, kind, number, *_ = leaf
-    told: SegmentLeaf | GapLeaf | None
-    if isinstance(row, GapClaim):
-        told = gap = leaf_bodies.gap_told(body) if kind == _GAP else None
-        mine = gap is not None and leaf_bodies.tells_of_gap(gap, row)
-        same = row.end is None or (gap is not None and leaf_bodies.same_gap(gap, row))
-    else:
-        told = segment = leaf_bodies.segment_told(body) if kind in SEGMENTS else None
-        mine = segment is not None and leaf_bodies.tells_of_segment(segment, row)
-        boots = {} if segment is None else audit_queries.boots(connection, [segment.start.boot])
-        same = segment is not None and leaf_bodies.same_segment(segment, row, boots)
-    if told is None or not mine:
-        return leaf_bodies.untold(row)
+def _wrong_segment(connection: sqlite3.Connection, row_id: int, early: int) -> LedgerFinding | None:
+    found = segment_as_leaf(connection, row_id)
+    if found is None:
+        return None
+    number, row = found
+    leaf = None if number is None else audit_queries.leaf(connection, number)
+    told = leaf_bodies.read(SegmentLeaf, leaf[0]) if leaf is not None and leaf[1] in SEGMENTS else None
+    if number is None or told is None or not leaf_bodies.tells_of_segment(told, row):
+        return leaf_bodies.untold(row, number)
+    same = segment_leaf.agrees(told, row, audit_queries.boots(connection, [told.start.boot]))
+    return None if same or number < early else leaf_bodies.differing(number, told)
+
+
+def _wrong_gap(connection: sqlite3.Connection, row_id: int, early: int) -> LedgerFinding | None:
+    found = audit_queries.gap(connection, row_id)
+    if found is None:
+        return None
+    number, row = found
+    leaf = None if number is None else audit_queries.leaf(connection, number)
+    told = leaf_bodies.read(GapLeaf, leaf[0]) if leaf is not None and leaf[1] == _GAP else None
+    if number is None or told is None or told.key(told.start) != row.key(row.start):
+        return leaf_bodies.untold(row, number)
+    same = row.end is None or gap_leaf.agrees(told, row)
     return None if same or number < early else leaf_bodies.differing(number, told)
 
 

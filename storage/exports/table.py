@@ -19,6 +19,7 @@ from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.queries import HELD_IN, Covering, given
 from storage.pins.rules import Interval
+from storage.retention.destruction import SpanLeaf
 from storage.segments import gaps_table, queries, true_time_table
 from storage.segments import table as segments_table
 from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
@@ -298,12 +299,8 @@ def tell_gap(connection: sqlite3.Connection, gap: GapRow, now: Point) -> int:
 
 def tell_span(connection: sqlite3.Connection, camera: str, start: Point, duration_ms: int, wall_ms: int) -> int:
     """That something was destroyed, anew."""
-    body: dict[str, Value] = {
-        "camera": camera,
-        "start": ages_table.place_in_time(connection, start),
-        "duration_ms": duration_ms,
-    }
-    return enter(connection, Leaf.SPAN, wall_ms, body)
+    told = SpanLeaf(camera, ages_table.leaf_place(connection, start), duration_ms)
+    return enter(connection, Leaf.SPAN, wall_ms, told)
 
 
 def _export(row: tuple[Any, ...]) -> Export:

@@ -28,6 +28,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import rfc8785
 
 from storage.ledger import tree
@@ -130,20 +131,22 @@ def enter(
     connection: sqlite3.Connection,
     kind: Leaf,
     wall_ms: int,
-    body: Mapping[str, Value],
+    body: Mapping[str, Value] | msgspec.Struct,
     *,
     committed: Mapping[str, str] = _NOBODY,
     number: int | None = None,
 ) -> int:
     """Append a leaf; its number. `wall_ms` is when it was entered, by the wall clock, which proves nothing (S7).
 
-    Of the fields `committed` the leaf has commitments. `number`: of the first leaf of a generation, else the next one.
+    `body`: its fields, as a struct where its kind is declared as one. Of the fields `committed` the leaf
+    has commitments. `number`: of the first leaf of a generation, else the next one.
     """
     if number is None:
         number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM leaves").fetchone()[0]
     salts = {name: secrets.token_bytes(SALT_BYTES) for name in committed}
     hidden = {name: commitment(salts[name], value) for name, value in committed.items()}
-    entry = LeafEntry(number, wall_ms, kind, canonical({**body, **hidden}))
+    fields: Mapping[str, Value] = msgspec.to_builtins(body) if isinstance(body, msgspec.Struct) else body
+    entry = LeafEntry(number, wall_ms, kind, canonical({**fields, **hidden}))
     connection.execute(
         "INSERT INTO leaves (number, wall_ms, kind, body, hash) VALUES (?, ?, ?, ?, ?)",
         (number, wall_ms, kind, entry.body, entry.hash),

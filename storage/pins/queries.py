@@ -16,11 +16,12 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.pins import table as pins_table
+from storage.pins.pin_leaf import PinLeaf
 from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState, Presence, Share
 from storage.pins.sidecar import PIN_ID, Sidecar
 from storage.pins.table import LASTS, PAGE_MAX, ids_of
@@ -246,9 +247,9 @@ UNTOLD: Final = Person(-1, "")
 """The placer of a pin of which only leaves tell."""
 
 
-def apply(connection: sqlite3.Connection, body: Mapping[str, Any], placed: Point, wall_ms: int) -> None:
-    """What became of a pin, as its leaf has it; ValueError, TypeError, KeyError for what is none."""
-    told, state = _told(body, placed), PinState(body["state"])
+def apply(connection: sqlite3.Connection, leaf: PinLeaf, placed: Point, wall_ms: int) -> None:
+    """What became of a pin, as its leaf has it; ValueError for what is none."""
+    told, state = _told(leaf, placed), PinState(leaf.state)
     pin = pins_table.find(connection, told.id)
     if pin is None:
         pin = pins_table.insert(connection, told, placed, adopted=True)
@@ -282,17 +283,17 @@ def complete(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
     connection.execute("UPDATE pin_volumes SET version = 0 WHERE pin = ?", (pin.number,))
 
 
-def _told(body: Mapping[str, Any], placed: Point) -> Sidecar:
-    cameras, interval = tuple(body["cameras"]), Interval(int(body["from"]), int(body["to"]))
-    if PIN_ID.fullmatch(body["pin"]) is None or not cameras or interval.first_ms >= interval.last_ms:
-        raise ValueError(f"pin {body['pin']!r} holds nothing")
-    order = PinOrder(cameras, interval, Ground(body["ground"]), "", "", "", int(body["span_ms"]))
-    state = PinState(body["state"])
+def _told(leaf: PinLeaf, placed: Point) -> Sidecar:
+    interval = Interval(leaf.first_ms, leaf.last_ms)
+    if PIN_ID.fullmatch(leaf.pin) is None or not leaf.cameras or interval.first_ms >= interval.last_ms:
+        raise ValueError(f"pin {leaf.pin!r} holds nothing")
+    order = PinOrder(leaf.cameras, interval, Ground(leaf.ground), "", "", "", leaf.span_ms)
+    state = PinState(leaf.state)
     begun = state if state.lasts else PinState.PROVISIONAL  # and ended at once
     return Sidecar(
-        body["pin"],
+        leaf.pin,
         begun,
-        int(body["version"]),
+        leaf.version,
         order,
         UNTOLD,
         None,

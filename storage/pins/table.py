@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.ages.history import Point
-from storage.ages.table import place_in_time
+from storage.ages.table import leaf_place
 from storage.approvals import table as approvals_table
 from storage.approvals.table import Person
-from storage.ledger.table import Leaf, Value, enter
+from storage.ledger.table import Leaf, enter
+from storage.pins.pin_leaf import PinLeaf
 from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
@@ -210,24 +211,33 @@ def end(
     approvals_table.end_about_pin(connection, pin.id, f"pin {pin.id} {_HAS[state]}")
 
 
-def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **more: Value) -> None:
-    """Its leaf: what became of it, without anything that tells of people (`storage.pins.queries` reads it)."""
+def note(
+    connection: sqlite3.Connection,
+    what: str,
+    pin: Pin,
+    wall_ms: int,
+    *,
+    segments: int | None = None,
+    signed: bool | None = None,
+) -> None:
+    """Its leaf: what became of it."""
     order = pin.order
     state, version = connection.execute("SELECT state, version FROM pins WHERE number = ?", (pin.number,)).fetchone()
-    body: dict[str, Value] = {
-        "what": what,
-        "pin": pin.id,
-        "state": state,
-        "version": version,
-        "placed": place_in_time(connection, pin.placed),
-        "cameras": list(order.cameras),
-        "from": order.interval.first_ms,
-        "to": order.interval.last_ms,
-        "ground": order.ground.value,
-        "span_ms": order.span_ms,
-        **more,
-    }
-    enter(connection, Leaf.PIN, wall_ms, body)
+    told = PinLeaf(
+        what=what,
+        pin=pin.id,
+        state=state,
+        version=version,
+        placed=leaf_place(connection, pin.placed),
+        cameras=order.cameras,
+        first_ms=order.interval.first_ms,
+        last_ms=order.interval.last_ms,
+        ground=order.ground.value,
+        span_ms=order.span_ms,
+        segments=segments,
+        signed=signed,
+    )
+    enter(connection, Leaf.PIN, wall_ms, told)
 
 
 def pinned_bytes(connection: sqlite3.Connection) -> dict[str, int]:

@@ -21,22 +21,30 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+import msgspec
+
 from storage.ages import table as ages_table
 from storage.ages.history import DaemonRun, Point
+from storage.ages.leaves import BootLeaf, ClockLeaf, CorrectedLeaf, EpochLeaf, LeafPlace, RunLeaf
 from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.mirror.files import MirrorLine
 from storage.pins import queries as pins_queries
 from storage.pins import table as pins_table
+from storage.pins.pin_leaf import PinLeaf
 from storage.retention import table as retention_table
+from storage.retention.destruction import DestroyedLeaf, SpanLeaf
+from storage.retention.table import BoundsLeaf
 from storage.segments import gaps_table, true_time_table
 from storage.segments import table as segments_table
-from storage.segments.queries import SEGMENT_SQL, SegmentRow, boot_that_ran, segment_by_seq, segment_row
+from storage.segments.gap_leaf import GapLeaf
+from storage.segments.queries import SegmentRow, boot_that_ran, segment_aside, segment_by_seq
+from storage.segments.segment_leaf import SegmentLeaf
 from storage.tickets import faults_table, maintenance_table
 from storage.volumes import table as volumes_table
 from storage.words.layout import SEQ_LAST, is_aside, is_camera
-from storage.words.model import Bounds, GapCause, SegmentState
+from storage.words.model import GapCause, SegmentState
 
 log = logging.getLogger("edged.storage.recovery")
 
@@ -56,27 +64,6 @@ _UNFIT: Final = (
     sqlite3.DataError,
 )
 """How it shows that a body is not what its kind says: numbers that no column holds, a list where a text should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeafTime:
-    """A place in time as a leaf has it: the boot by number and by its own id."""
-
-    boot: int
-    boot_id: str
-    boottime_ms: int
-    wall_ms: int
-
-    @property
-    def point(self) -> Point:
-        return Point(self.boot, self.boottime_ms, self.wall_ms)
-
-
-def place(fields: Mapping[str, Any]) -> LeafTime:
-    """KeyError, TypeError, ValueError for what is none."""
-    if int(fields["boottime_ms"]) < 0:
-        raise ValueError("before its boot")  # footage would seem older than it is
-    return LeafTime(int(fields["boot"]), str(fields["id"]), int(fields["boottime_ms"]), int(fields["wall_ms"]))
 
 
 def count_boot(connection: sqlite3.Connection, number: int, boot_id: str, ran_ms: int) -> bool:
@@ -171,106 +158,69 @@ def fitting(connection: sqlite3.Connection, line: MirrorLine) -> Iterator[list[M
 
 
 def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
-    if int(body["boot"]) < now.life.boot:
-        count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"]))
+    told = msgspec.convert(body, BootLeaf)
+    if told.boot < now.life.boot:
+        count_boot(connection, told.boot, told.id, told.boottime_ms)
 
 
 def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
-    """A row, unless its number is taken: whoever has it was recorded or adopted meanwhile."""
-    duration_ms, size, name = int(body["duration_ms"]), int(body["bytes"]), body.get("name")
-    if not 0 < int(body["seq"]) <= SEQ_LAST or (name is not None and not is_aside(PurePosixPath(name))):
-        raise ValueError(f"segment {body['seq']} under the name {name!r}")  # it would be destroyed where it leads to
-    start = _dated(connection, place(body["start"]), duration_ms, now)
-    camera = camera_number(connection, body["camera"], start)
-    bounds = Bounds(int(body["floor_s"]), int(body["ceiling_s"]))
-    row = connection.execute(
-        "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
-        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, leaf)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-        (
-            camera,
-            int(body["seq"]),
-            _volume_number(connection, body["volume"]),
-            SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED,
-            now.life.run,
-            start.boot,
-            start.boottime_ms,
-            start.wall_ms,
-            duration_ms,
-            size,
-            bytes.fromhex(body["sha256"]),
-            int(body["frames"]),
-            bounds.floor_s,
-            bounds.ceiling_s,
-            int(body["epoch"]),
-            bool(body["synced"]),
-            bool(body["unproven"]),
-            name,
-            body.get("offset_ms"),
-            now.leaf,
-        ),
-    ).fetchone()
-    if row is None:
-        _told_again(connection, camera, body, now)
-        return
-    made = segment_row(connection.execute(SEGMENT_SQL + "WHERE s.id = ?", row).fetchone())
-    segments_table.hold(connection, made, size)
-    pins_table.match(connection, made)
-    if name is None:
+    """A row, unless its number is taken: whoever has it was recorded or adopted meanwhile. Then it goes by this leaf if
+    it is of the same file.
+    """
+    told = msgspec.convert(body, SegmentLeaf)
+    if not 0 < told.seq <= SEQ_LAST or (told.name is not None and not is_aside(PurePosixPath(told.name))):
+        raise ValueError(f"segment {told.seq} under the name {told.name!r}")  # it would be destroyed where it leads to
+    start = _dated(connection, told.start, told.duration_ms, now)
+    camera = camera_number(connection, told.camera, start)
+    know_volume(connection, told.volume)
+    if segments_table.put_back(connection, now.life.run, camera, told, start, now.leaf, pins_table.match) is None:
         connection.execute(
-            "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
-            (made.seq + 1, duration_ms, camera),
+            "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
+            (now.leaf, camera, told.seq, told.name, bytes.fromhex(told.sha256)),
         )
 
 
-def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: ReplayTime) -> None:
-    """Of the same file a later leaf tells, too: the row goes by that one."""
-    connection.execute(
-        "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
-        (now.leaf, camera, int(body["seq"]), body.get("name"), bytes.fromhex(body["sha256"])),
-    )
-
-
-def _dated(connection: sqlite3.Connection, told: LeafTime, duration_ms: int, now: ReplayTime) -> Point:
+def _dated(connection: sqlite3.Connection, told: LeafPlace, duration_ms: int, now: ReplayTime) -> Point:
     """Where it began. Of a boot that nobody counted the age is unknown: it counts from now, so no floor is cut."""
-    if told.boot <= now.life.boot and count_boot(connection, told.boot, told.boot_id, told.boottime_ms + duration_ms):
-        return told.point
-    boot = boot_that_ran(connection, told.boot_id, told.boottime_ms)
+    point = told.point
+    if told.boot <= now.life.boot and count_boot(connection, told.boot, told.id, told.boottime_ms + duration_ms):
+        return point
+    boot = boot_that_ran(connection, told.id, told.boottime_ms)
     if boot is not None:
-        return Point(boot, told.boottime_ms, told.wall_ms)
+        return replace(point, boot=boot)
     return Point(now.life.boot, max(0, now.at.boottime_ms - duration_ms), told.wall_ms)
 
 
-def _volume_number(connection: sqlite3.Connection, volume: str) -> int:
-    row = connection.execute("SELECT number FROM volumes WHERE id = ?", (volume,)).fetchone()
-    if row is None:
-        row = connection.execute(
-            "INSERT INTO volumes (id, path, reconciled) VALUES (?, ?, 0) RETURNING number", (volume, ELSEWHERE)
-        ).fetchone()
-    return int(row[0])
+def know_volume(connection: sqlite3.Connection, volume: str) -> None:
+    """One that was not met yet is entered."""
+    connection.execute(
+        "INSERT INTO volumes (id, path, reconciled) VALUES (?, ?, 0) ON CONFLICT (id) DO NOTHING", (volume, ELSEWHERE)
+    )
 
 
 def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
     """The row goes; its time stays accounted for, also where the row never came back."""
-    row = _segment_of(connection, body)
+    told = msgspec.convert(body, DestroyedLeaf)
+    row = _segment_of(connection, told)
     if row is not None:
-        if row.volume != body["volume"] or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
+        if row.volume != told.volume or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
             return
         connection.execute("DELETE FROM pinned WHERE segment = ?", (row.id,))
         connection.execute("DELETE FROM segments WHERE id = ?", (row.id,))
         segments_table.release(connection, row)
-    duration_ms = int(body["duration_ms"])
-    if duration_ms > 0 and body.get("name") is None:
-        start = row.start if row is not None else _dated(connection, place(body["start"]), duration_ms, now)
-        camera = camera_number(connection, body["camera"], start)
-        gaps_table.remember(connection, camera, start, start.plus_ms(duration_ms))
+    if told.duration_ms > 0 and told.name is None:
+        start = row.start if row is not None else _dated(connection, told.start, told.duration_ms, now)
+        _remember_destroyed(connection, told.camera, start, told.duration_ms)
 
 
-def _segment_of(connection: sqlite3.Connection, body: Mapping[str, Any]) -> SegmentRow | None:
-    if body.get("name") is None:
-        return segment_by_seq(connection, body["camera"], int(body["seq"]))
-    row = connection.execute(SEGMENT_SQL + "WHERE v.id = ? AND s.name = ?", (body["volume"], body["name"])).fetchone()
-    return segment_row(row) if row else None
+def _remember_destroyed(connection: sqlite3.Connection, camera: str, start: Point, duration_ms: int) -> None:
+    gaps_table.remember(connection, camera_number(connection, camera, start), start, start.plus_ms(duration_ms))
+
+
+def _segment_of(connection: sqlite3.Connection, told: DestroyedLeaf) -> SegmentRow | None:
+    if told.name is None:
+        return segment_by_seq(connection, told.camera, told.seq)
+    return segment_aside(connection, told.volume, PurePosixPath(told.name))
 
 
 def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
@@ -278,24 +228,22 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
 
     A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
     """
-    start = place(body["start"])
-    is_step = body.get("end") is not None and place(body["end"]).point <= start.point
-    if start.boot > now.life.boot or not count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
+    told = msgspec.convert(body, GapLeaf)
+    start = told.start.point
+    if start.boot > now.life.boot or not count_boot(connection, start.boot, told.start.id, start.boottime_ms):
         return  # of boots that this database counts otherwise: nobody could say when it was
-    camera, inside = camera_number(connection, body["camera"], start.point), bool(body["inside"])
-    for former in (start, place(body["was"]) if body.get("was") else start):
+    camera = camera_number(connection, told.camera, start)
+    for former in (start, (told.was or told.start).point):
         connection.execute(
             "DELETE FROM gaps WHERE camera = ? AND boot = ? AND start_boottime_ms = ? AND start_wall_ms = ?"
             " AND inside = ? AND end_boot IS NOT NULL"
             " AND ((end_boot, end_boottime_ms) = (boot, start_boottime_ms)) = ?",
-            (camera, former.boot, former.boottime_ms, former.wall_ms, inside, is_step),
+            (camera, former.boot, former.boottime_ms, former.wall_ms, told.inside, told.is_step),
         )
-    if body.get("gone") or body.get("end") is None:
+    if told.gone or told.end is None:
         return
-    end = place(body["end"])
-    if count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
-        told = body.get("pauses")
-        pauses = None if told is None else gaps_table.text_of(told, end.boottime_ms - start.boottime_ms)
+    end = told.end.point
+    if count_boot(connection, end.boot, told.end.id, end.boottime_ms):
         connection.execute(
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
             " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -307,12 +255,12 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
                 end.boot,
                 end.wall_ms,
                 end.boottime_ms,
-                GapCause(body["cause"]),
+                GapCause(told.cause),
                 "",
-                inside,
-                pauses,
+                told.inside,
+                gaps_table.text_of(told.pauses, end.boottime_ms - start.boottime_ms) if told.pauses else None,
                 now.leaf,
-                None if body.get("beneath") is None else GapCause(body["beneath"]),
+                None if told.beneath is None else GapCause(told.beneath),
             ),
         )
 
@@ -324,22 +272,24 @@ def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], n
 
 def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: ReplayTime) -> None:
     """What was recorded before a clock was right is found by true time again."""
-    if body.get("what") == true_time_table.WHAT:
-        true_time_table.remember(connection, body)
+    told = msgspec.convert(body, ClockLeaf)
+    if isinstance(told, CorrectedLeaf):
+        true_time_table.remember(connection, told)
         pins_queries.hold_again(connection)
 
 
 def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
-    duration_ms = int(body["duration_ms"])
-    start = _dated(connection, place(body["start"]), duration_ms, now)
-    gaps_table.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
+    told = msgspec.convert(body, SpanLeaf)
+    start = _dated(connection, told.start, told.duration_ms, now)
+    _remember_destroyed(connection, told.camera, start, told.duration_ms)
 
 
 def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
-    placed = _dated(connection, place(body["placed"]), 0, now)
-    for camera in body["cameras"]:
+    told = msgspec.convert(body, PinLeaf)
+    placed = _dated(connection, told.placed, 0, now)
+    for camera in told.cameras:
         camera_number(connection, camera, placed)
-    pins_queries.apply(connection, body, placed, now.at.wall_ms)
+    pins_queries.apply(connection, told, placed, now.at.wall_ms)
 
 
 def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
@@ -350,9 +300,10 @@ def remember_maintenance(
     connection: sqlite3.Connection, body: Mapping[str, Any], leaf: int | None, *, lasts: bool
 ) -> None:
     """Unless it was in a boot that this database counts otherwise: nobody could say when that was."""
-    begun, ended = place(body["start"]), place(body["end"]) if "end" in body else None
+    begun = msgspec.convert(body["start"], LeafPlace)
+    ended = msgspec.convert(body["end"], LeafPlace) if "end" in body else None
     told = [begun] if ended is None else [begun, ended]
-    if all(count_boot(connection, one.boot, one.boot_id, one.boottime_ms) for one in told):
+    if all(count_boot(connection, one.boot, one.id, one.boottime_ms) for one in told):
         maintenance_table.remember(connection, body, begun.point, ended.point if ended else None, leaf, lasts=lasts)
 
 
@@ -363,8 +314,8 @@ def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: R
 
 def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     """Unless it was in a boot that this database counts otherwise."""
-    found, at = place(body["found"]), place(body["at"])
-    if all(count_boot(connection, one.boot, one.boot_id, one.boottime_ms) for one in (found, at)):
+    found, at = (msgspec.convert(body[name], LeafPlace) for name in ("found", "at"))
+    if all(count_boot(connection, one.boot, one.id, one.boottime_ms) for one in (found, at)):
         faults_table.remember(connection, body, found.point, at.point)
 
 
@@ -398,54 +349,51 @@ def remember(connection: sqlite3.Connection, line: MirrorLine) -> None:
 
 
 def _remember_boot(connection: sqlite3.Connection, line: MirrorLine) -> None:
-    body = line.body
-    if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
-        began_ms = int(body["began_ms"])
-        connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
+    told = msgspec.convert(line.body, BootLeaf)
+    if count_boot(connection, told.boot, told.id, told.boottime_ms):
+        connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (told.began_ms, told.boot))
 
 
 def _remember_clock(connection: sqlite3.Connection, line: MirrorLine) -> None:
-    ages_table.remember(connection, line.body)
-    _remember_epoch(connection, line.body)
-    true_time_table.remember(connection, line.body)
+    """Of an epoch also where nothing was completed in it: what was in progress then is of no other."""
+    told = msgspec.convert(line.body, ClockLeaf)
+    if isinstance(told, CorrectedLeaf):
+        true_time_table.remember(connection, told)
+    elif isinstance(told, EpochLeaf):
+        start = told.start.point
+        if count_boot(connection, start.boot, told.start.id, start.boottime_ms):
+            ages_table.know_epoch(connection, told.epoch, start, synced=told.synced)
+    else:
+        ages_table.remember(connection, told)
 
 
 def _remember_run(connection: sqlite3.Connection, line: MirrorLine) -> None:
-    body, wall_ms = line.body, line.wall_ms
-    known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (body["boot"],)).fetchone()
+    told = msgspec.convert(line.body, RunLeaf)
+    known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (told.boot,)).fetchone()
     if known is None:
         return
-    at_ms = body["boottime_ms"]
     connection.execute(
         "INSERT INTO runs (number, boot, start_wall_ms, start_boottime_ms, alive_wall_ms, alive_boottime_ms, clean)"
         " VALUES (?1, ?2, ?3, ?4, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET clean = excluded.clean,"
         " alive_boottime_ms = max(alive_boottime_ms, excluded.alive_boottime_ms),"
         " alive_wall_ms = excluded.alive_wall_ms",
-        (body["run"], body["boot"], wall_ms, at_ms, bool(body["end"])),
+        (told.run, told.boot, line.wall_ms, told.boottime_ms, told.end),
     )
-    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (at_ms, body["boot"]))
-
-
-def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
-    """Also one in which nothing was completed: what was in progress then is of no other."""
-    if body.get("what") in (ages_table.BEGAN, ages_table.STEPPED):
-        start = place(body)
-        if count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
-            ages_table.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (told.boottime_ms, told.boot))
 
 
 def _remember_segment(connection: sqlite3.Connection, line: MirrorLine) -> None:
-    body = line.body
-    start = place(body["start"])
-    end = start.point.plus_ms(int(body["duration_ms"]))
-    if not count_boot(connection, start.boot, start.boot_id, end.boottime_ms):
+    told = msgspec.convert(line.body, SegmentLeaf)
+    start, sha256 = told.start.point, bytes.fromhex(told.sha256)
+    end = start.plus_ms(told.duration_ms)
+    if not count_boot(connection, start.boot, told.start.id, end.boottime_ms):
         return
-    number = camera_number(connection, body["camera"], start.point)
-    seq, sha256 = int(body["seq"]), bytes.fromhex(body["sha256"])
-    ages_table.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
-    connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (seq + 1, number))
+    number = camera_number(connection, told.camera, start)
+    ages_table.know_epoch(connection, told.epoch, start, synced=told.synced)
+    connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (told.seq + 1, number))
     connection.execute(
-        "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1", (seq, sha256, number)
+        "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1",
+        (told.seq, sha256, number),
     )
     connection.execute(
         "UPDATE runs SET alive_boottime_ms = max(alive_boottime_ms, ?1), alive_wall_ms = ?2"
@@ -457,34 +405,27 @@ def _remember_segment(connection: sqlite3.Connection, line: MirrorLine) -> None:
 
 
 def _remember_gap(connection: sqlite3.Connection, line: MirrorLine) -> None:
-    body = line.body
-    if body.get("end") is None or body.get("inside"):
+    told = msgspec.convert(line.body, GapLeaf)
+    if told.end is None or told.inside:
         return
-    start, end = place(body["start"]), place(body["end"])
-    if not count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
+    start, end = told.start.point, told.end.point
+    if not count_boot(connection, end.boot, told.end.id, end.boottime_ms):
         return
-    number = camera_number(connection, body["camera"], start.point)
+    number = camera_number(connection, told.camera, start)
     connection.execute(
         "DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL AND (boot, start_boottime_ms) < (?, ?)",
         (number, end.boot, end.boottime_ms),
     )
-    gaps_table.advance(connection, number, end.point)
+    gaps_table.advance(connection, number, end)
 
 
 def _remember_terms(connection: sqlite3.Connection, line: MirrorLine) -> None:
-    body = line.body
-    at = place(body["at"])
-    if count_boot(connection, at.boot, at.boot_id, at.boottime_ms):
+    told = msgspec.convert(line.body, BoundsLeaf)
+    at = told.at.point
+    if count_boot(connection, at.boot, told.at.id, at.boottime_ms):
         connection.execute(
             "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                camera_number(connection, body["camera"], at.point),
-                at.boot,
-                at.boottime_ms,
-                at.wall_ms,
-                body["floor_s"],
-                body["ceiling_s"],
-            ),
+            (camera_number(connection, told.camera, at), *told.at.at, told.floor_s, told.ceiling_s),
         )
 
 

@@ -7,13 +7,15 @@ there for too long for certain. Part of S1 and S3, as they are shown to an audit
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
+import msgspec
+
+from storage.ages.leaves import LeafPlace, Whole
 from storage.ledger.table import Leaf, LeafEntry
 from storage.words.model import Bounds
 
@@ -127,55 +129,72 @@ class Destruction:
         return self.true_start_ms < to_ms and self.true_end_ms > from_ms
 
 
+class DestroyedLeaf(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A leaf of kind `destroyed`."""
+
+    camera: str
+    seq: Whole
+    volume: str
+    start: LeafPlace
+    duration_ms: Whole
+    bytes: Whole
+    sha256: str
+    name: str | None = None
+    """Its path on the volume, where it had been set aside."""
+    lost: bool = False
+    """With its volume."""
+    rule: str | None = None
+    """None, as the following three: it was condemned before tombstones said why."""
+    floor_s: Whole | None = None
+    ceiling_s: Whole | None = None
+    age_ms: Whole | None = None
+
+
+class SpanLeaf(msgspec.Struct, frozen=True):
+    """A leaf of kind `span`."""
+
+    camera: str
+    start: LeafPlace
+    duration_ms: Whole
+
+
 def read(entry: LeafEntry) -> Destruction | None:
     """What a leaf of `KINDS` says; None where nobody can read it, because a stranger wrote it."""
     try:
-        return _read(entry, json.loads(entry.body))
-    except (LookupError, TypeError, ValueError):
+        if entry.kind == Leaf.SPAN:
+            return _destruction(entry, msgspec.json.decode(entry.body, type=SpanLeaf), Rule.BEFORE)
+        told = msgspec.json.decode(entry.body, type=DestroyedLeaf)
+        rule = Rule.UNTOLD if told.rule is None else Rule(told.rule)
+        found = replace(
+            _destruction(entry, told, Rule.LOST if told.lost else rule),
+            seq=told.seq,
+            volume=told.volume,
+            bytes=told.bytes,
+            sha256=told.sha256,
+            name=told.name,
+        )
+        if told.rule is None:
+            return found
+        if told.floor_s is None or told.ceiling_s is None or told.age_ms is None:
+            return None
+        return replace(found, bounds=Bounds(told.floor_s, told.ceiling_s), age_ms=told.age_ms)
+    except (ValueError, RecursionError):
         return None
 
 
-def _read(entry: LeafEntry, body: Mapping[str, Any]) -> Destruction:
-    start = body["start"]
-    known = Destruction(
+def _destruction(entry: LeafEntry, told: DestroyedLeaf | SpanLeaf, rule: Rule) -> Destruction:
+    boot, boottime_ms, wall_ms = told.start.at
+    return Destruction(
         leaf=entry.number,
         entered_ms=entry.wall_ms,
-        camera=_text(body["camera"]),
-        boot=_whole(start["boot"]),
-        boot_id=_text(start["id"]),
-        boottime_ms=_whole(start["boottime_ms"]),
-        start_ms=_whole(start["wall_ms"]),
-        duration_ms=_whole(body["duration_ms"]),
-        rule=Rule.BEFORE,
+        camera=told.camera,
+        boot=boot,
+        boot_id=told.start.id,
+        boottime_ms=boottime_ms,
+        start_ms=wall_ms,
+        duration_ms=told.duration_ms,
+        rule=rule,
     )
-    if entry.kind == Leaf.SPAN:
-        return known
-    rule = None if body.get("rule") is None else Rule(body["rule"])
-    bounds = None if rule is None else Bounds(_whole(body["floor_s"]), _whole(body["ceiling_s"]))
-    name = body.get("name")
-    return replace(
-        known,
-        rule=Rule.LOST if body.get("lost") is True else rule or Rule.UNTOLD,
-        seq=_whole(body["seq"]),
-        volume=_text(body["volume"]),
-        bytes=_whole(body["bytes"]),
-        sha256=_text(body["sha256"]),
-        name=None if name is None else _text(name),
-        bounds=bounds,
-        age_ms=None if rule is None else _whole(body["age_ms"]),
-    )
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(value)
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
 
 
 @dataclass(slots=True)

@@ -13,13 +13,32 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from storage.ages import table as ages_table
 from storage.ages.history import Point
+from storage.ages.leaves import LeafPlace, Whole
 from storage.ledger.table import Leaf, Value, canonical, enter
 from storage.retention.bounds import APPROVING, ApprovedLimits, Grants, LowAge, OverwriteSwitch, Term, changes, revised
 from storage.retention.plan import Policy
 from storage.words.layout import is_camera
 from storage.words.model import Bounds
+
+
+class BoundsLeaf(msgspec.Struct, frozen=True):
+    """A leaf of kind `bounds`; floor and ceiling None: the camera has none."""
+
+    camera: str
+    floor_s: Whole | None
+    ceiling_s: Whole | None
+    at: LeafPlace
+
+
+class OverwritingLeaf(msgspec.Struct, frozen=True):
+    """A leaf of kind `overwriting`."""
+
+    on: bool
+    at: LeafPlace
 
 
 def histories(connection: sqlite3.Connection) -> dict[str, list[Term]]:
@@ -56,11 +75,10 @@ def write_down(connection: sqlite3.Connection, policy: Policy, now: Point, age_m
     told, known = histories(connection), _known(connection, policy)
     for camera, terms in revised(told, known, now, age_ms).items():
         _replace(connection, camera, terms)
-    at = ages_table.place_in_time(connection, now)
+    at = ages_table.leaf_place(connection, now)
     for camera, bounds in changes(told, known).items():
         floor_s, ceiling_s = (None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)
-        body = {"camera": camera, "at": at, "floor_s": floor_s, "ceiling_s": ceiling_s}
-        enter(connection, Leaf.BOUNDS, now.wall_ms, body)
+        enter(connection, Leaf.BOUNDS, now.wall_ms, BoundsLeaf(camera, floor_s, ceiling_s, at))
     if is_switched(connection, policy.overwrite):
         switch_to(connection, policy.overwrite, now)
 
@@ -78,7 +96,7 @@ def switch_to(connection: sqlite3.Connection, overwrite: bool, now: Point) -> No
         "INSERT OR REPLACE INTO overwriting (id, is_on, boot, boottime_ms, wall_ms) VALUES (1, ?, ?, ?, ?)",
         (overwrite, *since),
     )
-    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": ages_table.place_in_time(connection, now), "on": overwrite})
+    enter(connection, Leaf.OVERWRITING, now.wall_ms, OverwritingLeaf(overwrite, ages_table.leaf_place(connection, now)))
 
 
 def _is_bare(connection: sqlite3.Connection) -> bool:

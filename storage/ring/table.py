@@ -18,8 +18,9 @@ from typing import Final, TypeAlias
 
 from storage.ages import table as ages_table
 from storage.ages.history import History, Point
-from storage.ledger.table import Leaf, Value, enter
+from storage.ledger.table import Leaf, enter
 from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS, LowAge
+from storage.retention.destruction import DestroyedLeaf
 from storage.segments import table as segments_table
 from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, pauses_of, segment_by_seq, segment_row
 from storage.words.model import Bounds, missing
@@ -61,24 +62,25 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
     if why is None:
         return
     segments_table.forget(connection, row)
-    body: dict[str, Value] = {
-        "camera": row.camera,
-        "seq": row.seq,
-        "volume": row.volume,
-        "start": ages_table.place_in_time(connection, row.start),
-        "duration_ms": row.duration_ms,
-        "bytes": row.bytes,
-        "sha256": row.sha256.hex() if row.sha256 else "",
-    }
-    if row.quarantined:
-        body["name"] = str(row.relative)
-    if row.lost:
-        body["lost"] = True
-    if why[0] is not None:  # None: it was condemned before tombstones said why
-        body |= dict(zip(("rule", "floor_s", "ceiling_s", "age_ms"), why, strict=True))
-        if why[0] == OVERWRITE:
-            _breach(connection, row.camera_number, now, age)
-    enter(connection, Leaf.DESTROYED, now.wall_ms, body)
+    rule, floor_s, ceiling_s, age_ms = why
+    if rule == OVERWRITE:
+        _breach(connection, row.camera_number, now, age)
+    told = DestroyedLeaf(
+        camera=row.camera,
+        seq=row.seq,
+        volume=row.volume,
+        start=ages_table.leaf_place(connection, row.start),
+        duration_ms=row.duration_ms,
+        bytes=row.bytes,
+        sha256=row.sha256.hex() if row.sha256 else "",
+        name=row.name,
+        lost=row.lost,
+        rule=rule,
+        floor_s=floor_s,
+        ceiling_s=ceiling_s,
+        age_ms=age_ms,
+    )
+    enter(connection, Leaf.DESTROYED, now.wall_ms, told)
 
 
 def _breach(connection: sqlite3.Connection, camera: int, now: Point, age: History) -> None:

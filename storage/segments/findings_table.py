@@ -13,6 +13,9 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final
 
+import msgspec
+
+from storage.ages.leaves import Whole
 from storage.ledger.table import Leaf, enter
 from storage.words.layout import from_words, in_words
 
@@ -31,6 +34,16 @@ class FindingEnd(StrEnum):
     """The file is as it was recorded, or what did not belong there is gone."""
     DESTROYED = "destroyed"
     """Its segment's time has come."""
+
+
+class FindingLeaf(msgspec.Struct, frozen=True):
+    """A leaf of kind `finding`."""
+
+    volume: str
+    path: str
+    kind: str
+    state: str
+    segment: Whole | None = None
 
 
 class FaultKind(StrEnum):
@@ -166,14 +179,8 @@ def settle(connection: sqlite3.Connection, finding: FileFinding, end: FindingEnd
 
 
 def _tell(connection: sqlite3.Connection, finding: FileFinding, now_ms: int, state: str) -> None:
-    body = {
-        "volume": finding.volume,
-        "path": in_words(finding.path),
-        "kind": finding.kind,
-        "segment": finding.segment,
-        "state": state,
-    }
-    enter(connection, Leaf.FINDING, now_ms, body)
+    told = FindingLeaf(finding.volume, in_words(finding.path), finding.kind, state, finding.segment)
+    enter(connection, Leaf.FINDING, now_ms, told)
 
 
 def _standing(connection: sqlite3.Connection) -> int:

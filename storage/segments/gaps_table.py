@@ -26,8 +26,9 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 from storage.ages.history import Point
-from storage.ages.table import place_in_time
-from storage.ledger.table import Leaf, Value, enter
+from storage.ages.table import leaf_place
+from storage.ledger.table import Leaf, enter
+from storage.segments.gap_leaf import GapLeaf
 from storage.segments.queries import GAP_SQL, CameraRow, GapRow, gap_row
 from storage.words.clock import STEP_MS
 from storage.words.model import GapCause, Pause, missing
@@ -115,24 +116,20 @@ def enter_gap(
     What came back from the camera, `row.detail`, stays in the row: it may hold addresses and names of accounts, and a
     leaf goes along with each copy and can never be erased.
     """
-    body: dict[str, Value] = {
-        "camera": row.camera,
-        "start": place_in_time(connection, row.start),
-        "end": None if row.end is None else place_in_time(connection, row.end),
-        "cause": row.cause.value,
-        "inside": row.inside,
-    }
-    if row.beneath is not None:
-        body["beneath"] = row.beneath.value
-    if row.pauses:
-        body["pauses"] = [[since_ms, lasted_ms] for since_ms, lasted_ms in row.pauses]
-    if was is not None:
-        body["was"] = place_in_time(connection, was)
-    if gone:
-        body["gone"] = True
-    if until is not None:
-        body["until"] = place_in_time(connection, until)
-    number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
+    end, was_at, until_at = (None if at is None else leaf_place(connection, at) for at in (row.end, was, until))
+    told = GapLeaf(
+        camera=row.camera,
+        start=leaf_place(connection, row.start),
+        end=end,
+        cause=row.cause.value,
+        inside=row.inside,
+        pauses=row.pauses,
+        was=was_at,
+        gone=gone,
+        beneath=None if row.beneath is None else row.beneath.value,
+        until=until_at,
+    )
+    number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, told)
     connection.execute("UPDATE gaps SET leaf = ? WHERE id = ?", (number, row.id))
 
 

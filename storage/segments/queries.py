@@ -23,7 +23,8 @@ from typing import Any, Final
 
 from storage.ages.history import History, Point
 from storage.ages.table import boots
-from storage.segments import true_time_table
+from storage.segments import segment_leaf, true_time_table
+from storage.segments.segment_leaf import SegmentLeaf
 from storage.segments.true_time_table import ClockCorrection
 from storage.volumes.table import PAGE
 from storage.volumes.volume import VolumeUsage
@@ -58,6 +59,12 @@ SEGMENT_SQL: Final = (
     " s.duration_ms, s.bytes, s.sha256, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
     f" s.camera_offset_ms, s.camera, s.volume, s.pins, {TRUE_OFFSET}, v.lost IS NOT NULL"
     " FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
+)
+_AS_LEAF_SQL: Final = (
+    "SELECT s.leaf, c.id, v.id, lower(hex(s.sha256)), s.name, s.boot, coalesce(b.boot_id, ''), s.start_boottime_ms,"  # noqa: S608
+    f" s.start_wall_ms, {', '.join(f's.{column}' for column in segment_leaf.COLUMNS.values())} FROM segments s"
+    " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume"
+    " LEFT JOIN boots b ON b.number = s.boot WHERE s.id = ?"
 )
 GAP_SQL: Final = (
     "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"  # noqa: S608
@@ -185,6 +192,12 @@ def segment_by_seq(connection: sqlite3.Connection, camera: str, seq: int) -> Seg
     """The segment with this number, whatever its state; None if there is none under its own name."""
     row = connection.execute(SEGMENT_SQL + "WHERE c.id = ? AND s.seq = ? AND s.name IS NULL", (camera, seq)).fetchone()
     return segment_row(row) if row else None
+
+
+def segment_as_leaf(connection: sqlite3.Connection, segment_id: int) -> tuple[int | None, SegmentLeaf] | None:
+    """The leaf that the row goes by, and what it should say."""
+    row = connection.execute(_AS_LEAF_SQL, (segment_id,)).fetchone()
+    return None if row is None else (row[0], segment_leaf.of_row(row[1:]))
 
 
 def segment_by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow | None:

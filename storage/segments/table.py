@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from storage.ages.history import DaemonRun, Point
-from storage.ages.table import SILENT_MS, last_alive, place_in_time
-from storage.ledger.table import Leaf, Value, enter
+from storage.ages.table import SILENT_MS, last_alive, leaf_place
+from storage.ledger.table import Leaf, enter
 from storage.segments.gaps_table import (
     begin,
     bridge,
@@ -28,7 +28,15 @@ from storage.segments.gaps_table import (
     settle,
     tell_pauses,
 )
-from storage.segments.queries import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
+from storage.segments.queries import (
+    SegmentRow,
+    camera_row,
+    find_camera,
+    segment_as_leaf,
+    segment_by_id,
+    segment_by_seq,
+)
+from storage.segments.segment_leaf import SegmentLeaf, columns, to_enter
 from storage.words.errors import NotOpen
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, Segment, SegmentState, Sha256, Tail
 
@@ -273,44 +281,68 @@ def adopt_orphan(
     camera = camera_row(connection, orphan.camera).number
     if orphan.name is None and segment_by_seq(connection, orphan.camera, orphan.seq) is not None:
         raise NotOpen(f"segment {orphan.seq} of {orphan.camera} exists", "it is looked at again at the next start")
-    start, bounds = orphan.start, orphan.bounds
-    state = SegmentState.COMMITTED if orphan.name is None else SegmentState.QUARANTINED
-    segment_id: int = connection.execute(
-        "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
-        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name,"
-        " camera_offset_ms)"
-        " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
-        " RETURNING id",
-        (
-            camera,
-            orphan.seq,
-            orphan.volume,
-            state,
-            life.run,
-            start.boot,
-            start.boottime_ms,
-            start.wall_ms,
-            duration_ms,
-            size,
-            sha256,
-            video_frames,
-            bounds.floor_s,
-            bounds.ceiling_s,
-            orphan.epoch,
-            orphan.synced,
-            orphan.name,
-            orphan.camera_offset_ms,
-        ),
-    ).fetchone()[0]
-    if orphan.name is None:
+    told = SegmentLeaf(
+        camera=orphan.camera,
+        seq=orphan.seq,
+        volume=orphan.volume,
+        start=leaf_place(connection, orphan.start),
+        duration_ms=duration_ms,
+        bytes=size,
+        sha256=sha256.hex(),
+        floor_s=orphan.bounds.floor_s,
+        ceiling_s=orphan.bounds.ceiling_s,
+        epoch=orphan.epoch,
+        synced=orphan.synced,
+        unproven=True,
+        frames=video_frames,
+        name=orphan.name,
+        offset_ms=orphan.camera_offset_ms,
+    )
+    adopted = put_back(connection, life.run, camera, told, orphan.start, None, protect)
+    if adopted is None:
+        raise NotOpen(f"{orphan.name} on volume {orphan.volume} exists", "it is looked at again at the next start")
+    enter_segment(connection, adopted, parts=parts)
+
+
+def put_back(
+    connection: sqlite3.Connection,
+    run: int,
+    camera: int,
+    told: SegmentLeaf,
+    start: Point,
+    leaf: int | None,
+    protect: Protect,
+) -> SegmentRow | None:
+    """A whole row of `told`, which began at `start` as this database counts. None: there is such a segment."""
+    state = SegmentState.COMMITTED if told.name is None else SegmentState.QUARANTINED
+    row = {
+        "camera": camera,
+        "state": state,
+        "run": run,
+        "boot": start.boot,
+        "start_boottime_ms": start.boottime_ms,
+        "start_wall_ms": start.wall_ms,
+        "sha256": bytes.fromhex(told.sha256),
+        "name": told.name,
+        "leaf": leaf,
+        **columns(told),
+    }
+    found = connection.execute(
+        f"INSERT INTO segments (volume, {', '.join(row)}) VALUES ((SELECT number FROM volumes WHERE id = ?)"  # noqa: S608
+        f"{', ?' * len(row)}) ON CONFLICT DO NOTHING RETURNING id",
+        (told.volume, *row.values()),
+    ).fetchone()
+    if found is None:
+        return None
+    if told.name is None:
         connection.execute(
             "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
-            (orphan.seq + 1, duration_ms, camera),
+            (told.seq + 1, told.duration_ms, camera),
         )
-    adopted = _by_id(connection, segment_id)
-    hold(connection, adopted, size)
-    protect(connection, adopted)
-    enter_segment(connection, adopted, parts=parts)
+    made = _by_id(connection, found[0])
+    hold(connection, made, told.bytes)
+    protect(connection, made)
+    return made
 
 
 def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:
@@ -347,45 +379,21 @@ def release(connection: sqlite3.Connection, row: SegmentRow) -> None:
 def _by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow:
     found = segment_by_id(connection, segment_id)
     if found is None:
-        raise NotOpen(f"segment row {segment_id} is gone", "the camera's worker must be started anew")
+        raise _gone(segment_id)
     return found
+
+
+def _gone(segment_id: int) -> NotOpen:
+    return NotOpen(f"segment row {segment_id} is gone", "the camera's worker must be started anew")
 
 
 def enter_segment(
     connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None, parts: Parts | None = None
 ) -> None:
-    """It is committed, or set aside if it has a name of its own; `row` is what it is now.
-
-    The file's `parts` are nowhere else: whoever proves a piece of it does so by this leaf.
-    """
+    """It is committed, or set aside if it has a name of its own; `row` is what it is now."""
+    found = segment_as_leaf(connection, row.id)
+    if found is None:
+        raise _gone(row.id)
     kind = Leaf.QUARANTINED if row.quarantined else Leaf.SEGMENT
-    body = body_of_segment(connection, row)
-    if parts is not None:
-        body |= {"parts": parts.count, "root": parts.root.hex()}
-    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body)
+    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, to_enter(found[1], parts))
     connection.execute("UPDATE segments SET leaf = ? WHERE id = ?", (number, row.id))
-
-
-def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str, Value]:
-    """All that a row needs that is made anew."""
-    frames = connection.execute("SELECT video_frames FROM segments WHERE id = ?", (row.id,)).fetchone()[0]
-    body: dict[str, Value] = {
-        "camera": row.camera,
-        "seq": row.seq,
-        "volume": row.volume,
-        "start": place_in_time(connection, row.start),
-        "duration_ms": row.duration_ms,
-        "bytes": row.bytes,
-        "sha256": row.sha256.hex() if row.sha256 else "",
-        "floor_s": row.bounds.floor_s,
-        "ceiling_s": row.bounds.ceiling_s,
-        "epoch": row.epoch,
-        "synced": row.synced,
-        "unproven": row.unproven,
-        "frames": frames,
-    }
-    if row.quarantined:
-        body["name"] = str(row.relative)
-    if row.camera_offset_ms is not None:
-        body["offset_ms"] = row.camera_offset_ms
-    return body

@@ -12,17 +12,16 @@ moves boottime along, and stays uncorrected by as much.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from storage.ages import table as ages_table
 from storage.ages.history import DaemonRun, Point
+from storage.ages.leaves import CorrectedLeaf
 from storage.ledger.table import Leaf, enter
 from storage.words.clock import STEP_MS, ClockReading
 
-WHAT: Final = "corrected"
-"""Of leaves of the clock that tell of it."""
 LONGEST_MS: Final = 3_600_000
 """A segment may last so far beyond the epoch that it began in; a step cuts it, at the next key frame."""
 Corrected: TypeAlias = Callable[[sqlite3.Connection], object]
@@ -76,23 +75,21 @@ def correct(connection: sqlite3.Connection, boot: int, reading: ClockReading) ->
     ).fetchall()
     for (epoch,) in wrong:
         _set(connection, epoch, offset_ms)
-        body = ages_table.epoch_body(connection, epoch) | {"what": WHAT, "true_offset_ms": offset_ms}
-        enter(connection, Leaf.CLOCK, reading.now.wall_ms, body)
+        told = CorrectedLeaf(**ages_table.epoch_fields(connection, epoch), true_offset_ms=offset_ms)
+        enter(connection, Leaf.CLOCK, reading.now.wall_ms, told)
     return bool(wrong)
 
 
-def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
-    """A leaf tells of it again: so it was in a database that was lost. KeyError, TypeError for what is none."""
-    if body.get("what") != WHAT:
-        return
-    known = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (body["boot"],)).fetchone()
-    if known is None or known[0] != body["id"]:
+def remember(connection: sqlite3.Connection, told: CorrectedLeaf) -> None:
+    """A leaf tells of it again: so it was in a database that was lost. ValueError for what is none."""
+    start = told.start
+    known = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (start.boot,)).fetchone()
+    if known is None or known[0] != start.id:
         return  # this database counts another boot under that number
-    start = Point(body["boot"], body["boottime_ms"], body["wall_ms"])
-    ages_table.know_epoch(connection, body["epoch"], start, synced=False)
-    same = connection.execute("SELECT boot FROM epochs WHERE number = ?", (body["epoch"],)).fetchone()
-    if same[0] == body["boot"]:
-        _set(connection, body["epoch"], int(body["true_offset_ms"]))
+    ages_table.know_epoch(connection, told.epoch, Point(*start.at), synced=False)
+    same = connection.execute("SELECT boot FROM epochs WHERE number = ?", (told.epoch,)).fetchone()
+    if same[0] == start.boot:
+        _set(connection, told.epoch, told.true_offset_ms)
 
 
 def known(connection: sqlite3.Connection) -> list[ClockCorrection]:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from storage.ledger.table import Leaf, enter
 
 PAGE: Final = 1000
@@ -39,6 +41,14 @@ class VolumeLoss:
     def harmless(self) -> bool:
         """Nothing that had to be kept is gone."""
         return self.below_floor == 0 and self.pinned == 0
+
+
+class VolumeLeaf(msgspec.Struct, frozen=True):
+    """A leaf of kind `volume`; of one that is gone for good it has the fields of `VolumeLoss`, too."""
+
+    event: str
+    volume: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +247,8 @@ def newest_of_group(
 
 def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     """A leaf tells again where a volume was, whether it takes footage, or that it is gone for good."""
-    event, volume, path = body["event"], body["volume"], Path(body["path"])
+    leaf = msgspec.convert(body, VolumeLeaf)
+    event, volume, path = leaf.event, leaf.volume, Path(leaf.path)
     if not path.is_absolute():
         raise ValueError(f"volume {volume} at {path}")
     connection.execute(
@@ -257,4 +268,4 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
 
 
 def _tell(connection: sqlite3.Connection, event: str, volume: str, path: Path, wall_ms: int) -> None:
-    enter(connection, Leaf.VOLUME, wall_ms, {"event": event, "volume": volume, "path": str(path)})
+    enter(connection, Leaf.VOLUME, wall_ms, VolumeLeaf(event, volume, str(path)))

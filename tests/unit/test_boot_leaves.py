@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Final
 
 from storage.ages import table as ages_table
+from storage.ages.leaves import SteppedLeaf
 from storage.database.migrations import migrate
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
@@ -50,6 +51,6 @@ def test_a_step_of_the_wall_clock_says_nothing_of_power_off() -> None:
     with closing(database()) as db:
         ages_table.this_boot(db, "a", ClockReading(Moment(WALL, HOUR), synced=True))
         before = known(db)
-        ages_table.remember(db, {"what": "step", "boot": 1, "epoch": 2, "by_ms": 9 * HOUR})
+        ages_table.remember(db, SteppedLeaf(2, 1, "a", WALL, HOUR, synced=True, by_ms=9 * HOUR))
         assert known(db) == before
         assert [entry.kind for entry in ledger_table.leaves(db, 0, 100)] == [Leaf.BOOT]

@@ -10,12 +10,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ages import table as ages_table
 from storage.ages.history import Point
+from storage.ages.leaves import CorrectedLeaf
 from storage.approvals.table import Person
 from storage.database.migrations import migrate
 from storage.pins import queries as pins_queries
@@ -111,7 +113,7 @@ class Box:
         return [
             body
             for (text,) in self.db.execute("SELECT body FROM leaves WHERE kind = 'clock' ORDER BY number")
-            if (body := json.loads(text))["what"] == true_time_table.WHAT
+            if (body := json.loads(text))["what"] == "corrected"
         ]
 
 
@@ -180,9 +182,10 @@ def test_a_lost_database_knows_it_again(box: Box) -> None:
     box.beat()
     known, (leaf,) = true_time_table.known(box.db), box.leaves()
     box.db.execute("UPDATE epochs SET true_offset_ms = NULL")
-    true_time_table.remember(box.db, leaf)
+    told = msgspec.convert(leaf, CorrectedLeaf)
+    true_time_table.remember(box.db, told)
     assert true_time_table.known(box.db) == known
-    true_time_table.remember(box.db, leaf | {"id": "another boot", "true_offset_ms": 0})
+    true_time_table.remember(box.db, msgspec.structs.replace(told, id="another boot", true_offset_ms=0))
     assert true_time_table.known(box.db) == known
 
 

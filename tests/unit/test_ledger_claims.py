@@ -5,25 +5,33 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.ages.leaves import LeafPlace
 from storage.audit import leaf_bodies
 from storage.audit import queries as audit_queries
-from storage.audit.queries import GapClaim, SegmentClaim
 from storage.audit.ranges import ToldLeaves, spans
 from storage.ledger.table import HASHED_SQL, LeafEntry, canonical
 from storage.ledger.tree import LEAF
+from storage.retention.destruction import DestroyedLeaf
+from storage.segments import gap_leaf, segment_leaf
+from storage.segments.gap_leaf import GapLeaf
+from storage.segments.segment_leaf import SegmentLeaf
 
 NOW = 1_772_000_000_000
 START = {"boot": 2, "id": "b", "boottime_ms": 5, "wall_ms": NOW}
 SEGMENT = {
     "camera": "door", "seq": 7, "volume": "v", "start": START, "duration_ms": 9, "bytes": 10, "sha256": "ab" * 32,
     "floor_s": 1, "ceiling_s": 2, "parts": 3, "epoch": 3, "synced": True, "unproven": False,
+    "frames": 6, "offset_ms": -8,
 }  # fmt: skip
-ROW = SegmentClaim(1, 4, "door", 7, "v", 2, 5, NOW, 9, 10, "ab" * 32, 1, 2, 3, 1, 0, None)
+VALUES = [int(told) if isinstance(told := SEGMENT.get(field), bool) else told for field in segment_leaf.COLUMNS]
+ROW = segment_leaf.of_row(("door", "v", "ab" * 32, None, 2, "b", 5, NOW, *VALUES))
 GAP = {"camera": "door", "start": START, "end": {**START, "boottime_ms": 8}, "cause": "stalled", "inside": False}
 
 
@@ -50,46 +58,55 @@ def test_what_is_hashed_of_columns_is_what_is_hashed_of_a_leaf(
 
 
 def test_a_segment_says_what_its_row_says() -> None:
-    told = leaf_bodies.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.read(SegmentLeaf, leaf(SEGMENT))
     assert told is not None
-    assert leaf_bodies.same_segment(told, ROW, {2: "b"})
+    assert segment_leaf.agrees(told, ROW, {2: "b"})
+    assert segment_leaf.to_enter(ROW, None) == msgspec.structs.replace(told, parts=None)
 
 
-@pytest.mark.parametrize("name", ["camera", "seq", "volume", "boottime_ms", "wall_ms", "duration_ms", "bytes", "sha256",
-                                  "floor_s", "ceiling_s", "epoch", "synced", "unproven", "name"])  # fmt: skip
+@pytest.mark.parametrize("name", ["camera", "volume", "sha256", "name", *segment_leaf.COLUMNS])
 def test_each_difference_counts(name: str) -> None:
-    told = leaf_bodies.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.read(SegmentLeaf, leaf(SEGMENT))
     assert told is not None
     other = "other" if isinstance(getattr(ROW, name), str | None) else 77
-    changed = ROW._replace(**{name: other})  # type: ignore[arg-type]
-    assert not leaf_bodies.same_segment(told, changed, {2: "b"})
+    assert not segment_leaf.agrees(told, msgspec.structs.replace(ROW, **{name: other}), {2: "b"})
+
+
+@pytest.mark.parametrize("name", ["boottime_ms", "wall_ms"])
+def test_each_difference_of_its_start_counts(name: str) -> None:
+    told = leaf_bodies.read(SegmentLeaf, leaf(SEGMENT))
+    assert told is not None
+    start = msgspec.structs.replace(ROW.start, **{name: 77})
+    assert not segment_leaf.agrees(told, msgspec.structs.replace(ROW, start=start), {2: "b"})
 
 
 def test_a_boot_that_is_counted_otherwise_since_a_loss_leaves_the_wall_clock() -> None:
-    told = leaf_bodies.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.read(SegmentLeaf, leaf(SEGMENT))
     assert told is not None
-    assert leaf_bodies.same_segment(told, ROW._replace(boot=9, boottime_ms=0), {2: "another"})
-    assert not leaf_bodies.same_segment(told, ROW._replace(boot=9, boottime_ms=0, wall_ms=0), {2: "another"})
+    counted = LeafPlace(9, "b", 0, NOW)
+    assert segment_leaf.agrees(told, msgspec.structs.replace(ROW, start=counted), {2: "another"})
+    counted = LeafPlace(9, "b", 0, 0)
+    assert not segment_leaf.agrees(told, msgspec.structs.replace(ROW, start=counted), {2: "another"})
 
 
 @pytest.mark.parametrize("change", [{"seq": "7"}, {"seq": 1 << 60}, {"seq": 7.5}, {"seq": True}, {"start": {}},
                                     {"camera": None}, {"sha256": 5}])  # fmt: skip
 def test_what_is_not_of_its_kind_says_nothing(change: dict[str, object]) -> None:
-    assert leaf_bodies.segment_told(leaf(SEGMENT | change)) is None
-    assert leaf_bodies.segment_told(b'{"camera":') is None
-    assert leaf_bodies.segment_told(leaf(SEGMENT) + b',"k":1') is None, "what is behind the body is of the line"
-    assert leaf_bodies.gap_told(leaf(GAP | {"end": 5})) is None
-    assert leaf_bodies.gap_told(leaf({**GAP, "pauses": [[1]]})) is None
+    assert leaf_bodies.read(SegmentLeaf, leaf(SEGMENT | change)) is None
+    assert leaf_bodies.read(SegmentLeaf, b'{"camera":') is None
+    assert leaf_bodies.read(SegmentLeaf, leaf(SEGMENT) + b',"k":1') is None, "what is behind the body is of the line"
+    assert leaf_bodies.read(GapLeaf, leaf(GAP | {"end": 5})) is None
+    assert leaf_bodies.read(GapLeaf, leaf({**GAP, "pauses": [[1]]})) is None
 
 
 def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
-    gap, step = leaf_bodies.gap_told(leaf(GAP)), leaf_bodies.gap_told(leaf(GAP | {"end": START}))
+    gap, step = leaf_bodies.read(GapLeaf, leaf(GAP)), leaf_bodies.read(GapLeaf, leaf(GAP | {"end": START}))
     assert gap is not None
     assert step is not None
     assert gap.key(gap.start) != step.key(step.start), "a clock set forward takes no time"
     open_gap, gone = (
-        leaf_bodies.gap_told(leaf(GAP | {"end": None})),
-        leaf_bodies.gap_told(leaf(GAP | {"gone": True})),
+        leaf_bodies.read(GapLeaf, leaf(GAP | {"end": None})),
+        leaf_bodies.read(GapLeaf, leaf(GAP | {"gone": True})),
     )
     assert gap.stands
     assert open_gap is not None
@@ -99,26 +116,26 @@ def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
 
 
 def test_what_a_leaf_says_of_a_gap_must_be_what_the_row_says() -> None:
-    row = GapClaim(1, 4, "door", (2, 5, NOW), (2, 8, NOW), "stalled", False, ())
+    row = GapLeaf("door", LeafPlace(2, "", 5, NOW), LeafPlace(2, "", 8, NOW), "stalled", inside=False)
     for told, same in (({}, True), ({"cause": "dropped"}, False), ({"beneath": "stalled"}, False)):
-        gap = leaf_bodies.gap_told(leaf(GAP | told))
+        gap = leaf_bodies.read(GapLeaf, leaf(GAP | told))
         assert gap is not None
-        assert leaf_bodies.same_gap(gap, row) is same
+        assert gap_leaf.agrees(gap, row) is same
 
 
-RAW = (1, 4, 1, 2, bytes.fromhex("ab" * 32), leaf(SEGMENT), 7, 2, 5, NOW, 9, 10, 1, 2, 3, 1, 0)
+RAW: tuple[Any, ...] = (1, 4, 1, 2, bytes.fromhex("ab" * 32), leaf(SEGMENT), 2, 5, NOW, *VALUES)
 
 
 def test_a_row_that_says_the_same_word_for_word_needs_no_second_look() -> None:
-    told = leaf_bodies.segment_told(RAW[5])
+    told = leaf_bodies.read(SegmentLeaf, RAW[5])
     assert told is not None
-    assert leaf_bodies.same_row(told, RAW, {1: "door"}, {2: "v"})
+    assert segment_leaf.agrees_word_for_word(told, RAW, {1: "door"}, {2: "v"})
     for at in (2, 3, *range(6, len(RAW))):
-        assert not leaf_bodies.same_row(told, (*RAW[:at], 77, *RAW[at + 1 :]), {1: "door"}, {2: "v"}), at
-    assert not leaf_bodies.same_row(told, (*RAW[:4], bytes(32), *RAW[5:]), {1: "door"}, {2: "v"})
-    aside = leaf_bodies.segment_told(leaf(SEGMENT | {"name": "x"}))
+        assert not segment_leaf.agrees_word_for_word(told, (*RAW[:at], 77, *RAW[at + 1 :]), {1: "door"}, {2: "v"}), at
+    assert not segment_leaf.agrees_word_for_word(told, (*RAW[:4], bytes(32), *RAW[5:]), {1: "door"}, {2: "v"})
+    aside = leaf_bodies.read(SegmentLeaf, leaf(SEGMENT | {"name": "x"}))
     assert aside is not None
-    assert not leaf_bodies.same_row(aside, RAW, {1: "door"}, {2: "v"})
+    assert not segment_leaf.agrees_word_for_word(aside, RAW, {1: "door"}, {2: "v"})
 
 
 @pytest.mark.parametrize(
@@ -127,12 +144,14 @@ def test_a_row_that_says_the_same_word_for_word_needs_no_second_look() -> None:
      (0, None, ""), (9, 5, "")],
 )  # fmt: skip
 def test_a_leaf_of_a_segment_has_its_row_or_a_later_leaf(row: int | None, tombstone: int | None, wrong: str) -> None:
-    told = leaf_bodies.segment_told(leaf(SEGMENT))
+    told = leaf_bodies.read(SegmentLeaf, leaf(SEGMENT))
     assert told is not None
     found = leaf_bodies.of_segment(4, told, row, tombstone)
     assert (found.what if found else "").count(wrong)
     assert (found is None) == (not wrong)
-    assert (leaf_bodies.returned(4, told, row) is None) == (row in (None, 0, 9))
+    tomb = leaf_bodies.read(DestroyedLeaf, leaf(SEGMENT))
+    assert tomb is not None
+    assert (leaf_bodies.returned(4, tomb, row) is None) == (row in (None, 0, 9))
 
 
 @given(
