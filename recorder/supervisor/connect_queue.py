@@ -3,8 +3,8 @@
 Many cameras may lie behind one NVR. When it restarts all of them want to come back at once, from a box that can make
 a few dozen processes a second at best. `ConnectOrder` decides, purely: times come in as values, and of what a device
 is like it knows only how the attempts went. `ConnectQueue` makes coroutines wait for it. Keeps L4 (no device and no
-channel holds up another for longer than `Pace.place_ms`) and leaves L1 its 15 s: tests/unit/test_gate.py has the
-figures.
+channel holds up another for longer than `Pace.place_ms`) and leaves L1 its 15 s
+(tests/unit/recorder/supervisor/test_connect_queue.py has the figures).
 
 Within a device the first to come is the first to go, except that
 - an attempt that hangs gives its place away after `place_ms`;

@@ -4,7 +4,7 @@ Imports multiprocessing, asyncio and the messages; never the worker itself. Keep
 loop (making and reaping a process run on one thread), and of S12 that each process, descriptor and thread made here
 is given back.
 
-Facts it rests on, each held by a test in tests/integration/test_process.py:
+Facts it rests on, each held by a test in tests/integration/recorder/supervisor/test_processes.py:
 - A forkserver started with SIGINT, SIGTERM and SIGHUP blocked hands the blocked mask on to every worker. Ctrl-C, or a
   signal to the whole process group, so reaches only the daemon, also while the forkserver still imports.
 - Only the daemon holds its end of a worker's socket pair, so its death, however sudden, is EOF for every worker.

@@ -11,8 +11,8 @@ To change the form: change `schema.sql`, and add a step at the end of the steps,
         if "lens" not in db["cameras"].columns_dict:  # a new database has it already
             db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
 
-tests/unit/test_migrations.py brings the database of the version before to today's form, and holds it against a new one
-and against `schema.sql`.
+tests/unit/storage/database/test_migrations.py brings the database of the version before to today's
+form, and holds it against a new one and against `schema.sql`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from storage import files
 Inode: TypeAlias = tuple[int, int]
 
 OURS: Final = ("storage.", "recorder.")
-THROUGH: Final = frozenset({"pathlib", "contextlib", "storage.files", "tests.faults.test_io_faults"})
+THROUGH: Final = frozenset({"pathlib", "contextlib", "storage.files", "tests.faults.storage.store.test_io_faults"})
 """Modules through which ours ask: of the standard library, where files are reached, and where a bug is planted."""
 CALLS: Final = (
     "open", "write", "pwrite", "fsync", "fdatasync", "mkdir", "unlink", "rmdir", "rename", "replace", "link",

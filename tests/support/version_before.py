@@ -1,8 +1,8 @@
 """The state of the version before: unpacked, handed to a daemon, and what that daemon says about it.
 
 `tests/fixtures/version_before/make` made the state at commit e4b2f7f8, and wrote down what the daemon of that
-commit said about it. `test_version_before.py` asks the daemon of today the same questions. Both ask through this
-module, and only through the programs `edged` and `edgectl`, so that it outlives every move of a module.
+commit said about it; tests/integration/storage/store/test_version_before.py asks the daemon of today the same. Both ask
+through this module, and only through the programs `edged` and `edgectl`, so that it outlives every move of a module.
 """
 
 from __future__ import annotations

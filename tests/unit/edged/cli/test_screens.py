@@ -1,0 +1,334 @@
+"""The screens of edgectl, drawn from sample documents and compared with text that was looked at.
+
+After a wanted change: `UPDATE_GOLDEN=1 pytest tests/unit/edged/cli/test_screens.py`, then look at the difference.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_args
+from zoneinfo import ZoneInfo
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.screen import Screen
+
+from edged.cli import (
+    alarms,
+    approve,
+    configuration,
+    destroyed,
+    export,
+    faults,
+    formatting,
+    fsck,
+    listings,
+    pin,
+    proof_of_retention,
+    volume,
+)
+from edged.cli import status as screens
+from edged.cli.client import DaemonClient
+from edged.cli.output import Session
+from edged.documents import checks, exports, machine, pins, register, site, tickets
+from edged.documents import site as documents
+from edged.documents.base import Document
+from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
+
+GOLDEN: Final = Path(__file__).parents[4] / "tests" / "unit" / "golden"
+ZONE: Final = ZoneInfo("Asia/Taipei")
+SESSION: Final = Session(DaemonClient(Path("/nowhere")), as_json=False)
+SESSION.__dict__["zone"] = ZONE  # what it would ask the daemon for
+Kind = TypeVar("Kind", bound=Document)
+
+
+def sample(kind: type[Kind], **changes: Any) -> Kind:
+    return kind.model_validate(SAMPLES[kind] | changes)
+
+
+def drawn(screen: RenderableType, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(screen, crop=False)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def register_screen(tongue: formatting.Language) -> RenderableType:
+    told = sample(register.Destroyed)
+    piece = destroyed.screen(told.destroyed, ZONE, tongue, headed=True)
+    return Group(piece, destroyed.ending(told.summary, ZONE, tongue, begun=True))
+
+
+SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
+    "destroyed": lambda: register_screen("en"),
+    "destroyed-zh_TW": lambda: register_screen("zh_TW"),
+    "exports": lambda: export.list_screen(sample(exports.ExportList), ZONE),
+    "faults": lambda: faults.listing(sample(tickets.Faults), ZONE),
+    "faults-zh_TW": lambda: faults.listing(sample(tickets.Faults), ZONE, "zh_TW"),
+    "proof": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "en"),
+    "proof-zh_TW": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "zh_TW"),
+    "proof-unsigned": lambda: proof_of_retention.statement_screen(
+        sample(register.ProofOfRetention, envelope=None, unsigned="the key of this box is gone"), "en"
+    ),
+    "status": lambda: screens.status_screen(sample(documents.Status)),
+    "status-zh_TW": lambda: screens.status_screen(sample(documents.Status), "zh_TW"),
+    "status-well": lambda: screens.status_screen(
+        sample(documents.Status, cameras=[LOBBY], alarms=[], verdict="ok", action=""), "zh_TW"
+    ),
+    "status-alone": lambda: screens.status_screen(
+        sample(
+            documents.Status,
+            cameras=[],
+            alarms=[],
+            verdict="unknown",
+            action="add a camera",
+            recovering=True,
+            clock=STATUS["clock"] | {"synced": False},
+            broker=STATUS["broker"] | {"configured": False, "connected": False, "since": None},
+        )
+    ),
+    "cameras": lambda: listings.cameras_screen(sample(documents.Cameras), ZONE),
+    "segments": lambda: listings.segments_screen(sample(documents.Segments), ZONE),
+    "gaps": lambda: listings.gaps_screen(sample(documents.Gaps), ZONE),
+    "retention": lambda: listings.retention_screen(sample(documents.Retention), ZONE),
+    "explanation": lambda: listings.explanation_screen(sample(site.Explanation)),
+    "alarms": lambda: alarms.screen(sample(documents.Alarms), ZONE),
+    "reload": lambda: configuration.reload_screen(sample(documents.Reload)),
+    "volume-list": lambda: volume.listing(sample(machine.VolumeList)),
+    "volume-replace": lambda: volume.loss(sample(machine.VolumeReplace), ZONE),
+    "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
+    "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
+    "rebuild": lambda: fsck.rebuilt(sample(checks.Rebuild)),
+    "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck)),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_screens_look_as_they_did(name: str) -> None:
+    path = GOLDEN / f"{name}.txt"
+    text = drawn(SCREENS[name]())
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", list(SCREENS))
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_screens_keep_to_the_width(name: str, width: int) -> None:
+    lines = drawn(SCREENS[name](), width).splitlines()
+    if name.startswith("status"):
+        lines.pop()  # the verdict stays on one line
+    assert max(map(cell_len, lines)) <= width
+
+
+@pytest.mark.parametrize("name", ["status", "retention"])
+@pytest.mark.parametrize("width", [40, 59, 66, 79])
+def test_a_narrow_terminal_still_tells_which_camera(name: str, width: int) -> None:
+    lines = drawn(SCREENS[name](), width).splitlines()
+    assert any(line.startswith("Cam") for line in lines)
+    assert any(line.startswith("lob") for line in lines)
+    assert max(map(cell_len, lines[:-1])) <= width
+
+
+def test_a_long_id_folds_and_is_never_cut() -> None:
+    name = "the-second-lobby-by-the-lift-032"
+    text = drawn(screens.status_screen(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}])))
+    column = "".join(line.split("  ")[0] for line in text.splitlines()[4:])
+    assert column.startswith(name)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_id_of_a_fault_stands_first_and_whole(width: int) -> None:
+    away = {"key": f"volume.away:{'b' * 36}", "alarms": ["a", "b", "c"], "volume": "b" * 36, "state": "repaired"}
+    told = sample(tickets.Faults)
+    every = [one.model_copy(update=away) for one in told.faults]
+    lines = drawn(faults.listing(told.model_copy(update={"faults": every}), ZONE), width).splitlines()
+    for one in every:
+        assert any(line.startswith(f"{one.id}  repaired") for line in lines)
+
+
+def test_the_last_line_is_the_verdict_and_the_first_thing_to_do() -> None:
+    assert drawn(screens.status_screen(sample(documents.Status))).splitlines()[-1] == f"CRITICAL: {STATUS['action']}"
+    assert drawn(screens.verdict_line("ok", "", "zh_TW")) == "正常：所有攝影機錄影中\n"
+    assert drawn(screens.verdict_line("warning", "do it", "zh_TW")) == "注意：do it\n"
+    assert drawn(screens.verdict_line("unknown", "")) == "UNKNOWN\n"
+    assert "不明" in drawn(screens.verdict_line("unknown", "", "zh_TW"))
+
+
+def test_many_alarms_do_not_push_the_verdict_away() -> None:
+    alarms = [ALARM | {"key": f"k:{n}", "severity": "warning", "text": f"text {n}"} for n in range(20)]
+    text = drawn(screens.status_screen(sample(documents.Status, alarms=[*alarms, ALARM])))
+    lines = [line for line in text.splitlines() if "text " in line]
+    assert len(lines) == screens.ALARMS_SHOWN - 1, "the critical one comes first"
+    assert "+ 13 more; see edgectl alarms" in text
+
+
+def test_what_the_channels_of_one_nvr_have_in_common_is_said_once() -> None:
+    tried = "RTSP over TCP to 10.0.0.20:554, path /ch{}, user viewer: 453 Not Enough Bandwidth"
+    others = [
+        DOOR | {"id": f"ch{n}", "reason": tried.format(n), "since": f"2026-03-01T00:0{9 - n}:00Z"} for n in (1, 2)
+    ]
+    text = drawn(screens.status_screen(sample(documents.Status, cameras=[LOBBY, *others, DOOR])), 200)
+    assert (
+        "ch1, ch2 down since 2026-03-01 08:07:00: RTSP over TCP to 10.0.0.20:554, user viewer: 453 Not Enough Bandwidth"
+    ) in text
+    assert text.count("453 Not") == 1
+    later = [others[0], others[1] | {"since": "2026-03-01T00:30:00Z"}]
+    assert "ch1, ch2 down: RTSP" in drawn(screens.status_screen(sample(documents.Status, cameras=later)), 200)
+    alone = drawn(screens.status_screen(sample(documents.Status, cameras=others[:1])), 200)
+    assert "path /ch1, user viewer" in alone
+
+
+def test_a_broker_that_is_away_says_why() -> None:
+    broker = STATUS["broker"] | {"connected": False, "protocol": "", "reason": "connection refused"}
+    assert "not connected to 10.0.0.2:1883 since 2026-02-27 04:00:01: connection refused" in drawn(
+        screens.status_screen(sample(documents.Status, broker=broker)), 120
+    )
+
+
+def test_what_a_camera_says_cannot_command_the_terminal() -> None:
+    evil = DOOR | {
+        "reason": "\x1b[2J\x1b]0;owned\x07 \x9b31m[bold]not markup[/bold]",
+        "name": "\x1b[31m",
+        "codec": "\x1b",
+    }
+    for screen in (
+        screens.status_screen(
+            sample(
+                documents.Status, cameras=[evil], name="\x1b[2J", action="\x1b[2J", alarms=[ALARM | {"text": "\x1b"}]
+            )
+        ),
+        listings.cameras_screen(sample(documents.Cameras, cameras=[evil]), ZONE),
+    ):
+        text = drawn(screen, 300)
+        assert all(character.isprintable() or character == "\n" for character in text)
+        assert "[bold]not markup[/bold]" in text
+
+
+@pytest.mark.parametrize(("end", "length"), [("00:00:05.620", "0.6s"), ("00:00:15", "10s"), ("01:00:05", "1h")])
+def test_short_gaps_have_tenths(end: str, length: str) -> None:
+    gap = GAP | {"start": "2026-03-01T00:00:05.000Z", "end": f"2026-03-01T{end}Z"}
+    assert f" {length}  dropped" in drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[gap]), ZONE))
+
+
+def test_what_a_limit_may_have_cut_off_is_said() -> None:
+    listed, recorded = sample(documents.Gaps), sample(documents.Segments)
+    hint = "; there may be more: a larger --limit, or --from\n"
+    for count, whole, exact, roomy in (
+        (len(listed.gaps), *(drawn(listings.gaps_screen(listed, ZONE, n)) for n in (None, len(listed.gaps), 99))),
+        (
+            len(recorded.segments),
+            *(drawn(listings.segments_screen(recorded, ZONE, n)) for n in (None, len(recorded.segments), 99)),
+        ),
+    ):
+        assert exact == f"{whole}the first {count}{hint}"
+        assert roomy == whole
+
+
+@pytest.mark.parametrize("tongue", list(get_args(formatting.Language)))
+@pytest.mark.parametrize("height", range(1, 40))
+def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tongue: formatting.Language) -> None:
+    cameras = [DOOR | {"id": f"camera-{n}"} for n in range(5)]
+    status = sample(documents.Status, cameras=cameras, alarms=[ALARM] * 6)
+    whole = drawn(screens.status_screen(status, tongue, wrap=True)).splitlines()
+    console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True, _environ={"TERM": "xterm"})
+    console.set_alt_screen(True)
+    fitted = screens.Fitted(screens.status_screen(status, tongue, wrap=True), tongue)
+    drawn_lines = console.render_lines(Screen(Group(fitted)))
+    lines = ["".join(s.text for s in line).rstrip() for line in drawn_lines]
+    verdict = whole[-2:]
+    assert len(lines) == height
+    if height >= len(whole):
+        assert lines[: len(whole)] == whole
+    elif height > 2:
+        assert lines[-2:] == verdict
+        assert lines[: height - 3] == whole[: height - 3]
+        assert f" {len(whole) - height + 1} " in lines[-3]
+        assert "edgectl status" in lines[-3]
+    else:
+        assert lines == verdict[:height]
+
+
+def test_nothing_to_list_is_said() -> None:
+    assert drawn(listings.segments_screen(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
+    assert drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
+    assert drawn(alarms.screen(sample(documents.Alarms, alarms=[]), ZONE)) == "No alarms.\n"
+    assert drawn(listings.cameras_screen(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "tongue"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_TW.UTF-8"}, "zh_TW"),
+        ({"LANG": "zh_TW.UTF-8", "TERM": "linux"}, "en"),
+        ({"LANG": "zh_TW.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "C", "LC_MESSAGES": "zh_TW"}, "zh_TW"),
+        ({"LANG": "zh_TW", "LC_ALL": ""}, "zh_TW"),
+        ({"LANG": "zh_CN.UTF-8"}, "en"),
+    ],
+)
+def test_the_language_is_the_reader_s(environ: dict[str, str], tongue: str) -> None:
+    assert formatting.language_of(environ) == tongue
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [(None, "–"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.5, "50.00 %"), (0.0, "0.00 %"), (0.57, "57.00 %")],
+)
+def test_a_share_is_never_rounded_up_to_all(part: float | None, text: str) -> None:
+    assert formatting.share(part) == text
+
+
+def test_times_are_the_site_s() -> None:
+    assert formatting.local("2026-03-01T00:00:05.999Z", ZONE) == "2026-03-01 08:00:05"
+    assert formatting.local(None, ZONE) == ""
+    assert formatting.local("soon\x1b", ZONE) == "soon "
+
+
+def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
+    away = {
+        **SAMPLES[documents.Status]["volumes"][0],
+        "state": "away",
+        "total_bytes": 0,
+        "free_bytes": 0,
+        "limit_bytes": 0,
+    }
+    line = drawn(screens.volumes_table([documents.Volume.model_validate(away)])).splitlines()[-1]
+    assert line.split()[-2:] == ["–", "–"]
+
+
+def test_of_one_there_is_no_plural() -> None:
+    one = sample(checks.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
+    told = drawn(fsck.rebuilt(one))
+    assert "1 leaf put back, 1 directory compared" in told
+    assert "1 file missing" in told
+    assert ": 1 volume, in" in told
+    assert "1 segment destroyed since" in drawn(
+        listings.retention_screen(sample(documents.Retention, destroyed=1), ZONE)
+    )
+
+
+def test_no_room_is_not_told_as_a_forecast() -> None:
+    volume = {**SAMPLES[documents.Retention]["volumes"][0], "floor_at_risk_in_s": 0.0}
+    told = drawn(listings.retention_screen(sample(documents.Retention, volumes=[volume]), ZONE))
+    assert "There is no room left" in told
+    assert "in 0s" not in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.0, "0.0 days"), (10.0, "less than 0.1 days"), (276_480.0, "3.2 days")]
+)
+def test_a_little_headroom_is_not_none(seconds: float, words: str) -> None:
+    cost = SAMPLES[pins.PinAdd]["cost"] | {"headroom_s": seconds}
+    assert f"It costs {words} of headroom" in drawn(pin.cost(sample(pins.PinAdd, cost=cost), "law", SESSION))
+
+
+def test_no_pin_that_ended_is_not_no_pin() -> None:
+    none = sample(pins.PinList, pins=[])
+    assert drawn(pin.listing(none, SESSION, ended=True)) == "No pin has ended.\n"
+    assert drawn(pin.listing(none, SESSION, ended=False)) == "Nothing is pinned.\n"

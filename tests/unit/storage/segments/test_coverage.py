@@ -1,0 +1,156 @@
+"""The account of a camera while the wall clock is set: at every instant all of it is recorded or explained (S9)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.ages.history import Point
+from storage.segments import coverage_queries
+from storage.segments import table as segments_table
+from storage.segments.queries import segment_by_seq
+from storage.words.clock import STEP_MS
+from storage.words.model import GapCause
+from tests.unit.storage.segments.test_table import WALL, Book, at
+
+T = TypeVar("T")
+HOUR_S: Final = 3600
+FORWARD_MS: Final = HOUR_S * 1000
+
+
+@pytest.fixture
+def book() -> Book:
+    made = Book()
+    made.enrol(at(0))
+    made.open(1, at(0))
+    return made
+
+
+def test_a_clock_set_forward_is_explained_before_the_cut_and_after_it(book: Book) -> None:
+    """Before it is noticed, while two segments are in hand, and as long as the next one is in progress."""
+    assert book.coverage(8) == (8000, 0, 0)
+    assert book.coverage(8, HOUR_S) == (8000, FORWARD_MS, 0)
+    book.open(2, at(10, HOUR_S))
+    assert book.coverage(12, HOUR_S) == (12_000, FORWARD_MS, 0)
+    book.close(1, at(10, HOUR_S))
+    assert book.gaps() == [(10, 10 + HOUR_S, "clock-step")]
+    assert book.coverage(19, HOUR_S) == (19_000, FORWARD_MS, 0)
+    book.open(3, at(20, HOUR_S))
+    book.close(2, at(20, HOUR_S))
+    assert book.coverage(25, HOUR_S) == (25_000, FORWARD_MS, 0)
+
+
+def test_a_clock_set_forward_in_a_session_that_then_dies(book: Book) -> None:
+    book.gap(at(9, HOUR_S), GapCause.DROPPED, at(9, HOUR_S))
+    assert book.coverage(12, HOUR_S) == (9000, FORWARD_MS + 3000, 0)
+
+
+def test_a_clock_set_back_counts_no_second_twice_and_misses_none(book: Book) -> None:
+    assert book.coverage(30, -10) == (20_000, 0, 0)
+    book.open(2, at(30, -10))
+    assert book.coverage(35, -10) == (25_000, 0, 0)
+    book.close(1, at(30, -10))
+    assert book.coverage(45, -10) == (35_000, 0, 0)
+
+
+def test_what_is_being_destroyed_was_recorded(book: Book) -> None:
+    """Also while its file cannot be removed."""
+    book.open(2, at(10))
+    book.close(1, at(10))
+    row = segment_by_seq(book.db, "lobby", 1)
+    assert row is not None
+    segments_table.discard(book.db, row)
+    assert book.coverage(15) == (15_000, 0, 0)
+    segments_table.forget(book.db, row)
+    assert book.coverage(15) == (15_000, 0, 0)
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_what_becomes_of_a_segment_between_two_reads_takes_nothing_away(book: Book, after: int) -> None:
+    """Others write meanwhile: it is committed, condemned, destroyed."""
+    book.open(2, at(10))
+    book.close(1, at(10))
+    reads = 0
+
+    def read(query: Callable[[sqlite3.Connection], T], /) -> T:
+        nonlocal reads
+        if reads == after:
+            for act in (segments_table.discard, segments_table.forget):
+                row = segment_by_seq(book.db, "lobby", 1)
+                assert row is not None
+                act(book.db, row)
+            book.open(3, at(20))
+            book.close(2, at(20))
+        reads += 1
+        return query(book.db)
+
+    now = Point.of(book.life.boot, at(20))
+    assert coverage_queries.of(read, "lobby", WALL, now.wall_ms, now).covered_ms == 20_000
+
+
+Lived = list[tuple[str, int]]
+lives: Final = st.lists(
+    st.one_of(
+        st.tuples(st.just("set"), st.one_of(st.integers(-20_000, 20_000), st.integers(-STEP_MS, STEP_MS))),
+        st.tuples(st.sampled_from(["cut", "commit", "drop"]), st.integers(1, 5000)),
+    ),
+    max_size=20,
+)
+
+
+class Recorded:
+    """A camera that is recorded all the time but while its session is down, on a clock that is set at will."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.ms = self.offset_ms = 0
+        self.book.enrol(self.now.moment)
+        self.seq = 0
+        self.ends: dict[int, Point] = {}
+        """Of the segments that are not committed yet: where they end."""
+        self.cut()
+
+    @property
+    def now(self) -> Point:
+        return Point(self.book.life.boot, self.ms, WALL + self.ms + self.offset_ms)
+
+    def cut(self) -> None:
+        """The next segment begins before the last one is committed, and no third."""
+        self.commit()
+        if self.seq:
+            self.ends.setdefault(self.seq, self.now)
+        self.seq += 1
+        self.book.open(self.seq, self.now.moment)
+
+    def commit(self) -> None:
+        for seq, end in self.ends.items():
+            self.book.close(seq, end.moment)
+        self.ends.clear()
+
+    def drop(self) -> None:
+        if self.seq not in self.ends:
+            self.ends[self.seq] = self.now
+            self.book.gap(self.now.moment, GapCause.DROPPED, self.now.moment)
+
+    def unexplained_ms(self) -> int:
+        return coverage_queries.of(
+            lambda query: query(self.book.db), "lobby", 0, self.now.wall_ms, self.now
+        ).unexplained_ms
+
+
+@given(lives)
+def test_at_every_instant_every_second_is_recorded_or_explained(life: Lived) -> None:
+    recorded = Recorded()
+    for act, ms in life:
+        if act == "set":
+            recorded.offset_ms += ms
+        else:
+            recorded.ms += ms
+            assert recorded.unexplained_ms() == 0
+            getattr(recorded, act)()
+        assert recorded.unexplained_ms() == 0
