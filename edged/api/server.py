@@ -48,6 +48,7 @@ from edged.host.journal import PERSONAL
 from edged.site import documents as site_documents
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rounds import SiteState
+from edged.site.versions import versions
 from edged.words import exit_codes
 from edged.words.roles import Verb, is_of_the_house
 from storage.store.facade import Store
@@ -359,7 +360,7 @@ class Service:
         )
 
     async def version(self) -> documents.Version:
-        return site_documents.versions()
+        return versions()
 
     async def explain(self, segment: str) -> Explanation:
         site = self._site

@@ -32,8 +32,8 @@ from edged.centre.reports import Reporter
 from edged.config.model import Config
 from edged.host.journal import Tail
 from edged.site import documents as site_documents
-from edged.site.documents import versions
 from edged.site.rounds import SiteState
+from edged.site.versions import versions
 from edged.words import units
 from edged.words.roles import Verb as RoleVerb
 from mqtt.commands import (

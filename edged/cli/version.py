@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edged.cli.options import json_option
-from edged.site.documents import versions
+from edged.site.versions import versions
 
 
 @click.command()

@@ -50,8 +50,8 @@ from mqtt.connection.broker_connection import BrokerSettings
 from mqtt.tls import Files
 from recorder.rtsp.connection import reach
 from recorder.words.address import Target
-from recorder.words.messages import av_version
 from recorder.words.outcome import SessionEnded
+from recorder.words.versions import av_version
 from storage.database.readers import sqlite_version
 from storage.store import offline
 from storage.store.offline import DatabaseState, Sizes, state_holder

@@ -9,9 +9,7 @@ instant is told with "if the box runs on": while it is off, footage does not age
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -36,11 +34,10 @@ from edged.words import units
 from edged.words.units import optional_timestamp, timestamp
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
-from recorder.words.messages import Ended, av_version, ffmpeg_version
+from recorder.words.messages import Ended
 from storage.ages.history import WEEK_MS, OffTimeSource
 from storage.ages.service import DOUBT_MS
 from storage.ages.table import BootRow
-from storage.database.readers import sqlite_version
 from storage.outbox.table import EventRank, OutboxDepth
 from storage.register.service import Entered, LostVolume
 from storage.retention.bounds import ShortenedCeiling
@@ -628,17 +625,6 @@ def register_summary(totals: Totals, lost: Sequence[LostVolume]) -> register_doc
             )
             for one in lost
         ],
-    )
-
-
-def versions() -> documents.Version:
-    """Asks the libraries themselves; `ffmpeg` is the one inside av's wheel."""
-    return documents.Version(
-        version=version("edged"),
-        python=platform.python_version(),
-        av=av_version(),
-        ffmpeg=ffmpeg_version(),
-        sqlite=sqlite_version(),
     )
 
 

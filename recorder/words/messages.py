@@ -18,19 +18,14 @@ exits.
     Watch, with a socket ---------->  copies of units go there, beside all this (`recorder.worker.fan_out`)
     Stop -------------------------->  finishes what it has
     <-------------------------------  Closed, Ended            exit
-
-Which libav the workers use is told by what is installed: loading it would cost the daemon 17 MB for a line of text.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import socket
 import struct
 from enum import StrEnum
-from functools import cache
-from importlib.metadata import files, version
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -302,24 +297,3 @@ def receive(sock: socket.socket) -> ToWorker | None:
     if fd >= 0:
         os.close(fd)
     return message
-
-
-_FFMPEG: Final = re.compile(rb"FFmpeg version ([!-~]+)\0")
-"""libavutil carries this text so that a binary can be told what it is (av_util_ffversion)."""
-UNKNOWN: Final = "unknown"
-
-
-def av_version() -> str:
-    """Of PyAV."""
-    return version("av")
-
-
-@cache
-def ffmpeg_version() -> str:
-    """Of the libraries in av's wheel, e.g. "8.1.2"; "unknown" for an av that was built against others."""
-    for file in files("av") or ():
-        if file.name.startswith("libavutil"):
-            found = _FFMPEG.search(file.read_binary())
-            if found is not None:
-                return found[1].decode("ascii")
-    return UNKNOWN

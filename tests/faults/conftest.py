@@ -6,9 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.booted import PROJECT, Booted, NoBoot, base
+from tests.faults.edged.main.booted import PROJECT, Booted, NoBoot, base
+from tests.faults.edged.main.installed import (
+    FITTING,
+    FOREVER,
+    NOTICED_S,
+    TOLD_SOON,
+    Followed,
+    alter,
+    change,
+    is_recording,
+)
 from tests.support.footage import SMALL, Sound
-from tests.support.installed import FITTING, FOREVER, NOTICED_S, TOLD_SOON, Followed, alter, change, is_recording
 from tests.support.rtsp_server import Camera, RtspServer
 from tests.support.waiting import wait_until
 

@@ -1,8 +1,8 @@
 """One file over /dev/fuse, served by a process of its own: what a loop device on it writes and flushes passes by here.
 
 Root only, Linux, nothing but the standard library. Whoever serves decides what a read, a write and a flush do and how
-long they take; all else that the kernel asks is answered here. Used to log writes (`tests.support.blocklog`) and to
-play a slow disk (`bench.hard_disk`).
+long they take; all else that the kernel asks is answered here. Used to log writes
+(`tests.faults.storage.store.blocklog`) and to play a slow disk (`bench.hard_disk`).
 """
 
 from __future__ import annotations

@@ -20,11 +20,11 @@ from mqtt.contract.messages import Message, camera_health_topic
 from mqtt.send import outbox, send_queue
 from storage.outbox.table import Event, EventKind
 from tests.conftest import Profile
+from tests.faults.mqtt.collector import Collector
+from tests.faults.mqtt.outage import FAULTS, NO_LIMIT, LostError, Outbox, Scene, memory_kib, playing
+from tests.faults.mqtt.wire import Fault, wired
 from tests.support.brokers import Centre, mosquitto
-from tests.support.collector import Collector
 from tests.support.linked import NODE, Box, descriptors, running, until
-from tests.support.outage import FAULTS, NO_LIMIT, LostError, Outbox, Scene, memory_kib, playing
-from tests.support.wire import Fault, wired
 
 
 @pytest.fixture

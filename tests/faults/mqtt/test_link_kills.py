@@ -12,14 +12,14 @@ from typing import Final
 import pytest
 
 from tests.conftest import Profile
+from tests.faults.mqtt.collector import Collector
+from tests.faults.mqtt.outage import NO_LIMIT, LostError, in_order
 from tests.support import footage
 from tests.support.brokers import mosquitto
-from tests.support.collector import Collector
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL
-from tests.support.outage import NO_LIMIT, LostError, in_order
 from tests.support.waiting import wait_until
 
 UP_S: Final = 60.0

@@ -67,9 +67,9 @@ from storage.ring.service import Fate
 from storage.segments import findings_table
 from storage.tickets import faults_table, maintenance_table
 from storage.words import failpoints, model
-from tests.support.sources import product, walked
 from tests.unit.edged.centre.test_diagnostics import GATE, configured
 from tests.unit.mqtt.contract.test_docs import documented
+from tests.unit.repository.sources import product, walked
 
 ROOT: Final = Path(__file__).parents[3]
 GOLDEN: Final = Path(__file__).parents[3] / "tests" / "unit" / "golden"

@@ -24,7 +24,7 @@ from edged.words import exit_codes
 from script.generate import asyncapi
 from script.generate import verbs as tree
 from storage.words.model import GapCause
-from tests.support.night import quotes
+from tests.faults.edged.main.night import quotes
 
 ROOT: Final = Path(__file__).parents[3]
 DOCS: Final = ROOT / "docs"
@@ -217,7 +217,7 @@ def test_causes_and_exit_codes_that_a_page_names_exist(page: str) -> None:
 
 
 def test_each_thing_that_goes_wrong_at_night_is_tried() -> None:
-    """With the words that the page quotes (tests/support/night.py)."""
+    """With the words that the page quotes (tests/faults/edged/main/night.py)."""
     tried = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "faults").rglob("test_*.py"))
     assert {int(number) for number in re.findall(r"unsaid\((\d+), \w", tried)} >= quotes().keys()
     assert list(quotes()) == list(range(1, len(quotes()) + 1))

@@ -19,7 +19,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.sources import parsed, product, walked
+from tests.unit.repository.sources import parsed, product, walked
 
 ROOT: Final = Path(__file__).parents[3]
 

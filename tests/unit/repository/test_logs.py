@@ -18,8 +18,8 @@ import pytest
 
 from edged.host import journal
 from edged.host.journal import PERSONAL, JournalHandler
-from tests.support.sources import product, walked
 from tests.unit.edged.host.test_journal import parsed
+from tests.unit.repository.sources import product, walked
 
 METHODS: Final = {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
 PEOPLE: Final = {

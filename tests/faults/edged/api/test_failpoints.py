@@ -29,12 +29,12 @@ from storage.store.opening import DATABASE_NAME
 from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
 from tests.conftest import Profile
+from tests.faults.storage.store.killing import BACK_S, BEGUN_BY_SOMEBODY, Doing, Killed, killed, pattern
 from tests.integration.edged.cli.test_pin_people import ask, asked, order
 from tests.integration.edged.evidence.test_export import OCTETS, Stick, codes, run, verified
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon
 from tests.support.fsck import fsck, fsck_clean
-from tests.support.killing import BACK_S, BEGUN_BY_SOMEBODY, Doing, Killed, killed, pattern
 from tests.support.office import in_memory
 from tests.support.people import CHEN, LIN, can_log_in
 from tests.support.steps import one_of_each_protocol, reached

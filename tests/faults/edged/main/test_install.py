@@ -17,10 +17,10 @@ from edged.documents.machine import Doctor
 from edged.host.journal import MessageId
 from edged.words.roles import Role
 from storage.words.clock import kernel_synced
-from tests.support import installed
-from tests.support.booted import PROJECT, Booted
-from tests.support.installed import NOTICED_S
-from tests.support.night import unsaid
+from tests.faults.edged.main import installed
+from tests.faults.edged.main.booted import PROJECT, Booted
+from tests.faults.edged.main.installed import NOTICED_S
+from tests.faults.edged.main.night import unsaid
 from tests.support.waiting import let_run, wait_until
 
 WATCHDOG_S: Final = 30.0

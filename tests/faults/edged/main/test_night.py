@@ -14,6 +14,7 @@ import pytest
 
 from edged.documents import site as documents
 from edged.health import stream, watch
+from tests.faults.edged.main.night import unsaid
 from tests.integration.storage.recovery.test_lost_database_daemon import spoil
 from tests.support import footage
 from tests.support.brokers import free_port
@@ -22,7 +23,6 @@ from tests.support.daemon import Daemon, shortened
 from tests.support.disks import Ext4, may_mount
 from tests.support.fault_camera import Channel, Device, FaultCamera
 from tests.support.footage import SMALL
-from tests.support.night import unsaid
 from tests.support.rtsp import Account
 from tests.support.wallclock import WallClock
 

@@ -19,7 +19,8 @@ import pytest
 from edged.documents import site as documents
 from storage.words.model import GapCause
 from tests.conftest import Profile
-from tests.support import accounting, footage, frames
+from tests.faults.recorder.rtsp import accounting
+from tests.support import footage, frames
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fault_camera import HEALTHY, NEVER, SILENT, FaultCamera, Faults, Time

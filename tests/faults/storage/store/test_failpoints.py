@@ -1,12 +1,11 @@
 """SIGKILL at every named step of every protocol, in the process that does it and all others with it.
 
-In-process first: a child plays the scenario of `tests.support.scenario` and dies at the n-th time that a step is
-reached; its parent takes over what it left. Then for real.
-The real daemon with test pictures records into a ring that turns; a listener planted in each of its processes kills
-the whole group as soon as the armed step is reached. What lies there is looked at as it lies; started again it records
-within L1's 15 s, loses nothing that was committed and at most 2 s of what its cameras had sent, and leaves nothing
-half: `fsck` and `ledger verify` find nothing. In the short form that is one step of each protocol. What people begin,
-and what follows a loss: `test_failpoints_asked.py`.
+In-process first: a child plays the scenario of `tests.faults.storage.store.scenario` and dies at the n-th time that a
+step is reached; its parent takes over what it left. Then for real. The real daemon with test pictures records into a
+ring that turns; a listener planted in each of its processes kills the whole group as soon as the armed step is reached.
+What lies there is looked at as it lies; started again it records within L1's 15 s, loses nothing that was committed and
+at most 2 s of what its cameras had sent, and leaves nothing half: `fsck` and `ledger verify` find nothing. In the short
+form that is one step of each protocol. What people begin, and what follows a loss: `test_failpoints_asked.py`.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ from storage.ring import table as ring_table
 from storage.tickets import alarms_table
 from storage.words.failpoints import Failpoint, arm
 from tests.conftest import LONG, Profile
+from tests.faults.storage.store.killing import AT_START, BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
+from tests.faults.storage.store.scenario import Event, Hands, OfficeAt, Told, fold, play, worked_off
 from tests.support import promises
 from tests.support.configuration import Setup
-from tests.support.killing import AT_START, BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
 from tests.support.office import Clock
-from tests.support.scenario import Event, Hands, OfficeAt, Told, fold, play, worked_off
 from tests.support.steps import one_of_each_protocol, reached
 
 MAX_LOSS_S: Final = 2.0

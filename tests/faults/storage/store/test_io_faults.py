@@ -1,8 +1,9 @@
 """EIO and ENOSPC at every call in turn: to the kernel and to SQLite, once or lasting, on a broken or on a full disk.
 
-The scenario of `tests.support.scenario` is played once to count the calls that the storage makes, then again for each
-of them with the fault there. Hands go on as worker and runner do. Afterwards, with the disks well again: nothing that
-was answered is lost, nothing is destroyed twice or half, all is picked up (S4, S5, S6, S9), and the error was told.
+The scenario of `tests.faults.storage.store.scenario` is played once to count the calls that the storage makes, then
+again for each of them with the fault there. Hands go on as worker and runner do. Afterwards, with the disks well again:
+nothing that was answered is lost, nothing is destroyed twice or half, all is picked up (S4, S5, S6, S9), and the error
+was told.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ import pytest
 from storage.segments.segment_file import SegmentFile
 from storage.words.errors import StoreError
 from tests.conftest import Profile
+from tests.faults.storage.store.iofaults import Failing, Plan, faulty
+from tests.faults.storage.store.scenario import Event, Hands, OfficeAt, fold, play, worked_off
 from tests.support.disks import may_mount
-from tests.support.iofaults import Failing, Plan, faulty
 from tests.support.loops import mount, unmounting
 from tests.support.office import Clock
-from tests.support.scenario import Event, Hands, OfficeAt, fold, play, worked_off
 
 EXAMPLES: Final = 5
 SILENT: Final = {

@@ -1,9 +1,9 @@
 """A power cut at every instant of commit, destroy, salvage and start: what was answered holds, and all is worked off.
 
-Every write and flush to the disks is logged below the file system (`tests.support.blocklog`). For each prefix of that
-log, and for random parts of what was not flushed, the file system is built as the cut left it, mounted, and taken over
-by a fresh storage in-process: no committed segment is lost, no destroyed one comes back, what was synced is salvaged
-(S4, S5, S6, S9), and a second recovery has nothing left to do.
+Every write and flush to the disks is logged below the file system (`tests.faults.storage.store.blocklog`). For each
+prefix of that log, and for random parts of what was not flushed, the file system is built as the cut left it, mounted,
+and taken over by a fresh storage in-process: no committed segment is lost, no destroyed one comes back, what was synced
+is salvaged (S4, S5, S6, S9), and a second recovery has nothing left to do.
 """
 
 from __future__ import annotations
@@ -22,12 +22,23 @@ import pytest
 from storage.segments import segment_file
 from storage.words.model import Closing
 from tests.conftest import Profile
+from tests.faults.storage.store.blocklog import Cut, Tape, rig
+from tests.faults.storage.store.scenario import (
+    Committed,
+    Event,
+    Hands,
+    OfficeAt,
+    Told,
+    broken,
+    fold,
+    key_of,
+    play,
+    worked_off,
+)
 from tests.support import promises
-from tests.support.blocklog import Cut, Tape, rig
 from tests.support.disks import may_mount
 from tests.support.loops import mounted
 from tests.support.office import DEADLINE_S, Clock, Recording
-from tests.support.scenario import Committed, Event, Hands, OfficeAt, Told, broken, fold, key_of, play, worked_off
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 
 pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")

@@ -21,9 +21,9 @@ import pytest
 from edged.access.journal import STRANGERS
 from edged.api.server import ALL_MAX, EACH_MAX
 from edged.words.roles import TABLE, Record, Role, Verb
+from tests.integration.edged.access.peopled import START_S, Office, opened
 from tests.integration.edged.access.test_roles import CALLS, SHOWS_NOTHING
 from tests.support.people import Answer, Call, Town, calls_by, can_be_others, done_by, leave, unit
-from tests.support.peopled import START_S, Office, opened
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not can_be_others(), reason="nobody can be somebody else here: needs root")

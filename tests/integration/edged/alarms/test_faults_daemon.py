@@ -12,10 +12,10 @@ from edged.documents import tickets as documents
 from edged.evidence import watches
 from edged.words import exit_codes
 from edged.words.roles import Role
+from tests.integration.edged.access.peopled import Office, opened
 from tests.support.daemon import shortened
 from tests.support.fsck import fsck_clean
 from tests.support.people import Answer, Call, Town, can_be_others
-from tests.support.peopled import Office, opened
 
 pytestmark = pytest.mark.skipif(not can_be_others(), reason="nobody can be somebody else here: needs root")
 

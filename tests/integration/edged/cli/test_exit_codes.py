@@ -1,5 +1,6 @@
 """The same trouble ends with the same code, whichever verb meets it: asked of a real daemon
-(edged/words/exit_codes.py)."""
+(edged/words/exit_codes.py).
+"""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ import pytest
 from edged.cli.main import main
 from edged.cli.options import CameraId
 from edged.words import exit_codes
+from tests.integration.edged.cli.typed import EVERY, line
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
-from tests.support.typed import EVERY, line
 
 CAMERAS = [
     (words, one.name or "")

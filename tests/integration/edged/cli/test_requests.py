@@ -11,8 +11,8 @@ import pytest
 
 from edged.cli.main import main
 from edged.words import exit_codes
-from tests.support.answering import Answering, answering
-from tests.support.typed import EVERY, line
+from tests.integration.edged.cli.answering import Answering, answering
+from tests.integration.edged.cli.typed import EVERY, line
 
 LONG: Final = "x" * 5000
 LEFT_TO_THE_DAEMON: Final = ("pin add", "pin extend", "pin release")

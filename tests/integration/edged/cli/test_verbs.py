@@ -28,8 +28,8 @@ from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words import exit_codes
 from script.generate import schemas
-from tests.support.answering import Answering, answering
-from tests.support.dispositions import UNIGNORED
+from tests.integration.edged.cli.answering import Answering, answering
+from tests.integration.edged.cli.dispositions import UNIGNORED
 from tests.support.samples import ALARM, DOOR, SAMPLES, SEGMENT, STATUS
 
 EDGECTL: Final = [sys.executable, "-c", "import sys; from edged.cli.main import main; sys.exit(main(sys.argv[1:]))"]

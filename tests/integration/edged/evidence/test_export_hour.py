@@ -1,9 +1,9 @@
 """An hour of four cameras, copied by the real daemon, checked on a bare Debian and played in Chromium (`--long`; else
 four minutes).
 
-The footage is recorded faster than time passes (`tests.support.played`) under a clock that is slow at first and set
-right later; one camera drops its connection, one pauses. What clocks and sound are held against are the pictures
-themselves (`tests.support.timed_film`).
+The footage is recorded faster than time passes (`tests.integration.edged.evidence.played`) under a clock that is slow
+at first and set right later; one camera drops its connection, one pauses. What clocks and sound are held against are
+the pictures themselves (`tests.integration.edged.evidence.timed_film`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from edged.documents import exports as documents
 from edged.evidence import verify
 from storage.words.model import Bounds
 from tests.conftest import Profile
-from tests.support import bare_debian, devtools, played, timed_film
-from tests.support.bare_debian import BareDebian, NoDebian
+from tests.integration.edged.evidence import bare_debian, played, timed_film
+from tests.integration.edged.evidence.bare_debian import BareDebian, NoDebian
+from tests.integration.edged.evidence.played import Played, Studio
+from tests.integration.edged.evidence.timed_film import BEAT_MS, Look
+from tests.support import devtools
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fsck import fsck_clean
 from tests.support.office import Clock
-from tests.support.played import Played, Studio
-from tests.support.timed_film import BEAT_MS, Look
 
 ZONE: Final = ZoneInfo("Asia/Taipei")
 NODE: Final = "test-node"

@@ -13,9 +13,10 @@ import pytest
 
 from edged.evidence import verify
 from tests.conftest import Profile
-from tests.support import devtools, exports, tampering
+from tests.integration.edged.evidence import exports, tampering
+from tests.integration.edged.evidence.exports import Export
+from tests.support import devtools
 from tests.support.devtools import Browser
-from tests.support.exports import Export
 
 CHECK: Final = """
 const frame = document.createElement("iframe");

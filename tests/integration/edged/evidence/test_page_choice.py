@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.support import devtools, exports
-from tests.support.exports import Export
+from tests.integration.edged.evidence import exports
+from tests.integration.edged.evidence.exports import Export
+from tests.support import devtools
 
 READ = """
 const result = document.getElementById("result");

@@ -20,9 +20,9 @@ from edged.documents.evidence import Manifest, Verify
 from edged.evidence import export_manifest, folder, verify
 from edged.words import exit_codes
 from storage.ledger import note
-from tests.support import exports, tampering
-from tests.support.exports import Export, point, rfc3339, wall
-from tests.support.tampering import ATTACKS, Attack, pieces
+from tests.integration.edged.evidence import exports, tampering
+from tests.integration.edged.evidence.exports import Export, point, rfc3339, wall
+from tests.integration.edged.evidence.tampering import ATTACKS, Attack, pieces
 
 SOURCE: Final = Path(verify.__file__)
 PYTHONS: Final = [sys.executable, "/usr/bin/python3"]

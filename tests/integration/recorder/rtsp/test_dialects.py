@@ -11,8 +11,9 @@ from typing import Final, Literal
 import pytest
 
 from recorder.words.messages import Closed, Connected, Opening, Stop
+from tests.integration.recorder.rtsp import oddities
 from tests.support import footage, frames
-from tests.support.camera import makes, oddities
+from tests.support.camera import makes
 from tests.support.camera.dialect import PLAINEST, Dialect
 from tests.support.camera.packets import Packing, RtpTrack
 from tests.support.clips import Clip

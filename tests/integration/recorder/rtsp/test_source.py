@@ -19,8 +19,9 @@ from recorder.rtsp.source import RtspSource, connect
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Unit
 from storage.words.model import GapCause
+from tests.integration.recorder.rtsp import oddities
 from tests.support import footage, nal, tls
-from tests.support.camera import makes, oddities
+from tests.support.camera import makes
 from tests.support.camera.dialect import Dialect
 from tests.support.clips import Clip
 from tests.support.fault_camera import SILENT, FaultCamera, Faults

@@ -23,8 +23,8 @@ from recorder.supervisor.processes import Forkserver, NoProcess
 from recorder.supervisor.state import HungUp, Misbehaved
 from recorder.words.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
 from storage.words.model import GapCause
-from tests.support.dispositions import UNIGNORED, ignored
-from tests.support.fake_daemon import TERMS, Child, children_of
+from tests.integration.edged.cli.dispositions import UNIGNORED, ignored
+from tests.integration.recorder.supervisor.fake_daemon import TERMS, Child, children_of
 
 ROOT = Path(__file__).parents[4]
 GONE_WITHIN_S = 2.0
@@ -35,7 +35,7 @@ PATIENCE_S = 20.0
 
 @pytest.fixture
 async def forkserver() -> AsyncIterator[Forkserver]:
-    server = Forkserver("tests.support.fake_workers:main")
+    server = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
     server.start()
     yield server
     server.close()
@@ -44,7 +44,7 @@ async def forkserver() -> AsyncIterator[Forkserver]:
 @contextmanager
 def fake_daemon(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """In a session of its own, so that its group can be signalled."""
-    command = [*UNIGNORED, sys.executable, "-m", "tests.support.fake_daemon", *arguments]
+    command = [*UNIGNORED, sys.executable, "-m", "tests.integration.recorder.supervisor.fake_daemon", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as daemon:
         try:
             yield daemon
@@ -211,7 +211,7 @@ def test_close_ends_workers_that_nobody_ended_and_leaves_nothing_behind() -> Non
         return [os.pidfd_open(child.worker.pid) for child in children]
 
     threads = threading.active_count()
-    forkserver = Forkserver("tests.support.fake_workers:main")
+    forkserver = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
     forkserver.start()
     pidfds = asyncio.run(leave_running(forkserver))
     forkserver.close()

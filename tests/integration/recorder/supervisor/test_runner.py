@@ -28,7 +28,7 @@ from recorder.worker.fan_out import Packet, Tracks
 from storage.words.clock import SystemClock
 from storage.words.errors import NotOpen, WriteFailed
 from storage.words.model import GapCause, Moment
-from tests.support.fake_daemon import children_of
+from tests.integration.recorder.supervisor.fake_daemon import children_of
 
 PATIENCE_S = 20.0
 STOP_WITHIN_S = 8.0
@@ -125,7 +125,7 @@ class Notebook:
 
 @pytest.fixture
 async def forkserver() -> AsyncIterator[Forkserver]:
-    server = Forkserver("tests.support.fake_workers:main")
+    server = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
     server.start()
     yield server
     server.close()

@@ -21,8 +21,8 @@ from recorder.words.messages import Closed, Connected, Kind, Opening, Stats, Sto
 from recorder.words.stream import Codec
 from recorder.worker import fan_out
 from recorder.worker.fan_out import LENGTH_BYTES, Handed, Missed, Packet, Tracks
+from tests.integration.recorder.supervisor.fake_daemon import Child as FakeChild
 from tests.support import footage, frames, nal
-from tests.support.fake_daemon import Child as FakeChild
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL, Sound
 from tests.support.resources import held
@@ -39,7 +39,7 @@ MORE_KB: Final = 4 * (fan_out.MAX_WAITING_BYTES + fan_out.MAX_FRAME_BYTES) >> 10
 
 @pytest.fixture
 async def forkserver() -> AsyncIterator[Forkserver]:
-    server = Forkserver("tests.support.fake_workers:main")
+    server = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
     server.start()
     yield server
     server.close()

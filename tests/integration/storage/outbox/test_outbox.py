@@ -19,9 +19,9 @@ from storage.ledger.signer import TOLD_EVERY_MS
 from storage.outbox.table import Event, EventKind, EventRank, Outbox
 from storage.store.opening import DATABASE_NAME
 from storage.words.model import Severity
+from tests.faults.storage.store.scenario import Hands, OfficeAt, Told, broken, play
 from tests.support import promises
 from tests.support.office import DEADLINE_S, Office
-from tests.support.scenario import Hands, OfficeAt, Told, broken, play
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from storage.words.errors import OrderRefused
 from storage.words.failpoints import Failpoint
 from storage.words.model import Segment
 from tests.conftest import Profile
+from tests.model.promised import planted
 from tests.support.office import BOUNDS, MEMORY, Office, sha256
-from tests.support.promised import planted
 
 CAMERAS = ("door", "lobby")
 CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")

@@ -20,14 +20,14 @@ from storage.tickets.maintenance_table import MOST_MS
 from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause
 from tests.conftest import Profile
-from tests.support.promised import planted
-from tests.support.promised.disks import Disks
-from tests.support.promised.footage import YEAR_MS, Footage
-from tests.support.promised.ground import BOUNDS, steps_made
-from tests.support.promised.naive import DAY_MS, HOUR_MS
-from tests.support.promised.people import LIN, People
-from tests.support.promised.site import DISK_BYTES
-from tests.support.promised.work import AtWork
+from tests.model.promised import planted
+from tests.model.promised.disks import Disks
+from tests.model.promised.footage import YEAR_MS, Footage
+from tests.model.promised.ground import BOUNDS, steps_made
+from tests.model.promised.naive import DAY_MS, HOUR_MS
+from tests.model.promised.people import LIN, People
+from tests.model.promised.site import DISK_BYTES
+from tests.model.promised.work import AtWork
 
 Steps: TypeAlias = Iterator[None]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edged.documents.evidence import Manifest
 from edged.evidence import folder
-from tests.support import exports
+from tests.integration.edged.evidence import exports
 
 
 def written(tmp_path: Path, **changes: object) -> str:

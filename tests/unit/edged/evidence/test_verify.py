@@ -19,7 +19,7 @@ from edged.evidence import verify
 from recorder.remux import segment
 from storage.ledger import tree
 from storage.words.model import GapCause
-from tests.support import exports, tampering
+from tests.integration.edged.evidence import exports, tampering
 
 SOURCE: Final = Path(verify.__file__)
 

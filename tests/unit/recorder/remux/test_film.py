@@ -26,8 +26,8 @@ from storage.segments.segment_file import parts_of
 from tests.support import tiny_mp4
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish
-from tests.support.strips import RATE, WALL_MS, Cut, Shelf, cut_up, written_as
 from tests.support.tracks import Sample, parameters, pictures, sound, sounds
+from tests.unit.recorder.remux.strips import RATE, WALL_MS, Cut, Shelf, cut_up, written_as
 
 PLAIN: Final = Picture(width=160, height=90, fps=25, gop=25, kbps=100, footage="bikes")
 REORDERED: Final = replace(PLAIN, b_frames=2)

@@ -12,7 +12,7 @@ from recorder.rtsp.message import Buffer, Handler
 from recorder.rtsp.source import Ports
 from recorder.words.stream import Item
 from tests.support.packing import Line, sender_report
-from tests.support.scripted import TARGET
+from tests.unit.recorder.rtsp.scripted import TARGET
 
 HERE = "127.0.0.1"
 

@@ -11,8 +11,8 @@ from recorder.rtsp.dialogue import ANSWER_S, MAX_MEANWHILE_BYTES, Dialogue
 from recorder.words import outcome
 from recorder.words.outcome import SessionEnded
 from storage.words.model import GapCause
-from tests.support import scripted
-from tests.support.scripted import DIGEST, SECRET, TARGET, URL, Wire, answer
+from tests.unit.recorder.rtsp import scripted
+from tests.unit.recorder.rtsp.scripted import DIGEST, SECRET, TARGET, URL, Wire, answer
 
 
 def dialogue(wire: Wire, *, user: str = "viewer", deadline: float = 1000.0) -> Dialogue:

@@ -19,7 +19,7 @@ from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item, Unit
 from storage.words.model import GapCause
 from tests.support.packing import Line
-from tests.support.scripted import TARGET, URL, Wire, answer, dialogue
+from tests.unit.recorder.rtsp.scripted import TARGET, URL, Wire, answer, dialogue
 
 SDP = (
     "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:1\r\n"

@@ -29,7 +29,7 @@ from storage.retention.bounds import (
     waiting,
 )
 from storage.words.model import Bounds
-from tests.support.planting import planted
+from tests.unit.storage.retention.planting import planted
 
 HOUR_MS = 3_600_000
 NOW_MS = 100 * HOUR_MS

@@ -16,7 +16,7 @@ from storage.retention import plan as retention
 from storage.retention.plan import Candidate, Decision, Reason, effective, plan, still_due, unmet
 from storage.volumes.volume import FILES_SPARE, Space, VolumeSpec, bytes_needed, limit_bytes, why_full
 from storage.words.model import Bounds, GapCause
-from tests.support.planting import planted
+from tests.unit.storage.retention.planting import planted
 
 DAY_S = 86_400
 DAY_MS = DAY_S * 1000

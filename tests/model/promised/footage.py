@@ -11,11 +11,11 @@ from storage.ages.table import ATTESTED_MAX_MS
 from storage.words.errors import OrderRefused
 from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause
+from tests.model.promised.base import PPM, SPANS, Base, cameras
+from tests.model.promised.ground import steps_made
+from tests.model.promised.naive import DAY_MS, HOUR_MS, Known
+from tests.model.promised.people import CHEN, LIN
 from tests.support.office import DEADLINE_S
-from tests.support.promised.base import PPM, SPANS, Base, cameras
-from tests.support.promised.ground import steps_made
-from tests.support.promised.naive import DAY_MS, HOUR_MS, Known
-from tests.support.promised.people import CHEN, LIN
 
 YEAR_MS: Final = 365 * DAY_MS
 STEPS: Final = st.sampled_from([-30 * YEAR_MS, -2 * YEAR_MS, -DAY_MS, -HOUR_MS, HOUR_MS, DAY_MS, 2 * YEAR_MS])

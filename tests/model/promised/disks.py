@@ -16,11 +16,11 @@ from storage.store.opening import DATABASE_NAME
 from storage.volumes.volume import VolumeSpec
 from storage.words.errors import OrderRefused
 from storage.words.model import GapCause
+from tests.model.promised import eyes
+from tests.model.promised.base import Base
+from tests.model.promised.ground import steps_made
+from tests.model.promised.site import DISK_BYTES
 from tests.support.office import DEADLINE_S
-from tests.support.promised import eyes
-from tests.support.promised.base import Base
-from tests.support.promised.ground import steps_made
-from tests.support.promised.site import DISK_BYTES
 
 TAKEN: Final = st.sampled_from([0, DISK_BYTES // 2, DISK_BYTES - 4000, DISK_BYTES])
 QUOTAS: Final = st.sampled_from([None, 9_000, 20_000])

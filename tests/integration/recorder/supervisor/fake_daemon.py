@@ -1,4 +1,4 @@
-"""A parent of fake workers, to be signalled and killed: `python -m tests.support.fake_daemon WORKERS`.
+"""A parent of fake workers, to be signalled and killed; run as a module, with the number of workers.
 
 Says in one JSON line with the pids once all workers record. At SIGTERM or SIGINT it makes one worker more, ends all in
 order, and says how each ended.
@@ -96,7 +96,7 @@ async def run(forkserver: Forkserver, workers: int) -> None:
 
 
 def main() -> None:
-    forkserver = Forkserver("tests.support.fake_workers:main")
+    forkserver = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
     forkserver.start()
     if "--signal-early" in sys.argv:
         # The helper has only just been started and still imports.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from storage.words.model import Bounds, GapCause
-from tests.support.promised.naive import ROUNDING_MS, Known, Lives, Model
+from tests.model.promised.naive import ROUNDING_MS, Known, Lives, Model
 from tests.support.promises import JOIN_MS, Box, Row, name_of
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 

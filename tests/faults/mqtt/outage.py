@@ -15,11 +15,11 @@ from mqtt.contract.messages import Message, camera_health_topic
 from storage.database.writer import Database
 from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
+from tests.faults.mqtt.collector import Collector
+from tests.faults.mqtt.wire import Fault, Wire
 from tests.support.brokers import Broker
-from tests.support.collector import Collector
 from tests.support.linked import NODE, Box
 from tests.support.office import Clock
-from tests.support.wire import Fault, Wire
 
 KEPT: Final = (EventKind.ALARM, EventKind.PIN, EventKind.LEDGER)
 """What must not be lost."""

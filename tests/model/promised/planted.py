@@ -26,8 +26,8 @@ from storage.store.facade import Store
 from storage.tickets.maintenance_table import Maintenance, Maintenances
 from storage.words.clock import Clock
 from storage.words.model import Closing, SweepReport
+from tests.model.promised.base import Base
 from tests.support.office import DEADLINE_S, Recording
-from tests.support.promised.base import Base
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 
 Plant: TypeAlias = Callable[[pytest.MonkeyPatch], None]

@@ -12,11 +12,11 @@ from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.words.errors import OrderRefused
 from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, GapCause
+from tests.model.promised import eyes
+from tests.model.promised.base import Base, cameras
+from tests.model.promised.ground import BOUNDS, steps_made
+from tests.model.promised.naive import DAY_MS, HOUR_MS, Held, Known
 from tests.support.office import DEADLINE_S
-from tests.support.promised import eyes
-from tests.support.promised.base import Base, cameras
-from tests.support.promised.ground import BOUNDS, steps_made
-from tests.support.promised.naive import DAY_MS, HOUR_MS, Held, Known
 
 CHEN: Final = Person(1001, "chen")
 LIN: Final = Person(1002, "lin")

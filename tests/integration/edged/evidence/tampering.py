@@ -17,8 +17,8 @@ from typing import Final
 from edged.evidence import export_manifest
 from storage.ledger import note, tree
 from storage.segments.segment_file import parts_of
-from tests.support import exports
-from tests.support.exports import Export
+from tests.integration.edged.evidence import exports
+from tests.integration.edged.evidence.exports import Export
 
 FILM: Final = "lobby.mp4"
 LIST: Final = "proof/manifest.json"

@@ -14,11 +14,11 @@ from hypothesis.stateful import initialize, invariant
 from storage.retention.plan import Policy
 from storage.words import failpoints
 from storage.words.failpoints import Failpoint
+from tests.model.promised import eyes
+from tests.model.promised.ground import BOUNDS, CAMERAS, Ground, steps_made
+from tests.model.promised.naive import DAY_MS, HOUR_MS
+from tests.model.promised.site import Site
 from tests.support import promises
-from tests.support.promised import eyes
-from tests.support.promised.ground import BOUNDS, CAMERAS, Ground, steps_made
-from tests.support.promised.naive import DAY_MS, HOUR_MS
-from tests.support.promised.site import Site
 from tests.support.true_time import TrueClock
 
 SPANS: Final = st.sampled_from([1000, 61_000, HOUR_MS, DAY_MS, 3 * DAY_MS]) | st.integers(1, 40 * DAY_MS)

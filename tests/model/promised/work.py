@@ -9,10 +9,10 @@ from hypothesis.stateful import invariant, rule
 
 from storage.tickets.maintenance_table import LEAST_MS, MOST_MS
 from storage.words.errors import OrderRefused, UnknownId
-from tests.support.promised import eyes
-from tests.support.promised.base import Base
-from tests.support.promised.ground import CAMERAS, steps_made
-from tests.support.promised.naive import HOUR_MS, Work
+from tests.model.promised import eyes
+from tests.model.promised.base import Base
+from tests.model.promised.ground import CAMERAS, steps_made
+from tests.model.promised.naive import HOUR_MS, Work
 
 WORKED: Final = st.sampled_from([(), ("door",), ("door", "lobby"), CAMERAS])
 """On what; nothing: the whole box."""

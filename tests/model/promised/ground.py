@@ -10,9 +10,9 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
 from storage.words.model import Bounds, GapCause
+from tests.model.promised.naive import DAY_MS, At, BootRow, Known, Lives, Model, Terms
+from tests.model.promised.site import Site
 from tests.support.office import DEADLINE_S, MEMORY, Recording, sha256
-from tests.support.promised.naive import DAY_MS, At, BootRow, Known, Lives, Model, Terms
-from tests.support.promised.site import Site
 from tests.support.tiny_mp4 import FRAGMENT_MS
 from tests.support.true_time import TrueClock
 

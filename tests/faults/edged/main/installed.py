@@ -11,7 +11,7 @@ from typing import Final
 
 from edged.documents import site as documents
 from edged.documents.machine import Doctor, StatusDown
-from tests.support.booted import PROJECT, VOLUME, Booted
+from tests.faults.edged.main.booted import PROJECT, VOLUME, Booted
 from tests.support.daemon import moment
 from tests.support.rtsp_server import REPOSITORY
 from tests.support.waiting import TooLateError, wait_until

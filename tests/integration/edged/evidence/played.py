@@ -32,10 +32,10 @@ from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
 from storage.words.clock import NS_PER_MS
 from storage.words.model import Bounds, GapCause
-from tests.support import timed_film
+from tests.integration.edged.evidence import timed_film
+from tests.integration.edged.evidence.timed_film import SOUND_FRAME, SOUND_RATE, VIDEO_RATE, Look
 from tests.support.office import Clock
 from tests.support.session import MadeSource
-from tests.support.timed_film import SOUND_FRAME, SOUND_RATE, VIDEO_RATE, Look
 from tests.support.worker import receive_report
 
 STEP_MS: Final = 100
