@@ -75,13 +75,13 @@ WALL_BELIEVED: Final = """
 import time
 from dataclasses import replace
 from storage.ages.history import Age
-from storage.ring import candidates as heads, sweep
-told = heads.candidate
+from storage.ring import sweep
+told = sweep.candidate
 def believed(row, ages, end=None):
     now_ms, last = time.time_ns() // 1_000_000, row.end if end is None else end
     start_ms, end_ms = max(0, now_ms - row.start.wall_ms), max(0, now_ms - last.wall_ms)
     return replace(told(row, ages, end), start_age=Age(start_ms, start_ms), end_age=Age(end_ms, end_ms))
-heads.candidate = sweep.candidate = believed
+sweep.candidate = believed
 """
 """Ages are what the wall clock says."""
 

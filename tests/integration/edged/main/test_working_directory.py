@@ -23,12 +23,12 @@ POOLED: Final = """\
 import sys
 from edged.main.entry import ctl
 if __name__ == '__main__':
-    from storage.audit import process_pool
-    class Pool(process_pool.ProcessPoolExecutor):
+    from storage.audit import verify
+    class Pool(verify.ProcessPoolExecutor):
         def map(self, *arguments):
             print('shared out', file=sys.stderr)
             return super().map(*arguments)
-    process_pool.WORTH, process_pool.ProcessPoolExecutor = 1, Pool
+    verify.WORTH, verify.ProcessPoolExecutor = 1, Pool
     sys.exit(ctl())
 """
 """`edgectl`, which takes a short ledger for one that is worth a process for each processor."""
