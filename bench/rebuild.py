@@ -127,7 +127,7 @@ def from_leaves(folder: Path, segments: int) -> None:
             if applied >= numbers:
                 store.interrupt()  # files there are none
 
-    store.books.rebuild(told, everything=True, paced=False)
+    store.ledger.rebuild(told, everything=True, paced=False)
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     store.close()
     print(f"from leaves: {applied} in {took:.1f} s, {applied / took:.0f}/s, {applied / busy:.0f} per processor second")
@@ -148,7 +148,7 @@ def from_files(folder: Path, files: int) -> None:
         path.write_bytes(tiny_mp4.segment(story.to_json(), 20))
     store = open_store(folder)
     begun = time.perf_counter()
-    report = store.books.rebuild(everything=True, paced=False)
+    report = store.ledger.rebuild(everything=True, paced=False)
     took = time.perf_counter() - begun
     store.close()
     print(f"from files alone: {report.adopted} in {took:.1f} s, {report.adopted / took:.0f}/s")

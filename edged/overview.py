@@ -115,19 +115,19 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         pins_unvouched=store.pins.unvouched,
         pins_unread=store.pins.unread,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
-        paces=store.pacer.look(usage),
+        paces=store.segment_sizes.look(usage),
         covered_ms={
-            camera: store.pacer.recorded_ms(
+            camera: store.segment_sizes.recorded_ms(
                 camera, max(begin.wall_ms, now.wall_ms - bounds.floor_s * 1000), now.wall_ms
             )
             for camera, bounds in configured.items()
             if camera in usage and (begin := usage[camera].oldest) is not None
         },
-        rebuild=store.books.recent_rebuild(DAY_MS),
+        rebuild=store.ledger.recent_rebuild(DAY_MS),
         ballast_owed=store.ballast.owed > 0,
         ballast_gone=store.ballast.left == 0,
-        ledger=store.books.plight(),
-        outbox=store.post.depth(),
+        ledger=store.ledger.plight(),
+        outbox=store.outbox.depth(),
         past=store.past(),
         faults=store.faults.open(),
     )

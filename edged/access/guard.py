@@ -161,7 +161,7 @@ class AccessService:
         self._directory = AccountDirectory()
         self._desk = ActJournal(store.journal, lambda: clock.now().boottime_ms)
         self._watch = RoleWatch(assignment, self._directory)
-        self._holders = RoleHistory(store.journal, store.books.leaves, self._directory)
+        self._holders = RoleHistory(store.journal, store.ledger.leaves, self._directory)
         self.guard = Guard(assignment, self._directory, self._desk, self._watch.clash)
 
     @property

@@ -48,13 +48,13 @@ def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[
         wanted, last = _wanted(request), _number(request.query.get("last"))
         if wanted.camera is not None:
             await carried_out(lambda: known_camera(site.config, store, wanted.camera or ""))
-        pages = store.books.leaves.pages(wanted, last)
+        pages = store.ledger.leaves.pages(wanted, last)
         shown = ([leaf(one) for one in page.leaves] for page in pages)
         return await stream(request, "edged.ledger/1", "ledger", shown, standing)
 
     def standing() -> Mapping[str, str]:
-        every = ",".join(generation(one).model_dump_json() for one in store.books.leaves.covered())
-        last = store.books.itself.last()
+        every = ",".join(generation(one).model_dump_json() for one in store.ledger.leaves.covered())
+        last = store.ledger.itself.last()
         return {"generations": f"[{every}]", "checked": "null" if last is None else checked(last).model_dump_json()}
 
     async def renew(request: web.Request) -> web.Response:
@@ -122,7 +122,7 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
     """A thread of its own, because it makes itself idle for good."""
 
     def run() -> documents.LedgerVerify:
-        report = store.books.verify(kept, lambda told: progress(dict(told)), gone)
+        report = store.ledger.verify(kept, lambda told: progress(dict(told)), gone)
         return check_documents.ledger_check(report, store.checks.paths(), daemon=True)
 
     try:
@@ -195,6 +195,6 @@ def rebuild_routes(store: Store) -> Sequence[Route]:
 def _rebuild(store: Store, progress: Progress, _gone: threading.Event) -> Rebuild:
     """Goes on when nobody waits any more: what was begun is worth finishing."""
     begun_s = time.monotonic()
-    report = store.books.rebuild(progress, everything=True)
-    last = store.books.last_rebuild()
+    report = store.ledger.rebuild(progress, everything=True)
+    last = store.ledger.last_rebuild()
     return check_documents.rebuild(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)

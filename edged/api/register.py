@@ -54,7 +54,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         wanted, totals = _wanted(request), Totals()
 
         def rest() -> Mapping[str, str]:
-            lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
+            lost = store.ledger.register.losses(wanted.destroyed) if wanted.camera is None else []
             return {"summary": site_documents.register_summary(totals, lost).model_dump_json()}
 
         return await stream(request, "edged.destroyed/1", "destroyed", _counted(store, wanted, totals), rest)
@@ -71,7 +71,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
 
 
 def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[documents.DestroyedSegment]]:
-    for page in store.books.register.pages(wanted):
+    for page in store.ledger.register.pages(wanted):
         for one in page.entries:
             totals.add(one.what, one.pins)
         totals.unread += page.unread
@@ -80,18 +80,18 @@ def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[docum
 
 def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofAsked) -> documents.ProofOfRetention:
     """Blocking. What is stated is read first and the head signed behind it, so that it is under that head."""
-    config, now_ms, books = seen.config, seen.now.wall_ms, store.books
+    config, now_ms, ledger = seen.config, seen.now.wall_ms, store.ledger
     name = known_camera(config, store, wanted.camera)
     from_ms, to_ms = _month(wanted.month, config.site.zone, now_ms)
-    if books.waiting():
+    if ledger.waiting():
         what = "the database was lost and is being made anew: a statement would say less than the volumes know"
         raise Refusal(what, "edgectl rebuild shows how far it is", exit_codes.TRY_LATER, 503)
-    account = books.register.account(wanted.camera, from_ms, to_ms)
+    account = ledger.register.account(wanted.camera, from_ms, to_ms)
     holds = store.ring.view(policy).bounds.get(wanted.camera)
     in_force = None if holds is None or holds.ceiling_s >= UNBOUNDED_S else holds
     standing = BoundsInForce(name or "", None if name is None else config.bounds(wanted.camera), in_force)
-    books.sign_now()
-    signer, rests = books.notary.signer(), _rests(store)
+    ledger.sign_now()
+    signer, rests = ledger.head_signer.signer(), _rests(store)
     if signer is not None and rests is not None and rests.public != signer.public:
         raise Refusal("the key of this box has just been replaced", "ask again", exit_codes.TRY_LATER, 503)
     box = StatementIssuer(
@@ -105,7 +105,7 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     public = None if signer is None else signer.public
     stated = statement.statement(box, wanted.month, account, standing, rests, public, now_ms)
     if signer is None:
-        why = books.notary.fault() or "this box has no ledger yet"
+        why = ledger.head_signer.fault() or "this box has no ledger yet"
         return documents.ProofOfRetention(statement=stated, envelope=None, unsigned=why)
     sealed = statement.sealed(stated, signer.public, signer.sign)
     return documents.ProofOfRetention(statement=stated, envelope=sealed, unsigned="")
@@ -131,12 +131,12 @@ def known_camera(config: Config, store: Store, camera: str) -> str | None:
 
 
 def _rests(store: Store) -> LedgerBasis | None:
-    head = store.books.notary.head()
+    head = store.ledger.head_signer.head()
     if head is None:
         return None
-    present = next(one for one in store.books.leaves.covered() if one.generation.first == head.first)
+    present = next(one for one in store.ledger.leaves.covered() if one.generation.first == head.first)
     last = head.first + present.seen - 1
-    return LedgerBasis(head, present.seen, store.books.register.leaf_time_ms(last) if present.seen else None)
+    return LedgerBasis(head, present.seen, store.ledger.register.leaf_time_ms(last) if present.seen else None)
 
 
 def _wanted(request: web.Request) -> Asked:

@@ -406,7 +406,7 @@ class Service:
                 )
             after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
             try:
-                disks = await asyncio.to_thread(self._store.disks.configure, after.volume_specs())
+                disks = await asyncio.to_thread(self._store.volume_operations.configure, after.volume_specs())
             except VolumeRefused as refused:
                 action = f"nothing was changed. {refused.action}"
                 raise Refusal(f"no volume could be used: {refused.what}", action, exit_codes.CONFIG) from None

@@ -41,14 +41,14 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         wanted = await asked(request, documents.InitAsked)
         path = absolute(wanted.path)
         spec = site_documents.spec_of(site.config, path)
-        volume = await act(lambda: store.disks.init(spec or site_documents.default_spec(path)))
+        volume = await act(lambda: store.volume_operations.init(spec or site_documents.default_spec(path)))
         log.info("volume init %s by %s: %s", path, caller(request).name, volume, extra=PERSONAL)
         await look(site)
         return answer(site_documents.volume_init(volume, path, configured=spec is not None, daemon=True))
 
     async def retire(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.RetireAsked)
-        change = store.disks.restore if wanted.undo else store.disks.retire
+        change = store.volume_operations.restore if wanted.undo else store.volume_operations.retire
         one = await act(lambda: change(wanted.volume))
         log.info(
             "volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name, extra=PERSONAL
@@ -60,7 +60,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         wanted = await asked(request, documents.ReplaceAsked)
         path = absolute(wanted.path)
         spec = site_documents.spec_of(site.config, path)
-        done = await act(lambda: store.disks.replace(path, spec))
+        done = await act(lambda: store.volume_operations.replace(path, spec))
         log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason, extra=PERSONAL)
         await look(site)
         return answer(site_documents.volume_replace(done, path))

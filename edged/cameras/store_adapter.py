@@ -51,7 +51,7 @@ class StoreAdapter:
     async def look(self) -> bool:
         """See how the volumes are; True when next segments go elsewhere than before, or may begin again."""
         before = self._seen
-        self._seen = seen = await asyncio.to_thread(self._store.door.look, self._priorities(), self._segment_ms())
+        self._seen = seen = await asyncio.to_thread(self._store.admission.look, self._priorities(), self._segment_ms())
         self._tell(before, seen)
         if seen.tight:
             self.committed.set()

@@ -322,7 +322,7 @@ class CommandHandlers:
 
     async def _diagnose(self) -> Result:
         seen = self.site.overview()
-        depth = await asyncio.to_thread(self.store.post.depth)
+        depth = await asyncio.to_thread(self.store.outbox.depth)
         more = {
             "versions": versions().model_dump(exclude={"schema_"}),
             "pid": seen.pid,

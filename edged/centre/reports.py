@@ -509,8 +509,8 @@ class Centre(Protocol):
 class CheckpointPublisher:
     """See the module. `step` is a loop's work."""
 
-    def __init__(self, books: LedgerService, centre: Centre) -> None:
-        self._books = books
+    def __init__(self, ledger: LedgerService, centre: Centre) -> None:
+        self._ledger = ledger
         self._centre = centre
         self._loop = asyncio.get_running_loop()
         self.wake = asyncio.Event()
@@ -520,7 +520,7 @@ class CheckpointPublisher:
         self._withheld = False
         self._passed_on: dict[str, int] = {}
         """By origin: the largest head that somebody has got and that is not in the database yet."""
-        books.notary.on_head = self._hear
+        ledger.head_signer.on_head = self._hear
 
     def kept(self, payload: bytes | None) -> None:
         """At each connection: what the broker has kept."""
@@ -535,7 +535,7 @@ class CheckpointPublisher:
 
     async def begin(self) -> None:
         """Before the link: the last head of an earlier run."""
-        head = await asyncio.to_thread(self._books.notary.head)
+        head = await asyncio.to_thread(self._ledger.head_signer.head)
         if head is not None and self._news is None:
             self._centre.checkpoint(head)
 
@@ -546,7 +546,7 @@ class CheckpointPublisher:
             self._centre.checkpoint(news)
         await self._judge()
         for origin, size in list(self._passed_on.items()):
-            await asyncio.wrap_future(self._books.witness.seen(origin, size))
+            await asyncio.wrap_future(self._ledger.centre_head.seen(origin, size))
             if self._passed_on[origin] == size:
                 del self._passed_on[origin]
 
@@ -554,7 +554,7 @@ class CheckpointPublisher:
         """The daemon stops: the last head covers what it did until now, and goes out before the farewell."""
         with suppress(TimeoutError, StoreError):
             async with asyncio.timeout(FAREWELL_S):
-                await asyncio.to_thread(self._books.sign_now)
+                await asyncio.to_thread(self._ledger.sign_now)
                 await asyncio.sleep(0)  # what the mirror's thread has called for comes first
                 await self.step()
 
@@ -564,10 +564,10 @@ class CheckpointPublisher:
             self._kept.clear()
             self._withheld = True
             note, key = understood(payload)
-            if payload and not self._books.witness.hold(note, key):
+            if payload and not self._ledger.centre_head.hold(note, key):
                 log.warning("what the broker has kept as the head of this box's ledger is none: it is replaced")
         if self._withheld:
-            word = await asyncio.to_thread(self._books.witness.word)
+            word = await asyncio.to_thread(self._ledger.centre_head.word)
             if self._kept:
                 self.wake.set()  # there was another connection meanwhile
             elif not word.contradicts and word is not HeadAgreement.UNSURE:

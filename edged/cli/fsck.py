@@ -160,11 +160,11 @@ def rebuild_offline(
 def _rebuild(
     state: Path, node: str, volumes: Any, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
-    from storage.store.offline import made_anew
+    from storage.store.offline import rebuild_alone
     from storage.words.clock import SystemClock
 
     begun_s = time.monotonic()
-    report, aside = made_anew(state, node, volumes, SystemClock(), show, fresh=fresh)
+    report, aside = rebuild_alone(state, node, volumes, SystemClock(), show, fresh=fresh)
     return check_documents.rebuild(report, aside, time.monotonic() - begun_s, daemon=False)
 
 

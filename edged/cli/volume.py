@@ -91,7 +91,7 @@ def init_offline(address: Address, path: Path, why: CallError) -> documents.Volu
     """The daemon is down: as its own account, so that it can use what is made."""
     from edged.cli.offline import become_owner, configured
     from edged.site import documents as site_documents
-    from storage.store.offline import init_alone
+    from storage.store.offline import initialise_offline
     from storage.words.errors import NodeChanged, StateLocked, StoreError, VolumeAbsent
 
     config = configured(address, why)
@@ -99,7 +99,9 @@ def init_offline(address: Address, path: Path, why: CallError) -> documents.Volu
     spec = site_documents.spec_of(config, path)
     others = [one.path for one in config.volumes]
     try:
-        made = init_alone(config.paths.state, config.site.node, spec or site_documents.default_spec(path), others)
+        made = initialise_offline(
+            config.paths.state, config.site.node, spec or site_documents.default_spec(path), others
+        )
     except StateLocked as error:  # it runs, and its socket does not answer
         raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
     except NodeChanged as error:

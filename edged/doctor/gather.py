@@ -324,7 +324,7 @@ def database(state: Path, patience_s: float) -> DatabaseState | None:
     if os.geteuid() not in (0, state.stat().st_uid):
         raise PermissionError(13, "Permission denied", str(state))
     become_owner(state)
-    return offline.glance(state, patience_s)
+    return offline.inspect_database(state, patience_s)
 
 
 def disks(paths: tuple[str, ...]) -> Disks:

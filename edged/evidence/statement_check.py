@@ -222,7 +222,7 @@ RENEW: Final = "ledger-renew"
 
 def ask(store: Store, acts: Acts, wanted: documents.RenewAsked, caller: Caller) -> Act:
     """It waits from now on. Blocking; OrderRefused."""
-    return acts.ask(RENEW, _arguments(store.books.terms(new_key=wanted.new_key), wanted.reason), caller)
+    return acts.ask(RENEW, _arguments(store.ledger.terms(new_key=wanted.new_key), wanted.reason), caller)
 
 
 def kind(store: Store) -> Kind:
@@ -231,11 +231,11 @@ def kind(store: Store) -> Kind:
     @contextmanager
     def doing(act: Act, second: Person) -> Iterator[TransactionPart]:
         who = f"{act.asker.name}, {second.name}"
-        with store.books.renewing(RotationOrder(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
+        with store.ledger.renewing(RotationOrder(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
             yield turn
 
     def outcome(act: Act) -> str:
-        present = store.books.leaves.covered()[-1]
+        present = store.ledger.leaves.covered()[-1]
         begun = f"Generation {present.generation.origin} of the ledger begins."
         unsigned = "" if present.generation.size else " It is not signed yet: edgectl alarms."
         verifier = present.generation.verifier

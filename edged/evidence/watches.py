@@ -198,7 +198,7 @@ class LedgerWatch:
     """See the module."""
 
     def __init__(self, store: Store) -> None:
-        self._books = store.books
+        self._books = store.ledger
         self._thread = ThreadPoolExecutor(1, "ledger-check")
 
     def start(self, loops: Loops) -> None:

@@ -130,7 +130,7 @@ class Daemon:
         acts = Acts(store)
         agreement = Agreement(store, acts)
         config = await agreement.hold(self._config)
-        reporter = Reporter(config, store.run, self._clock, store.post)
+        reporter = Reporter(config, store.run, self._clock, store.outbox)
         self._site = site = SiteState(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)
@@ -141,7 +141,7 @@ class Daemon:
         site.judged = lookout.judged
         parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
-        loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), CheckpointPublisher(store.books, reporter)
+        loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), CheckpointPublisher(store.ledger, reporter)
         tamper = watches.TamperWatch(store, lambda: site.recovering, site.see_tampering)
         rebuilder, itself = RebuildTask(store), LedgerWatch(store)
         besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)

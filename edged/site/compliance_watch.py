@@ -105,7 +105,7 @@ class ComplianceWatch:
             self._store.compliance.read_on(),
             {camera: self._store.compliance.shares(camera, now_ms - DAY_MS, now_ms) for camera in live},
         )
-        return facts, self._store.books.notary.head()
+        return facts, self._store.ledger.head_signer.head()
 
 
 def _is_settled(facts: Facts) -> bool:

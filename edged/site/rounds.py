@@ -163,7 +163,7 @@ class SiteState:
     async def _want_events(self, *, wanted: bool) -> None:
         """Without a broker nothing is kept for the centre. Where that cannot be stored, the next look tries again."""
         if wanted is not self._events_wanted:
-            await asyncio.wrap_future(self._store.post.want(wanted))
+            await asyncio.wrap_future(self._store.outbox.want(wanted))
             self._events_wanted = wanted
 
     async def watch_volumes(self) -> None:
@@ -351,7 +351,7 @@ class RebuildTask:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(1, "rebuild")
-        store.books.when_damaged(end)
+        store.ledger.when_damaged(end)
 
     def start(self, loops: Loops) -> None:
         """From now on."""
@@ -363,7 +363,7 @@ class RebuildTask:
 
     async def _round(self) -> None:
         loop = asyncio.get_running_loop()
-        report = await loop.run_in_executor(self._thread, self._store.books.rebuild)
+        report = await loop.run_in_executor(self._thread, self._store.ledger.rebuild)
         if report.volumes or report.left:
             left = "".join(f"; left: {why}" for why in report.left)
             log.info("the volumes were gone through: %s%s", rebuild_in_words(report), left)

@@ -360,7 +360,7 @@ class Exports:
         clock: Clock,
         pool: VolumePool,
         register: Register,
-        notary: HeadSigner,
+        head_signer: HeadSigner,
         sign_now: Callable[[], None],
     ) -> None:
         """`sign_now`: the head of the ledger covers what has been entered by now, if it can be signed."""
@@ -368,7 +368,7 @@ class Exports:
         self._life = life
         self._clock = clock
         self._pool = pool
-        self._notary = notary
+        self._head_signer = head_signer
         self._sign_now = sign_now
         self._surveyor = ExportPlanner(database.read, register, lambda: pool.present().keys(), self._ages, self._now)
         self._tidied = False
@@ -409,7 +409,7 @@ class Exports:
         reach(Failpoint.EXPORT_ABANDONED)
         return export
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """Behind each sweep: what lasts too long is abandoned; what came to nothing in an earlier run goes."""
         if not self._tidied:
             self._database.submit(partial(self._drop_unbegun)).result()
@@ -461,9 +461,9 @@ class Exports:
 
     def signer(self) -> Signer:
         """Who signs its list. OrderRefused where nobody can: what cannot be proven is no export."""
-        signer = self._notary.signer()
+        signer = self._head_signer.signer()
         if signer is None:
-            why = self._notary.fault() or "this box has no ledger yet"
+            why = self._head_signer.fault() or "this box has no ledger yet"
             raise OrderRefused(f"an export cannot be signed: {why}", "see edgectl alarms; edgectl ledger renew")
         return signer
 

@@ -69,14 +69,14 @@ class LedgerMirror:
         clock: Clock,
         node: str,
         present: Callable[[], Mapping[str, MirroredVolume]],
-        notary: HeadSigner,
+        head_signer: HeadSigner,
     ) -> None:
         self._database = database
         self._life = life
         self._clock = clock
         self._node = node
         self._present = present
-        self._notary = notary
+        self._head_signer = head_signer
         self._at: dict[str, int] = {}
         """The last leaf that each volume has."""
         self.unwritten: dict[str, str] = {}
@@ -111,7 +111,7 @@ class LedgerMirror:
     def _part(self) -> None:
         """The centre is told with which head this run ended."""
         try:
-            self._notary.tell()
+            self._head_signer.tell()
         except (StoreError, TimeoutError) as error:
             log.warning("the last head does not become an event: %s", error)
 
@@ -133,7 +133,7 @@ class LedgerMirror:
                 if self._astray:
                     disks = self._round()
                 here = {volume: self._at[volume] for volume in disks if volume in self._at}
-                self._notary.round(here, disks, now=sign)
+                self._head_signer.round(here, disks, now=sign)
                 self._list()
                 self.unwritten.pop("", None)
             except StoreError as error:

@@ -178,7 +178,7 @@ class Pins:
         with self._filing:
             return self._take_in(volume)
 
-    def tend(self, bounds: Callable[[], Mapping[str, Bounds]]) -> None:
+    def maintain(self, bounds: Callable[[], Mapping[str, Bounds]]) -> None:
         """Behind each sweep: what is over ends, what has come back is read, what is undone on the disks is done.
 
         `bounds` are those in force of the cameras that are configured.

@@ -571,7 +571,7 @@ class Stragglers:
         self._seen: set[Volume] = set()
         self._looked_ms: int | None = None
 
-    def tend(self, present: Mapping[str, Volume]) -> Outcome:
+    def maintain(self, present: Mapping[str, Volume]) -> Outcome:
         """Work off what lies on these volumes, where that is due."""
         now_ms, volumes = self._clock.now().boottime_ms, set(present.values())
         if volumes <= self._seen and self._looked_ms is not None and now_ms - self._looked_ms < AGAIN_MS:

@@ -76,9 +76,9 @@ class LedgerService:
         self._keyring = keyring
         self.leaves: Final = LedgerListing(database)
         self.register: Final = Register(database, life, clock, self.leaves, pool.present)
-        self.witness: Final = CentreHead(database, keyring)
-        self.notary: Final = HeadSigner(database, clock, keyring)
-        self._mirror = LedgerMirror(database, life, clock, node, pool.present, self.notary)
+        self.centre_head: Final = CentreHead(database, keyring)
+        self.head_signer: Final = HeadSigner(database, clock, keyring)
+        self._mirror = LedgerMirror(database, life, clock, node, pool.present, self.head_signer)
         self._rebuilder = Rebuilder(database, life, clock, keyring, pool.present, salvager, note, stop)
         self.settle(pool.opened)
         self._broken = threading.Lock()
@@ -156,18 +156,18 @@ class LedgerService:
         self.sign_now()
 
     def _contradicted(self) -> Checkpoint | None:
-        against = self.witness.contradiction()
+        against = self.centre_head.contradiction()
         return None if against is None else against.head
 
     def plight(self) -> LedgerStatus:
         """What is wrong with the ledger. Reads the database."""
-        unlaid = {"state": self.notary.unlaid} if self.notary.unlaid else {}
+        unlaid = {"state": self.head_signer.unlaid} if self.head_signer.unlaid else {}
         return LedgerStatus(
-            unsigned=self.notary.fault(),
+            unsigned=self.head_signer.fault(),
             exposed=self._keyring.exposed,
-            hole=self.notary.hole,
+            hole=self.head_signer.hole,
             unwritten={**self._mirror.unwritten, **unlaid},
-            contradiction=self.witness.contradiction(),
+            contradiction=self.centre_head.contradiction(),
             checked=self.itself.last(),
         )
 

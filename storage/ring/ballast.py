@@ -39,7 +39,7 @@ class Ballast:
     """The ballast of one state directory."""
 
     def __init__(self, state: Path) -> None:
-        """Nothing is written before `tend`."""
+        """Nothing is written before `maintain`."""
         self._path = state / NAME
         self._state = state
         self._turn = threading.Lock()
@@ -96,7 +96,7 @@ class Ballast:
         log.warning("the disk of %s is full: %d KiB %s %d KiB are left", self._state, given_kib, what, left_kib)
         return True
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """Lay it out, or what of it was given up, where there is room for it again. Never raises."""
         with self._turn:
             self._tended = True

@@ -234,7 +234,7 @@ class Sweeper:
                 blocked[tally.volume.id] = self._hindrance(tally)
         if not self._stop.is_set():
             self._pool.block(blocked)
-            self._pruner.tend(configured())
+            self._pruner.maintain(configured())
         return SweepReport(
             destroyed=sum(tally.destroyed for tally in tallies),
             freed_bytes=sum(tally.freed_bytes for tally in tallies),
@@ -446,7 +446,7 @@ class Sweeper:
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())
         for row in rows:
-            ring_table.bury(connection, row, as_is.now, as_is.ages)
+            ring_table.delete_row(connection, row, as_is.now, as_is.ages)
 
 
 def may_go(decision: Decision) -> bool:
@@ -475,7 +475,7 @@ class Pruner:
         self._stop = stop
         self._looked_ms: int | None = None
 
-    def tend(self, policy: Policy) -> int:
+    def maintain(self, policy: Policy) -> int:
         """Rows that went."""
         now_ms = self._clock.now().boottime_ms
         if self._looked_ms is not None and now_ms - self._looked_ms < EVERY_MS:

@@ -52,7 +52,7 @@ def condemn(connection: sqlite3.Connection, row: SegmentRow, rule: str, bounds: 
     )
 
 
-def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: History) -> None:
+def delete_row(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: History) -> None:
     """No name leads to the file any more: the row goes, a leaf stays, all in one transaction. Told twice, once."""
     why = connection.execute(
         "SELECT k.rule, k.floor_s, k.ceiling_s, k.age_ms FROM segments s LEFT JOIN condemned k ON k.segment = s.id"

@@ -361,7 +361,7 @@ def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock:
     as_is = present(connection, life.boot, clock, policy)
     overdue = segments_queries.garbage_of_volume(connection, volume, OVERDUE_MAX)
     for row in overdue:
-        ring_table.bury(connection, row, as_is.now, as_is.ages)
+        ring_table.delete_row(connection, row, as_is.now, as_is.ages)
     count, covering = len(overdue), pins_queries.covering(connection)
     for group, _ in ring_table.oldest(connection, volume):
         for row in ring_table.page(connection, group, None, OVERDUE_MAX - count):
@@ -370,6 +370,6 @@ def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock:
                 break
             age_ms = decision.candidate.start_age.low_ms
             ring_table.condemn(connection, row, decision.reason.value, decision.bounds, age_ms)
-            ring_table.bury(connection, row, as_is.now, as_is.ages)
+            ring_table.delete_row(connection, row, as_is.now, as_is.ages)
             count += 1
     return count

@@ -97,7 +97,7 @@ class Store:
         self._stop = threading.Event()
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
-        self.post: Final = Outbox(held.database, clock)
+        self.outbox: Final = Outbox(held.database, clock)
         self.alarms: Final = Alarms(held.database, clock, held.life)
         self.commands: Final = Commands(held.database, held.life, clock)
         self.faults: Final = Faults(held.database, held.life, clock)
@@ -135,7 +135,7 @@ class Store:
             clock,
             held.pool,
             self._books.register,
-            self._books.notary,
+            self._books.head_signer,
             self._books.sign_now,
         )
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
@@ -183,7 +183,7 @@ class Store:
         return self._life.previous_end
 
     @property
-    def disks(self) -> VolumeOperations:
+    def volume_operations(self) -> VolumeOperations:
         """What people do with volumes."""
         return self._disks
 
@@ -198,7 +198,7 @@ class Store:
         return self._pins
 
     @property
-    def books(self) -> LedgerService:
+    def ledger(self) -> LedgerService:
         """The ledger's mirror on the volumes, and the database made anew from it."""
         return self._books
 
@@ -289,11 +289,11 @@ class Store:
             self._door.choose()
             report = self._sweeper.sweep(configured)
             with self._recovering:
-                self._stragglers.tend(self._pool.present())
+                self._stragglers.maintain(self._pool.present())
             self._disks.forget_overdue(configured())
-            self._pins.tend(lambda: self._ring_desk.view(configured()).bounds)
-            self.exports.tend()
-            self.ballast.tend()
+            self._pins.maintain(lambda: self._ring_desk.view(configured()).bounds)
+            self.exports.maintain()
+            self.ballast.maintain()
             return report
 
     @property
@@ -309,12 +309,12 @@ class Store:
         self._stop.set()
 
     @property
-    def door(self) -> AdmissionService:
+    def admission(self) -> AdmissionService:
         """Who begins another segment, and where."""
         return self._door
 
     @property
-    def pacer(self) -> SegmentSizes:
+    def segment_sizes(self) -> SegmentSizes:
         """What a forecast rests on."""
         return self._pacer
 

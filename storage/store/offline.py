@@ -5,11 +5,12 @@ found where the database last met it. The database is only ever read; a new volu
 is configured. Whoever calls must be the owner of the state directory (`edged.host.accounts`): SQLite makes
 files beside a database even to read it, and the daemon could not use those of somebody else.
 
-`glance` tells when a daemon that is down last lived, and whether its database is sound. It takes no lock that a start
-would wait for, and writes nothing: a daemon that starts meanwhile finds one reader more. To be called as the owner of
-the state directory, because SQLite may make its index of the WAL beside it (`storage.store.offline`). Blocking.
+`inspect_database` tells when a daemon that is down last lived, and whether its database is sound. It takes no lock that
+a start would wait for, and writes nothing: a daemon that starts meanwhile finds one reader more. To be called as the
+owner of the state directory, because SQLite may make its index of the WAL beside it (`storage.store.offline`).
+Blocking.
 
-`made_anew` works under the daemon's lock, with its volumes, and without recording to give way to.
+`rebuild_alone` works under the daemon's lock, with its volumes, and without recording to give way to.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def _volume(path: Path, volume: str) -> int | None:
     return None
 
 
-def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[Path]) -> str:
+def initialise_offline(state: Path, node: str, spec: VolumeSpec, configured: Collection[Path]) -> str:
     """The new volume's id. StateLocked while a daemon runs; otherwise as `Disks.init`."""
     with ExitStack() as undo:
         undo.callback(os.close, opening.lock(state))
@@ -215,7 +216,7 @@ def sizes(state: Path) -> Sizes:
     return Sizes((state / DATABASE_NAME).stat().st_size, wal.stat().st_size if wal.exists() else 0)
 
 
-def glance(state: Path, patience_s: float) -> DatabaseState | None:
+def inspect_database(state: Path, patience_s: float) -> DatabaseState | None:
     """None where there is no database yet. OSError where it may not be looked at."""
     try:
         found = sizes(state)
@@ -240,7 +241,7 @@ def glance(state: Path, patience_s: float) -> DatabaseState | None:
 log = logging.getLogger("edged.storage.store")
 
 
-def made_anew(
+def rebuild_alone(
     state: Path,
     node: str,
     volumes: Sequence[VolumeSpec],
@@ -258,8 +259,8 @@ def made_anew(
             detect.mark(state / opening.DATABASE_NAME, ON_PURPOSE)
     store = Store.open(state=state, node=node, volumes=volumes, clock=clock)
     try:
-        report = store.books.rebuild(progress, everything=True, paced=False)
-        last = store.books.last_rebuild()
+        report = store.ledger.rebuild(progress, everything=True, paced=False)
+        last = store.ledger.last_rebuild()
         return report, last.aside if last is not None else None
     finally:
         store.close()

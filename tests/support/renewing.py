@@ -12,7 +12,7 @@ from tests.support.people import CHEN, LIN, ctl_by
 
 def renew(store: Store, who: str = "chen, lin", why: str = "a test", *, new_key: bool = False) -> KeyRotation:
     """Asked for and approved at once."""
-    with store.books.renewing(RotationOrder(who, why, store.books.terms(new_key=new_key))) as turn:
+    with store.ledger.renewing(RotationOrder(who, why, store.ledger.terms(new_key=new_key))) as turn:
         return store._database.submit(turn).result()
 
 

@@ -157,10 +157,10 @@ class Base(Ground):
     def work_off(self) -> None:
         """What a daemon does behind recording."""
         for _ in range(PATIENCE_ROUNDS):
-            self.site.store.books.rebuild(paced=False)
-            if not self.site.store.books.waiting():
+            self.site.store.ledger.rebuild(paced=False)
+            if not self.site.store.ledger.waiting():
                 break
-        assert self.site.store.books.waiting() == [], "S13: a volume that cannot be gone through"
+        assert self.site.store.ledger.waiting() == [], "S13: a volume that cannot be gone through"
         self.site.store.recover()
 
     def come_back(self, place: Path) -> None:

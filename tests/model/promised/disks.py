@@ -40,7 +40,7 @@ class Disks(Base):
     @rule(quota=QUOTAS)
     def a_quota_is_set(self, quota: int | None) -> None:
         self.site.specs = [VolumeSpec(place, max_bytes=quota) for place in self.site.places]
-        self.site.store.disks.configure(self.site.specs)
+        self.site.store.volume_operations.configure(self.site.specs)
 
     # --- disks that come and go ---
 
@@ -97,7 +97,9 @@ class Disks(Base):
         self.site.take_out(place)
         self.site.store.volumes()
         try:
-            done = self.site.store.disks.replace(place, next(one for one in self.site.specs if one.path == place))
+            done = self.site.store.volume_operations.replace(
+                place, next(one for one in self.site.specs if one.path == place)
+            )
         except OrderRefused:
             return
         lost = self.site.homes[place]
@@ -116,9 +118,9 @@ class Disks(Base):
         volume = self.site.homes[self.site.places[at]]
         try:
             if back:
-                self.site.store.disks.restore(volume)
+                self.site.store.volume_operations.restore(volume)
             else:
-                self.site.store.disks.retire(volume)
+                self.site.store.volume_operations.retire(volume)
                 steps_made["a disk was retired"] += 1
         except OrderRefused:
             pass

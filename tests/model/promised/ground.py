@@ -89,7 +89,7 @@ class Ground(RuleBasedStateMachine):
             self.model.learn(self.at())
 
     def mirror(self) -> None:
-        self.site.store.books.mirror_now()
+        self.site.store.ledger.mirror_now()
         self.model.mirrored()
 
     def lose_power(self, off_ms: int, up_ms: int, ppm: int) -> None:

@@ -224,7 +224,7 @@ class _Calls:
         self.store = MagicMock()
         self.store.pins.find.return_value.age_ms = 0
         terms = RotationTerms(bytes(range(32)), Checkpoint("edged/box/1", 7, bytes(range(32))))
-        self.store.books.terms.return_value = terms
+        self.store.ledger.terms.return_value = terms
         clock = MagicMock()
         clock.now.return_value = model.Moment(0, 0)
         self.desk = _Desk(self.store)

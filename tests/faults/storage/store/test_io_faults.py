@@ -108,7 +108,7 @@ def afterwards(root: Path, scene: Played) -> list[str]:
     office = OfficeAt(root / "state", root / "volume", scene.clock)
     try:
         told = fold(scene.events)
-        office.store.books.rebuild(paced=False)  # a disk that could not be looked at when it was met
+        office.store.ledger.rebuild(paced=False)  # a disk that could not be looked at when it was met
         return worked_off(Hands(office, lambda event: event.tell(told)), told, office.box())
     finally:
         office.store.close()

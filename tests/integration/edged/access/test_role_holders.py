@@ -54,7 +54,7 @@ def directory() -> Iterator[AccountDirectory]:
 
 
 def started(office: Office, directory: AccountDirectory) -> RoleHistory:
-    return RoleHistory(office.store.journal, office.store.books.leaves, directory)
+    return RoleHistory(office.store.journal, office.store.ledger.leaves, directory)
 
 
 def told(office: Office) -> list[tuple[int, list[str]]]:

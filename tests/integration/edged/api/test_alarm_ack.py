@@ -46,7 +46,7 @@ class Box:
             await control.stop()
 
     def told(self) -> list[str]:
-        return [event.body["what"] for event in self.office.store.post.following(EventKind.ALARM, 0, 100)]
+        return [event.body["what"] for event in self.office.store.outbox.following(EventKind.ALARM, 0, 100)]
 
     def raised(self) -> None:
         raised = self.office.store.alarms.raised(KEY, Severity.CRITICAL, "lobby is not recorded", "check its cable")

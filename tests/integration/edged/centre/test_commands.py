@@ -84,7 +84,7 @@ class Box:
         return [(reply.state, reply.reason) for reply in self.replies]
 
     def events(self) -> list[dict[str, Any]]:
-        return [dict(event.body) for event in self.office.store.post.following(EventKind.COMMAND, 0, 1000)]
+        return [dict(event.body) for event in self.office.store.outbox.following(EventKind.COMMAND, 0, 1000)]
 
     def acts(self) -> list[dict[str, Any]]:
         found = self.office.store._database.read(lambda db: ledger_table.leaves(db, 0, 10_000))

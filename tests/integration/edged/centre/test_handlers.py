@@ -103,7 +103,7 @@ async def test_a_pin_of_the_centre_is_provisional_and_lapses_without_a_second_pe
     assert (standing.pin.id, standing.pin.placer.name) == (pin, "city-noc")
     box.office.clock.tick(73 * 3_600_000)
     box.office.store.heartbeat().result(DEADLINE_S)
-    await asyncio.to_thread(pins.tend, dict)
+    await asyncio.to_thread(pins.maintain, dict)
     assert [one.pin.state for one in await asyncio.to_thread(pins.ended)] == [PinState.LAPSED]
 
 
@@ -128,7 +128,7 @@ async def test_what_keys_held_and_nobody_approved_they_do_not_hold_again(box: Bo
     await pin_of(box, first_ms + 1, first_ms + 2)  # it waits still
     box.office.clock.tick(73 * 3_600_000)
     box.office.store.heartbeat().result(DEADLINE_S)
-    await asyncio.to_thread(box.office.store.pins.tend, dict)
+    await asyncio.to_thread(box.office.store.pins.maintain, dict)
     for noc in (box.noc, Desk("other-noc", now_ms=WALL_MS)):
         box.noc = noc
         with pytest.raises(OrderRefused, match="nobody approved it; let somebody at the box"):
@@ -142,7 +142,7 @@ async def test_what_was_approved_is_placed_again(box: Box) -> None:
     pins.approve(await box.place(segment), person(CHEN))
     box.office.clock.tick(31 * DAY_MS)
     box.office.store.heartbeat().result(DEADLINE_S)
-    await asyncio.to_thread(pins.tend, dict)
+    await asyncio.to_thread(pins.maintain, dict)
     assert [one.pin.state for one in await asyncio.to_thread(pins.ended)] == [PinState.LAPSED]
     await box.place(segment)
 

@@ -183,7 +183,7 @@ def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
     whole = quick_check.complaints
     quick_check.complaints = look
     try:
-        assert offline.glance(down.state, 5.0) is not None
+        assert offline.inspect_database(down.state, 5.0) is not None
     finally:
         quick_check.complaints = whole
     (fd,) = held

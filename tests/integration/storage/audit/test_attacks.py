@@ -88,7 +88,7 @@ def office(memory: Path) -> Iterator[Office]:
     opened.store.sweep(lambda: POLICY)
     opened.segment("door", bounds=LONG)
     opened.store.journal.act("status", "done", "viewer", {"who": "chen"}).result(DEADLINE_S)
-    opened.store.books.sign_now()
+    opened.store.ledger.sign_now()
     yield opened
     opened.store.close()
 
@@ -353,7 +353,7 @@ def test_the_register_of_destruction_made_to_pass_over_what_is_in_it(office: Off
         office.store.sweep(lambda: POLICY)
         for _ in range(9):
             office.segment("door", bounds=LONG)
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
         office.store._database.submit(lambda _: None, yielding=True).result(DEADLINE_S)
         assert codes(office) == set()
         tamper(office, f"UPDATE leaf_blocks SET {change} WHERE recorded_from_ms IS NOT NULL")  # noqa: S608
@@ -379,7 +379,7 @@ def copied(db: Db, wall_ms: int = 0) -> None:
 def test_the_leaf_of_a_copy_taken_out_again(office: Office) -> None:
     with_database(office, copied)
     office.segment("door", bounds=LONG)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     tamper(office, "DELETE FROM leaves WHERE kind = 'copy'")
     assert codes(office) >= {Code.LEAF_MISSING, Code.HEAD_ROOT, Code.MIRROR_CHANGED}
 
@@ -387,7 +387,7 @@ def test_the_leaf_of_a_copy_taken_out_again(office: Office) -> None:
 def test_the_number_of_a_leaf_given_to_another(office: Office) -> None:
     """With its right hash; also where no head covers it yet, the volume has the first one."""
     with_database(office, copied)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     number = office.store._database.read(lambda db: last(db, "copy").number)
 
     def reuse(db: Db) -> None:
@@ -402,7 +402,7 @@ def test_a_leaf_that_no_head_covers_replaced_on_all_volumes_is_not_found(office:
     """Within the minute until the next head whoever has the box can take back what was entered."""
     kept = Kept(office)
     with_database(office, lambda db: copied(db, office.clock.wall_ms))
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
 
     def replace(db: Db) -> None:
         db.execute("DELETE FROM leaves WHERE kind = 'copy'")
@@ -426,7 +426,7 @@ def test_a_generation_forgotten_so_that_its_leaves_prove_nothing(office: Office)
         file.unlink()
     office.start()
     office.enrol("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert Code.GENERATION in codes(office)
 
 
@@ -448,7 +448,7 @@ def own_key(office: Office, db: Db, memory: Path) -> None:
 def test_a_key_exchanged_together_with_a_new_generation(office: Office, memory: Path) -> None:
     """It is consistent; the centre's head tells that the ledger it knew has ended, and the fingerprint is another."""
     kept = Kept(office)
-    before = office.store.books.notary.head()
+    before = office.store.ledger.head_signer.head()
     office.store.close()
     with_database(office, lambda db: own_key(office, db, memory))
     with offline.opened(office.state, SystemClock(), Policy()) as site:
@@ -496,7 +496,7 @@ def test_everything_changed_on_all_volumes_together(memory: Path) -> None:
     office.enrol("door")
     for _ in range(4):
         office.segment("door", bounds=LONG)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     kept = Kept(office)
 
     def hide(db: Db) -> None:
@@ -532,11 +532,11 @@ def test_an_old_mirror_put_back_on_one_of_two_volumes(memory: Path, told: bool) 
     office.specs = [*office.specs, VolumeSpec(memory / "second")]
     office.start()
     office.enrol("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     shutil.copytree(memory / "second" / ".ledger", memory / "saved")
     before = office.store._database.read(lambda db: db.execute("SELECT max(number) FROM leaves").fetchone()[0])
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     shutil.rmtree(memory / "second" / ".ledger")
     shutil.move(memory / "saved", memory / "second" / ".ledger")
     if told:
@@ -546,7 +546,7 @@ def test_an_old_mirror_put_back_on_one_of_two_volumes(memory: Path, told: bool) 
         office.start()
         office.enrol("door")
     office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     found = verify(office).findings.named
     assert {one.code for one in found} == (set() if told else {Code.MIRROR_LACKS})
     assert all(str(memory / "second") in one.where for one in found)
@@ -558,14 +558,14 @@ def test_an_old_mirror_put_back_on_one_of_two_volumes(memory: Path, told: bool) 
 
 def test_an_older_head_of_ours_played_back_to_the_box_says_nothing_to_it(office: Office) -> None:
     """The box cannot know that its broker forgot; the centre sees a head that is smaller than the one before."""
-    older = office.store.books.notary.head()
+    older = office.store.ledger.head_signer.head()
     office.segment("door", bounds=LONG)
-    office.store.books.sign_now()
-    newer = office.store.books.notary.head()
+    office.store.ledger.sign_now()
+    newer = office.store.ledger.head_signer.head()
     assert older is not None
     assert newer is not None
-    assert office.store.books.witness.hold(older.note, older.key)
-    assert office.store.books.witness.word() is HeadAgreement.AGREES
+    assert office.store.ledger.centre_head.hold(older.note, older.key)
+    assert office.store.ledger.centre_head.word() is HeadAgreement.AGREES
     assert older.checkpoint.size < newer.checkpoint.size
 
 
@@ -573,8 +573,8 @@ def test_a_head_of_another_box_is_none_of_ours(office: Office, memory: Path) -> 
     (memory / "other").mkdir()
     other = Office(memory / "other")
     other.enrol("door")
-    other.store.books.sign_now()
-    theirs = other.store.books.notary.head()
+    other.store.ledger.sign_now()
+    theirs = other.store.ledger.head_signer.head()
     other.store.close()
     assert theirs is not None
     (office.disk / ".ledger" / f"checkpoint-{theirs.first}.txt").write_text(theirs.note)
@@ -588,7 +588,7 @@ def test_heads_that_were_deleted_are_laid_anew_with_the_next_one(office: Office)
         one.unlink()
     assert codes(office) == set(), "the database has it, too"
     office.segment("door", bounds=LONG)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert all(one.exists() for one in places)
 
 

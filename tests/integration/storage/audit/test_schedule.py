@@ -35,12 +35,12 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
 
 
 def found(office: Office) -> list[Code]:
-    last = office.store.books.itself.last()
+    last = office.store.ledger.itself.last()
     return [] if last is None else [one.code for one in last.named]
 
 
 def test_once_a_week_of_running_time_and_after_an_unclean_stop(office: Office) -> None:
-    itself = office.store.books.itself
+    itself = office.store.ledger.itself
     assert not itself.round(), "a start comes first"
     office.clock.tick(SETTLE_MS)
     assert itself.round()
@@ -53,24 +53,24 @@ def test_once_a_week_of_running_time_and_after_an_unclean_stop(office: Office) -
     office.start()
     office.enrol("door")
     office.clock.tick(SETTLE_MS)
-    assert not office.store.books.itself.round(), "it is remembered"
+    assert not office.store.ledger.itself.round(), "it is remembered"
     office.crash()
     office.start()
     office.clock.tick(SETTLE_MS)
-    assert office.store.books.itself.round()
-    assert not office.store.books.itself.round()
+    assert office.store.ledger.itself.round()
+    assert not office.store.ledger.itself.round()
 
 
 def test_what_it_finds_is_told_until_it_is_seen_to(office: Office) -> None:
     office.clock.tick(SETTLE_MS)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     number = office.store._database.read(lambda db: db.execute("SELECT max(number) FROM leaves").fetchone()[0])
     tamper(office, ("UPDATE leaves SET wall_ms = wall_ms + 1 WHERE number = ?", (number,)))
-    assert office.store.books.itself.round()
+    assert office.store.ledger.itself.round()
     assert Code.LEAF_CHANGED in found(office)
     office.store.close()
     office.start()
-    plight = office.store.books.plight()
+    plight = office.store.ledger.plight()
     assert plight.checked is not None
     assert f"leaf {number}" in [one.where for one in plight.checked.named]
     tamper(office, ("UPDATE leaves SET wall_ms = wall_ms - 1 WHERE number = ?", (number,)))
@@ -79,11 +79,11 @@ def test_what_it_finds_is_told_until_it_is_seen_to(office: Office) -> None:
 
 
 def test_a_wrong_head_that_somebody_hands_in_says_nothing_of_the_box(office: Office, tmp_path: Path) -> None:
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     (tmp_path / "other").mkdir()
     other = Office(tmp_path / "other")
     other.enrol("door")
-    other.store.books.sign_now()
+    other.store.ledger.sign_now()
     kept = Kept(other)
     other.store.close()
     assert [one.code for one in verify(office, kept.text).findings.named] == [Code.OUTSIDE_STRANGE]
@@ -98,23 +98,23 @@ def test_one_that_breaks_off_is_due_again(office: Office, why: Exception, monkey
     office.clock.tick(SETTLE_MS)
     with monkeypatch.context() as patched:
         patched.setattr(Verify, "run", broken)
-        assert not office.store.books.itself.round()
-    assert office.store.books.itself.last() is None
-    assert office.store.books.itself.round()
+        assert not office.store.ledger.itself.round()
+    assert office.store.ledger.itself.last() is None
+    assert office.store.ledger.itself.round()
 
 
 def test_a_stop_ends_it_between_two_pages(office: Office) -> None:
     office.clock.tick(SETTLE_MS)
     office.store.interrupt()
-    assert not office.store.books.itself.round()
-    assert office.store.books.itself.last() is None
+    assert not office.store.ledger.itself.round()
+    assert office.store.ledger.itself.last() is None
 
 
 def test_one_at_a_time(office: Office) -> None:
     office.clock.tick(SETTLE_MS)
-    with office.store.books._verifying:
-        assert not office.store.books.itself.round()
-    assert office.store.books.itself.round()
+    with office.store.ledger._verifying:
+        assert not office.store.ledger.itself.round()
+    assert office.store.ledger.itself.round()
 
 
 def test_the_daemon_does_it_and_tells(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Kept:
     """What the centre has."""
 
     def __init__(self, office: Office) -> None:
-        head = office.store.books.notary.head()
+        head = office.store.ledger.head_signer.head()
         assert head is not None
         self.text = head.note
         self.size = head.checkpoint.size
@@ -68,12 +68,12 @@ def day(office: Office) -> None:
     for camera in ("door", "hall"):
         for _ in range(3):
             office.segment(camera)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
 
 
 def verify(office: Office, kept: str | None = None) -> LedgerReport:
     head = None if kept is None else ledger_state.read(kept)
-    return office.store.books.verify(head, lambda _: None, threading.Event())
+    return office.store.ledger.verify(head, lambda _: None, threading.Event())
 
 
 def codes(office: Office, kept: str | None = None) -> set[Code]:
@@ -142,7 +142,7 @@ def mirror_anew(office: Office, db: Db) -> None:
 def test_an_honest_box_is_proven_up_to_its_last_head(office: Office) -> None:
     kept = Kept(office)
     office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     report = verify(office, kept.text)
     assert report.findings.named == []
     assert report.clean
@@ -162,7 +162,9 @@ def test_an_honest_box_is_proven_up_to_its_last_head(office: Office) -> None:
 
 def test_what_somebody_outside_has_seen_is_told(office: Office) -> None:
     kept = Kept(office)
-    office.store.books.witness.seen(office.store.books.notary.head().checkpoint.origin, kept.size).result(DEADLINE_S)  # type: ignore[union-attr]
+    head = office.store.ledger.head_signer.head()
+    assert head is not None
+    office.store.ledger.centre_head.seen(head.checkpoint.origin, kept.size).result(DEADLINE_S)
     office.segment("door")
     (one,) = verify(office).trees
     assert one.seen.size == kept.size
@@ -208,7 +210,7 @@ def test_everything_that_a_box_lives_through_is_no_finding(office: Office) -> No
     office.store.recover()
     office.enrol("door")
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert codes(office) == set()
     office.store.close()
     for file in office.state.glob("edged.db*"):
@@ -219,8 +221,8 @@ def test_everything_that_a_box_lives_through_is_no_finding(office: Office) -> No
     office.segment("door")
     with pytest.raises(StoreBusy, match="read back"):
         verify(office)
-    office.store.books.rebuild(paced=False)
-    office.store.books.sign_now()
+    office.store.ledger.rebuild(paced=False)
+    office.store.ledger.sign_now()
     report = verify(office)
     assert report.findings.named == []
     assert len(report.trees) == 2
@@ -272,7 +274,7 @@ def test_with_the_daemon_down_it_is_the_same(office: Office) -> None:
 
 def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     with_database(office, lambda db: [ledger_table.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(900)])
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     office.store.close()
     monkeypatch.setattr(ranges, "LENGTH", 256)
     monkeypatch.setattr(audit, "WORTH", 2)
@@ -286,10 +288,10 @@ def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, m
 
 
 def test_one_at_a_time(office: Office) -> None:
-    office.store.books._verifying.acquire()
+    office.store.ledger._verifying.acquire()
     with pytest.raises(StoreBusy):
         verify(office)
-    office.store.books._verifying.release()
+    office.store.ledger._verifying.release()
 
 
 # --- leaves -------------------------------------------------------------------------------------------------------
@@ -426,7 +428,7 @@ def test_a_gap_that_was_planted(office: Office) -> None:
 
 def test_a_kept_node_poisoned(office: Office) -> None:
     with_database(office, lambda db: [ledger_table.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(300)])
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert codes(office) == set()
     tamper(office, ("UPDATE nodes SET hash = ?", (bytes(32),)))
     assert codes(office) == {Code.NODE}
@@ -567,7 +569,7 @@ def test_an_old_state_directory_put_back(office: Office, memory: Path) -> None:
     shutil.copytree(office.disk / ".ledger", memory / "old-ledger")
     office.start()
     office.enrol("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     kept = Kept(office)
     office.store.close()
     shutil.rmtree(office.state)
@@ -606,13 +608,13 @@ def test_a_box_that_was_begun_anew(office: Office) -> None:
     office.disk.mkdir()
     office.start()
     office.enrol("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert codes(office) == set()
     assert codes(office, kept.text) == {Code.OUTSIDE_STRANGE}
 
 
 def test_a_head_of_the_right_name_by_another_key(office: Office, memory: Path) -> None:
-    head = office.store.books.notary.head()
+    head = office.store.ledger.head_signer.head()
     other = key.Keyring("office", memory / "other.key")
     other.create_key()
     assert head is not None

@@ -65,7 +65,7 @@ def contents(office: Office, export: Export) -> Contents:
 
 
 def copies(office: Office) -> list[dict[str, Any]]:
-    pages = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"copy"})), None)
+    pages = office.store.ledger.leaves.pages(LeafFilter(kinds=frozenset({"copy"})), None)
     return [json.loads(one.told.entry.body) for page in pages for one in page.leaves]
 
 
@@ -111,7 +111,7 @@ def test_it_goes_on_the_same_after_a_crash_and_whatever_becomes_of_its_gaps(offi
     office.enrol("lobby")
     office.segment("lobby")
     assert contents(office, export) == before
-    assert office.store.books.verify(None, lambda _: None, Event()).findings.named == []
+    assert office.store.ledger.verify(None, lambda _: None, Event()).findings.named == []
 
 
 def test_what_is_in_progress_is_left_out(office: Office) -> None:
@@ -213,10 +213,10 @@ def proven(office: Office, export: Export) -> list[str]:
 
 def test_leaves_of_an_earlier_generation_are_proven_by_what_the_next_one_names(office: Office) -> None:
     begun = recorded(office, 2)
-    before = office.store.books.leaves.covered()[-1].generation.origin
+    before = office.store.ledger.leaves.covered()[-1].generation.origin
     renew(office.store, "chen", "a new key", new_key=True)
     office.segment("lobby")
-    after = office.store.books.leaves.covered()[-1].generation.origin
+    after = office.store.ledger.leaves.covered()[-1].generation.origin
     assert proven(office, begin(office, order(office, begun))) == [before, before, after, after]
 
 
@@ -283,7 +283,7 @@ def test_killed_at_any_step_rows_and_leaves_agree_and_nothing_is_held_for_ever(
     assert [one["event"] for one in copies(office)] == events
     lasting = [one for one in office.store.exports.latest() if one.state is ExportState.OPEN]
     assert len(lasting) == (events == ["begun"])
-    assert office.store.books.verify(None, lambda _: None, Event()).findings.named == []
+    assert office.store.ledger.verify(None, lambda _: None, Event()).findings.named == []
     for one in lasting:
         office.store.exports.abandon(one.id, 0, "chen")
     assert office.store.ring.explain("lobby", 1, POLICY).exports == ()
@@ -291,7 +291,7 @@ def test_killed_at_any_step_rows_and_leaves_agree_and_nothing_is_held_for_ever(
 
 def test_nothing_is_begun_that_cannot_be_signed(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = recorded(office)
-    monkeypatch.setattr(office.store.books.notary, "signer", lambda: None)
+    monkeypatch.setattr(office.store.ledger.head_signer, "signer", lambda: None)
     with pytest.raises(StoreError, match="cannot be signed"):
         begin(office, order(office, begun))
     assert copies(office) == []

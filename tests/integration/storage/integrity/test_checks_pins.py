@@ -244,6 +244,6 @@ def test_a_sidecar_of_a_pin_that_was_adopted_is_believed(office: Office) -> None
     told_before = json.loads(sidecar.read_bytes())
     sidecar.write_text(json.dumps(told_before | {"boot_id": "elsewhere", "boottime_ms": 5}))
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     office.store.sweep(Policy)
     assert kinds(office) == []

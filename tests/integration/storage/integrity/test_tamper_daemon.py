@@ -174,7 +174,7 @@ async def test_a_lost_volume_is_not_watched_where_another_one_took_its_place(tmp
     for spec in office.specs:
         spec.path.mkdir()
     office.start()
-    done = office.store.disks.replace(office.disk, office.specs[0])
+    done = office.store.volume_operations.replace(office.disk, office.specs[0])
     assert {status.id for status in office.store.volumes() if status.path == office.disk} == {done.lost, done.by}
     watch = TamperWatch(office.store, lambda: False, lambda _: None)
     try:

@@ -37,7 +37,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     opened = Office(tmp_path)
     opened.enrol("door")
     opened.segment("door")
-    opened.store.books.sign_now()
+    opened.store.ledger.sign_now()
     yield opened
     failpoints.arm(None)
     opened.store.close()
@@ -73,8 +73,8 @@ def without_key(office: Office) -> None:
     office.start()
     office.enrol("door")
     office.segment("door")
-    office.store.books.sign_now()
-    assert office.store.books.plight().unsigned is not None
+    office.store.ledger.sign_now()
+    assert office.store.ledger.plight().unsigned is not None
 
 
 def keys_in_state(office: Office) -> set[str]:
@@ -126,7 +126,7 @@ def test_with_a_new_key_the_old_one_is_gone(office: Office) -> None:
     assert all(before not in path.read_bytes() for path in office.state.iterdir() if path.is_file())
     office.store.close()
     office.start()
-    assert office.store.books.notary.fault() is None
+    assert office.store.ledger.head_signer.fault() is None
 
 
 @pytest.mark.parametrize("what", ["gone", "damaged", "another's"])
@@ -155,7 +155,7 @@ def test_without_its_key_the_box_gets_a_new_one_that_vouches_for_what_was_unsign
     assert new.note is not None
     assert new.verifier is not None
     assert parse(new.note).signed_by(new.verifier)
-    assert office.store.books.plight().unsigned is None
+    assert office.store.ledger.plight().unsigned is None
     aside = office.state / f"{key.NAME}.old"
     assert (aside.read_bytes() if aside.exists() else None) == left, "whoever asks how it came there can look"
 
@@ -163,17 +163,17 @@ def test_without_its_key_the_box_gets_a_new_one_that_vouches_for_what_was_unsign
 def signs_nothing_until_renewed(office: Office, given_up: Generation, present: Generation) -> None:
     heads = {one.origin: one.size for one in every(office)}
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert {one.origin: one.size for one in every(office)} == heads
-    unsigned = office.store.books.plight().unsigned
+    unsigned = office.store.ledger.plight().unsigned
     assert unsigned is not None
     assert f"replaced with leaf {present.first}, where {present.origin} begins" in unsigned
-    assert office.store.books.notary.signer() is None
+    assert office.store.ledger.head_signer.signer() is None
     assert renew(office).new_key
     *_, last = every(office)
     assert last.public not in {None, given_up.public}
     assert last.size > 0
-    assert office.store.books.plight().unsigned is None
+    assert office.store.ledger.plight().unsigned is None
 
 
 @pytest.mark.parametrize("what", [key.NAME, ""], ids=["the key", "the state directory"])
@@ -200,9 +200,9 @@ def test_after_a_loss_a_key_that_was_put_there_by_anybody_is_not_gone_by(office:
     (office.state / "edged.db").unlink()
     office.start()
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert every(office)[-1].key is None
-    assert "not the one that the ledger was signed with" in (office.store.books.plight().unsigned or "")
+    assert "not the one that the ledger was signed with" in (office.store.ledger.plight().unsigned or "")
 
 
 def test_a_credential_that_was_given_up_has_to_be_replaced() -> None:
@@ -224,7 +224,7 @@ def test_a_credential_is_never_replaced(office: Office, tmp_path: Path) -> None:
 
     office.store.close()
     office.store = reopen()
-    assert office.store.books.notary.fault() is None, "the key was only moved"
+    assert office.store.ledger.head_signer.fault() is None, "the key was only moved"
     with pytest.raises(OrderRefused, match="systemd"):
         renew(office, new_key=True)
     assert len(every(office)) == 1
@@ -234,9 +234,9 @@ def test_a_credential_is_never_replaced(office: Office, tmp_path: Path) -> None:
     other.create_key()
     credential.write_bytes((tmp_path / "other.key").read_bytes())
     office.store = reopen()
-    assert office.store.books.notary.fault() is not None
+    assert office.store.ledger.head_signer.fault() is not None
     assert not renew(office).new_key, "who administers the box put it there: it counts"
-    assert office.store.books.notary.fault() is None
+    assert office.store.ledger.head_signer.fault() is None
     assert keys_in_state(office) == set()
 
 
@@ -279,16 +279,16 @@ def test_a_crash_at_any_step_leaves_a_ledger_with_a_key_or_the_one_it_lacked(
     office.start()
     begun = step is not Failpoint.RENEW_KEY
     assert len(every(office)) == 1 + begun
-    assert (office.store.books.notary.fault() is None) == (begun or not lacking)
+    assert (office.store.ledger.head_signer.fault() is None) == (begun or not lacking)
     assert not (office.state / f"{key.NAME}.new").exists(), "no key lies about that nobody goes by"
     office.enrol("door")
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     last = every(office)[-1]
     assert (last.size == end_of(office, last)) == (begun or not lacking), "it is signed on"
     again = renew(office)
     assert again.new_key == (lacking and not begun)
-    assert office.store.books.notary.fault() is None
+    assert office.store.ledger.head_signer.fault() is None
     newest, before = every(office)[-1], every(office)[-2]
     assert newest.size == end_of(office, newest)
     assert first_leaf(office, newest)["previous"]["size"] == end_of(office, before)
@@ -299,16 +299,16 @@ def test_a_leaf_that_is_missing_is_told_and_the_mirror_goes_on(office: Office) -
     gone = every(office)[-1].first + 3
     office.store._database.submit(lambda db: db.execute("DELETE FROM leaves WHERE number = ?", (gone,))).result()
     office.segment("door")
-    office.store.books.sign_now()
-    plight = office.store.books.plight()
+    office.store.ledger.sign_now()
+    plight = office.store.ledger.plight()
     assert str(gone) in plight.hole
     office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     last = office.store._database.read(lambda db: db.execute("SELECT max(number) FROM leaves").fetchone()[0])
     mirrored = [line for file in (office.disk / ".ledger").glob("*.jsonl") for line in file.read_bytes().splitlines()]
     assert max(json.loads(line)["n"] for line in mirrored) == last
     renew(office)
-    assert office.store.books.plight().hole == ""
+    assert office.store.ledger.plight().hole == ""
     assert every(office)[-1].size > 0
     assert first_leaf(office, every(office)[-1])["previous"]["size"] == every(office)[0].size, "the last head is known"
 
@@ -327,9 +327,9 @@ def held(office: Office, generation: Generation | None = None) -> tuple[str, str
 def test_a_head_of_ours_agrees_however_much_came_after_it(office: Office) -> None:
     kept = held(office)
     office.segment("door")
-    assert office.store.books.witness.hold(*kept)
-    assert office.store.books.witness.word() is HeadAgreement.AGREES
-    assert office.store.books.witness.contradiction() is None
+    assert office.store.ledger.centre_head.hold(*kept)
+    assert office.store.ledger.centre_head.word() is HeadAgreement.AGREES
+    assert office.store.ledger.centre_head.contradiction() is None
 
 
 def put_back(office: Office, saved: Path) -> None:
@@ -356,14 +356,14 @@ def test_an_older_state_that_was_put_back_is_found(office: Office, since: str, t
         renew(office)
     elif since == "a new key":
         renew(office, new_key=True)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     kept = held(office)
     size = parse(kept[0]).checkpoint().size
     office.store.close()
     put_back(office, tmp_path / "saved")
     office.start()
     office.enrol("door")
-    witness = office.store.books.witness
+    witness = office.store.ledger.centre_head
     assert witness.hold(*kept)
     assert witness.word() is (HeadAgreement.LONGER if since == "leaves" else HeadAgreement.UNKNOWN)
     found = witness.contradiction()
@@ -371,15 +371,15 @@ def test_an_older_state_that_was_put_back_is_found(office: Office, since: str, t
     assert found.head.size == size
     for _ in range(9):  # as long as it was, and longer: other leaves
         office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert witness.word() is (HeadAgreement.OTHER if since == "leaves" else HeadAgreement.UNKNOWN)
     renew(office)
     assert first_leaf(office, every(office)[-1])["contradicted"]["size"] == size
     assert witness.contradiction() is None
     office.store.close()
     office.start()
-    assert office.store.books.witness.hold(*kept)
-    assert office.store.books.witness.word() is HeadAgreement.SETTLED, "known also after a restart"
+    assert office.store.ledger.centre_head.hold(*kept)
+    assert office.store.ledger.centre_head.word() is HeadAgreement.SETTLED, "known also after a restart"
 
 
 def test_a_lost_database_is_no_contradiction_once_the_volumes_are_read(office: Office) -> None:
@@ -388,16 +388,16 @@ def test_a_lost_database_is_no_contradiction_once_the_volumes_are_read(office: O
     for file in office.state.glob("edged.db*"):
         file.unlink()
     office.start()
-    witness = office.store.books.witness
+    witness = office.store.ledger.centre_head
     assert witness.hold(*kept)
     assert witness.word() is HeadAgreement.UNSURE
     assert witness.contradiction() is None
-    office.store.books.rebuild(paced=False)
+    office.store.ledger.rebuild(paced=False)
     assert witness.word() is HeadAgreement.AGREES
 
 
 def test_what_nobody_signed_is_no_head(office: Office, tmp_path: Path) -> None:
-    witness = office.store.books.witness
+    witness = office.store.ledger.centre_head
     text, mine = held(office)
     assert not witness.hold("hello", mine)
     assert not witness.hold(f"log\n{'9' * 5000}\nAAAA\n\n\u2014 log AAAAAAAA\n", None)

@@ -31,18 +31,18 @@ def office(memory: Path) -> Iterator[Office]:
         opened.enrol("door")
         for _ in range(8):
             opened.segment("door")
-        opened.store.books.mirror_now()
+        opened.store.ledger.mirror_now()
         opened.store._database.submit(lambda _: None, yielding=True).result(DEADLINE_S)
         yield opened
         opened.store.close()
 
 
 def listed(office: Office, wanted: LeafFilter | None = None, last: int | None = None) -> list[ListedLeaf]:
-    return [one for page in office.store.books.leaves.pages(wanted or LeafFilter(), last) for one in page.leaves]
+    return [one for page in office.store.ledger.leaves.pages(wanted or LeafFilter(), last) for one in page.leaves]
 
 
 def checked(office: Office) -> Sequence[Tree]:
-    report = office.store.books.verify(None, lambda _: None, threading.Event())
+    report = office.store.ledger.verify(None, lambda _: None, threading.Event())
     assert report.clean, report.findings.named
     return report.trees
 
@@ -68,7 +68,7 @@ def test_by_the_time_it_was_entered_also_when_the_clock_was_set_back(office: Off
     before = office.clock.wall_ms
     office.clock.step_wall(-86_400_000)
     office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     back = office.clock.wall_ms
     late = {one.told.entry.number for one in listed(office, LeafFilter(from_ms=before - 3_600_000))}
     early = {one.told.entry.number for one in listed(office, LeafFilter(to_ms=back + 3_600_000))}
@@ -78,36 +78,36 @@ def test_by_the_time_it_was_entered_also_when_the_clock_was_set_back(office: Off
 
 
 def test_who_vouches_for_a_leaf(office: Office) -> None:
-    office.store.books.sign_now()
-    head = office.store.books.notary.head()
+    office.store.ledger.sign_now()
+    head = office.store.ledger.head_signer.head()
     assert head is not None
     office.segment("door")
-    office.store.books.witness.seen(head.checkpoint.origin, 5).result(DEADLINE_S)
+    office.store.ledger.centre_head.seen(head.checkpoint.origin, 5).result(DEADLINE_S)
     marks = [(one.is_signed, one.is_seen) for one in listed(office)]
     size = head.checkpoint.size
     assert marks[:5] == [(True, True)] * 5
     assert marks[5:size] == [(True, False)] * (size - 5)
     assert set(marks[size:]) == {(False, False)}
-    office.store.books.witness.seen(head.checkpoint.origin, size + 1000).result(DEADLINE_S)
+    office.store.ledger.centre_head.seen(head.checkpoint.origin, size + 1000).result(DEADLINE_S)
     assert sum(one.is_seen for one in listed(office)) == 5, "nobody has seen a head that was never signed"
 
 
 def test_what_was_unsigned_is_vouched_for_by_the_next_generation(office: Office) -> None:
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     office.store.close()
     (office.state / key.NAME).unlink()
     office.start()
     office.enrol("door")
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert not listed(office)[-1].is_signed
     (before,) = checked(office)
     assert before.vouched == before.signed
     assert before.signed.size < before.leaves.size
     renew(office.store, "林", "the key is gone")
     assert all(one.is_signed for one in listed(office))
-    present = office.store.books.leaves.covered()[-1].generation
-    office.store.books.witness.seen(present.origin, 1).result(DEADLINE_S)
+    present = office.store.ledger.leaves.covered()[-1].generation
+    office.store.ledger.centre_head.seen(present.origin, 1).result(DEADLINE_S)
     assert sum(one.is_seen for one in listed(office)) == present.first, "and by whoever has seen its head"
     old, new = checked(office)
     assert old.signed == before.signed

@@ -37,7 +37,7 @@ def every(office: Office) -> list[Generation]:
 
 
 def head(office: Office) -> IssuedHead:
-    found = office.store.books.notary.head()
+    found = office.store.ledger.head_signer.head()
     assert found is not None
     return found
 
@@ -60,7 +60,7 @@ def test_the_first_start_makes_a_key_that_nobody_else_reads(office: Office) -> N
 def test_a_head_is_the_root_of_what_lies_on_the_volume(office: Office) -> None:
     office.enrol("door")
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     found = head(office)
     leaves = [tree.leaf_hash(line) for line in lines(office)]
     assert found.checkpoint.size == len(leaves)
@@ -75,18 +75,18 @@ def test_a_head_is_the_root_of_what_lies_on_the_volume(office: Office) -> None:
 
 
 def test_heads_come_once_a_minute_while_something_happens_and_not_for_nothing(office: Office) -> None:
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     heard: list[IssuedHead] = []
-    office.store.books.notary.on_head = heard.append
+    office.store.ledger.head_signer.on_head = heard.append
     office.enrol("door")
     office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     assert heard == []
     office.clock.tick(HEAD_EVERY_MS)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     assert [one.checkpoint.size for one in heard] == [len(lines(office))]
     office.clock.tick(HEAD_EVERY_MS)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     assert len(heard) == 1
 
 
@@ -94,7 +94,7 @@ def test_every_leaf_is_proven_under_the_head(office: Office) -> None:
     office.enrol("door")
     for _ in range(3):
         office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     found, generation = head(office), present(office)
 
     def proven(number: int) -> bool:
@@ -126,13 +126,13 @@ def test_a_row_knows_its_leaf(office: Office) -> None:
 def test_a_lost_database_begins_a_generation_and_the_old_one_is_still_whole(office: Office) -> None:
     office.enrol("door")
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     before, old = head(office), present(office)
     office.store.close()
     for file in office.state.glob("edged.db*"):
         file.unlink()
     office.start()
-    office.store.books.rebuild(paced=False)
+    office.store.ledger.rebuild(paced=False)
     first, second = every(office)[0], present(office)
     assert first.origin == old.origin != second.origin
     assert first.size >= before.checkpoint.size, "the last head came back"
@@ -163,10 +163,10 @@ def test_without_its_key_the_box_records_on_and_signs_nothing(office: Office, wh
     office.start()
     office.enrol("door")
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert present(office).size == size
     assert len(every(office)) == 1
-    fault = office.store.books.notary.fault()
+    fault = office.store.ledger.head_signer.fault()
     assert fault is not None
     assert str(file) in fault
     assert (file.read_bytes() if file.exists() else None) == left, "nothing was put in its place"
@@ -174,21 +174,21 @@ def test_without_its_key_the_box_records_on_and_signs_nothing(office: Office, wh
 
 def test_what_lies_in_the_place_of_the_key_counts_also_while_the_box_runs(office: Office, tmp_path: Path) -> None:
     office.enrol("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     size, file, aside = present(office).size, office.state / key.NAME, tmp_path / "aside.key"
     other = key.Keyring("office", tmp_path / "other.key")
     other.create_key()
     file.rename(aside)
-    assert f"{file}, is gone" in (office.store.books.plight().unsigned or "")
+    assert f"{file}, is gone" in (office.store.ledger.plight().unsigned or "")
     office.segment("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert present(office).size == size, "with what is gone nothing is signed"
     (tmp_path / "other.key").rename(file)
-    assert "not the one" in (office.store.books.plight().unsigned or "")
+    assert "not the one" in (office.store.ledger.plight().unsigned or "")
     aside.replace(file)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert present(office).size > size
-    assert office.store.books.plight().unsigned is None
+    assert office.store.ledger.plight().unsigned is None
 
 
 @pytest.mark.parametrize("what", ["mode", "owner"])
@@ -196,20 +196,20 @@ def test_a_key_that_others_may_have_read_is_told_until_there_is_another(
     office: Office, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = office.state / key.NAME
-    assert office.store.books.plight().exposed is None
+    assert office.store.ledger.plight().exposed is None
     if what == "mode":
         file.chmod(0o644)
     else:
         own = os.geteuid()
         monkeypatch.setattr(os, "geteuid", lambda: own + 1)
         os.utime(file)
-    plight = office.store.books.plight()
+    plight = office.store.ledger.plight()
     assert plight.unsigned is None, "it signs on"
     assert str(file) in (plight.exposed or "")
     assert ("mode 0644" if what == "mode" else f"uid {os.getuid()}") in (plight.exposed or "")
     monkeypatch.undo()
     renew(office.store, new_key=True)
-    assert office.store.books.plight().exposed is None
+    assert office.store.ledger.plight().exposed is None
 
 
 def test_a_key_from_systemd_is_used_and_never_made(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def events(office: Office, kind: EventKind) -> list[Event]:
-    return office.store.post.following(kind, 0, 10_000)
+    return office.store.outbox.following(kind, 0, 10_000)
 
 
 def heads(office: Office) -> list[int]:
@@ -41,23 +41,23 @@ def heads(office: Office) -> list[int]:
 
 def test_heads_are_events_once_an_hour_and_at_a_stop_in_order(office: Office) -> None:
     office.enrol("door")
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     (first,) = heads(office)
     for _ in range(3):
         office.segment("door")
         office.clock.tick(TOLD_EVERY_MS // 4)
-        office.store.books.sign_now()
+        office.store.ledger.sign_now()
     assert heads(office) == [first]
     office.segment("door")
     office.clock.tick(TOLD_EVERY_MS // 4)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     assert len(heads(office)) == 2
     office.segment("door")
     office.store.close()
     office.start()
     told = [event for event in events(office, EventKind.LEDGER) if event.body.get("what") == "checkpoint"]
     assert len(told) == 3, "the one that the run ended with"
-    known = office.store.books.notary.head()
+    known = office.store.ledger.head_signer.head()
     assert known is not None
     assert set(told[-1].body) == {"what", "origin", "size", "root", "first", "key", "note"}
     assert told[-1].body["note"] == known.note
@@ -65,11 +65,11 @@ def test_heads_are_events_once_an_hour_and_at_a_stop_in_order(office: Office) ->
 
 
 def test_a_head_that_is_told_is_not_told_again(office: Office) -> None:
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     before = heads(office)
     for _ in range(3):
         office.clock.tick(TOLD_EVERY_MS)
-        office.store.books.notary.tell()
+        office.store.ledger.head_signer.tell()
     assert heads(office) == before
 
 
@@ -77,12 +77,12 @@ def test_a_lost_database_begins_another_count_and_says_so(office: Office) -> Non
     office.enrol("door")
     office.segment("door")
     before = events(office, EventKind.RUN)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close()
     (office.state / DATABASE_NAME).unlink()
     office.clock.tick(1000)
     office.start()
-    assert not office.store.books.rebuild().again
+    assert not office.store.ledger.rebuild().again
     (begun,) = events(office, EventKind.OUTBOX)
     assert (begun.seq, begun.body) == (1, {"what": "begun"})
     assert begun.epoch != before[0].epoch, "no id of the lost count is given away again"
@@ -93,26 +93,26 @@ def test_a_lost_database_begins_another_count_and_says_so(office: Office) -> Non
 
 
 def test_without_a_broker_nothing_waits(office: Office) -> None:
-    office.store.post.want(wanted=False).result(DEADLINE_S)
+    office.store.outbox.want(wanted=False).result(DEADLINE_S)
     office.enrol("door")
     office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
-    assert all(depth.events == 0 for depth in office.store.post.depth().values())
+    assert all(depth.events == 0 for depth in office.store.outbox.depth().values())
     office.crash()
     office.start()
-    assert all(depth.events == 0 for depth in office.store.post.depth().values()), "that is remembered"
-    office.store.post.want(wanted=True).result(DEADLINE_S)
+    assert all(depth.events == 0 for depth in office.store.outbox.depth().values()), "that is remembered"
+    office.store.outbox.want(wanted=True).result(DEADLINE_S)
     assert [event.body["what"] for event in events(office, EventKind.OUTBOX)] == ["begun"]
 
 
 def test_what_was_passed_on_goes_and_the_rest_waits(office: Office) -> None:
     office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
     (alarm,) = events(office, EventKind.ALARM)
-    depth = office.store.post.depth()
+    depth = office.store.outbox.depth()
     assert depth[EventRank.ALARM].events == 1
-    office.store.post.done([alarm.seq, alarm.seq, 10**9]).result(DEADLINE_S)
-    assert office.store.post.depth() == {**depth, EventRank.ALARM: office.store.post.depth()[EventRank.ALARM]}
-    assert office.store.post.depth()[EventRank.ALARM].events == 0
-    assert office.store.post.last() >= alarm.seq
+    office.store.outbox.done([alarm.seq, alarm.seq, 10**9]).result(DEADLINE_S)
+    assert office.store.outbox.depth() == {**depth, EventRank.ALARM: office.store.outbox.depth()[EventRank.ALARM]}
+    assert office.store.outbox.depth()[EventRank.ALARM].events == 0
+    assert office.store.outbox.last() >= alarm.seq
 
 
 def test_a_day_in_a_nutshell_is_told_and_names_nobody(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ async def test_what_a_bad_disk_and_a_later_version_left_goes_out_and_leaves(offi
     """Through what reads it, words it and deletes it; nothing of it holds up what is behind it."""
     office.enrol("door")
     office.segment("door")
-    post = office.store.post
+    post = office.store.outbox
     later = [(900_000 + n, 2, f"later-{n % 2}", '{"what":"opened"}') for n in range(4)]
 
     def plant(connection: sqlite3.Connection) -> None:

@@ -575,7 +575,7 @@ def test_a_database_that_is_older_than_the_volume_gets_its_pins_back(office: Off
     office.start()
     assert sweep(office) == 0, "what lies on the volume is not known yet"
     assert wanted.path.exists()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     sweep(office)
     found = office.store.pins.find(pin.pin.id)
     assert (found.pin.state, found.pin.adopted, found.pin.order) == (PinState.APPROVED, True, pin.pin.order)
@@ -753,10 +753,10 @@ def test_what_a_pin_held_on_a_volume_that_is_gone_for_good_is_forgotten_in_its_t
     pin_id = place(office, order(pinned)).pin.id
     (tmp_path / "second").mkdir()
     office.specs = (VolumeSpec(tmp_path / "second"),)
-    office.store.disks.configure(office.specs)
+    office.store.volume_operations.configure(office.specs)
     shutil.move(office.disk, tmp_path / "shelf")
     office.store.volumes()
-    assert office.store.disks.replace(office.disk, None).loss.pinned == 1
+    assert office.store.volume_operations.replace(office.disk, None).loss.pinned == 1
     (lost,) = office.store.pins.find(pin_id).unreachable
     assert (lost.volume, lost.presence, lost.segments) == (pinned.volume, Presence.LOST, 1)
     office.clock.tick(LONG_AGO_MS)
@@ -800,7 +800,7 @@ def test_internal_pins_are_not_gone_through_segment_by_segment(office: Office, m
     def statements() -> int:
         office.clock.tick(61_000)
         asked.clear()
-        office.store.pins.tend(dict)
+        office.store.pins.maintain(dict)
         return len(asked)
 
     office.store.close()

@@ -55,7 +55,7 @@ def publics(office: Office) -> list[bytes]:
     return [key.public_of(ring.key)]
 
 
-def tend(office: Office) -> None:
+def maintain(office: Office) -> None:
     """A sweep: pins of all volumes are read."""
     office.store.sweep(lambda: Policy({"door": BOUNDS}))
 
@@ -71,7 +71,7 @@ def measured(office: Office) -> Measurements:
 
 
 def last_pin_leaf(office: Office) -> dict[str, Any]:
-    pages = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"pin"})), None)
+    pages = office.store.ledger.leaves.pages(LeafFilter(kinds=frozenset({"pin"})), None)
     found = [one.told.entry for page in pages for one in page.leaves]
     body: dict[str, Any] = json.loads(found[-1].body)
     return body
@@ -93,13 +93,13 @@ def test_one_of_ours_comes_back_as_it_was(office: Office) -> None:
     """Also when it was signed with a key that the box had before."""
     pin_id = place(office)
     renew(office.store, "林", "others may have it", new_key=True)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     office.store.close()
     for path in [*office.state.glob("edged.db*"), *(office.disk / ".ledger").glob("*.jsonl")]:
         path.unlink()
     office.start()
-    office.store.books.rebuild(paced=False)
-    tend(office)
+    office.store.ledger.rebuild(paced=False)
+    maintain(office)
     (standing,) = office.store.pins.standing()
     assert standing.pin.id == pin_id
     assert standing.pin.state is PinState.APPROVED
@@ -121,7 +121,7 @@ def test_a_planted_one_protects_for_so_long_and_is_told(office: Office, signatur
     office.store.close()
     plant(office, content, "P-20260301-ZZZZ")
     office.start()
-    tend(office)
+    maintain(office)
     (planted,) = (one for one in office.store.pins.standing() if one.pin.id == "P-20260301-ZZZZ")
     assert planted.pin.state is PinState.APPROVED, "it may be somebody's evidence: it protects"
     assert planted.pin.order.span_ms <= UNVOUCHED_MS + DAY_MS
@@ -131,7 +131,7 @@ def test_a_planted_one_protects_for_so_long_and_is_told(office: Office, signatur
     assert last_pin_leaf(office)["signed"] is False
     office.store.close()
     office.start()
-    tend(office)
+    maintain(office)
     assert office.store.pins.unvouched == ("P-20260301-ZZZZ",), "a restart makes it no better"
 
 
@@ -141,13 +141,13 @@ def test_what_somebody_else_wrote_makes_a_pin_last_no_longer(office: Office) -> 
     office.store.close()
     file_of(office, pin_id).write_text(json.dumps(content | {"span_ms": 170 * DAY_MS, "version": 99}))
     office.start()
-    tend(office)
+    maintain(office)
     (standing,) = office.store.pins.standing()
     assert standing.pin.order.span_ms == 90 * DAY_MS
     assert standing.pin.state is PinState.APPROVED
     assert office.store.pins.unvouched == ()
     office.store.checks.rescan()
-    findings = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"finding"})), None)
+    findings = office.store.ledger.leaves.pages(LeafFilter(kinds=frozenset({"finding"})), None)
     told = [json.loads(one.told.entry.body) for page in findings for one in page.leaves]
     assert {(body["kind"], body["state"]) for body in told} >= {("sidecar", "differs")}, "it is told"
     mended = file_of(office, pin_id).read_bytes()
@@ -161,6 +161,6 @@ def test_what_an_earlier_version_did_not_sign_is_signed_now(office: Office) -> N
     office.store.close()
     file_of(office, pin_id).write_text(json.dumps(content | {"signature": None}))
     office.start()
-    tend(office)
+    maintain(office)
     assert sidecar.is_ours(file_of(office, pin_id).read_bytes(), publics(office))
     assert office.store.pins.unvouched == ()

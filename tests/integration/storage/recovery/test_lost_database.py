@@ -142,7 +142,7 @@ LOSSES: list[Callable[[Path], None]] = [garbage, cut, empty, gone, no_header]
 @pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
 def test_a_lost_database_is_as_it_was(office: Office, lose: Callable[[Path], None], clean: bool) -> None:
     live(office)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close(clean=clean)
     before = catalog(office)
     lose(office.state / "edged.db")
@@ -163,9 +163,9 @@ def records_at_once(office: Office) -> None:
 
 
 def rebuilt(office: Office) -> None:
-    report = office.store.books.rebuild()
+    report = office.store.ledger.rebuild()
     assert (report.again, report.left, report.missing, report.unread, report.clashes) == (False, (), 0, 0, 0), report
-    assert office.store.books.waiting() == []
+    assert office.store.ledger.waiting() == []
 
 
 def assert_as_before(before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -181,7 +181,7 @@ def assert_as_before(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 
 def assert_told(office: Office) -> None:
-    rebuild = office.store.books.last_rebuild()
+    rebuild = office.store.ledger.last_rebuild()
     assert rebuild is not None
     assert rebuild.end is not None
     assert rebuild.aside is None or Path(rebuild.aside).exists()
@@ -219,7 +219,7 @@ def test_ages_go_on_and_without_the_boots_they_begin_anew(office: Office) -> Non
 
 def _usage(office: Office) -> list[Any]:
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     found = office.store.usage()
     office.store.close()
     return found
@@ -244,7 +244,7 @@ def test_pages_that_a_disk_spoilt(office: Office, seed: int) -> None:
             office.start()
             for camera in ("door", "lobby"):
                 office.enrol(camera)
-            office.store.books.rebuild(everything=True)
+            office.store.ledger.rebuild(everything=True)
             catalog_is_readable(office)
             break
         except DatabaseCorrupt:
@@ -259,8 +259,8 @@ def test_damage_that_could_not_be_marked_is_marked_when_it_is_met_again(
 ) -> None:
     """Until the mark lies there the next start would not begin anew, so nobody is told to end; then once."""
     heard: list[DatabaseCorrupt] = []
-    office.store.books.when_damaged(heard.append)
-    error, met = DatabaseCorrupt("it is damaged", ""), office.store.books._damaged
+    office.store.ledger.when_damaged(heard.append)
+    error, met = DatabaseCorrupt("it is damaged", ""), office.store.ledger._damaged
 
     def fails(_path: Path, _why: str) -> None:
         raise failure
@@ -282,7 +282,7 @@ def catalog_is_readable(office: Office) -> None:
     found = office.store._database.read(lambda db: db.execute("PRAGMA integrity_check").fetchone())
     if found != ("ok",):
         error = DatabaseCorrupt("integrity_check finds it broken", "")
-        office.store.books._damaged(error)
+        office.store.ledger._damaged(error)
         raise error
 
 
@@ -299,7 +299,7 @@ def test_an_older_copy_is_not_believed(office: Office) -> None:
     before = catalog(office)
     shutil.copy(copy, office.state / "edged.db")
     office.start()
-    rebuild = office.store.books.last_rebuild()
+    rebuild = office.store.ledger.last_rebuild()
     assert rebuild is not None
     assert "older" in rebuild.reason
     records_at_once(office)
@@ -311,7 +311,7 @@ def test_a_lost_wal_is_an_older_database(office: Office) -> None:
     live(office)
     for _ in range(3):
         office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     taken = office.state.with_name("taken")
     shutil.copytree(office.state, taken)  # as a power cut would leave it
     office.crash()
@@ -332,12 +332,12 @@ def test_what_was_in_progress_is_salvaged(office: Office) -> None:
     recording.write(4)
     office.clock.tick(4000)
     recording.file.abandon()
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.crash()
     gone(office.state / "edged.db")
     office.start()
     office.enrol("door")
-    report = office.store.books.rebuild()
+    report = office.store.ledger.rebuild()
     assert (report.adopted, report.quarantined) == (1, 0)
     listed = office.store.segments("door", None, None)
     assert [segment.seq for segment in listed] == [1, 2]
@@ -356,7 +356,7 @@ def test_of_the_pauses_of_a_segment_in_progress_most_are_known_again(office: Off
         start = office.clock.tick(2_000)
         office.store.note_hole("door", start, office.clock.tick(3_000), GapCause.STALLED, "").result(DEADLINE_S)
     recording.file.abandon()
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.crash()
     gone(office.state / "edged.db")
     office.start()
@@ -371,7 +371,7 @@ def test_of_the_pauses_of_a_segment_in_progress_most_are_known_again(office: Off
 def test_what_was_in_progress_goes_by_the_clock_it_was_recorded_under(office: Office, was_synced: bool) -> None:
     """No head told of the epoch yet, and another one has begun since."""
     office.enrol("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     hour_ms = 3_600_000
     off_ms = 0 if was_synced else hour_ms
     set_clock(office, 5_000 + off_ms, synced=was_synced)
@@ -379,13 +379,13 @@ def test_what_was_in_progress_goes_by_the_clock_it_was_recorded_under(office: Of
     recording.write(4)
     office.clock.tick(4000)
     recording.file.abandon()
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.crash()
     gone(office.state / "edged.db")
     office.clock.step_wall(hour_ms if was_synced else -off_ms)
     office.clock.is_synced = not was_synced
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     if was_synced:
         set_clock(office, 10_000 - hour_ms, synced=True)
     office.store.heartbeat().result(DEADLINE_S)
@@ -404,7 +404,7 @@ def test_what_was_recorded_under_a_clock_that_nobody_knows_is_corrected_by_no_ot
     """It got the number of this boot's epoch, and moved along when that was set right."""
     office.enrol("door")
     office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.crash()
     office.clock.reboot(60_000)
     office.clock.is_synced = False
@@ -421,7 +421,7 @@ def test_what_was_recorded_under_a_clock_that_nobody_knows_is_corrected_by_no_ot
     gone(office.state / "edged.db")
     office.clock.reboot(60_000)
     office.start()
-    report = office.store.books.rebuild()
+    report = office.store.ledger.rebuild()
     assert (report.adopted, report.quarantined) == (int(readable), int(not readable))
     set_clock(office, 3_600_000, synced=True)
     office.store.heartbeat().result(DEADLINE_S)
@@ -436,7 +436,7 @@ def test_what_was_recorded_under_a_clock_that_nobody_knows_is_corrected_by_no_ot
 @pytest.mark.usefixtures("mirrored_when_told")
 def test_no_epoch_gets_the_number_of_one_that_was_lost(office: Office) -> None:
     office.enrol("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     given = {office.store.epoch}
     for _ in range(3):
         for _ in range(2):
@@ -449,7 +449,7 @@ def test_no_epoch_gets_the_number_of_one_that_was_lost(office: Office) -> None:
         office.start()
         given.add(office.store.epoch)
         assert len(given) == known + 1
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
     epochs = office.store._database.read(lambda db: mirror_table.snapshot(db, "wenshan", 0))["tables"]["epochs"]
     assert epochs[0]["number"] == max(given), "those of before are carried along"
     assert min(epoch["number"] for epoch in epochs) == 1
@@ -465,7 +465,7 @@ def set_clock(office: Office, by_ms: int, *, synced: bool) -> None:
 def test_a_clock_that_was_set_forward_takes_no_gap_away(office: Office) -> None:
     """Both begin at one instant of running time: the step, and what the loss left unaccounted for (S9)."""
     office.enrol("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.clock.step_wall(6_000)
     recording = office.record("door")
     recording.write(3)
@@ -475,7 +475,7 @@ def test_a_clock_that_was_set_forward_takes_no_gap_away(office: Office) -> None:
     gone(office.state / "edged.db")
     office.start()
     office.enrol("door")
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     assert list(promises.unaccounted(promises.Box(office.state, {}))) == []
     assert [gap.cause for gap in office.store.gaps("door", None, None)][:1] == [GapCause.CLOCK_STEP]
 
@@ -488,10 +488,10 @@ def test_a_clock_that_was_set_forward_beside_a_segment_leaves_no_hole(
 ) -> None:
     """Hours that no clock showed are a gap of their own, also where what the loss left unaccounted for is carved."""
     office.enrol("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.segment("door")
     if mirrored:
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
     office.clock.tick(pauses_ms[0])
     office.clock.step_wall(6_000)
     office.clock.tick(pauses_ms[1])
@@ -500,7 +500,7 @@ def test_a_clock_that_was_set_forward_beside_a_segment_leaves_no_hole(
     gone(office.state / "edged.db")
     office.start()
     office.enrol("door")
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     office.store.close()
     assert promises.fsck(promises.Box(office.state, {}), office.clock) == []
 
@@ -519,12 +519,12 @@ def test_a_rebuild_that_breaks_off_goes_on(office: Office) -> None:
             if len(seen) > after:
                 office.store.interrupt()
 
-        office.store.books.rebuild(stop)
+        office.store.ledger.rebuild(stop)
         office.crash()
     office.start()
     for camera in ("door", "lobby"):
         office.enrol(camera)
-    assert not office.store.books.rebuild().again
+    assert not office.store.ledger.rebuild().again
     assert_as_before(before, catalog(office))
 
 
@@ -535,7 +535,7 @@ def test_a_row_whose_file_is_gone_stays_and_is_a_finding(office: Office) -> None
     kept.path.unlink()
     gone(office.state / "edged.db")
     office.start()
-    assert office.store.books.rebuild().missing == 1
+    assert office.store.ledger.rebuild().missing == 1
     assert [segment.seq for segment in office.store.segments("door", None, None)][-1] == kept.seq
 
 
@@ -556,7 +556,7 @@ def test_a_day_of_more_segments_than_a_page_is_compared_whole(office: Office, mo
         segment.path.unlink()
     gone(office.state / "edged.db")
     office.start()
-    assert office.store.books.rebuild().missing == 6
+    assert office.store.ledger.rebuild().missing == 6
 
 
 def test_files_without_a_leaf_are_opened(office: Office) -> None:
@@ -567,7 +567,7 @@ def test_files_without_a_leaf_are_opened(office: Office) -> None:
     (office.state / "edged.head.json").unlink()
     shutil.rmtree(office.disk / ".ledger")
     office.start()
-    report = office.store.books.rebuild()
+    report = office.store.ledger.rebuild()
     assert report.adopted == len(before)
     assert report.quarantined == 1
     after = office.store.segments(None, None, None)
@@ -594,13 +594,13 @@ def test_a_volume_that_was_away_catches_up_and_nothing_is_told_twice(memory: Pat
     office.specs = (*office.specs, VolumeSpec(second))
     office.start()
     office.enrol("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     second.rename(memory / "away")
     live_a_little(office)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     (memory / "away").rename(second)
     live_a_little(office)
-    office.store.books.mirror_now()  # which is a leaf, too: it is back
+    office.store.ledger.mirror_now()  # which is a leaf, too: it is back
     office.store.close()
     assert numbers_on(second) == numbers_on(office.disk) == list(range(1, len(numbers_on(second)) + 1))
 
@@ -628,18 +628,18 @@ def test_a_volume_that_is_away_prunes_nothing_and_is_gone_through_when_it_is_bac
     second.mkdir()
     office.specs = (*office.specs, VolumeSpec(second))
     office.start()
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     before = catalog(office)
     office.store.close()
     gone(office.state / "edged.db")
     office.disk.rename(memory / "away")
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     rows = [(row[0], row[1]) for row in catalog(office)["segments"]]
     assert rows == [(row[0], row[1]) for row in before["segments"]], "known from the other volume's leaves"
     (memory / "away").rename(office.disk)
-    assert len(office.store.books.waiting()) == 1
-    report = office.store.books.rebuild()
+    assert len(office.store.ledger.waiting()) == 1
+    report = office.store.ledger.rebuild()
     assert (len(report.volumes), report.missing, report.adopted) == (1, 0, 0)
     assert_as_before(before, catalog(office))
     office.store.close()
@@ -661,7 +661,10 @@ def test_the_mirror_begins_on_a_line_of_its_own_after_a_torn_one(office: Office)
 
 def of_volumes(office: Office) -> dict[str, tuple[bool, bool, bool]]:
     """By path: retired, away, lost."""
-    return {str(one.path): (one.retired, one.away, one.loss is not None) for one in office.store.disks._inventory.known}
+    return {
+        str(one.path): (one.retired, one.away, one.loss is not None)
+        for one in office.store.volume_operations._inventory.known
+    }
 
 
 @pytest.mark.parametrize("with_head", [True, False], ids=["head", "no head"])
@@ -674,20 +677,20 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, me
     office.specs = [VolumeSpec(path) for path in paths]
     office.start()
     office.enrol("door")
-    office.store.disks.retire(str(paths[1]))
+    office.store.volume_operations.retire(str(paths[1]))
     first = office.segment("door")
     on = next(path for path in paths if first.path.is_relative_to(path))
     spare = next(path for path in paths[::2] if path != on)
-    office.store.books.mirror_now()
-    office.store.disks.retire(str(on))
+    office.store.ledger.mirror_now()
+    office.store.volume_operations.retire(str(on))
     second = office.segment("door")
     assert second.path.is_relative_to(spare)
     shutil.rmtree(paths[1])
     assert office.store.volumes()
     paths[1].mkdir()
-    office.store.disks.replace(paths[1], VolumeSpec(paths[1]))
+    office.store.volume_operations.replace(paths[1], VolumeSpec(paths[1]))
     before = of_volumes(office)
-    lost = [one.loss for one in office.store.disks._inventory.known if one.loss]
+    lost = [one.loss for one in office.store.volume_operations._inventory.known if one.loss]
     assert len(lost) == 1
     office.crash()
     if not with_head:
@@ -696,11 +699,11 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, me
     gone(office.state / "edged.db")
     office.start()
     assert of_volumes(office) == before
-    assert [one.loss for one in office.store.disks._inventory.known if one.loss] == lost
+    assert [one.loss for one in office.store.volume_operations._inventory.known if one.loss] == lost
     office.enrol("door")
     assert not office.segment("door").path.is_relative_to(on), "it is retired"
-    assert not office.store.books.rebuild().left
-    assert office.store.books.waiting() == []
+    assert not office.store.ledger.rebuild().left
+    assert office.store.ledger.waiting() == []
     office.clock.tick(10_000_000)
     policy = Policy({"door": Bounds(0, 1)})
     office.store.sweep(lambda: policy)
@@ -712,11 +715,11 @@ def test_the_last_leaves_are_found_whatever_the_clock_was_set_to(office: Office)
     office.enrol("door")
     for _ in range(5):
         office.segment("door")
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
         office.clock.step_wall(mirror_table.DAY_MS)
     office.clock.step_wall(-100 * mirror_table.DAY_MS)
     office.segment("door")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     last = office.store._database.read(mirror_table.last_leaf)
     office.crash()
     fd = os.open(office.disk, os.O_RDONLY)
@@ -765,7 +768,7 @@ def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_
     office.start()
     office.enrol("door")
     first = office.store.volumes()[0]
-    office.store.disks.retire(first.id if first.path == office.disk else str(office.disk))
+    office.store.volume_operations.retire(first.id if first.path == office.disk else str(office.disk))
     made = [office.segment("door") for _ in range(5)]
     assert made[0].path.is_relative_to(second)
     office.store.close()
@@ -774,7 +777,7 @@ def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_
         shutil.rmtree(memory / name)
         (memory / f"{name}-backup").rename(memory / name)
     office.start()
-    assert office.store.books.last_rebuild() is None, "nobody can tell yet"
+    assert office.store.ledger.last_rebuild() is None, "nobody can tell yet"
     office.enrol("door")
     (memory / "away").rename(second)
     office.clock.tick(10_000_000)
@@ -782,9 +785,9 @@ def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_
         "what lies on the other is not known"
     )
     assert all(segment.path.exists() for segment in made)
-    assert len(office.store.books.waiting()) == 1
-    assert not office.store.books.rebuild().again
-    assert office.store.books.waiting() == []
+    assert len(office.store.ledger.waiting()) == 1
+    assert not office.store.ledger.rebuild().again
+    assert office.store.ledger.waiting() == []
     listed = [segment.sha256 for segment in office.store.segments("door", None, None)]
     assert all(segment.sha256 in listed for segment in made)
     office.store.sweep(lambda: Policy({"door": Bounds(0, 1)}))

@@ -118,7 +118,7 @@ def there(*segments: Segment) -> list[bool]:
 
 def assert_sound(office: Office, *disks: Path) -> None:
     """Rows, counters, links, sidecars agree, as the promises say and as fsck says."""
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close()
     box = Box(office.state, {str(json.loads((disk / IDENTITY_NAME).read_text())["volume"]): disk for disk in disks})
     assert [found for found in promises.at_rest(box) if not found.startswith("S9")] == []
@@ -141,7 +141,7 @@ def test_pins_come_back_as_they_were(office: Office, lose: Lose) -> None:
     lose(office)
     office.start()
     sweep(office)
-    assert not office.store.books.rebuild().again
+    assert not office.store.ledger.rebuild().again
     sweep(office)
     assert told(office) == before
     assert [one.pin.state for one in office.store.pins.ended()] == [PinState.RELEASED]
@@ -158,17 +158,17 @@ def test_a_pin_whose_sidecar_is_away_holds_what_lies_elsewhere(office: Office) -
     first = office.segment("lobby")
     pinned = place(office, order(first, first, until_ms=office.clock.wall_ms + 60_000))
     office.store.pins.approve(pinned.pin.id, LIN)
-    office.store.disks.retire(first.volume)
+    office.store.volume_operations.retire(first.volume)
     made = [office.segment("lobby") for _ in range(4)]
     assert all(segment.volume != first.volume for segment in made)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.crash()
     with_sidecar, lone = (office.disk, second) if first.path.is_relative_to(office.disk) else (second, office.disk)
     gone(office)
     shutil.rmtree(lone / ".pins", ignore_errors=True)
     away(with_sidecar)
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     office.clock.tick(LONG_AGO_MS)
     sweep(office)
     sweep(office)
@@ -177,7 +177,7 @@ def test_a_pin_whose_sidecar_is_away_holds_what_lies_elsewhere(office: Office) -
     assert (standing.pin.id, standing.pin.state) == (pinned.pin.id, PinState.APPROVED)
     back(with_sidecar)
     sweep(office)
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     sweep(office)
     (standing,) = office.store.pins.standing()
     assert (standing.pin.order, standing.pin.placer, standing.pin.approved_by) == (pinned.pin.order, CHEN, LIN.name)
@@ -194,12 +194,12 @@ def test_nobody_approves_what_nobody_knows_the_placer_of(office: Office) -> None
     with_sidecar = office.disk if made.path.is_relative_to(office.disk) else second
     away(with_sidecar)
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     with pytest.raises(OrderRefused, match="who placed"):
         office.store.pins.approve(pinned.pin.id, LIN)
     back(with_sidecar)
     sweep(office)
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     sweep(office)
     with pytest.raises(SamePerson):
         office.store.pins.approve(pinned.pin.id, CHEN)
@@ -210,9 +210,9 @@ def test_nobody_approves_what_nobody_knows_the_placer_of(office: Office) -> None
 def test_what_was_released_while_its_disk_was_away_stays_released(office: Office) -> None:
     second = second_disk(office)
     made = [office.segment("lobby")]
-    office.store.disks.retire(made[0].volume)
+    office.store.volume_operations.retire(made[0].volume)
     made.append(office.segment("lobby"))
-    office.store.disks.restore(made[0].volume)
+    office.store.volume_operations.restore(made[0].volume)
     pinned = place(office, order(made[0], made[-1]))
     assert len(pinned.volumes) == 2
     away(second)
@@ -222,7 +222,7 @@ def test_what_was_released_while_its_disk_was_away_stays_released(office: Office
     gone(office)
     back(second)
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     sweep(office)
     assert office.store.pins.standing() == []
     (ended,) = office.store.pins.ended()
@@ -252,7 +252,7 @@ def test_a_crash_while_it_is_placed_and_then_no_database(
 ) -> None:
     made = [office.segment("lobby") for _ in range(2)]
     crash_at(office, step, lambda: place(office, order(made[0], made[1])), lose, mirrored)
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     office.clock.tick(LONG_AGO_MS)
     sweep(office)
     sweep(office)
@@ -270,9 +270,9 @@ def test_a_crash_while_it_is_placed_and_then_no_database(
 def test_a_crash_while_it_is_released_and_then_no_database(office: Office, step: Failpoint, mirrored: bool) -> None:
     made = [office.segment("lobby") for _ in range(2)]
     pinned = place(office, order(made[0], made[1]))
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     crash_at(office, step, lambda: release(office, pinned.pin.id), gone, mirrored)
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     sweep(office)
     lasts = bool(office.store.pins.standing())
     assert lasts == (not mirrored), "what nobody knows to be released protects"
@@ -300,7 +300,7 @@ def crash_at(office: Office, step: Failpoint, work: Callable[[], object], lose: 
         work()
     failpoints.arm(None)
     if mirrored:
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
     office.crash()
     if not mirrored:
         for day in office.disk.glob(".ledger/*.jsonl"):

@@ -80,7 +80,7 @@ def faults(office: Office, *disks: Path) -> list[str]:
 
 def start_and_rebuild(office: Office) -> None:
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_rebuild_goes_on(
     """`again`: it dies there once more."""
     monkeypatch.setattr("storage.recovery.walk.PAGE", 7)
     live(office)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close()
     before = catalog(office)
     database = office.state / "edged.db"
@@ -120,8 +120,8 @@ def test_a_rebuild_goes_on(
         assert office.segment(camera).seq > 1000
     office.store.sweep(
         lambda: Policy({"door": Bounds(0, 1), "lobby": Bounds(0, 1)})
-    ) if office.store.books.waiting() else 0
-    assert not office.store.books.rebuild().again
+    ) if office.store.ledger.waiting() else 0
+    assert not office.store.ledger.rebuild().again
     assert_as_before(before, catalog(office))
     office.store.recover()
     office.store.close()
@@ -139,7 +139,7 @@ def test_the_mirror_goes_on(office: Office, step: Failpoint, time_: int, monkeyp
     office.specs = (VolumeSpec(office.disk), VolumeSpec(second))
     office.start()
     live(office)
-    office.store.books.stop(last_round=False)
+    office.store.ledger.stop(last_round=False)
     if step is Failpoint.MIRROR_PRUNED:  # days of a boot that is long over; those of today are younger than this
         monkeypatch.setattr(mirror, "KEEP_S", 10)
         monkeypatch.setattr(mirror_table, "longest_ceiling_s", lambda _: 0)
@@ -147,11 +147,11 @@ def test_the_mirror_goes_on(office: Office, step: Failpoint, time_: int, monkeyp
             line = '{"n":1,"t":1546300800000,"k":"boot","b":{"boot":0,"id":"","boottime_ms":0}}\n'
             for disk in (office.disk, second):
                 (disk / ".ledger" / f"{name}.jsonl").write_text(line)
-    office.store.books._mirror._headed_ms = office.store.books._mirror._pruned_ms = None
-    assert dies(step, office.store.books.mirror_now, time_) or time_ > 1
+    office.store.ledger._mirror._headed_ms = office.store.ledger._mirror._pruned_ms = None
+    assert dies(step, office.store.ledger.mirror_now, time_) or time_ > 1
     office.store.close(clean=False)
     office.start()
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close()
     numbers = numbers_on(office.disk)
     assert numbers == numbers_on(second) == sorted(set(numbers))
@@ -160,7 +160,7 @@ def test_the_mirror_goes_on(office: Office, step: Failpoint, time_: int, monkeyp
     office.start()
     for camera in ("door", "lobby"):
         office.enrol(camera)
-    assert not office.store.books.rebuild().again
+    assert not office.store.ledger.rebuild().again
     assert_as_before(before, catalog(office))
     office.store.close()
     assert faults(office, office.disk, second) == []
@@ -182,18 +182,18 @@ def test_a_replacement_goes_on(office: Office, step: Failpoint, configured: bool
     assert office.store.volumes()
     office.disk.mkdir()
     spec = VolumeSpec(office.disk) if configured else None
-    assert dies(step, lambda: office.store.disks.replace(office.disk, spec))
+    assert dies(step, lambda: office.store.volume_operations.replace(office.disk, spec))
     office.store.close(clean=False)
     if not configured:
         office.specs = (VolumeSpec(spare),)
     office.start()
-    lost = {one.id for one in office.store.disks._inventory.known if one.loss is not None}
+    lost = {one.id for one in office.store.volume_operations._inventory.known if one.loss is not None}
     assert lost == {old}
     paths = {volume.path for volume in office.store.volumes() if volume.id and volume.id != old}
     assert paths == ({spare, office.disk} if configured else {spare})
     office.enrol("door")
     office.segment("door")
-    assert office.store.books.waiting() == []
+    assert office.store.ledger.waiting() == []
     office.store.close()
     left = faults(office, spare, *([office.disk] if configured else []))
     assert [fault for fault in left if "Kind.LOST" not in fault] == [], "but for what went with the old one"

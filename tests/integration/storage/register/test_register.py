@@ -38,12 +38,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def entered(office: Office, asked: Asked | None = None) -> list[Entered]:
-    return [one for page in office.store.books.register.pages(asked or Asked()) for one in page.entries]
+    return [one for page in office.store.ledger.register.pages(asked or Asked()) for one in page.entries]
 
 
 def totals(office: Office, asked: Asked | None = None) -> Totals:
     found = Totals()
-    for page in office.store.books.register.pages(asked or Asked()):
+    for page in office.store.ledger.register.pages(asked or Asked()):
         for one in page.entries:
             found.add(one.what, one.pins)
         found.unread += page.unread
@@ -55,7 +55,7 @@ def named(found: list[Entered]) -> list[tuple[str, int | None]]:
 
 
 def blocks_made(office: Office) -> None:
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store._database.submit(lambda _: None, yielding=True).result(DEADLINE_S)
 
 
@@ -99,7 +99,7 @@ def test_an_entry_is_under_a_signed_head_or_not_yet(office: Office) -> None:
     office.segment("lobby")
     office.clock.tick(HOUR_MS)
     office.store.sweep(Policy)
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     office.segment("gate")
     office.clock.tick(HOUR_MS)
     office.store.sweep(Policy)
@@ -142,7 +142,7 @@ def test_a_tombstone_below_its_floor_is_told_by_whomever_it_was_made(office: Off
     found = totals(office)
     assert found.verdicts == {Verdict.KEPT: 1, Verdict.EARLY: 1}
     assert (found.permitted, [one.seq for one in found.early]) == (0, [99])
-    account = office.store.books.register.account("lobby", kept.start.wall_ms, kept.start.wall_ms + 60_000)
+    account = office.store.ledger.register.account("lobby", kept.start.wall_ms, kept.start.wall_ms + 60_000)
     assert [one.seq for one in account.destroyed.early] == [99], "the account of its month tells it, too"
 
 
@@ -218,13 +218,13 @@ def test_what_went_with_a_volume_says_so_and_claims_no_age(tmp_path: Path) -> No
     box.specs = (*box.specs, type(box.specs[0])(tmp_path / "other", None, None, None))
     box.start()
     (lost,) = [one for one in box.store.volumes() if one.path == box.disk]
-    box.store.disks.replace(box.disk, box.specs[0])
-    (told,) = box.store.books.register.losses((None, None))
+    box.store.volume_operations.replace(box.disk, box.specs[0])
+    (told,) = box.store.ledger.register.losses((None, None))
     assert (told.volume, told.segments, told.below_floor) == (lost.id, 3, 3)
-    box.store.disks.retire(lost.id)
-    assert box.store.books.register.losses((None, None)) == [told], "what is struck off is not lost once more"
-    assert box.store.books.register.losses((box.clock.wall_ms + 1, None)) == []
-    account = box.store.books.register.account("lobby", box.clock.wall_ms - HOUR_MS, box.clock.wall_ms)
+    box.store.volume_operations.retire(lost.id)
+    assert box.store.ledger.register.losses((None, None)) == [told], "what is struck off is not lost once more"
+    assert box.store.ledger.register.losses((box.clock.wall_ms + 1, None)) == []
+    account = box.store.ledger.register.account("lobby", box.clock.wall_ms - HOUR_MS, box.clock.wall_ms)
     assert (account.held.segments, account.held.lost) == (0, 3)
     box.clock.tick(HOUR_MS)
     box.store.sweep(Policy)
@@ -248,7 +248,7 @@ def test_the_account_of_an_interval(office: Office) -> None:
     office.segment("lobby")
     office.store.sweep(Policy)
     until = begin + 300_000
-    account = office.store.books.register.account("lobby", begin, until)
+    account = office.store.ledger.register.account("lobby", begin, until)
     assert (account.from_ms, account.to_ms, account.known_since_ms) == (begin, until, begin)
     known = account.shares
     assert known.recorded_ms + sum(known.causes.values()) + known.unexplained_ms == until - begin
@@ -276,5 +276,5 @@ def test_a_file_that_was_taken_away_is_not_told_as_held_in_order(office: Office)
     segment.path.unlink()
     while office.store.checks.rescan():
         pass
-    account = office.store.books.register.account("lobby", segment.start.wall_ms, segment.end.wall_ms)
+    account = office.store.ledger.register.account("lobby", segment.start.wall_ms, segment.end.wall_ms)
     assert dict(account.held.faults) == {"missing": 1}

@@ -158,13 +158,13 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     office.enrol("lobby")
     held(office, higher)
     office.segment("lobby")
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close()
     LOSE[lost](office, copy)
     office.start()
     assert held(office) == higher
     assert held(office, ApprovedLimits(SITE, grants=Grants(configured=False))).grants == GRANTS
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     assert held(office) == higher
 
 
@@ -175,7 +175,7 @@ def test_one_that_cannot_be_read_is_a_database_that_is_damaged(office: Office) -
     office.store.close()
     office.start()
     assert held(office) == AGREED
-    assert office.store.books.last_rebuild() is not None
+    assert office.store.ledger.last_rebuild() is not None
 
 
 def test_until_a_lost_database_is_made_anew_nothing_counts_as_agreed_upon(office: Office) -> None:

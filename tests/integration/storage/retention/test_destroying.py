@@ -322,8 +322,8 @@ def test_a_lost_database_lets_no_floor_give_way_for_a_day(tight: Office) -> None
         path.unlink()
     tight.start()
     tight.enrol("lobby")
-    while tight.store.books.waiting():
-        tight.store.books.rebuild(paced=False)
+    while tight.store.ledger.waiting():
+        tight.store.ledger.rebuild(paced=False)
     tight.store.recover()
     tight.segment("lobby", bounds=DAYS)
     tight.segment("lobby", bounds=DAYS)
@@ -345,12 +345,12 @@ def test_a_volume_that_no_database_knew_lets_no_floor_give_way_for_a_day(tight: 
     tight.specs = (*tight.specs, VolumeSpec(second))
     tight.start()
     tight.store.sweep(lambda: OVERWRITING)
-    tight.store.books.rebuild(everything=True, paced=False)
+    tight.store.ledger.rebuild(everything=True, paced=False)
     assert tight.store.ring.view(OVERWRITING).overwriting.holds, "what is known tells nothing new"
     (memory / "away").rename(tight.disk)
     tight.store.volumes()
-    while tight.store.books.waiting():
-        tight.store.books.rebuild(paced=False)
+    while tight.store.ledger.waiting():
+        tight.store.ledger.rebuild(paced=False)
     assert tight.store.ring.view(OVERWRITING).overwriting == OverwriteState(left_ms=WAIT_MS)
     tight.store.sweep(lambda: OVERWRITING)
     tight.clock.tick(WAIT_MS)

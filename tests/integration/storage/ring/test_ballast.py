@@ -57,7 +57,7 @@ def recorded(place: Path, bounds: Bounds = SHORT) -> Office:
         office.segment("lobby", FRAGMENTS, bounds=bounds)
     office.clock.tick(10_000)
     sweep(office)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     assert office.store.ballast.owed == 0
     return office
 
@@ -144,7 +144,7 @@ def test_a_daemon_that_starts_on_a_full_disk_frees_it(
 
 def test_a_stranger_who_takes_what_becomes_free_gets_a_piece_at_a_time(place: Path) -> None:
     ballast = Ballast(place)
-    ballast.tend()
+    ballast.maintain()
     owed = []
     fill(place)
     while ballast.give():
@@ -157,16 +157,16 @@ def test_a_stranger_who_takes_what_becomes_free_gets_a_piece_at_a_time(place: Pa
 def test_a_trouble_that_is_no_lack_of_space_costs_no_ballast(tmp_path: Path) -> None:
     ballast = Ballast(tmp_path)
     assert (ballast.owed, ballast.give()) == (0, False)
-    ballast.tend()
+    ballast.maintain()
     assert (ballast.owed, ballast.give(), ballast.owed) == (0, False, 0)
 
 
 def test_a_ballast_that_was_interrupted_is_completed(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(bytes(12_345))
     ballast = Ballast(tmp_path)
-    ballast.tend()
+    ballast.maintain()
     size = (tmp_path / NAME).stat().st_size
-    Ballast(tmp_path).tend()
+    Ballast(tmp_path).maintain()
     assert (ballast.owed, (tmp_path / NAME).stat().st_size) == (0, size)
 
 
@@ -187,12 +187,12 @@ def test_inodes_that_others_took_stop_recording_where_nothing_may_go(tmp_path: P
         office = recorded(disk.path, LONG)
         strangers = disk.fill_with_files()
         sweep(office)
-        seen = office.store.door.look({"lobby": 0})
+        seen = office.store.admission.look({"lobby": 0})
         assert set(seen.stopped) == {"lobby"}
         assert isinstance(seen.chosen, GapCause)
         for stranger in strangers:
             stranger.unlink()
         sweep(office)
-        seen = office.store.door.look({"lobby": 0})
+        seen = office.store.admission.look({"lobby": 0})
         assert (seen.stopped, isinstance(seen.chosen, VolumeStatus)) == ({}, True)
         office.store.close()

@@ -102,7 +102,7 @@ def make_two(tmp_path: Path) -> Iterator[Office]:
     box = Office(tmp_path, max_bytes=10 * 1800)
     (tmp_path / "second").mkdir()
     box.specs = (*box.specs, VolumeSpec(tmp_path / "second", None, None, 10 * 1800))
-    box.store.disks.configure(box.specs)
+    box.store.volume_operations.configure(box.specs)
     box.enrol("lobby")
     box.enrol("gate")
     yield box
@@ -152,7 +152,7 @@ def test_no_footage_goes_for_a_ballast_on_another_disk(tmp_path: Path, monkeypat
     with TemporaryDirectory(dir=others[0]) as elsewhere:
         office = Office(tmp_path)
         office.specs = (VolumeSpec(Path(elsewhere), None, None, 10 * 1800),)
-        office.store.disks.configure(office.specs)
+        office.store.volume_operations.configure(office.specs)
         policy = Policy({"lobby": BOUNDS}, overwrite=True)
         office.overwrites(policy)
         office.enrol("lobby")
@@ -175,7 +175,7 @@ def test_a_camera_whose_footage_is_gone_still_needs_room(tmp_path: Path) -> None
     office.enrol("gate")
     size = office.segment("lobby").bytes
     (volume,) = office.store._pool.opened
-    door = office.store.door
+    door = office.store.admission
     door.look({"lobby": 1, "gate": 0})
     needed = door.headroom(volume)
     assert needed == demand([CameraNeed("lobby", 1, size), CameraNeed("gate", 0, size)], anybody_stopped=False)
@@ -191,7 +191,7 @@ def test_longer_segments_need_more_room_before_the_first_of_them_is_recorded(tmp
     office.enrol("lobby")
     recorded = [office.segment("lobby", fragments=20) for _ in range(3)]
     (volume,) = office.store._pool.opened
-    door = office.store.door
+    door = office.store.admission
     length_ms = recorded[0].end.boottime_ms - recorded[0].start.boottime_ms
 
     def needed(segment_ms: int) -> int:

@@ -122,10 +122,10 @@ def test_what_was_in_progress_when_the_power_went_goes_by_it_too(office: Office)
 def test_a_lost_database_knows_it_again(office: Office, with_head: bool) -> None:
     early = recorded(office, 3)
     if with_head:
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
     the_clock_is_set(office)
     recorded(office, 2)
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close(clean=False)
     for one in office.state.glob(f"{DATABASE_NAME}*"):
         one.unlink()
@@ -133,7 +133,7 @@ def test_a_lost_database_knows_it_again(office: Office, with_head: bool) -> None
         for one in (office.disk / ".ledger").glob("*head*"):
             one.unlink()
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     assert [at(office, true_ms) for true_ms, _ in early] == [[1], [2], [3]]
 
 
@@ -155,7 +155,7 @@ def test_what_was_pinned_before_the_true_time_was_known_stays_pinned(office: Off
         one.unlink()
     office.start()
     office.enrol("lobby")
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     sweep(office)
     assert office.store.pins.find(pin.pin.id).segments == 3
     assert as_promised(office) == []

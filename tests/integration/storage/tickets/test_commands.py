@@ -40,7 +40,7 @@ def take(office: Office, one: CommandEntry, limits: tuple[Limit, ...] = (), rate
 
 
 def events(office: Office) -> list[dict[str, Any]]:
-    return [dict(event.body) for event in office.store.post.following(EventKind.COMMAND, 0, 1000)]
+    return [dict(event.body) for event in office.store.outbox.following(EventKind.COMMAND, 0, 1000)]
 
 
 def acts(office: Office) -> list[dict[str, Any]]:
@@ -190,13 +190,13 @@ def test_of_one_key_so_many_are_taken_also_over_restarts_and_whatever_became_of_
 
 
 def test_a_later_head_begins_with_an_earlier_one(office: Office) -> None:
-    office.store.books.sign_now()
+    office.store.ledger.sign_now()
     for counter in range(1, 9):
         take(office, told(counter))
     office.store.close()
     office.start()
-    office.store.books.sign_now()
-    (covered,) = office.store.books.leaves.covered()
+    office.store.ledger.sign_now()
+    (covered,) = office.store.ledger.leaves.covered()
     size, origin = covered.generation.size, covered.generation.origin
     assert size > 5
     found = office.store.commands.consistency(None, 5, size)

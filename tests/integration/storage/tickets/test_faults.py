@@ -28,7 +28,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     opened.enrol("door")
     opened.segment("door")
     yield opened
-    report = opened.store.books.verify(None, lambda _: None, threading.Event())
+    report = opened.store.ledger.verify(None, lambda _: None, threading.Event())
     assert [str(found) for found in report.findings.named] == []
     opened.store.close()
 
@@ -155,7 +155,7 @@ def test_a_lost_database_knows_its_tickets_again_but_no_names(office: Office) ->
     fault = found(office)
     office.store.faults.report(fault, CHEN, {"who": "chen", "to": "光田資訊"})
     office.store.maintenance.start(["door"], HOUR_MS, {"who": "chen", "reason": "r"})
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
     office.store.close(clean=False)
     (office.state / "edged.db").unlink()
     for name in ("edged.db-wal", "edged.db-shm"):
@@ -166,7 +166,7 @@ def test_a_lost_database_knows_its_tickets_again_but_no_names(office: Office) ->
     assert under is not None
     assert (under.maintenance.cameras, dict(under.names)) == (("door",), {})
     assert office.store.faults.find(KEY, raised(office), DOOR) is None, "and is not opened twice"
-    report = office.store.books.rebuild()
+    report = office.store.ledger.rebuild()
     assert (report.unread, report.clashes) == (0, 0)
     one, steps = office.store.faults.one(fault)
     assert (one.ticket.state, one.ticket.version) == (FaultState.REPORTED, 2)

@@ -53,7 +53,7 @@ def told(office: Office, camera: str = "door") -> list[tuple[str, str | None, in
 def _ledger_agrees(office: Office) -> Iterator[None]:
     """Whatever a test does, rows say what leaves say."""
     yield
-    report = office.store.books.verify(None, lambda _: None, threading.Event())
+    report = office.store.ledger.verify(None, lambda _: None, threading.Event())
     assert [str(found) for found in report.findings.named] == []
 
 

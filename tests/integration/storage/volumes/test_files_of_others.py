@@ -109,12 +109,12 @@ def test_what_is_laid_out_ahead_in_segments_in_progress_is_not_others(
 def test_a_stranger_is_told_to_the_megabyte_on_every_volume_of_his_disk(disk: Ext4, office: Office) -> None:
     second = disk.path / "second"
     second.mkdir()
-    office.store.disks.configure([*office.specs, VolumeSpec(second, None, None, None)])
+    office.store.volume_operations.configure([*office.specs, VolumeSpec(second, None, None, None)])
     office.segment("lobby")
     wrote(disk.path / "video.iso", STRANGER)
     assert STRANGER <= others(office) < STRANGER + SLACK
     (_, other) = office.store.volumes()
-    office.store.disks.retire(other.id)
+    office.store.volume_operations.retire(other.id)
     assert STRANGER <= others(office) < STRANGER + SLACK, "a volume that is retired is ours all the same"
 
 
@@ -134,7 +134,7 @@ def test_as_long_as_a_lost_database_does_not_know_what_is_there_nobody_is_blamed
         fact = partial(mirror_table.set_reconciled, volume=status.id, known=is_known)
         office.store._database.submit(fact).result(DEADLINE_S)
 
-    office.store.disks.configure([VolumeSpec(office.disk, reserve_percent=10.0)])
+    office.store.volume_operations.configure([VolumeSpec(office.disk, reserve_percent=10.0)])
     office.segment("lobby")
     fill(disk.path / "video.iso")
     sweep(office)

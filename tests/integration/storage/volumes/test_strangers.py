@@ -81,7 +81,7 @@ def test_a_file_of_any_name_stops_nothing(office: Office, name: bytes) -> None:
     office.segment("lobby")
     lose(office)
     office.start()
-    assert not office.store.books.rebuild().again
+    assert not office.store.ledger.rebuild().again
     assert office.store.segments("lobby", None, None)[0].path == made.path
     office.enrol("lobby")
     office.clock.tick(LONG_AGO_MS)
@@ -98,9 +98,9 @@ def test_a_directory_of_any_name_stops_no_rebuild(office: Office, name: bytes) -
     (strange / "20260225T061320.000Z-3.mp4").write_bytes(b"no footage")
     lose(office)
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     assert [one.path for one in office.store.segments("lobby", None, None)] == [made.path]
-    assert office.store.books.waiting() == []
+    assert office.store.ledger.waiting() == []
     office.store.recover()
     while office.store.checks.rescan():
         pass
@@ -138,7 +138,7 @@ def test_a_story_with_a_number_that_nobody_counts_to_stops_no_recording(office: 
     assert office.segment("lobby").seq > made.seq
     lose(office)
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     office.enrol("lobby")
     assert parse_segment_name(office.segment("lobby").path.name)
 
@@ -152,7 +152,7 @@ def test_a_time_beyond_all_calendars_keeps_no_volume_from_being_known(
     made = office.segment("lobby")
     if told_by == "a leaf":
         office.segment("lobby")
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
         lose(office)
         for file in (office.disk / signer.NAME).glob("*.jsonl"):
             lines = [json.loads(line) for line in file.read_text().splitlines()]
@@ -168,8 +168,8 @@ def test_a_time_beyond_all_calendars_keeps_no_volume_from_being_known(
         path.write_bytes(tiny_mp4.segment(json.dumps(story), 3))
         lose(office)
     office.start()
-    report = office.store.books.rebuild()
-    assert (report.again, office.store.books.waiting()) == (False, [])
+    report = office.store.ledger.rebuild()
+    assert (report.again, office.store.ledger.waiting()) == (False, [])
     for one in office.store.segments(None, None, None):
         site_documents.segment(one)
     office.clock.tick(LONG_AGO_MS)
@@ -214,7 +214,7 @@ def test_no_pin_links_through_a_symlink_and_no_rebuild_takes_in_what_lies_behind
     before = snapshot(outside)
     lose(office)
     office.start()
-    office.store.books.rebuild()
+    office.store.ledger.rebuild()
     office.store.recover()
     assert snapshot(outside) == before
 
@@ -338,12 +338,12 @@ def test_no_line_in_the_mirror_stops_the_rebuild(office: Office, which: str, wit
         (office.disk / ".ledger" / "head.json").unlink()
     for _ in range(2):
         office.start()
-        office.store.books.rebuild()
-        office.store.books.mirror_now()
+        office.store.ledger.rebuild()
+        office.store.ledger.mirror_now()
         office.enrol("lobby")
         office.segment("lobby")
         assert made.path in [one.path for one in office.store.segments("lobby", None, None)]
-        assert office.store.books.waiting() == []
+        assert office.store.ledger.waiting() == []
         office.store.recover()
         office.clock.tick(1000)
         sweep(office)
@@ -354,7 +354,7 @@ def test_no_line_in_the_mirror_stops_the_rebuild(office: Office, which: str, wit
     sweep(office)
     assert (outside / "secret.mp4.quarantined").read_bytes() == b"somebody else's"
     assert not made.path.exists()
-    office.store.books.mirror_now()
+    office.store.ledger.mirror_now()
 
 
 HEADS: Final[dict[str, dict[str, Any]]] = {
@@ -392,19 +392,19 @@ def test_no_head_makes_anything_go_early_or_keeps_the_daemon_from_starting(offic
                 one.unlink()
         office.clock.reboot(60_000)
         office.start()
-        office.store.books.rebuild()
+        office.store.ledger.rebuild()
         office.enrol("lobby")
         if not (lost and which == "retired"):
             office.segment("lobby")
         assert made.path in [one.path for one in office.store.segments("lobby", None, None)]
-        assert office.store.books.waiting() == []
+        assert office.store.ledger.waiting() == []
         sweep(office)
         assert made.path.exists(), "its floor is not over"
-        office.store.books.mirror_now()
+        office.store.ledger.mirror_now()
         office.store.close()
         assert lost or not list(office.state.glob("edged.db.damaged-*")), "a head alone proves nothing"
     office.start()
-    assert office.store.books.last_rebuild() is not None
+    assert office.store.ledger.last_rebuild() is not None
 
 
 def test_a_sidecar_that_points_elsewhere_writes_nothing_there(office: Office) -> None:

@@ -25,7 +25,7 @@ from storage.ring.service import Fate
 from storage.ring.volume_operations import Reconfigured
 from storage.segments.findings_table import FaultKind
 from storage.store import offline
-from storage.store.offline import init_alone
+from storage.store.offline import initialise_offline
 from storage.volumes import mounts
 from storage.volumes.volume import VolumeSpec
 from storage.words.errors import OrderRefused, UnknownId, VolumeRefused
@@ -56,7 +56,7 @@ class Box(Office):
 
     def reload(self, *paths: Path, max_bytes: int | None = None) -> Reconfigured:
         self.specs = tuple(VolumeSpec(path, None, None, max_bytes) for path in paths)
-        return self.store.disks.configure(self.specs)
+        return self.store.volume_operations.configure(self.specs)
 
     def states(self) -> dict[str, VolumeState]:
         return {status.path.name: status.state for status in self.store.volumes()}
@@ -126,11 +126,11 @@ def test_a_reload_names_what_came_what_is_retired_and_what_was_left_out(box: Box
     third = box.folder("third")
     box.segment("lobby")
     assert box.reload(box.disk, box.second, third) == Reconfigured((third,), (), (), ())
-    box.store.disks.retire(str(box.disk))
+    box.store.volume_operations.retire(str(box.disk))
     assert box.reload(box.disk, third) == Reconfigured((), (box.disk,), (box.second,), ())
     change = box.reload(box.second, third)
     assert (change.came, change.retired, change.left_out) == ((box.second,), (), (box.disk,))
-    box.store.disks.restore(str(box.disk))
+    box.store.volume_operations.restore(str(box.disk))
     change = box.reload(box.disk, third, box.root / "nothing")
     assert (change.came, change.retired, change.left_out) == ((box.disk,), (), (box.second,))
     assert ["no such directory" in words for words in change.warnings] == [True]
@@ -224,7 +224,7 @@ def test_inside_one_another_is_refused(box: Box) -> None:
     link.symlink_to(box.disk / "deeper")
     for path in (box.disk / "deeper", link):
         with pytest.raises(VolumeRefused, match="lies inside the volume"):
-            box.store.disks.init(VolumeSpec(path))
+            box.store.volume_operations.init(VolumeSpec(path))
     assert not list((box.disk / "deeper").iterdir())
 
 
@@ -233,11 +233,11 @@ def test_inside_one_another_is_refused(box: Box) -> None:
 
 def test_init_makes_a_volume_that_a_reload_takes_up(box: Box) -> None:
     third = box.folder("third")
-    made = box.store.disks.init(VolumeSpec(third))
+    made = box.store.volume_operations.init(VolumeSpec(third))
     assert (box.id_at(third), [one.name for one in third.iterdir()]) == (made, [IDENTITY_NAME])
     assert "third" not in box.states()
     with pytest.raises(VolumeRefused, match=f"it is volume {made} of the box 'wenshan' already"):
-        box.store.disks.init(VolumeSpec(third))
+        box.store.volume_operations.init(VolumeSpec(third))
     assert box.reconfigure(box.disk, third) == []
     assert box.status(third).id == made
 
@@ -248,7 +248,7 @@ def test_init_of_what_is_configured_and_was_refused_is_used_at_once(box: Box) ->
     assert "not empty" in box.reconfigure(box.disk, third)[0]
     (third / "photos").rmdir()
     assert box.states() == {"disk": IN_SERVICE, "third": AWAY}, "nothing becomes a volume by itself while it runs"
-    made = box.store.disks.init(box.specs[1])
+    made = box.store.volume_operations.init(box.specs[1])
     assert (box.status(third).id, box.status(third).state) == (made, IN_SERVICE)
 
 
@@ -257,18 +257,18 @@ def test_what_init_refuses(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     fstab.write_text(f"UUID=1 {spare} ext4 defaults 0 2\n")
     monkeypatch.setattr(mounts, "FSTAB", fstab)
     with pytest.raises(VolumeRefused, match="and nothing is mounted on it"):
-        box.store.disks.init(VolumeSpec(spare))
+        box.store.volume_operations.init(VolumeSpec(spare))
     assert "nothing is mounted on it" in box.reconfigure(box.disk, spare)[0], "nor by a reload (S10)"
     assert not list(spare.iterdir())
     monkeypatch.setattr(mounts, "FSTAB", box.root / "none")
     with pytest.raises(VolumeRefused, match="less free than its reserve"):
-        box.store.disks.init(VolumeSpec(spare, reserve_bytes=1 << 60))
+        box.store.volume_operations.init(VolumeSpec(spare, reserve_bytes=1 << 60))
     with pytest.raises(VolumeRefused, match="no such directory"):
-        box.store.disks.init(VolumeSpec(box.root / "nothing"))
+        box.store.volume_operations.init(VolumeSpec(box.root / "nothing"))
     shutil.rmtree(box.second)
     box.second.mkdir()
     with pytest.raises(VolumeRefused, match="belongs here, but there is no"):
-        box.store.disks.init(VolumeSpec(box.second))
+        box.store.volume_operations.init(VolumeSpec(box.second))
     assert not list(spare.iterdir())
 
 
@@ -278,20 +278,20 @@ def test_file_systems_that_keep_no_promise_are_refused(box: Box, monkeypatch: py
     info.write_text(f"1 0 8:1 / / rw - {kind} /dev/x rw\n")
     monkeypatch.setattr(mounts, "MOUNTINFO", info)
     with pytest.raises(VolumeRefused, match=f"its file system is {kind}: "):
-        box.store.disks.init(VolumeSpec(box.folder("third")))
+        box.store.volume_operations.init(VolumeSpec(box.folder("third")))
 
 
 def test_init_with_the_daemon_down(box: Box) -> None:
     third = box.folder("third")
     box.store.close()
-    made = init_alone(box.state, "wenshan", VolumeSpec(third), [box.disk])
+    made = initialise_offline(box.state, "wenshan", VolumeSpec(third), [box.disk])
     shutil.rmtree(box.second)
     box.second.mkdir()
     with pytest.raises(VolumeRefused, match="belongs here"):
-        init_alone(box.state, "wenshan", VolumeSpec(box.second), [])
+        initialise_offline(box.state, "wenshan", VolumeSpec(box.second), [])
     (box.disk / "deeper").mkdir()
     with pytest.raises(VolumeRefused, match="lies inside"):
-        init_alone(box.state, "wenshan", VolumeSpec(box.disk / "deeper"), [])
+        initialise_offline(box.state, "wenshan", VolumeSpec(box.disk / "deeper"), [])
     box.specs = (VolumeSpec(box.disk), VolumeSpec(third))
     box.start()
     assert box.status(third).id == made
@@ -302,13 +302,13 @@ def test_init_with_the_daemon_down(box: Box) -> None:
 
 def test_a_retired_one_takes_nothing_new_and_is_governed_until_it_is_empty(box: Box) -> None:
     kept = box.segment("lobby", bounds=Bounds(60, 300))
-    box.store.disks.retire(str(box.disk))
+    box.store.volume_operations.retire(str(box.disk))
     assert box.states() == {"disk": RETIRED, "second": IN_SERVICE}
     assert where(box.segment("lobby")) == "second"
     with pytest.raises(OrderRefused, match="retired already"):
-        box.store.disks.retire(box.id_at(box.disk))
+        box.store.volume_operations.retire(box.id_at(box.disk))
     with pytest.raises(OrderRefused, match="recording would stop"):
-        box.store.disks.retire(str(box.second))
+        box.store.volume_operations.retire(str(box.second))
     box.crash()
     box.specs = (VolumeSpec(box.second),)
     box.start()
@@ -328,7 +328,7 @@ def test_a_retired_one_takes_nothing_new_and_is_governed_until_it_is_empty(box: 
 def test_a_retired_one_gives_no_footage_for_space(box: Box) -> None:
     bounds = Bounds(1, 30 * DAY_S)
     kept = box.segment("lobby", bounds=bounds)
-    box.store.disks.retire(str(box.disk))
+    box.store.volume_operations.retire(str(box.disk))
     box.reconfigure(box.disk, box.second, max_bytes=5 * kept.bytes)
     for _ in range(8):
         box.sweep(bounds)
@@ -340,24 +340,24 @@ def test_a_retired_one_gives_no_footage_for_space(box: Box) -> None:
 
 
 def test_a_retired_one_is_used_again_by_undo_alone(box: Box) -> None:
-    box.store.disks.retire(str(box.disk))
+    box.store.volume_operations.retire(str(box.disk))
     assert box.status(box.disk).reason.startswith("it is retired and empty")
     with pytest.raises(VolumeRefused, match="which is retired"):
-        box.store.disks.init(VolumeSpec(box.disk))
-    box.store.disks.restore(str(box.disk))
+        box.store.volume_operations.init(VolumeSpec(box.disk))
+    box.store.volume_operations.restore(str(box.disk))
     with pytest.raises(OrderRefused, match="not retired"):
-        box.store.disks.restore(str(box.disk))
+        box.store.volume_operations.restore(str(box.disk))
     assert box.states() == {"disk": IN_SERVICE, "second": IN_SERVICE}
     assert box.events()[-2:] == [("retired", "disk"), ("restored", "disk")]
 
 
 def test_an_empty_retired_one_leaves_its_path_to_another(box: Box) -> None:
     old = box.id_at(box.disk)
-    box.store.disks.retire(str(box.disk))
-    box.store.disks.refresh()
+    box.store.volume_operations.retire(str(box.disk))
+    box.store.volume_operations.refresh()
     shutil.move(box.disk, box.root / "shelf")
     box.disk.mkdir()
-    new = box.store.disks.init(box.specs[0])
+    new = box.store.volume_operations.init(box.specs[0])
     assert new != old
     assert (box.status(box.disk).id, box.status(box.disk).state) == (new, IN_SERVICE)
 
@@ -372,18 +372,18 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     kept = [box.segment("lobby", bounds=Bounds(250, 300)) for _ in range(3)]
     begun = box.record("lobby")
     with pytest.raises(OrderRefused, match="in use"):
-        box.store.disks.replace(box.disk, box.specs[0])
+        box.store.volume_operations.replace(box.disk, box.specs[0])
     begun.file.abandon()
     shutil.move(box.disk, box.root / "shelf")
     assert box.states()["disk"] is AWAY
     with pytest.raises(VolumeRefused, match="no such directory"):
-        box.store.disks.replace(box.disk, box.specs[0])
+        box.store.volume_operations.replace(box.disk, box.specs[0])
     box.disk.mkdir()
     (box.disk / "photos").mkdir()
     with pytest.raises(VolumeRefused, match="not empty"):
-        box.store.disks.replace(box.disk, box.specs[0])
+        box.store.volume_operations.replace(box.disk, box.specs[0])
     (box.disk / "photos").rmdir()
-    done = box.store.disks.replace(box.disk, box.specs[0])
+    done = box.store.volume_operations.replace(box.disk, box.specs[0])
     assert (done.lost, done.by) == (old, box.id_at(box.disk))
     assert (done.loss.segments, done.loss.below_floor, done.loss.pinned) == (4, 3, 0)
     assert (done.loss.first_wall_ms, done.loss.last_wall_ms) == (kept[0].start.wall_ms, kept[-1].end.wall_ms)
@@ -418,20 +418,20 @@ def test_the_loss_of_one_that_is_struck_off_is_a_notice_from_then_on(box: Box, l
     shutil.move(box.disk, box.root / "shelf")
     box.disk.mkdir()
     assert box.states()["disk"] is AWAY
-    box.store.disks.replace(box.disk, box.specs[0])
+    box.store.volume_operations.replace(box.disk, box.specs[0])
     (status,) = (one for one in box.store.volumes() if one.state is LOST)
     assert (conditions.loss_severity(status), status.noted) == (Severity.CRITICAL, False)
-    assert site_documents.volume_retire(box.store.disks.retire(old)).retired
+    assert site_documents.volume_retire(box.store.volume_operations.retire(old)).retired
     with pytest.raises(OrderRefused, match="struck off already"):
-        box.store.disks.retire(old)
-    box.store.books.mirror_now()
+        box.store.volume_operations.retire(old)
+    box.store.ledger.mirror_now()
     box.store.close()
     if lost:
         for path in box.state.glob("edged.db*"):
             path.unlink()
     box.start()
-    box.store.books.rebuild()
-    box.store.disks.refresh()
+    box.store.ledger.rebuild()
+    box.store.volume_operations.refresh()
     (again,) = (one for one in box.store.volumes() if one.state is LOST)
     assert (conditions.loss_severity(again), again.id, again.noted) == (Severity.INFO, old, True)
     assert again.reason == status.reason, "what is gone is told all the same"
@@ -446,7 +446,7 @@ def test_fsck_tells_of_a_lost_one_once_and_of_all_that_went_with_it(box: Box, up
     shutil.move(box.disk, box.root / "shelf")
     assert box.states()["disk"] is AWAY
     box.disk.mkdir()
-    box.store.disks.replace(box.disk, box.specs[0])
+    box.store.volume_operations.replace(box.disk, box.specs[0])
     box.segment("lobby")
     (fault,) = box.fsck(up=up)
     assert (fault.kind, fault.volume, fault.where) == (FaultKind.LOST, old, str(box.disk))
@@ -468,7 +468,7 @@ def test_a_lost_one_that_turns_up_elsewhere_is_taken_back(box: Box) -> None:
     shutil.move(box.disk, found)
     box.disk.mkdir()
     assert box.states()["disk"] is AWAY
-    box.store.disks.replace(box.disk, box.specs[0])
+    box.store.volume_operations.replace(box.disk, box.specs[0])
     assert box.reconfigure(box.disk, box.second, found) == []
     assert box.states() == {"disk": IN_SERVICE, "second": IN_SERVICE, "found": IN_SERVICE}
     assert (box.status(found).id, box.status(found).segments) == (old, 1)
@@ -480,11 +480,11 @@ def test_one_that_is_configured_no_longer_is_given_up_without_another(box: Box) 
     box.reconfigure(box.second)
     shutil.move(box.disk, box.root / "shelf")
     assert box.states() == {"second": IN_SERVICE, "disk": AWAY}
-    done = box.store.disks.replace(box.disk, None)
+    done = box.store.volume_operations.replace(box.disk, None)
     assert (done.by, done.loss.segments) == (None, 1)
     assert box.states() == {"second": IN_SERVICE, "disk": LOST}
     with pytest.raises(UnknownId, match="no volume belongs at"):
-        box.store.disks.replace(box.disk, None)
+        box.store.volume_operations.replace(box.disk, None)
 
 
 def test_not_below_the_mount_point_that_the_dead_one_had(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,10 +499,10 @@ def test_not_below_the_mount_point_that_the_dead_one_had(box: Box, monkeypatch: 
     info.write_text(root)
     assert box.states()["third"] is AWAY
     with pytest.raises(VolumeRefused, match=f"the old volume lay on {third}, and nothing is mounted there"):
-        box.store.disks.replace(third, box.specs[0])
+        box.store.volume_operations.replace(third, box.specs[0])
     assert not list(third.iterdir())
     info.write_text(root + disk)
-    assert box.store.disks.replace(third, box.specs[0]).by == box.id_at(third)
+    assert box.store.volume_operations.replace(third, box.specs[0]).by == box.id_at(third)
 
 
 # --- come and gone -----------------------------------------------------------------------------------------------
@@ -566,4 +566,4 @@ def test_a_probe_that_would_not_go_keeps_nothing_from_being_known(box: Box, monk
     box.reconfigure(box.disk, box.second, third)
     monkeypatch.undo()
     assert set(PROBES) & {path.name for path in third.iterdir()}
-    assert box.store.books.ready(box.id_at(third))
+    assert box.store.ledger.ready(box.id_at(third))

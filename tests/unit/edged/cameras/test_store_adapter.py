@@ -39,7 +39,7 @@ class FakeStore:
         ]
 
     @property
-    def door(self) -> FakeStore:
+    def admission(self) -> FakeStore:
         return self
 
     def look(self, priorities: Mapping[str, int], segment_ms: int) -> VolumesNow:
