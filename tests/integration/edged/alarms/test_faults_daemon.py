@@ -50,7 +50,7 @@ def test_a_fault_goes_through_all_hands_and_is_told_as_a_whole() -> None:
         with opened(town, people, groups, sabotage=HASTE) as office:
             edged = office.daemon
             strange = edged.volume / "lobby" / "strange.txt"
-            edged.until(strange.parent.is_dir, SOON_S, "there is a folder of the camera")
+            edged.until(lambda: edged.listed("lobby"), SOON_S, "a segment is committed: the folder is watched by now")
             strange.write_text("of somebody else")
             edged.until(lambda: listed(office), SOON_S, "the box finds a fault")
             found = only(office)

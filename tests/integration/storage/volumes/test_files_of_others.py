@@ -28,7 +28,7 @@ from tests.support.office import BOUNDS, DEADLINE_S, Office
 pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")
 
 DISK_BYTES: Final = 256 << 20
-SLACK: Final = 1 << 20
+SLACK: Final = 1 << 19
 """Of files that end within a block, and directories: some kilobytes each."""
 STRANGER: Final = 20 << 20
 
