@@ -50,7 +50,8 @@ def test_a_fault_goes_through_all_hands_and_is_told_as_a_whole() -> None:
         with opened(town, people, groups, sabotage=HASTE) as office:
             edged = office.daemon
             strange = edged.volume / "lobby" / "strange.txt"
-            edged.until(lambda: edged.listed("lobby"), SOON_S, "a segment is committed: the folder is watched by now")
+            written = strange.parent.glob
+            edged.until(lambda: [*written("*/*.mp4")], SOON_S, "a segment is committed: the folder is watched by now")
             strange.write_text("of somebody else")
             edged.until(lambda: listed(office), SOON_S, "the box finds a fault")
             found = only(office)
