@@ -133,6 +133,45 @@ LONG: Final = Profile(
 )
 
 
+LONG_MINUTES: Final = {
+    "tests/unit": 70,
+    "tests/model": 120,
+    "tests/faults/storage/store/test_power_cuts.py": 75,
+    "tests/faults/storage/store/test_io_faults.py": 55,
+    "tests/faults/mqtt/test_link.py": 35,
+    "tests/faults/recorder/supervisor/test_kills.py": 35,
+    "tests/faults/storage/store/test_power_cuts_live.py": 20,
+    "tests/faults/mqtt/test_link_kills.py": 10,
+    "tests/faults/mqtt/test_link_outage.py": 10,
+    "tests/faults/recorder/rtsp/test_cameras.py": 10,
+    "tests/faults/storage/ages/test_clock_steps.py": 10,
+    "tests/faults/storage/ring/test_full.py": 10,
+    "tests/faults/storage/store/test_failpoints.py": 10,
+    "tests/integration/edged/evidence/test_export_hour.py": 15,
+    "tests/integration/edged/evidence/test_verify.py": 15,
+    "tests/integration/recorder/worker/test_four_cameras.py": 12,
+    "tests/integration/storage/ring/test_ring.py": 12,
+}
+"""About how long what takes ten minutes and more takes with `--long`, on two cores: from the short forms' times and how
+much more there is. All else together is `REST_MINUTES`."""
+REST_MINUTES: Final = 40
+LONG_FILES: Final = 300
+"""Files of tests that there are, about."""
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """How long the full lengths of what was selected will take, before they begin."""
+    if not config.getoption("--long"):
+        return []
+    files = {item.path.relative_to(config.rootpath).as_posix() for item in items}
+    chosen = {name: minutes for name, minutes in LONG_MINUTES.items() if any(one.startswith(name) for one in files)}
+    minutes = sum(chosen.values()) + REST_MINUTES * len(files) // LONG_FILES
+    longest = ", ".join(
+        f"{name} {chosen[name]} min" for name in sorted(chosen, key=chosen.__getitem__, reverse=True)[:5]
+    )
+    return [f"full lengths: about {minutes // 60} h {minutes % 60:02} min on two cores{named}"]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help='the full lengths of the issues\' "Done when"')
 

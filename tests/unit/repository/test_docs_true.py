@@ -24,6 +24,7 @@ from edged.words import exit_codes
 from script.generate import asyncapi
 from script.generate import verbs as tree
 from storage.words.model import GapCause
+from tests.conftest import LONG_MINUTES
 from tests.faults.edged.main.night import quotes
 
 ROOT: Final = Path(__file__).parents[3]
@@ -221,3 +222,7 @@ def test_each_thing_that_goes_wrong_at_night_is_tried() -> None:
     tried = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "faults").rglob("test_*.py"))
     assert {int(number) for number in re.findall(r"unsaid\((\d+), \w", tried)} >= quotes().keys()
     assert list(quotes()) == list(range(1, len(quotes()) + 1))
+
+
+def test_how_long_the_long_forms_take_is_said_of_files_that_are_there() -> None:
+    assert [name for name in LONG_MINUTES if not (ROOT / name).exists()] == []
