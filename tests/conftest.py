@@ -166,9 +166,8 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     files = {item.path.relative_to(config.rootpath).as_posix() for item in items}
     chosen = {name: minutes for name, minutes in LONG_MINUTES.items() if any(one.startswith(name) for one in files)}
     minutes = sum(chosen.values()) + REST_MINUTES * len(files) // LONG_FILES
-    longest = ", ".join(
-        f"{name} {chosen[name]} min" for name in sorted(chosen, key=chosen.__getitem__, reverse=True)[:5]
-    )
+    longest = sorted(chosen, key=chosen.__getitem__, reverse=True)[:5]
+    named = "".join(f"; {name} {chosen[name]} min" for name in longest)
     return [f"full lengths: about {minutes // 60} h {minutes % 60:02} min on two cores{named}"]
 
 
