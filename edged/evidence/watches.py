@@ -19,12 +19,11 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
 from edged.host.file_events import Place, Watches, watches_allowed
-from edged.host.loops import Loops
+from edged.host.loops import Loops, OwnThread
 from storage.integrity.compare import OUR_NAMES, PINS_NAME, Touch, Touched, is_day
 from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
@@ -58,7 +57,7 @@ class TamperWatch:
         self._store = store
         self._recovering = recovering
         self._report = tell
-        self._thread = ThreadPoolExecutor(1, "tamper")
+        self._thread = OwnThread("tamper")
         self._watches: Watches | None = None
         self._placed_s = self._rooted_s = float("-inf")
         self._roots: dict[str, tuple[int, int]] = {}
@@ -76,14 +75,14 @@ class TamperWatch:
         if watches is None:
             return
         if await self._is_due(watches) or watches.board.directories_changed():
-            await self._run(lambda: self._place(watches))
+            await self._thread.run(lambda: self._place(watches))
         if watches.board.was_lost():
             log.warning("too much happened on the volumes at once: what was overlooked is found by the next rescan")
             self._store.checks.again()
         if self._recovering():
             return
         if touched := watches.board.take(time.monotonic() - SETTLE_S, LOOKED_AT):
-            await self._tell(await self._run(lambda: self._store.checks.examine(touched)))
+            await self._tell(await self._thread.run(lambda: self._store.checks.examine(touched)))
 
     async def _is_due(self, watches: Watches) -> bool:
         now_s = time.monotonic()
@@ -92,23 +91,23 @@ class TamperWatch:
         if now_s - self._rooted_s < ROOTS_EVERY_S:
             return False
         self._rooted_s, known = now_s, bool(self._roots)
-        changed = await self._run(self._roots_changed)
+        changed = await self._thread.run(self._roots_changed)
         if changed and known:  # a watch may still be on what was mounted there before
-            await self._run(lambda: watches.place({}))
+            await self._thread.run(lambda: watches.place({}))
             self._store.checks.again()
         return changed
 
     async def rescan(self) -> None:
         """One round; nothing while what an unclean stop left is worked off."""
         if not self._recovering():
-            await self._run(self._store.checks.rescan)
+            await self._thread.run(self._store.checks.rescan)
             await self._tell(0)
 
     async def close(self) -> None:
         """The store has been interrupted: what is under way ends between two blocks."""
         if self._watches is not None:
             await asyncio.to_thread(self._watches.close)
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        await self._thread.close()
 
     async def _begin(self) -> None:
         """The first time, or anew after its thread ended (L5)."""
@@ -122,10 +121,7 @@ class TamperWatch:
     async def _tell(self, new: int) -> None:
         if new:
             log.error("%d files on the volumes are not as they were left; edgectl fsck names them", new)
-        self._report(tuple(await self._run(self._store.checks.tampered)))
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self._report(tuple(await self._thread.run(self._store.checks.tampered)))
 
     def _roots_changed(self) -> bool:
         """A volume came, went, or was mounted again: its watches went with what was there before."""
@@ -198,8 +194,8 @@ class LedgerWatch:
     """See the module."""
 
     def __init__(self, store: Store) -> None:
-        self._books = store.ledger
-        self._thread = ThreadPoolExecutor(1, "ledger-check")
+        self._ledger = store.ledger
+        self._thread = OwnThread("ledger-check")
 
     def start(self, loops: Loops) -> None:
         """From now on."""
@@ -207,13 +203,12 @@ class LedgerWatch:
 
     async def close(self) -> None:
         """The store has been interrupted: a check that is under way ends, and is due again."""
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        await self._thread.close()
 
     async def _round(self) -> None:
-        loop = asyncio.get_running_loop()
-        if not await loop.run_in_executor(self._thread, self._books.itself.round):
+        if not await self._thread.run(self._ledger.itself.round):
             return
-        last = await loop.run_in_executor(self._thread, self._books.itself.last)
+        last = await self._thread.run(self._ledger.itself.last)
         if last is not None and last.findings:
             log.critical("the ledger was checked: %d findings; edgectl ledger verify names them", last.findings)
         elif last is not None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger("edged.host.loops")
 
@@ -56,6 +60,21 @@ class Loops:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+
+
+class OwnThread:
+    """A thread for blocking work of one kind, one piece at a time: it waits for no other kind and keeps none up."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, name)
+
+    async def run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What `work` answers, or what it raises."""
+        return await asyncio.wrap_future(self._pool.submit(work, *arguments, **named))
+
+    async def close(self) -> None:
+        """What has not begun never does; waits for what has."""
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
 
 async def pause_or(wake: asyncio.Event | None, seconds: float) -> None:

@@ -14,7 +14,6 @@ import random
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -40,7 +39,7 @@ from edged.health.watch import HealthWatch
 from edged.host import journal, notify
 from edged.host.clock import LOOK_EVERY_S, HostClock
 from edged.host.journal import MessageId, marked
-from edged.host.loops import Loops
+from edged.host.loops import Loops, OwnThread
 from edged.overview import MEASURE_EVERY_S
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rounds import RebuildTask, SiteState
@@ -141,12 +140,12 @@ class Daemon:
         site.judged = lookout.judged
         parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
-        loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), CheckpointPublisher(store.ledger, reporter)
+        loops, sweeper, anchoring = Loops(), OwnThread("sweep"), CheckpointPublisher(store.ledger, reporter)
         tamper = watches.TamperWatch(store, lambda: site.recovering, site.see_tampering)
         rebuilder, itself = RebuildTask(store), LedgerWatch(store)
         besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)
         async with AsyncExitStack() as going:
-            going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
+            going.push_async_callback(sweeper.close)
             for one in besides:
                 going.push_async_callback(one.close)
             going.push_async_callback(control.stop)
@@ -202,17 +201,16 @@ class Daemon:
         self._reload.clear()
         await service.reload_and_tell()
 
-    def _start_loops(self, loops: Loops, store: Store, keeper: StoreAdapter, sweeper: ThreadPoolExecutor) -> None:
-        loop = asyncio.get_running_loop()
+    def _start_loops(self, loops: Loops, store: Store, keeper: StoreAdapter, sweeper: OwnThread) -> None:
         site = self._site
 
         async def recover_then_sweep() -> None:
             if site.recovering:
-                report = await loop.run_in_executor(sweeper, store.recover)
+                report = await sweeper.run(store.recover)
                 site.recovering = report.again
                 if words := report.words():
                     log.info("what an earlier run left open: %s", words)
-            site.swept(await loop.run_in_executor(sweeper, store.sweep, site.policy))
+            site.swept(await sweeper.run(store.sweep, site.policy))
 
         async def alive() -> None:
             try:

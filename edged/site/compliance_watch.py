@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +18,7 @@ from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
 from edged.compliance.rules import advanced, findings, summary
 from edged.documents import register as documents
 from edged.host.file_access import OpenFileWatch
-from edged.host.loops import Loops
+from edged.host.loops import Loops, OwnThread
 from edged.overview import DAY_MS, Overview
 from edged.profiles.loader import Profile, profile
 from edged.site.rounds import SiteState
@@ -61,7 +60,7 @@ class ComplianceWatch:
         self._store = store
         self._routes = routes
         self._openness = OpenFileWatch()
-        self._thread = ThreadPoolExecutor(1, "compliance")
+        self._thread = OwnThread("compliance")
         self._settled = False
         self.standing: ComplianceStanding | None = None
         """None before the first look, and without a profile."""
@@ -71,7 +70,7 @@ class ComplianceWatch:
 
     async def close(self) -> None:
         """When the loops have ended."""
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        await self._thread.close()
 
     async def look(self) -> None:
         """One round."""
@@ -80,13 +79,12 @@ class ComplianceWatch:
             self.standing = self._site.compliance = None
             return
         chosen = profile(seen.config.site.profile)
-        loop = asyncio.get_running_loop()
-        facts, head = await loop.run_in_executor(self._thread, self._gather, seen)
+        facts, head = await self._thread.run(self._gather, seen)
         found = tuple(findings(chosen, facts))
         self._settled = self._settled or _is_settled(facts)
         kept: dict[str, Kept] = {}
         if self._settled:
-            before = await loop.run_in_executor(self._thread, self._store.compliance.kept)
+            before = await self._thread.run(self._store.compliance.kept)
             kept = advanced(before, found, seen.now.wall_ms)
             if kept != before:
                 await asyncio.wrap_future(self._store.compliance.keep(kept))

@@ -15,7 +15,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Final, Protocol
 
@@ -30,7 +29,7 @@ from edged.health.faults import MediaHealth
 from edged.host import journal
 from edged.host.clock import ClockWatch
 from edged.host.journal import PERSONAL
-from edged.host.loops import Loops
+from edged.host.loops import Loops, OwnThread
 from edged.overview import (
     AlarmCondition,
     CameraHealth,
@@ -350,7 +349,7 @@ class RebuildTask:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._thread = ThreadPoolExecutor(1, "rebuild")
+        self._thread = OwnThread("rebuild")
         store.ledger.when_damaged(end)
 
     def start(self, loops: Loops) -> None:
@@ -359,11 +358,10 @@ class RebuildTask:
 
     async def close(self) -> None:
         """The store has been interrupted: the round ends between two directories."""
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        await self._thread.close()
 
     async def _round(self) -> None:
-        loop = asyncio.get_running_loop()
-        report = await loop.run_in_executor(self._thread, self._store.ledger.rebuild)
+        report = await self._thread.run(self._store.ledger.rebuild)
         if report.volumes or report.left:
             left = "".join(f"; left: {why}" for why in report.left)
             log.info("the volumes were gone through: %s%s", rebuild_in_words(report), left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -49,3 +50,25 @@ async def test_a_loop_is_woken_before_its_time() -> None:
         await ran.get()
     await loops.stop()
     assert ran.empty()
+
+
+async def test_a_thread_of_its_own_does_one_thing_after_the_other_and_drops_what_has_not_begun() -> None:
+    thread, began, may_end = tasks.OwnThread("own"), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def first() -> str:
+        began.set()
+        may_end.wait()
+        done.append("first")
+        return "answer"
+
+    under_way = asyncio.create_task(thread.run(first))
+    await asyncio.to_thread(began.wait)
+    waiting = asyncio.create_task(thread.run(done.append, "second"))
+    await asyncio.sleep(0)
+    assert done == []
+    closing = asyncio.create_task(thread.close())
+    await asyncio.wait({waiting})
+    may_end.set()
+    await closing
+    assert (await under_way, waiting.cancelled(), done) == ("answer", True, ["first"])
