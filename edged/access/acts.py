@@ -153,7 +153,7 @@ LOOSEN: Final = "loosen"
 LOOK_EVERY_S: Final = 60.0
 """For ceilings that come to hold, and a database that is made anew: leaves may tell what was agreed upon."""
 
-log = logging.getLogger("edged.access.acts")
+log = logging.getLogger("edged.access")
 
 
 class Agreement:

@@ -34,7 +34,7 @@ from edged.words import exit_codes
 from storage.ledger.table import Value
 from storage.words.errors import StoreError
 
-log = logging.getLogger("edged.journal")
+log = logging.getLogger("edged.access")
 PATIENCE_S: Final = 10.0
 """For a commit; less than what edgectl waits for an answer (15 s)."""
 OWED_MAX: Final = 1000

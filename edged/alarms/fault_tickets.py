@@ -27,7 +27,7 @@ from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.clock import Clock
 from storage.words.model import OpenFault, Severity
 
-log = logging.getLogger("edged.faults")
+log = logging.getLogger("edged.alarms")
 FLAPS: Final = 5
 """What comes back so often within an hour of its being gone does not heal by itself."""
 MINUTE_MS: Final = 60_000

@@ -1,5 +1,4 @@
-"""What every part of the control API shares: documents, long work and long lists as answers, orders and their
-refusals.
+"""What every part of the control API shares: documents, long work and long lists as answers, orders and their refusals.
 
 A call that takes long answers with lines of JSON (`follow`): `{"progress": …}` as often as there is some, at last
 `{"document": …}` or `{"error": …}`, so that whoever waits sees that it goes on. A long list is one document that is
@@ -27,7 +26,7 @@ from edged.host.journal import PERSONAL
 from edged.words import exit_codes
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, StoreError, UnknownId
 
-log = logging.getLogger("edged.api.server")
+log = logging.getLogger("edged.api")
 PROGRESS_EVERY_S: Final = 0.5
 """Whoever waits is told at most so often."""
 Asked = TypeVar("Asked", bound=BaseModel)

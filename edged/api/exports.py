@@ -30,7 +30,7 @@ from storage.files import become_idle
 
 T = TypeVar("T", bound=Document)
 
-log = logging.getLogger("edged.export")
+log = logging.getLogger("edged.api")
 
 READERS: Final = EXPORTS_MAX
 """Threads that read: one for each export that may be under way."""

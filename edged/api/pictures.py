@@ -27,7 +27,7 @@ from edged.words import exit_codes
 from edged.words.roles import Verb
 from edged.words.units import optional_timestamp, timestamp
 
-log = logging.getLogger("edged.pictures")
+log = logging.getLogger("edged.api")
 
 TAKEN: str = "X-Edged-Taken"
 """Header of a snapshot: when it was fetched."""

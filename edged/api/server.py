@@ -55,7 +55,7 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, StoreError, VolumeRefused
 
-log = logging.getLogger("edged.api.server")
+log = logging.getLogger("edged.api")
 SOCKET_MODE: Final = 0o666
 GOODBYE_S: Final = 1.0
 """How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
@@ -216,7 +216,7 @@ async def in_one_word(request: web.Request, handler: Handler) -> web.StreamRespo
 
 def _http_log() -> logging.Logger:
     """What is no HTTP anybody may send, all day long: it is answered, and fills no journal."""
-    http = logging.getLogger("edged.api.server.http")
+    http = logging.getLogger("edged.api.http")
     http.addFilter(_is_no_gibberish)
     return http
 

@@ -26,7 +26,7 @@ from storage.store.facade import Store
 from storage.words.errors import RetryError, StoreError, UnknownId, VolumeAbsent
 from storage.words.model import VolumeStatus
 
-log = logging.getLogger("edged.site.documents")
+log = logging.getLogger("edged.api")
 
 T = TypeVar("T")
 

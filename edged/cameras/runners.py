@@ -31,7 +31,7 @@ from storage.words.clock import Clock
 from storage.words.errors import StoreError
 from storage.words.model import Gap, GapCause
 
-log = logging.getLogger("edged.cameras.runners")
+log = logging.getLogger("edged.cameras")
 
 ANEW_AFTER_S: Final = 5.0
 """After a runner failed: short enough for L1, long enough that a defect does not fill the journal."""

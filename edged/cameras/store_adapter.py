@@ -15,7 +15,7 @@ from recorder.words import messages
 from storage.store.facade import Store
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, VolumesNow, VolumeStatus
 
-log = logging.getLogger("edged.cameras.store_adapter")
+log = logging.getLogger("edged.cameras")
 
 LOOK_EVERY_S: Final = 1.0
 """How old the answer to "which volume is next" may be: the sweep keeps room for far longer."""

@@ -27,7 +27,7 @@ from storage.tickets.commands_table import ROLE, CommandEntry, Taken
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, Replayed, StoreError, TooOften
 
-log = logging.getLogger("edged.orders")
+log = logging.getLogger("edged.centre")
 
 WAITING_MAX: Final = 32
 """Messages that wait to be judged; 16 kB each at the most that are looked at."""

@@ -150,7 +150,7 @@ def _size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-log = logging.getLogger("edged.orders")
+log = logging.getLogger("edged.centre")
 MS: Final = timedelta(milliseconds=1)
 RECONNECT_EVERY_MS: Final = 60_000
 """Of one camera: each time it misses a second or two."""

@@ -39,7 +39,7 @@ from storage.recovery.service import LedgerService
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
 
-log = logging.getLogger("edged.centre.reports")
+log = logging.getLogger("edged.centre")
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {

@@ -28,7 +28,7 @@ from storage.integrity.compare import OUR_NAMES, PINS_NAME, Touch, Touched, is_d
 from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
 
-log = logging.getLogger("edged.evidence.watches")
+log = logging.getLogger("edged.evidence")
 T = TypeVar("T")
 LOOK_EVERY_S: Final = 1.0
 RESCAN_EVERY_S: Final = 10.0

@@ -245,7 +245,7 @@ class Habits(msgspec.Struct, frozen=True):
         return Habits({**self.hours, fault: tuple(sorted(kept | set(range(first, last + 1))))})
 
 
-log = logging.getLogger("edged.decoder")
+log = logging.getLogger("edged.health")
 
 FOLDER: Final = "references"
 MODE: Final = 0o640

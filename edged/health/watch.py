@@ -36,7 +36,7 @@ from recorder.supervisor.runner import CameraView
 from recorder.words.messages import Kind
 from storage.words.clock import Clock
 
-log = logging.getLogger("edged.decoder")
+log = logging.getLogger("edged.health")
 FILE: Final = "health.json"
 KEEP_EVERY_S: Final = 300.0
 """What is learned in less is learned again."""

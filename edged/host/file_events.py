@@ -30,7 +30,7 @@ from watchdog.observers.inotify_c import (
 from storage.integrity.compare import Touch, Touched
 from storage.words.layout import PART_SUFFIX
 
-log = logging.getLogger("edged.tamper")
+log = logging.getLogger("edged.host")
 
 GATHER_S: Final = 1.0
 """The kernel's queue holds 16,384 events; 64 cameras make some 300 a second."""

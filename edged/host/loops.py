@@ -11,7 +11,7 @@ from typing import Final, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-log = logging.getLogger("edged.host.loops")
+log = logging.getLogger("edged.host")
 
 RESTART_AFTER_S: Final = 5.0
 """Long enough that a loop which fails at once does not fill the journal, short enough that nobody waits for it."""

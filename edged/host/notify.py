@@ -20,7 +20,7 @@ except ImportError:  # the folder `systemd` of the source tree is found instead,
 else:
     _libsystemd = systemd.daemon.notify
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("edged.host")
 
 MAX_STATUS_CHARS: Final = 400
 """STATUS is one line of `systemctl status`; in UTF-8 this stays far below what a datagram may hold."""

@@ -18,7 +18,7 @@ from storage.ages.leaves import BootLeaf, ClockLeaf, RunLeaf
 from storage.audit.findings import Code, LedgerFinding
 from storage.ledger.table import Leaf, canonical
 from storage.ledger.tree import LEAF
-from storage.pins.pin_leaf import PinLeaf
+from storage.pins.rules import PinLeaf
 from storage.retention.destruction import DestroyedLeaf, SpanLeaf
 from storage.retention.table import BoundsLeaf, OverwritingLeaf
 from storage.segments.findings_table import FindingLeaf

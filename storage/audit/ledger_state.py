@@ -28,7 +28,7 @@ from storage.audit.findings import Code, LedgerFinding
 from storage.audit.queries import Fact, StoredBoot, StoredState
 from storage.audit.trees import BuiltTree, Trees, signed
 from storage.ledger.note import Checkpoint, Note, NoteDamaged, parse
-from storage.pins.pin_leaf import PinLeaf
+from storage.pins.rules import PinLeaf
 from storage.retention.table import BoundsLeaf, OverwritingLeaf
 from storage.segments.findings_table import FindingLeaf
 from storage.volumes.table import VolumeLeaf

@@ -18,9 +18,8 @@ from storage.ledger import table
 from storage.ledger.table import HASHED, HASHED_SQL, Generation, Node
 from storage.ledger.tree import Hash
 from storage.mirror import table as mirror_table
-from storage.pins.pin_leaf import PinLeaf
-from storage.pins.queries import HELD_IN
-from storage.pins.table import LASTS
+from storage.pins.rules import PinLeaf
+from storage.pins.table import HELD_IN, LASTS
 from storage.segments.gap_leaf import GapLeaf
 from storage.segments.queries import pauses_of
 from storage.segments.segment_leaf import COLUMNS

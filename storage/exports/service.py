@@ -54,7 +54,7 @@ from storage.ledger import tree
 from storage.ledger.signer import HeadSigner, Signer
 from storage.ledger.table import Generation, LeafEntry
 from storage.ledger.tree import Hash
-from storage.pins import queries as pins_queries
+from storage.pins import table as pins_table
 from storage.pins.rules import Ground, Interval, PinOrder
 from storage.register.service import Asked, Register
 from storage.retention.destruction import Destruction
@@ -204,7 +204,7 @@ def _complete(connection: sqlite3.Connection, order: ExportOrder, now: Point) ->
         except UnknownCamera:
             raise OrderWrong(f"there is no camera {camera}", "`edgectl cameras` lists them") from None
     pin = PinOrder(order.cameras, order.interval, Ground.INTERNAL, "", "", "", 0)
-    garbage = pins_queries.garbage_in(connection, pin)
+    garbage = pins_table.garbage_in(connection, pin)
     if garbage is not None:
         raise NotYet(f"{garbage.path} is being destroyed: its time is over", "try again in a minute")
     first_ms, last_ms, cut_by = order.interval.first_ms, min(order.interval.last_ms, now.wall_ms), None

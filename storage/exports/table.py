@@ -17,8 +17,8 @@ from storage.ages.history import Point
 from storage.exports.model import Export, ExportAccount, ExportOrder, ExportState
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value, enter
-from storage.pins.queries import HELD_IN, Covering, given
 from storage.pins.rules import Interval
+from storage.pins.table import HELD_IN, Covering, given
 from storage.retention.destruction import SpanLeaf
 from storage.segments import gaps_table, queries, true_time_table
 from storage.segments import table as segments_table

@@ -28,12 +28,11 @@ from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
 from storage.ledger import table
 from storage.ledger.key import Keyring
-from storage.pins import queries as pins_queries
 from storage.pins import rules, sidecar
 from storage.pins import table as pins_table
-from storage.pins.queries import UNTOLD
 from storage.pins.rules import DAY_MS, CameraCost, Cost, Limits, Pin, PinOrder, PinState, VolumeCost
 from storage.pins.sidecar import Sidecar
+from storage.pins.table import UNTOLD
 from storage.segments import queries
 from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
@@ -42,7 +41,7 @@ from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId
 from storage.words.failpoints import Failpoint, reach
 from storage.words.model import CameraUsage, SegmentState, VolumeStatus
 
-log = logging.getLogger("edged.pins")
+log = logging.getLogger("edged.storage.pins")
 
 LINKS_LOOKED_AT: Final = 200
 """Links without a row of theirs that are looked up in one read."""
@@ -92,21 +91,21 @@ class Filing:
     def hold(self, pin: Pin, linked: Sequence[SegmentRow] = ()) -> None:
         """All that its interval covers is held, `linked` with its links. Until then the interval protects."""
         self._hold(pin, [row.id for row in linked], linked=True)
-        covers, segments = self._database.read(partial(pins_queries.to_hold, pin=pin.number))
+        covers, segments = self._database.read(partial(pins_table.to_hold, pin=pin.number))
         while covers:
             self._hold(pin, segments, linked=False)
-            self._database.submit(partial(pins_queries.settle, pin=pin.number, covers=covers), yielding=True).result()
+            self._database.submit(partial(pins_table.settle, pin=pin.number, covers=covers), yielding=True).result()
             reach(Failpoint.PIN_HELD)
-            covers, segments = self._database.read(partial(pins_queries.to_hold, pin=pin.number))
+            covers, segments = self._database.read(partial(pins_table.to_hold, pin=pin.number))
 
     def hold_covered(self) -> None:
         """What a crash cut off, or what turned out to lie in an interval since."""
-        for pin in self._database.read(pins_table.covering):
+        for pin in self._database.read(pins_table.filling):
             self.hold(pin)
 
     def _hold(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
         for some in _steps(segments):
-            held = partial(pins_queries.hold, pin=pin.number, segments=some, linked=linked)
+            held = partial(pins_table.hold, pin=pin.number, segments=some, linked=linked)
             self._database.submit(held, yielding=True).result()
             reach(Failpoint.PIN_HOLDING)
 
@@ -192,15 +191,15 @@ class Filing:
                 raise ValueError(f"{pin_id} has neither row nor sidecar")
             pin = self._adopt(connection, told, ours=ours)
         elif told is not None:
-            pins_queries.complete(connection, pin, told)
+            pins_table.complete(connection, pin, told)
             if not ours:
                 same = told == sidecar.of_pin(pin, pins_table.boot_id(connection, pin.placed.boot))
                 version = 0 if same and not pin.adopted else min(told.version, pin.version)
         if told is not None and pin.state.lasts:
             if told.version > pin.version and ours:
                 pins_table.renew(connection, pin, told)
-            if not pins_queries.is_whole(connection, pin):  # adopted before all of its cameras were known
-                pins_queries.cover(connection, pin)
+            if not pins_table.is_whole(connection, pin):  # adopted before all of its cameras were known
+                pins_table.cover(connection, pin)
         pins_table.mark_volume(connection, pin.number, volume, version)
         return pins_table.find(connection, pin_id) or pin
 
@@ -218,7 +217,7 @@ class Filing:
             span_ms = min(told.order.span_ms, age_ms + UNVOUCHED_MS)
             told = replace(told, order=replace(told.order, span_ms=span_ms))
         pin = pins_table.insert(connection, told, placed, adopted=True)
-        pins_queries.cover(connection, pin)
+        pins_table.cover(connection, pin)
         pins_table.note(connection, "adopted", pin, now.wall_ms, signed=ours)
         log.warning(
             "pin %s was found on a volume without a row%s: it holds again what it was placed for",
@@ -425,9 +424,9 @@ class Placer:
         rules.check_cost(cost, limits)
         return cost, rows
 
-    def _found(self, camera: str, order: PinOrder) -> pins_queries.FootageInInterval:
+    def _found(self, camera: str, order: PinOrder) -> pins_table.FootageInInterval:
         found = self._database.read(
-            partial(pins_queries.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
+            partial(pins_table.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
         )
         if found is None:
             raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
@@ -440,7 +439,7 @@ class Placer:
         return found
 
     def _camera_cost(
-        self, found: pins_queries.FootageInInterval, order: PinOrder, bytes_per_day: float | None
+        self, found: pins_table.FootageInInterval, order: PinOrder, bytes_per_day: float | None
     ) -> CameraCost:
         now_ms, interval = self._clock.now().wall_ms, order.interval
         coming_ms = max(0, interval.last_ms - max(now_ms, interval.first_ms))
@@ -532,7 +531,7 @@ class Placer:
             raise OrderRefused(f"{rules.LASTING_MAX} pins last already", "release what is needed no longer")
         pin = pins_table.insert(connection, told, placed, adopted=False)
         _refuse_garbage(connection, told.order)
-        pins_queries.cover(connection, pin)
+        pins_table.cover(connection, pin)
         for volume in filed:
             pins_table.mark_volume(connection, pin.number, volume, told.version)
         pins_table.note(connection, "placed", pin, placed.wall_ms, segments=segments)
@@ -547,7 +546,7 @@ class Placer:
 
 
 def _refuse_garbage(connection: Connection, order: PinOrder) -> None:
-    garbage = pins_queries.garbage_in(connection, order)
+    garbage = pins_table.garbage_in(connection, order)
     if garbage is not None:
         what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
         raise OrderRefused(what, "choose an interval that does not touch it")

@@ -1,7 +1,11 @@
-"""What a pin is, may, lasts and costs. Pure: values in, values or a refusal out.
+"""What a pin is, may, lasts and costs, and the leaf that tells it. Pure: values in, values or a refusal out.
 
 Keeps S2's other half: what was not allowed is refused before anything is placed; and S7: a pin ends by running time,
 of which the low bound counts, so that no clock ends one early.
+
+`PinLeaf` is declared once: what became of a pin, without anything that tells of people. The writer makes its body of
+it, the rebuild puts the row back by it (both `storage.pins.table`), and the check holds the row against it
+(`storage.audit.ledger_state`).
 """
 
 from __future__ import annotations
@@ -12,7 +16,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from storage.ages.history import Point
+from storage.ages.leaves import LeafPlace, Whole
 from storage.approvals.table import Person
 from storage.words.errors import OrderRefused, OrderWrong, TooOften
 
@@ -326,3 +333,25 @@ def _size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count / 1e3:.1f} kB"
+
+
+class PinLeaf(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that is held, and for how long; what only a sidecar knows is in none."""
+
+    what: str
+    pin: str
+    state: str
+    version: Whole
+    placed: LeafPlace
+    cameras: tuple[str, ...]
+    first_ms: Whole = msgspec.field(name="from")
+    last_ms: Whole = msgspec.field(name="to")
+    ground: str
+    span_ms: Whole
+    segments: Whole | None = None
+    signed: bool | None = None
+    """By this box, where a sidecar without a row was found."""
+
+    @property
+    def lasts(self) -> bool:
+        return self.state in ("provisional", "approved")

@@ -21,7 +21,6 @@ from storage.ages.table import history
 from storage.approvals.table import Person
 from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
-from storage.pins import queries as pins_queries
 from storage.pins import rules
 from storage.pins import table as pins_table
 from storage.pins.files import Filing, Placer, StoreView, check_approver
@@ -34,7 +33,7 @@ from storage.words.errors import OrderRefused, StoreError, UnknownId
 from storage.words.failpoints import Failpoint, reach
 from storage.words.model import Bounds, Closing
 
-log = logging.getLogger("edged.pins")
+log = logging.getLogger("edged.storage.pins")
 
 T = TypeVar("T")
 
@@ -317,15 +316,15 @@ class Pins:
         if self._ceilings_at_ms is not None and now_ms - self._ceilings_at_ms < CEILINGS_EVERY_MS:
             return
         present, ages, in_force = self._box.present(), self._database.read(self._history), bounds()
-        for terms in self._database.read(pins_queries.internal_terms):
+        for terms in self._database.read(pins_table.internal_terms):
             if terms.volume in present:
                 ceiling_ms = effective(terms.bounds, in_force.get(terms.camera)).ceiling_s * 1000
                 self._let_go(present[terms.volume], terms, ages, ceiling_ms)
         self._ceilings_at_ms = now_ms
 
-    def _let_go(self, volume: Volume, terms: pins_queries.InternalPinGroup, ages: History, ceiling_ms: int) -> None:
+    def _let_go(self, volume: Volume, terms: pins_table.InternalPinGroup, ages: History, ceiling_ms: int) -> None:
         """Only what has become due is read: of a group of equal terms whoever began first is past its ceiling first."""
-        ask = partial(pins_queries.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
+        ask = partial(pins_table.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
         after = None
         while page := self._database.read(partial(ask, after=after)):
             after, going = page[-1][0], dict[str, list[SegmentRow]]()
@@ -372,7 +371,7 @@ class Pins:
                 one.age_ms,
                 one.left_ms,
                 one.until_ms,
-                tuple(self._database.read(partial(pins_queries.totals, pin=one.pin.number, there=there))),
+                tuple(self._database.read(partial(pins_table.totals, pin=one.pin.number, there=there))),
             )
             for one in lefts
         ]

@@ -30,9 +30,8 @@ from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.mirror.files import MirrorLine
-from storage.pins import queries as pins_queries
 from storage.pins import table as pins_table
-from storage.pins.pin_leaf import PinLeaf
+from storage.pins.rules import PinLeaf
 from storage.retention import table as retention_table
 from storage.retention.destruction import DestroyedLeaf, SpanLeaf
 from storage.retention.table import BoundsLeaf
@@ -275,7 +274,7 @@ def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Rep
     told = msgspec.convert(body, ClockLeaf)
     if isinstance(told, CorrectedLeaf):
         true_time_table.remember(connection, told)
-        pins_queries.hold_again(connection)
+        pins_table.hold_again(connection)
 
 
 def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
@@ -289,7 +288,7 @@ def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
     placed = _dated(connection, told.placed, 0, now)
     for camera in told.cameras:
         camera_number(connection, camera, placed)
-    pins_queries.apply(connection, told, placed, now.at.wall_ms)
+    pins_table.apply(connection, told, placed, now.at.wall_ms)
 
 
 def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:

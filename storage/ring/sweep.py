@@ -35,7 +35,7 @@ from storage.ages.history import DaemonRun, History, Point
 from storage.database.writer import Database
 from storage.exports import table as exports_table
 from storage.files import OtherName, sync, tidy, unlink
-from storage.pins import queries as pins_queries
+from storage.pins import table as pins_table
 from storage.retention import table as retention_table
 from storage.retention.plan import Candidate, Decision, Policy, Reason, effective, judge, plan, still_due
 from storage.retention.service import InForce, present
@@ -378,7 +378,7 @@ class Sweeper:
         """
         policy = configured()
         as_is = self._present(connection, policy)
-        bounds, covering, copied = as_is.bounds, pins_queries.covering(connection), exports_table.covering(connection)
+        bounds, covering, copied = as_is.bounds, pins_table.covering(connection), exports_table.covering(connection)
         doomed = []
         rows = segments_by_id(connection, [decision.candidate.id for decision in going])
         for decision in going:

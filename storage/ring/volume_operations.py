@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from storage.ages.history import DaemonRun
 from storage.database.writer import Database
-from storage.pins import queries as pins_queries
+from storage.pins import table as pins_table
 from storage.retention.plan import Policy, judge
 from storage.retention.service import present
 from storage.ring import table as ring_table
@@ -39,7 +39,7 @@ from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import GapCause
 
-log = logging.getLogger("edged.site.documents")
+log = logging.getLogger("edged.storage.ring")
 
 PATIENCE_S: Final = 30.0
 """How long an act waits for its COMMIT before it says that the disk stands still."""
@@ -362,7 +362,7 @@ def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock:
     overdue = segments_queries.garbage_of_volume(connection, volume, OVERDUE_MAX)
     for row in overdue:
         ring_table.delete_row(connection, row, as_is.now, as_is.ages)
-    count, covering = len(overdue), pins_queries.covering(connection)
+    count, covering = len(overdue), pins_table.covering(connection)
     for group, _ in ring_table.oldest(connection, volume):
         for row in ring_table.page(connection, group, None, OVERDUE_MAX - count):
             decision = judge(candidate(row, as_is.ages), as_is.bounds.get(row.camera))

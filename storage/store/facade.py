@@ -27,7 +27,6 @@ from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
 from storage.outbox.table import Outbox
-from storage.pins import queries as pins_queries
 from storage.pins import table as pins_table
 from storage.pins.files import StoreView
 from storage.pins.service import Pins
@@ -348,7 +347,7 @@ class Store:
                 true_time_table.heartbeat,
                 life=self._life,
                 reading=read(self._clock),
-                corrected=pins_queries.hold_again,
+                corrected=pins_table.hold_again,
             )
         )
 

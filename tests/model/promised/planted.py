@@ -10,7 +10,6 @@ from typing import TypeAlias
 import pytest
 
 from storage.ages.history import Age, History, Point
-from storage.pins import queries as pins_queries
 from storage.pins import table as pins_table
 from storage.retention import bounds
 from storage.retention import service as ring_present
@@ -58,8 +57,8 @@ def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
 
 def pins_ignored(patched: pytest.MonkeyPatch) -> None:
     """They are written down, and hold nothing."""
-    patched.setattr(pins_queries, "cover", lambda connection, pin: None)  # noqa: ARG005
-    patched.setattr(pins_queries, "hold", lambda connection, pin, segments, *, linked: None)  # noqa: ARG005
+    patched.setattr(pins_table, "cover", lambda connection, pin: None)  # noqa: ARG005
+    patched.setattr(pins_table, "hold", lambda connection, pin, segments, *, linked: None)  # noqa: ARG005
     patched.setattr(pins_table, "match", lambda connection, row, linked=(): None)  # noqa: ARG005
 
 

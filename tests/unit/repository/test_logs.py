@@ -170,3 +170,26 @@ def test_the_tail_of_the_log_is_bounded() -> None:
         tail.emit(logging.LogRecord("edged", logging.WARNING, "x.py", 1, f"{number}\n" + "z" * 5000, (), None))
     assert len(tail.lines()) == journal.LINES_MAX
     assert all(len(line) <= journal.LINE_MAX and "\n" not in line for line in tail.lines())
+
+
+def loggers(source: str) -> set[str]:
+    """What the loggers of a module are called, `__name__` aside."""
+    calls = [
+        node for node in walked(source) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("getLogger")
+    ]
+    named = {call.args[0].value for call in calls if call.args and isinstance(call.args[0], ast.Constant)}
+    return {str(name) for name in named if str(name).startswith("edged")}
+
+
+@pytest.mark.parametrize(("name", "said"), [("edged.alarms", True), ("edged.faults", False)])
+def test_a_logger_is_called_after_its_room(name: str, *, said: bool) -> None:
+    """What a technician reads in the journal leads to the room that says it."""
+    planted = {"edged.alarms.planted": f'import logging\nlog = logging.getLogger("{name}")'}
+    wrong = set()
+    for module, source in (product() | planted).items():
+        package, _, below = module.partition(".")
+        room = below.partition(".")[0]
+        if package in {"edged", "storage"} and room != "main":
+            ours = f"edged.{room}" if package == "edged" else f"edged.storage.{room}"
+            wrong |= {(module, one) for one in loggers(source) if one not in {ours, f"{ours}.http"}}
+    assert wrong == (set() if said else {("edged.alarms.planted", name)})

@@ -19,7 +19,6 @@ from edged.overview import measure
 from storage.approvals.service import Doing, Person
 from storage.database.writer import Database
 from storage.ledger.table import Leaf, LeafEntry, leaves
-from storage.pins import queries as pins_queries
 from storage.pins import rules
 from storage.pins import table as pins_table
 from storage.pins.rules import Ground, Interval, Limits, PinOrder, PinState, PinStatus, Presence, Share
@@ -363,15 +362,15 @@ def test_no_more_rows_are_read_than_one_pin_may_hold(office: Office, monkeypatch
     monkeypatch.setattr(rules, "SEGMENTS_MAX", 2)
     lobby, gate = [office.segment("lobby") for _ in range(3)], office.segment("gate")
     asked = list[str]()
-    found_in = pins_queries.found_in
+    found_in = pins_table.found_in
 
     def noted(
         connection: sqlite3.Connection, camera: str, interval: Interval, limit: int
-    ) -> pins_queries.FootageInInterval | None:
+    ) -> pins_table.FootageInInterval | None:
         asked.append(camera)
         return found_in(connection, camera, interval, limit)
 
-    monkeypatch.setattr("storage.pins.queries.found_in", noted)
+    monkeypatch.setattr("storage.pins.table.found_in", noted)
     with pytest.raises(OrderRefused, match="more than the 2 segments"):
         place(office, order(*lobby, gate))
     assert asked == ["lobby"]
@@ -472,9 +471,9 @@ def test_an_interval_protects_until_each_of_its_segments_is_held(
         raise StoreBusy("many facts wait", "wait")
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.pins.queries.hold", busy)
+        patched.setattr("storage.pins.table.hold", busy)
         if ignored:
-            patched.setattr("storage.pins.queries.covering", lambda connection: pins_queries.Covering({}))  # noqa: ARG005
+            patched.setattr("storage.pins.table.covering", lambda connection: pins_table.Covering({}))  # noqa: ARG005
         pin = place(office, order(*wanted))
         assert (pin.segments, pin.bytes) == (2, sum(segment.bytes for segment in wanted))
         office.clock.tick(LONG_AGO_MS)
@@ -777,7 +776,7 @@ def test_what_pins_hold_is_not_read_every_few_seconds(office: Office, monkeypatc
     def counted(*_: Any, **__: Any) -> None:
         raise AssertionError("all of it was counted")
 
-    monkeypatch.setattr("storage.pins.queries.totals", counted)
+    monkeypatch.setattr("storage.pins.table.totals", counted)
     sweep(office)
     measured = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
     assert [(one.pin.id, one.left_ms) for one in measured.pins] == [(pin_id, rules.PROVISIONAL_MS)]

@@ -20,7 +20,6 @@ from storage.ages.history import Point
 from storage.ages.leaves import CorrectedLeaf
 from storage.approvals.table import Person
 from storage.database.migrations import migrate
-from storage.pins import queries as pins_queries
 from storage.pins import table as pins_table
 from storage.pins.rules import Ground, Interval, PinOrder, PinState
 from storage.pins.sidecar import Sidecar
@@ -95,7 +94,7 @@ class Box:
         self.epoch = ages_table.begin_epoch(self.db, self.life.boot, self.now, synced=synced)
 
     def beat(self) -> None:
-        true_time_table.heartbeat(self.db, self.life, self.reading, pins_queries.hold_again)
+        true_time_table.heartbeat(self.db, self.life, self.reading, pins_table.hold_again)
 
     def found(self, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Segment]:
         whole: list[Segment] = []
@@ -238,17 +237,17 @@ def held(box: Box) -> list[int]:
 
 def protected(box: Box) -> list[int]:
     """By the interval of a pin that does not hold all of it yet."""
-    covering = pins_queries.covering(box.db)
+    covering = pins_table.covering(box.db)
     rows = box.db.execute(SEGMENT_SQL + "ORDER BY s.seq").fetchall()
     return [row.seq for row in map(segment_row, rows) if covering.protects(row)]
 
 
 def hold(box: Box) -> None:
     """What pins cover, in a step."""
-    for pin in pins_table.covering(box.db):
-        covers, segments = pins_queries.to_hold(box.db, pin.number)
-        pins_queries.hold(box.db, pin.number, segments, linked=False)
-        pins_queries.settle(box.db, pin.number, covers)
+    for pin in pins_table.filling(box.db):
+        covers, segments = pins_table.to_hold(box.db, pin.number)
+        pins_table.hold(box.db, pin.number, segments, linked=False)
+        pins_table.settle(box.db, pin.number, covers)
 
 
 @pytest.mark.parametrize("pinned_first", [True, False])
@@ -261,7 +260,7 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     if not pinned_first:
         box.beat()
     pin = pins_table.insert(box.db, order(early[1], early[3]), Point.of(box.life.boot, box.now), adopted=False)
-    pins_queries.cover(box.db, pin)
+    pins_table.cover(box.db, pin)
     assert protected(box) == ([] if pinned_first else [2, 3])
     hold(box)
     assert held(box) == ([] if pinned_first else [2, 3])
@@ -269,12 +268,12 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     assert protected(box) == ([2, 3] if pinned_first else []), "from that transaction on"
     hold(box)
     assert (held(box), protected(box)) == ([2, 3], [])
-    found = pins_queries.found_in(box.db, "lobby", Interval(early[1], early[3]), 10)
+    found = pins_table.found_in(box.db, "lobby", Interval(early[1], early[3]), 10)
     assert found is not None
     assert [row.seq for row in found.rows] == [2, 3]
-    assert pins_queries.found_in(
+    assert pins_table.found_in(
         box.db, "lobby", Interval(early[1] + HOUR_MS, early[3] + HOUR_MS), 10
-    ) == pins_queries.FootageInInterval("lobby", (), recording=False)
+    ) == pins_table.FootageInInterval("lobby", (), recording=False)
 
 
 def test_usage_is_told_in_true_time(box: Box) -> None:
