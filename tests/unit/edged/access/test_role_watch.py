@@ -9,7 +9,7 @@ import pytest
 
 from edged.access import role_watch
 from edged.access.role_watch import RolesSeen, RoleWatch
-from edged.alarms import tracking as conditions
+from edged.alarms import conditions
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment, Role

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edged.alarms.tracking import ledger_troubles
+from edged.alarms.conditions import ledger_troubles
 from storage.ledger.note import Checkpoint
 from storage.ledger.signer import Contradiction, HeadAgreement
 from storage.recovery.service import LedgerStatus

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.tracking import ledger_troubles
+from edged.alarms.conditions import ledger_troubles
 from storage.audit.findings import Code, LedgerFinding
 from storage.audit.schedule import AGAIN_MS, EVERY_MS, SETTLE_MS, CheckSituation, is_due
 from storage.audit.table import Checked
