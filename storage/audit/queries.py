@@ -23,6 +23,7 @@ from storage.pins.table import HELD_IN, LASTS
 from storage.segments.gap_leaf import GapLeaf
 from storage.segments.queries import pauses_of
 from storage.segments.segment_leaf import COLUMNS
+from storage.words.model import Pause
 
 PAGE: Final = 4096
 """Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
@@ -232,10 +233,18 @@ def _gap(row: tuple[Any, ...]) -> GapClaim:
         end=None if end.boot is None else end,
         cause=cause,
         inside=bool(inside),
-        pauses=pauses_of(pauses),
+        pauses=_told(pauses),
         beneath=beneath,
     )
     return GapClaim(leaf, told)
+
+
+def _told(pauses: str | None) -> tuple[Pause, ...]:
+    """What is no list of pauses, because somebody wrote it, agrees with no leaf."""
+    try:
+        return pauses_of(pauses)
+    except (ValueError, TypeError):
+        return ((-1, -1),)
 
 
 def cut(connection: sqlite3.Connection, table: str, after: int, count: int) -> int:

@@ -413,6 +413,13 @@ def test_a_gap_explained_otherwise(office: Office) -> None:
     assert codes(office) == {Code.GAP_DIFFERS}
 
 
+@pytest.mark.parametrize("pauses", ["", "nonsense", "7", "[1]", "[[1, 2, 3]]", "null"])
+def test_pauses_of_a_gap_that_are_none(office: Office, pauses: str) -> None:
+    """Whoever changes a row may write anything: it is a finding, and the check goes on."""
+    tamper(office, ("UPDATE gaps SET pauses = ? WHERE cause = 'unreachable' AND end_boot IS NOT NULL", (pauses,)))
+    assert codes(office) == {Code.GAP_DIFFERS}
+
+
 def test_a_gap_that_was_planted(office: Office) -> None:
     tamper(
         office,
