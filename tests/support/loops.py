@@ -15,7 +15,7 @@ from tests.support.waiting import TooLateError, wait_until
 
 SET_FD, CLR_FD, SET_DIRECT_IO, GET_FREE = 0x4C00, 0x4C01, 0x4C08, 0x4C82
 NOATIME: Final = 1 << 10
-BUSY_S: Final = 5.0
+BUSY_S: Final = 30.0
 """Processes that were killed let go of their files a moment after they are gone."""
 _DETACH: Final = 2
 _FICLONE: Final = 0x40049409

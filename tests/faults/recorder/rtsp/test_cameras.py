@@ -242,8 +242,9 @@ def holdings(edged: Daemon, workers: int) -> dict[str, list[Held]]:
     return {"daemon": [held(edged.pid)], "workers": [held(pid) for pid in edged.workers()]}
 
 
-DESCRIPTORS: Final = 3
-"""Some come and go: a client of the control socket, a file that is being synced."""
+DESCRIPTORS: Final = 12
+"""Some come and go: a client of the control socket, a file that is being synced. Readers of the database stay open, as
+many as were asked at once: on a busy machine later. One that each session left would be dozens."""
 THREADS: Final = 4
 """The loop's pool grows to what was asked of it at once: on a busy machine later. A thread for each session would be
 dozens."""

@@ -184,7 +184,10 @@ def has_eye(edged: Daemon) -> bool:
 
 
 def is_eye(pid: int) -> bool:
-    return b"recorder.decoder" in Path("/proc", str(pid), "cmdline").read_bytes()
+    try:
+        return b"recorder.decoder" in Path("/proc", str(pid), "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since
+        return False
 
 
 def holdings(edged: Daemon) -> dict[int, Held]:

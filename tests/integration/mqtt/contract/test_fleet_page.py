@@ -32,8 +32,8 @@ return Object.fromEntries([...document.querySelectorAll("#boxes tbody tr:not(.gr
     grey: getComputedStyle(row.querySelector("a")).color, tone: row.dataset.tone}]));
 """
 LINE: Final = """
-const line = document.querySelector("#boxes a[href$=wenshan-main]").closest("tr");
-return ["state", "alarms"].map(column => line.querySelector(`.${column}`).textContent.trim())
+const line = document.querySelector("#boxes a[href$=wenshan-main]")?.closest("tr");
+return line && ["state", "alarms"].map(column => line.querySelector(`.${column}`).textContent.trim())
   .map(words => words.replace(/\\d\\d:\\d\\d/, "HH:MM"));
 """
 NAME, STATE, LAST_HEARD, WORKING, COVERAGE, GAPS, KEPT, ALARMS, CHECKPOINT = range(9)
