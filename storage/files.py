@@ -1,8 +1,8 @@
-"""Files of which nothing is lost and that are nobody else's: durable, below an open directory, unlinked.
+"""Files of which nothing is lost and that nobody else can put elsewhere: renamed, reached, removed, made durable.
 
 System calls that the standard library lacks: a rename that never replaces, space laid out ahead, idle reads.
 
-Imports the standard library only, because a camera's worker uses it (`storage.segments.segment_file`). Keeps S6 and S4:
+Lean, because a camera's worker uses it (`storage.segments.segment_file`). Keeps S6 and S4:
 what has been committed is still there after a power cut, and no file ever takes another one's name. ioprio_set(2) does
 nothing where the scheduler of a disk knows no classes; pausing (`storage.integrity.service`) does not rely on it.
 
@@ -32,6 +32,8 @@ from typing import BinaryIO, Final
 
 from storage.words.layout import part_path
 
+DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 _RENAME_NOREPLACE: Final = 1
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS})
 """What file systems and kernels without RENAME_NOREPLACE answer (NFS, some FUSE)."""
@@ -47,6 +49,10 @@ _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}
 _WHO_PROCESS: Final = 1
 _IDLE: Final = 3 << 13
 NICE: Final = 10
+
+
+class OtherName(Exception):
+    """The file has a name that nobody here gave it: removing ours would neither destroy it nor free its space."""
 
 
 def rename_noreplace(old: str, new: str, *, dir_fd: int) -> None:
@@ -96,9 +102,6 @@ def become_idle() -> None:
         return
 
 
-DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
 @contextmanager
 def inside(volume: int, directory: PurePosixPath) -> Iterator[int]:
     """The directory, open. FileNotFoundError where there is none, NotADirectoryError where a link or a file is."""
@@ -136,10 +139,6 @@ def _open(volume: int, directory: PurePosixPath) -> int:
             os.close(fd)
         fd = below
     return fd
-
-
-class OtherName(Exception):
-    """The file has a name that nobody here gave it: removing ours would neither destroy it nor free its space."""
 
 
 def unlink(volume: int, relative: PurePosixPath) -> bool:

@@ -1,11 +1,11 @@
-"""The desk of all who look at files (`Store.checks`): tamper watch, rescan, fsck, and what they found.
+"""For all who look at files (`Store.checks`): tamper watch, rescan, fsck, and what they found.
 
 Blocking and thread-safe; one look at a time but for `fsck`, which has a run of its own. Keeps S4's second half: what
 differs becomes a finding, a leaf and, through `tampered`, an alarm, and ceases to be one when the file is as it was.
 Reading a file's content is paced: recording needs the disks more.
 
-The rescan (`Round`) looks at the whole ring within a day, in small rounds, so that no watch need be perfect. Blocking,
-in a thread of its own, some rows a round. It goes by rows (is the file there, of its size; is it later changed than it
+The rescan (`Round`) looks at the whole ring within a day, in small rounds, so that no watch need be perfect: in a
+thread of its own, some rows a round. It goes by rows (is the file there, of its size; is it later changed than it
 was written: then its content), then by directories (what has no row), and begins again. Where it is stands in the
 database, so that a restart goes on; what changed while edged was down is found like everything else.
 """
@@ -164,7 +164,7 @@ class PinRepair(Protocol):
 
 
 class Checks:
-    """See the module."""
+    """Tamper watch, rescan and fsck, one look at a time."""
 
     def __init__(
         self,

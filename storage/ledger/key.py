@@ -7,7 +7,7 @@ one.
 
 Two persons begin a new generation of the ledger, with the same key or a new one (`edgectl ledger renew`). Whose key
 signs and what is given up is fixed when the first one asks (`RotationTerms`); if it is not so any more when the second
-one approves, nothing is done. Blocking; nobody signs meanwhile (`storage.mirror.service`). One transaction ends the old
+one approves, nothing is done. Nobody signs meanwhile (`storage.mirror.service`). One transaction ends the old
 generation and begins the new one: the old key, where it still can, signs all of the old generation, and the first leaf
 of the new one names that whole tree, signed or not. So the new key vouches from its first head on also for what was
 entered while there was no key. A new key lies beside the old one before the transaction and takes its place after it,

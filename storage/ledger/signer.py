@@ -30,8 +30,8 @@ from functools import partial
 from typing import Final, Protocol
 
 from storage.database.writer import Database
-from storage.files import reading
-from storage.ledger import note, table, tree
+from storage.files import DIRECTORY, reading
+from storage.ledger import note, tree
 from storage.ledger import table as ledger_table
 from storage.ledger.key import Keyring, public_of
 from storage.ledger.note import NOTE_MAX_BYTES, Checkpoint, Note, Verifier
@@ -42,60 +42,11 @@ from storage.words.clock import Clock
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import DIR_MODE, FILE_MODE
 
-NAME: Final = ".ledger"
-_CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@contextmanager
-def opened(volume_fd: int, *, make: bool = False) -> Iterator[int]:
-    """The directory; made, durably, where it is missing and wanted. FileNotFoundError otherwise."""
-    try:
-        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
-    except FileNotFoundError:
-        if not make:
-            raise
-        with suppress(FileExistsError):
-            os.mkdir(NAME, DIR_MODE, dir_fd=volume_fd)
-        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
-        os.fsync(volume_fd)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def replace(fd: int, name: str, data: bytes) -> None:
-    """A file whole in place of another, durably, all or nothing."""
-    new = name + ".new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
-    os.fsync(fd)
-
-
-def checkpoint_name(first: int) -> str:
-    """The file of the last signed head of a generation, by the number of its first leaf."""
-    return f"checkpoint-{first}.txt"
-
-
-def named_notes(fd: int) -> Iterator[tuple[str, str]]:
-    """Names and texts of signed heads as they lie here, unchecked; what cannot be read is none."""
-    for name in sorted(os.listdir(fd)):
-        if _CHECKPOINT.fullmatch(name):
-            with suppress(OSError), reading(fd, name) as file:
-                yield name, file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
-
-
-def notes(fd: int) -> list[str]:
-    """Their texts."""
-    return [text for _, text in named_notes(fd)]
-
-
 log = logging.getLogger("edged.storage.ledger")
+
+NAME: Final = ".ledger"
+"""The directory of the ledger on a volume."""
+_CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
 
 HEAD_EVERY_MS: Final = 60_000
 """At most so old is a head while something happens; the centre keeps it, and takes nothing back after it."""
@@ -146,7 +97,7 @@ def coverable(last: int, mirrored: Mapping[str, int], alone_ms: int) -> int:
 
 
 class HeadSigner:
-    """See the module. Called from one thread at a time."""
+    """Signs heads and lays them down. Called from one thread at a time."""
 
     def __init__(self, database: Database, clock: Clock, keyring: Keyring) -> None:
         self._database = database
@@ -170,12 +121,12 @@ class HeadSigner:
     def fault(self) -> str | None:
         """Why heads are not signed, in words; None: they are."""
         self._keyring.refresh()
-        known = self._database.read(table.every)
+        known = self._database.read(ledger_table.every)
         return self._fault(known, known[-1]) if known else None
 
     def head(self) -> IssuedHead | None:
         """The last one of the present generation."""
-        present = self._database.read(table.present)
+        present = self._database.read(ledger_table.present)
         if present is None or present.note is None or present.root is None or present.key is None:
             return None
         head = Checkpoint(present.origin, present.size, present.root)
@@ -207,7 +158,7 @@ class HeadSigner:
         head = self.head()
         if head is None or self._told == (head.first, head.checkpoint.size):
             return
-        now, told = self._clock.now(), {"what": "checkpoint", **table.named(head.checkpoint)}
+        now, told = self._clock.now(), {"what": "checkpoint", **ledger_table.named(head.checkpoint)}
         body = told | {"first": head.first, "key": head.key, "note": head.note}
         fact = partial(outbox_table.put, kind=EventKind.LEDGER, wall_ms=now.wall_ms, body=body)
         self._database.submit(fact).result(PATIENCE_S)
@@ -217,7 +168,7 @@ class HeadSigner:
         """Of all generations: those of a lost database are complete only when it has been made anew."""
         found = self._database.read(_missing)
         if found is not None:
-            self._database.submit(partial(table.keep, generation=found[0], found=found[1]), yielding=True)
+            self._database.submit(partial(ledger_table.keep, generation=found[0], found=found[1]), yielding=True)
 
     def _sign(self, mirrored: Mapping[str, int], alone_ms: int) -> bool:
         """True where there is a new head, or nothing new to sign."""
@@ -234,11 +185,13 @@ class HeadSigner:
         if found is None:
             return True
         generation, checkpoint = found
-        if key is None or self._fault(self._database.read(table.every), generation) is not None:
+        if key is None or self._fault(self._database.read(ledger_table.every), generation) is not None:
             return False
         text = note.sign(checkpoint.text, checkpoint.origin, key)
         reach(Failpoint.HEAD_SIGNED)
-        fact = partial(table.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text)
+        fact = partial(
+            ledger_table.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text
+        )
         self._database.submit(fact, yielding=True).result(PATIENCE_S)
         reach(Failpoint.HEAD_STORED)
         self.on_head(IssuedHead(checkpoint, text, generation.first, generation.key or ""))
@@ -249,19 +202,19 @@ class HeadSigner:
         if public is None:
             return self._keyring.fault
         key, verifier = f"the key in {self._keyring.path}", generation.verifier
-        after = table.replacing(known, public)
+        after = ledger_table.replacing(known, public)
         if after is not None:
             back = "an older state directory or an older key was put back"
             return f"{key} was replaced with leaf {after.first}, where {after.origin} begins, and must not sign: {back}"
         if verifier is not None and verifier.public != public:
             return f"{key} is not the one that this part of the ledger began with"
-        if verifier is None and not table.fits(known, self._keyring.identity):
+        if verifier is None and not ledger_table.fits(known, self._keyring.identity):
             return f"{key} is not the one that the ledger was signed with before"
         return "this part of the ledger began while the box had no key" if verifier is None else None
 
     def _lay(self, disks: Mapping[str, HeldVolume]) -> None:
         """Each volume gets the last head of each generation, the state directory the very last, once for each."""
-        signed = [one for one in self._database.read(table.every) if one.note is not None]
+        signed = [one for one in self._database.read(ledger_table.every) if one.note is not None]
         for volume, disk in disks.items():
             owed = [one for one in signed if self._laid.get((volume, one.first)) != one.size]
             if owed:
@@ -293,22 +246,70 @@ def _head_now(
     connection: sqlite3.Connection, mirrored: Mapping[str, int], alone_ms: int
 ) -> tuple[Generation, Checkpoint] | None:
     """The head that can be signed now; None where it would say nothing new."""
-    generation = table.present(connection)
+    generation = ledger_table.present(connection)
     if generation is None:
         return None
-    last = generation.first + table.end(connection, generation) - 1
+    last = generation.first + ledger_table.end(connection, generation) - 1
     size = coverable(last, mirrored, alone_ms) - generation.first + 1
     if size <= generation.size:
         return None
-    return generation, Checkpoint(generation.origin, size, tree.root(table.read(connection, generation), size))
+    return generation, Checkpoint(generation.origin, size, tree.root(ledger_table.read(connection, generation), size))
 
 
-def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[table.Node]] | None:
+def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[ledger_table.Node]] | None:
     """Nodes that could be kept, of the first generation that lacks some."""
-    for generation in table.every(connection):
-        if found := table.missing(connection, generation, GROW):
+    for generation in ledger_table.every(connection):
+        if found := ledger_table.missing(connection, generation, GROW):
             return generation, found
     return None
+
+
+@contextmanager
+def opened(volume_fd: int, *, make: bool = False) -> Iterator[int]:
+    """The directory; made, durably, where it is missing and wanted. FileNotFoundError otherwise."""
+    try:
+        fd = os.open(NAME, DIRECTORY, dir_fd=volume_fd)
+    except FileNotFoundError:
+        if not make:
+            raise
+        with suppress(FileExistsError):
+            os.mkdir(NAME, DIR_MODE, dir_fd=volume_fd)
+        fd = os.open(NAME, DIRECTORY, dir_fd=volume_fd)
+        os.fsync(volume_fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def replace(fd: int, name: str, data: bytes) -> None:
+    """A file whole in place of another, durably, all or nothing."""
+    new = name + ".new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
+    os.fsync(fd)
+
+
+def checkpoint_name(first: int) -> str:
+    """The file of the last signed head of a generation, by the number of its first leaf."""
+    return f"checkpoint-{first}.txt"
+
+
+def named_notes(fd: int) -> Iterator[tuple[str, str]]:
+    """Names and texts of signed heads as they lie here, unchecked; what cannot be read is none."""
+    for name in sorted(os.listdir(fd)):
+        if _CHECKPOINT.fullmatch(name):
+            with suppress(OSError), reading(fd, name) as file:
+                yield name, file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
+
+
+def notes(fd: int) -> list[str]:
+    """Their texts."""
+    return [text for _, text in named_notes(fd)]
 
 
 class HeadAgreement(StrEnum):

@@ -2,13 +2,13 @@
 
 Functions over a connection. A leaf is never changed and never removed. It holds no name of a person, no reason and no
 case number, only commitments to them: what these stand for lies in a table of its own, where it can be erased.
-`storage.mirror.service` carries leaves to the volumes, from where a lost database is rebuilt (S13); `storage.ledger`
-has the tree over them, its signed heads and its proofs.
+`storage.mirror.service` carries leaves to the volumes, from where a lost database is rebuilt (S13);
+`storage.ledger.tree` has the tree over them, and `storage.ledger.signer` its signed heads.
 
 Generations: one tree after the other, each with a name and a key of its own. Numbers of leaves go on through all of
 them; inside one they have no holes, so that a leaf's place in its tree is its number minus that of the first. A
 generation begins with the first start, where a database was lost, and where there is a new key; its first leaf names
-the head of the one before that was known last.
+the head of the one before that was known last. `Rebuild` is a database that was lost and begun anew.
 
 Nodes of the trees. Every eighth level is kept, so that a root or a proof among twenty million leaves reads
 some hundred hashes; what is not kept yet is made from what is below it. Here too: that a later tree begins with an
@@ -87,7 +87,7 @@ class Leaf(StrEnum):
 _KINDS: Final = {kind.value: kind for kind in Leaf}
 SALT_BYTES: Final = 32
 """Of a commitment: nobody finds a name by trying all names."""
-_NOBODY: Final[Mapping[str, str]] = {}
+_NO_FIELDS: Final[Mapping[str, str]] = {}
 HASHED_SQL: Final = (
     """CAST(x'00' || '{"b":' || body || ',"k":"' || kind || '","n":' || number || ',"t":' || wall_ms || '}' AS BLOB)"""
 )
@@ -133,7 +133,7 @@ def enter(
     wall_ms: int,
     body: Mapping[str, Value] | msgspec.Struct,
     *,
-    committed: Mapping[str, str] = _NOBODY,
+    committed: Mapping[str, str] = _NO_FIELDS,
     number: int | None = None,
 ) -> int:
     """Append a leaf; its number. `wall_ms` is when it was entered, by the wall clock, which proves nothing (S7).
@@ -189,7 +189,6 @@ def leaves(connection: sqlite3.Connection, after: int, limit: int, *, until: int
 
 ORIGIN_MAX: Final = 128
 """Characters of a log's name."""
-_NOTHING: Final[Mapping[str, Value]] = {}
 _COLUMNS: Final = "SELECT first, origin, key, size, root, note, seen FROM generations "
 
 
@@ -308,8 +307,8 @@ def begin(
     *,
     number: int | None = None,
     previous: Checkpoint | None = None,
-    told: Mapping[str, Value] = _NOTHING,
-    committed: Mapping[str, str] = _NOBODY,
+    told: Mapping[str, Value] = _NO_FIELDS,
+    committed: Mapping[str, str] = _NO_FIELDS,
 ) -> Generation:
     """A generation begins with a leaf of its own, the next one or that of `number`.
 
@@ -331,6 +330,11 @@ def begin(
     return _insert(connection, first, origin, key)
 
 
+def _insert(connection: sqlite3.Connection, first: int, origin: str, key: str | None) -> Generation:
+    connection.execute("INSERT INTO generations (first, origin, key) VALUES (?, ?, ?)", (first, origin, key))
+    return Generation(first, origin, key, 0, None, None, 0)
+
+
 def named(head: Checkpoint) -> dict[str, Value]:
     """A head as leaves name it."""
     return {"origin": head.origin, "size": head.size, "root": head.root.hex()}
@@ -345,7 +349,7 @@ def remember(connection: sqlite3.Connection, number: int, body: Mapping[str, Any
     """A generation of a database that was lost, of which its leaf tells. ValueError, TypeError: it is none of ours."""
     key = body["key"]
     found = Generation(number, body["origin"], key, 0, None, None, 0)
-    _check(found)
+    _refuse_foreign(found)
     if connection.execute("SELECT 1 FROM generations WHERE first = ? OR origin = ?", (number, found.origin)).fetchone():
         return
     _insert(connection, number, found.origin, key)
@@ -367,7 +371,15 @@ def recall(connection: sqlite3.Connection, notes: Iterable[str]) -> None:
 def refuse_absurd(connection: sqlite3.Connection) -> None:
     """ValueError where a head tells of generations that cannot be ours."""
     for one in every(connection):
-        _check(one)
+        _refuse_foreign(one)
+
+
+def _refuse_foreign(generation: Generation) -> None:
+    origin, verifier = generation.origin, generation.verifier
+    if not isinstance(origin, str) or not 0 < len(origin) <= ORIGIN_MAX or not origin.isprintable():
+        raise ValueError(f"{origin!r} is no name of a ledger")
+    if verifier is not None and verifier.name != origin:
+        raise ValueError(f"the key of {origin} is that of {verifier.name}")
 
 
 def signed(connection: sqlite3.Connection, generation: Generation, size: int, root: Hash, note: str | None) -> None:
@@ -383,19 +395,6 @@ def seen(connection: sqlite3.Connection, origin: str, size: int) -> None:
     connection.execute(
         "UPDATE generations SET seen = ?2 WHERE origin = ?1 AND seen < ?2 AND size >= ?2", (origin, size)
     )
-
-
-def _insert(connection: sqlite3.Connection, first: int, origin: str, key: str | None) -> Generation:
-    connection.execute("INSERT INTO generations (first, origin, key) VALUES (?, ?, ?)", (first, origin, key))
-    return Generation(first, origin, key, 0, None, None, 0)
-
-
-def _check(generation: Generation) -> None:
-    origin, verifier = generation.origin, generation.verifier
-    if not isinstance(origin, str) or not 0 < len(origin) <= ORIGIN_MAX or not origin.isprintable():
-        raise ValueError(f"{origin!r} is no name of a ledger")
-    if verifier is not None and verifier.name != origin:
-        raise ValueError(f"the key of {origin} is that of {verifier.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,5 +536,5 @@ def consistency(connection: sqlite3.Connection, origin: str | None, first: int, 
     try:
         path = tree.consistency(below, first, second)
         return Consistency(found.origin, first, tree.root(below, first), second, tree.root(below, second), path)
-    except LeafMissing as missing:
-        raise OrderRefused(f"{found.origin} cannot be proven: {missing}", "see edgectl ledger verify") from None
+    except LeafMissing as error:
+        raise OrderRefused(f"{found.origin} cannot be proven: {error}", "see edgectl ledger verify") from None

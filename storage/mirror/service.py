@@ -60,7 +60,7 @@ class MirroredVolume(Protocol):
 
 
 class LedgerMirror:
-    """See the module. `start` begins the thread; `round` may be called by its owner instead."""
+    """Copies leaves to the volumes. `start` begins the thread; `round` may be called by its owner instead."""
 
     def __init__(
         self,

@@ -4,9 +4,10 @@ Keeps S2 over a lost or older database: a sidecar without a row becomes a row be
 volume. Nothing here is decided but by rows and sidecars; what fails on one pin is told and tried again, and stops no
 other.
 
-`Placer`: what a pin will hold and cost, then sidecar and links, then one transaction. Never half placed. Until the
-transaction everything is taken back on any error; a crash leaves a sidecar without a row, which is adopted when its
-volume is read. From the transaction on its interval protects, however long it takes to hold each segment of it (L4).
+`PinPlacement`: what a pin will hold and cost, then sidecar and links, then one transaction. Never half placed. Until
+the transaction everything is taken back on any error; a crash leaves a sidecar without a row, which is adopted when
+its volume is read. From the transaction on its interval protects, however long it takes to hold each segment of it
+(L4).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from storage.ages.table import history
 from storage.approvals.service import short_id
 from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
-from storage.ledger import table
+from storage.ledger import table as ledger_table
 from storage.ledger.key import Keyring
 from storage.pins import rules, sidecar
 from storage.pins import table as pins_table
@@ -45,6 +46,8 @@ log = logging.getLogger("edged.storage.pins")
 
 LINKS_LOOKED_AT: Final = 200
 """Links without a row of theirs that are looked up in one read."""
+ID_LETTERS: Final = 4
+"""Behind the day: 810,000 pins a day have names."""
 
 STEP: Final = 128
 """Segments that are held, or let go of, in one transaction: each moves between indexes, and a commit may have to wait
@@ -55,8 +58,8 @@ UNVOUCHED_MS: Final = 30 * DAY_MS
 how long. Somebody planted it, or it was written while there was no key, and everything else was lost."""
 
 
-class Filing:
-    """See the module."""
+class PinFiles:
+    """Sidecars and links, brought to what the rows say."""
 
     def __init__(self, database: Database, life: DaemonRun, clock: Clock, keyring: Keyring) -> None:
         self._database = database
@@ -123,7 +126,7 @@ class Filing:
 
     # --- a volume comes -----------------------------------------------------------------------------------------
 
-    def take_in(self, volume: Volume) -> None:
+    def accept(self, volume: Volume) -> None:
         """Read every pin that lies there; from now on their rows protect. OSError: nobody knows what must be kept."""
         with volume.held() as fd:
             found = [(pin_id, sidecar.read_sidecar(fd, pin_id, sidecar.MAX_BYTES)) for pin_id in sidecar.pin_ids(fd)]
@@ -132,7 +135,7 @@ class Filing:
             if content is None and self._database.read(partial(pins_table.find, pin_id=pin_id)) is None:
                 self.withdraw(volume, pin_id)  # of a pin that was released, its sidecar went first
                 continue
-            self._take_in(volume, pin_id, content)
+            self._accept(volume, pin_id, content)
 
     def look_again(self, volume: Volume) -> None:
         """Whether what could not be understood there has been mended, or is gone. OSError: nobody knows."""
@@ -142,11 +145,11 @@ class Filing:
             if content is not None or not there:  # or somebody is about to mend it
                 self._strange[volume.id].discard(pin_id)
                 if there:
-                    self._take_in(volume, pin_id, content)
+                    self._accept(volume, pin_id, content)
                 if pin_id not in self._strange[volume.id]:
                     self.troubles.pop(pin_id, None)
 
-    def _take_in(self, volume: Volume, pin_id: str, content: bytes | None) -> None:
+    def _accept(self, volume: Volume, pin_id: str, content: bytes | None) -> None:
         told = self._understood(volume, pin_id, content)
         if told is None and self._database.read(partial(pins_table.find, pin_id=pin_id)) is None:
             return  # its links hold what they hold until a person looks
@@ -161,7 +164,7 @@ class Filing:
 
     def _is_ours(self, content: bytes) -> bool:
         """Signed with the key of this box, or one that it had."""
-        keys = {one.public for one in self._database.read(table.every)} | {self._keyring.public}
+        keys = {one.public for one in self._database.read(ledger_table.every)} | {self._keyring.public}
         return sidecar.is_ours(content, [key for key in keys if key is not None])
 
     def _understood(self, volume: Volume, pin_id: str, content: bytes | None) -> Sidecar | None:
@@ -260,7 +263,7 @@ class Filing:
 
     # --- as the rows say ----------------------------------------------------------------------------------------
 
-    def work_off(self, volume: Volume) -> None:
+    def write_undone(self, volume: Volume) -> None:
         """Write, link and clear away what is undone on a volume."""
         for undone in self._database.read(partial(pins_table.undone, volume=volume.id)):
             pin = undone.pin
@@ -304,7 +307,7 @@ class Filing:
             forgotten = partial(pins_table.mark_volume, pin=pin.number, volume=volume.id, version=0)
             self._database.submit(forgotten, yielding=True).result()
             self._compare(volume, pin)
-            self.work_off(volume)
+            self.write_undone(volume)
 
     def link_missing(self, volume: Volume, pin: Pin) -> None:
         """Each segment that the pin holds there has its link. The first OSError is raised once the others are done."""
@@ -362,19 +365,6 @@ def _steps(segments: Sequence[int]) -> Iterator[Sequence[int]]:
     return (segments[begin : begin + STEP] for begin in range(0, len(segments), STEP))
 
 
-def by_volume(rows: Iterable[SegmentRow], present: Mapping[str, Volume]) -> dict[str, list[SegmentRow]]:
-    """Rows of volumes that are there."""
-    found: dict[str, list[SegmentRow]] = {}
-    for row in rows:
-        if row.volume in present:
-            found.setdefault(row.volume, []).append(row)
-    return found
-
-
-ID_LETTERS: Final = 4
-"""Behind the day: 810,000 pins a day have names."""
-
-
 @dataclass(frozen=True, slots=True)
 class StoreView:
     """What placing asks of the rest of the store."""
@@ -387,14 +377,14 @@ class StoreView:
     usage: Callable[[], Sequence[CameraUsage]]
 
 
-class Placer:
-    """See the module."""
+class PinPlacement:
+    """A pin is costed and placed."""
 
-    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: StoreView) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, files: PinFiles, box: StoreView) -> None:
         self._database = database
         self._life = life
         self._clock = clock
-        self._filing = filing
+        self._files = files
         self._box = box
 
     def cost(self, order: PinOrder, limits: Limits) -> tuple[Cost, list[SegmentRow]]:
@@ -504,26 +494,26 @@ class Placer:
             raise
         reach(Failpoint.PIN_DONE)
         try:
-            self._filing.hold(pin, [row for found in filed.values() for row in found])
+            self._files.hold(pin, [row for found in filed.values() for row in found])
         except StoreError as error:
             log.warning("pin %s protects its interval; each segment is told of it later: %s", pin.id, error)
         return pin, cost
 
     def _file(self, told: Sidecar, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
         for volume in filed:
-            self._filing.write(volume, told.id, told)
+            self._files.write(volume, told.id, told)
         reach(Failpoint.PIN_SIDECAR)
         for volume, rows in filed.items():
-            self._filing.link(volume, told.id, rows)
+            self._files.link(volume, told.id, rows)
         reach(Failpoint.PIN_LINKED)
         for volume in filed:
-            self._filing.sync(volume, told.id)
+            self._files.sync(volume, told.id)
         reach(Failpoint.PIN_SYNCED)
 
     def _withdraw(self, pin_id: str, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
         for volume in filed:
             with suppress(OSError):  # then it is adopted when the volume is read again, and lapses
-                self._filing.withdraw(volume, pin_id)
+                self._files.withdraw(volume, pin_id)
 
     def _enter(self, connection: Connection, told: Sidecar, placed: Point, filed: Sequence[str], segments: int) -> Pin:
         """The transaction: garbage is looked for once more, because sweeps went on meanwhile."""
@@ -543,6 +533,15 @@ class Placer:
             pin_id = f"P-{day}-{short_id(ID_LETTERS)}"
             if self._database.read(partial(pins_table.find, pin_id=pin_id)) is None:
                 return pin_id
+
+
+def by_volume(rows: Iterable[SegmentRow], present: Mapping[str, Volume]) -> dict[str, list[SegmentRow]]:
+    """Rows of volumes that are there."""
+    found: dict[str, list[SegmentRow]] = {}
+    for row in rows:
+        if row.volume in present:
+            found.setdefault(row.volume, []).append(row)
+    return found
 
 
 def _refuse_garbage(connection: Connection, order: PinOrder) -> None:

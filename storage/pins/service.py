@@ -23,7 +23,7 @@ from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
 from storage.pins import rules
 from storage.pins import table as pins_table
-from storage.pins.files import Filing, Placer, StoreView, check_approver
+from storage.pins.files import PinFiles, PinPlacement, StoreView, check_approver
 from storage.pins.rules import Cost, Ground, Left, Limits, Pin, PinOrder, PinState, PinStatus
 from storage.retention.plan import effective
 from storage.segments.queries import SegmentRow, segment_by_seq
@@ -54,8 +54,8 @@ class Pins:
         self._life = life
         self._clock = clock
         self._box = box
-        self._files = Filing(database, life, clock, keyring)
-        self._placer = Placer(database, life, clock, self._files, box)
+        self._files = PinFiles(database, life, clock, keyring)
+        self._placer = PinPlacement(database, life, clock, self._files, box)
         self._filing = threading.Lock()
         """Whoever places, reads or clears away. A sweep waits for it, a commit never does."""
         self._taken_in: dict[str, Volume] = {}
@@ -254,8 +254,8 @@ class Pins:
         if self._taken_in.get(volume.id) is volume:
             return True
         try:
-            self._files.take_in(volume)
-            self._files.work_off(volume)
+            self._files.accept(volume)
+            self._files.write_undone(volume)
         except OSError as error:
             words = f"{volume.path}: {error.strerror or error}"
             if self._unread.get(volume.id) != words:
@@ -288,7 +288,7 @@ class Pins:
         for volume in self._box.present().values():
             if self._taken_in.get(volume.id) is volume:
                 try:
-                    self._files.work_off(volume)
+                    self._files.write_undone(volume)
                 except StoreError as error:
                     log.warning("pins on %s are seen to later: %s", volume.path, error)
 

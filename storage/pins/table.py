@@ -44,6 +44,23 @@ _PIN_SQL: Final = (
 LASTS: Final = "state IN ('provisional', 'approved')"
 """Word for word as in the index pins_live."""
 _HAS: Final = {PinState.RELEASED: "was released", PinState.LAPSED: "has lapsed"}
+_TOUCHES: Final = (
+    f" {TRUE_START_MS} < :last AND ({TRUE_START_MS} + s.duration_ms > :first OR {TRUE_START_MS} >= :first)"
+)
+"""`storage.pins.rules.Interval.touches`."""
+HELD_IN: Final = (
+    "SELECT s.id FROM segments s WHERE s.camera = :camera AND s.state = 'committed'"  # noqa: S608
+    f" AND s.start_wall_ms >= :first - :longest AND s.start_wall_ms < :last AND {_TOUCHES}"
+    " UNION SELECT s.id FROM epochs e CROSS JOIN segments s WHERE e.true_offset_ms IS NOT NULL"
+    " AND s.camera = :camera AND s.epoch = e.number AND s.synced = 0 AND s.state = 'committed'"
+    " AND s.start_boottime_ms >= :first - :longest - e.true_offset_ms"
+    f" AND s.start_boottime_ms < :last - e.true_offset_ms AND {_TOUCHES}"
+    " UNION ALL SELECT s.id FROM segments s WHERE s.camera = :camera AND s.name IS NOT NULL"
+    f" AND s.state = 'quarantined' AND {_TOUCHES} LIMIT :limit"
+)
+"""Committed ones by their time, recorded or true; those that are set aside are few, and looked at all."""
+UNTOLD: Final = Person(-1, "")
+"""The placer of a pin of which only leaves tell."""
 
 
 def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adopted: bool) -> Pin:
@@ -385,11 +402,6 @@ def _pin(row: tuple[Any, ...]) -> Pin:
     )
 
 
-_START: Final = TRUE_START_MS
-_TOUCHES: Final = f" {_START} < :last AND ({_START} + s.duration_ms > :first OR {_START} >= :first)"
-"""`storage.pins.rules.Interval.touches`."""
-
-
 @dataclass(frozen=True, slots=True)
 class FootageInInterval:
     """What there is of one camera in an interval."""
@@ -411,23 +423,10 @@ def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, li
         SEGMENT_SQL + f"WHERE s.id IN ({HELD_IN}) ORDER BY s.boot, s.start_boottime_ms", values
     ).fetchall()
     in_progress = connection.execute(
-        f"SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND {_START} < :last",  # noqa: S608
+        f"SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND {TRUE_START_MS} < :last",  # noqa: S608
         values,
     ).fetchone()
     return FootageInInterval(camera, tuple(segment_row(row) for row in rows), in_progress is not None)
-
-
-HELD_IN: Final = (
-    "SELECT s.id FROM segments s WHERE s.camera = :camera AND s.state = 'committed'"  # noqa: S608
-    f" AND s.start_wall_ms >= :first - :longest AND s.start_wall_ms < :last AND {_TOUCHES}"
-    " UNION SELECT s.id FROM epochs e CROSS JOIN segments s WHERE e.true_offset_ms IS NOT NULL"
-    " AND s.camera = :camera AND s.epoch = e.number AND s.synced = 0 AND s.state = 'committed'"
-    " AND s.start_boottime_ms >= :first - :longest - e.true_offset_ms"
-    f" AND s.start_boottime_ms < :last - e.true_offset_ms AND {_TOUCHES}"
-    " UNION ALL SELECT s.id FROM segments s WHERE s.camera = :camera AND s.name IS NOT NULL"
-    f" AND s.state = 'quarantined' AND {_TOUCHES} LIMIT :limit"
-)
-"""Committed ones by their time, recorded or true; those that are set aside are few, and looked at all."""
 
 
 def garbage_in(connection: sqlite3.Connection, order: PinOrder) -> SegmentRow | None:
@@ -599,13 +598,9 @@ def hold_again(connection: sqlite3.Connection) -> None:
             cover(connection, pin)
 
 
-UNTOLD: Final = Person(-1, "")
-"""The placer of a pin of which only leaves tell."""
-
-
 def apply(connection: sqlite3.Connection, leaf: PinLeaf, placed: Point, wall_ms: int) -> None:
     """What became of a pin, as its leaf has it; ValueError for what is none."""
-    told, state = _told(leaf, placed), PinState(leaf.state)
+    told, state = _sidecar(leaf, placed), PinState(leaf.state)
     pin = find(connection, told.id)
     if pin is None:
         pin = insert(connection, told, placed, adopted=True)
@@ -639,7 +634,7 @@ def complete(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
     connection.execute("UPDATE pin_volumes SET version = 0 WHERE pin = ?", (pin.number,))
 
 
-def _told(leaf: PinLeaf, placed: Point) -> Sidecar:
+def _sidecar(leaf: PinLeaf, placed: Point) -> Sidecar:
     interval = Interval(leaf.first_ms, leaf.last_ms)
     if PIN_ID.fullmatch(leaf.pin) is None or not leaf.cameras or interval.first_ms >= interval.last_ms:
         raise ValueError(f"pin {leaf.pin!r} holds nothing")

@@ -5,8 +5,9 @@ was synced is adopted), S5, and S4 (the hash is of what is read back). A file wh
 lock, rows claimed by one thread at a time, and a row looked at once more when it is changed, let several threads work.
 A stop is noticed between two files and between two blocks of a hash; what was not come to is left for the next time.
 
-`Stragglers` comes back to what a start could not work off: the volume was away, or a file could not be read. Until it
-is committed or set aside, such a file is under no ceiling, and nothing but the next start would come to it (S3, S5).
+`UnfinishedSegments` comes back to what a start could not work off: the volume was away, or a file could not be read.
+Until it is committed or set aside, such a file is under no ceiling, and nothing but the next start would come to it
+(S3, S5).
 
 `reconcile` is the decision, and pure. Keeps S5 and S9: each file found in the directories that were looked into belongs
 to a row or gets one, and each row in progress ends as a segment or as a gap. Work follows the rows in progress, never
@@ -219,7 +220,7 @@ class Salvager:
                     outcome.left.append(f"{repair.relative} and what comes after it: edged is stopping")
                     outcome.again = True
                     break
-                with self._told(outcome, repair):
+                with self._left_for_next_time(outcome, repair):
                     self._repair(repair, row, volumes, outcome, cause, detail)
         return outcome
 
@@ -269,7 +270,7 @@ class Salvager:
         for repair in reconcile(listing, (), vouched):
             if self._stop.is_set():
                 break
-            with self._told(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
+            with self._left_for_next_time(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
                 if repair.action is Action.ORPHAN_ASIDE:
                     self._adopt_aside(repair, camera, volumes[repair.volume], outcome)
                 else:
@@ -427,7 +428,7 @@ class Salvager:
         reach_after(Failpoint.SALVAGE_DONE, self._database.submit(fact)).result()
 
     @contextmanager
-    def _told(self, outcome: Outcome, repair: Repair) -> Iterator[None]:
+    def _left_for_next_time(self, outcome: Outcome, repair: Repair) -> Iterator[None]:
         """What cannot be worked off now is left for the next time, and said. A lost database is no such case."""
         try:
             yield
@@ -560,7 +561,7 @@ AGAIN_MS: Final = 600_000
 """Running time between two looks at what failed; a volume that comes is looked at at once. S3 gives an hour."""
 
 
-class Stragglers:
+class UnfinishedSegments:
     """Of earlier runs; what this one left is asked for by the recorder."""
 
     def __init__(self, database: Database, life: DaemonRun, clock: Clock, salvager: Salvager) -> None:

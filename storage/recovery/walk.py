@@ -33,8 +33,7 @@ from storage.ledger.key import Keyring
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.files import MirrorLine, merged
-from storage.recovery import replay_table
-from storage.recovery import snapshot_table as recovery_queries
+from storage.recovery import replay_table, snapshot_table
 from storage.recovery.replay_table import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
 from storage.retention import table as retention_table
@@ -80,7 +79,7 @@ class RebuildReport:
 
 
 class Rebuilder:
-    """See the module. One round at a time."""
+    """Goes through the volumes after a loss of the database. One round at a time."""
 
     def __init__(
         self,
@@ -305,11 +304,11 @@ class Rebuilder:
     def _carve(self, count: Counter[str]) -> None:
         """Gaps that the loss left, where there is footage after all."""
         after = 0
-        while page := self._database.read(partial(recovery_queries.ended_gaps, after=after, limit=PAGE)):
+        while page := self._database.read(partial(snapshot_table.ended_gaps, after=after, limit=PAGE)):
             for gap in page:
-                recorded = self._database.read(partial(recovery_queries.recorded_within, gap=gap))
+                recorded = self._database.read(partial(snapshot_table.recorded_within, gap=gap))
                 if recorded:
-                    self._submit(partial(recovery_queries.carve, gap=gap, recorded=recorded))
+                    self._submit(partial(snapshot_table.carve, gap=gap, recorded=recorded))
                     count["gaps"] += 1
             after = page[-1].id
             if self._stop.is_set():

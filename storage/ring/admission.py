@@ -46,6 +46,13 @@ would do to begin with, and it would stop with the next one: three are a quarter
 enough to be worth an alarm's end."""
 FILES_EACH: Final = 2
 """Inodes that a segment may take: its own, and that of a new day's directory."""
+STILL_SHARE: Final = 20
+"""A segment in progress needs a twentieth of its size at the least: it ends with a key frame, and that may be late."""
+_SERVING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.FULL})
+_TAKING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.RETIRED})
+"""Retired since its last cut: a worker that has not heard of it yet begins one more, rather than lose it."""
+BLOCK: Final = 512
+"""What `st_blocks` counts in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +92,32 @@ class Admission:
 
 
 NOBODY: Final = Admission()
+"""Nobody has to wait."""
 
 
-def ranked(applicants: Collection[CameraNeed]) -> list[CameraNeed]:
+def ranked(needs: Collection[CameraNeed]) -> list[CameraNeed]:
     """Whoever is kept longest first; among equals by id, so that it is always the same one."""
-    return sorted(applicants, key=lambda one: (-one.priority, one.camera))
+    return sorted(needs, key=lambda one: (-one.priority, one.camera))
 
 
-def rule(rooms: Sequence[Room], applicants: Collection[CameraNeed], stopped: Collection[str]) -> Admission:
+def rule(rooms: Sequence[Room], needs: Collection[CameraNeed], stopped: Collection[str]) -> Admission:
     """Who may go on, given who was stopped before. `rooms` are the volumes in service, all of them full."""
-    queue = ranked(applicants)
+    queue = ranked(needs)
     before = sum(one.camera not in stopped for one in queue)
     keeps = _fitting(rooms, queue, 1)
     admitted = keeps if keeps < before else max(before, _fitting(rooms, queue, START_SEGMENTS))
-    doomed = _doomed(rooms, queue)
-    admitted = min(admitted, next((at for at, one in enumerate(queue) if one.camera in doomed), admitted))
-    return Admission(frozenset(one.camera for one in queue[admitted:]), doomed)
+    at_once = _to_end_at_once(rooms, queue)
+    admitted = min(admitted, next((at for at, one in enumerate(queue) if one.camera in at_once), admitted))
+    return Admission(frozenset(one.camera for one in queue[admitted:]), at_once)
 
 
-def demand(applicants: Collection[CameraNeed], *, anybody_stopped: bool) -> int:
+def demand(needs: Collection[CameraNeed], *, anybody_stopped: bool) -> int:
     """Bytes that a volume should have to spare: for the segments in progress, and for the next ones.
 
     So that it shows while there is still room for some of them that there is none for all. With somebody stopped it is
     what lets all of them start again: the ring would else never free more than the others need.
     """
-    one_each = sum(one.bytes for one in applicants)
+    one_each = sum(one.bytes for one in needs)
     return one_each * (1 + (START_SEGMENTS if anybody_stopped else 1))
 
 
@@ -142,12 +150,12 @@ def _has_files(spare: int | None) -> bool:
     return spare is None or spare >= FILES_EACH
 
 
-def _doomed(rooms: Sequence[Room], queue: Sequence[CameraNeed]) -> frozenset[str]:
+def _to_end_at_once(rooms: Sequence[Room], queue: Sequence[CameraNeed]) -> frozenset[str]:
     """From the tail of the queue, those with segments in progress without which the others' fit on the disk.
 
     One that has none on the disk in question is passed by here; it begins none either (`rule`).
     """
-    doomed = set()
+    at_once = set()
     for room in rooms:
         short = room.short_bytes
         for one in reversed(queue):
@@ -155,16 +163,9 @@ def _doomed(rooms: Sequence[Room], queue: Sequence[CameraNeed]) -> frozenset[str
                 break
             needs = sum(size for volume, size in one.pending if volume == room.volume)
             if needs > 0:
-                doomed.add(one.camera)
+                at_once.add(one.camera)
                 short -= needs
-    return frozenset(doomed)
-
-
-STILL_SHARE: Final = 20
-"""A segment in progress needs a twentieth of its size at the least: it ends with a key frame, and that may be late."""
-_SERVING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.FULL})
-_TAKING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.RETIRED})
-"""Retired since its last cut: a worker that has not heard of it yet begins one more, rather than lose it."""
+    return frozenset(at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class _Begun:
 
 
 class AdmissionService:
-    """Of all volumes together."""
+    """Who may begin a segment, and how the volumes stand, of all of them together."""
 
     def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: VolumePool, ballast: Ballast) -> None:
         self._database = database
@@ -189,8 +190,8 @@ class AdmissionService:
         self._priorities: Mapping[str, int] | None = None
         self._segment_ms = 0
         self._last: Mapping[str, CameraPace] = {}
-        self._ruling = NOBODY
-        self._beside = OwnUsage()
+        self._admission = NOBODY
+        self._own_usage = OwnUsage()
 
     def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> VolumesNow:
         """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
@@ -199,21 +200,23 @@ class AdmissionService:
         with self._turn:
             self._priorities, self._segment_ms = dict(priorities), segment_ms
             seen, begun = self._paces()
-            queue = ranked(_applicants(seen, begun, priorities))
+            queue = ranked(_camera_needs(seen, begun, priorities))
             next_bytes = [one.bytes for one in queue]
             statuses = self._pool.statuses(self._ring, next_bytes)
             chosen = self._pool.choose(self._ring, next_bytes)
             spaces = self._pool.spaces()
             full = _all_full(statuses)
-            self._ruling = rule(self._rooms(statuses, spaces, begun), queue, self._ruling.stopped) if full else NOBODY
+            self._admission = (
+                rule(self._rooms(statuses, spaces, begun), queue, self._admission.stopped) if full else NOBODY
+            )
             cause = next((cause for cause in WHY_FULL if cause in {status.cause for status in statuses}), None)
-            headroom_bytes = demand(queue, anybody_stopped=bool(self._ruling.stopped))
+            headroom_bytes = demand(queue, anybody_stopped=bool(self._admission.stopped))
             return VolumesNow(
                 chosen=chosen,
                 volumes=tuple(self._shown(statuses, spaces, begun)),
                 takes=frozenset(status.id for status in statuses if status.state in _TAKING),
-                stopped=dict.fromkeys(self._ruling.stopped, cause or GapCause.FLOOR_PROTECT),
-                at_once=self._ruling.at_once,
+                stopped=dict.fromkeys(self._admission.stopped, cause or GapCause.FLOOR_PROTECT),
+                at_once=self._admission.at_once,
                 tight=any(self._is_tight(status, spaces, headroom_bytes) for status in statuses),
             )
 
@@ -228,8 +231,8 @@ class AdmissionService:
 
     def headroom(self, volume: Volume) -> int:
         """Bytes that a volume should have to spare, for the sweep; on the disk of the database its ballast, too."""
-        applicants = _applicants(*self._paces(), self._priorities)
-        asked = demand(applicants, anybody_stopped=bool(self._ruling.stopped))
+        needs = _camera_needs(*self._paces(), self._priorities)
+        asked = demand(needs, anybody_stopped=bool(self._admission.stopped))
         return asked + (self._ballast.needs if self._ballast.is_on(volume.path) else 0)
 
     def _paces(self) -> tuple[list[CameraPace], dict[str, list[_Begun]]]:
@@ -241,7 +244,7 @@ class AdmissionService:
         return seen, {pace.camera: _begun(pace, now_ms) for pace in seen}
 
     def _next_bytes(self) -> list[int]:
-        return [one.bytes for one in ranked(_applicants(*self._paces(), self._priorities))]
+        return [one.bytes for one in ranked(_camera_needs(*self._paces(), self._priorities))]
 
     def _ring(self, volume: str) -> VolumeUsage:
         return self._database.read(partial(queries.ring_of_volume, volume=volume))
@@ -268,7 +271,7 @@ class AdmissionService:
         begun: Mapping[str, Sequence[_Begun]],
     ) -> list[VolumeStatus]:
         """With what others hold; full where the next segments of some have to wait."""
-        stopped = tuple(sorted(self._ruling.stopped))
+        stopped = tuple(sorted(self._admission.stopped))
         ours = self._ours(statuses, spaces, begun)
         return [_marked(self._measured(status, spaces, ours), stopped) for status in statuses]
 
@@ -295,7 +298,7 @@ class AdmissionService:
         """By file system: footage, what segments in progress take, and what lies beside footage. Those are left out of
         which that is not known.
         """
-        taken = {volume.id: self._beside.bytes_on(volume) for volume in self._pool.opened}
+        taken = {volume.id: self._own_usage.bytes_on(volume) for volume in self._pool.opened}
         for one in (one for many in begun.values() for one in many):
             if one.volume in spaces:
                 laid_out = space_taken(one.bytes - one.needs, spaces[one.volume][1].free)
@@ -355,7 +358,7 @@ def _begun(pace: CameraPace, now_ms: int) -> list[_Begun]:
     return begun
 
 
-def _applicants(
+def _camera_needs(
     seen: Sequence[CameraPace], begun: Mapping[str, Sequence[_Begun]], priorities: Mapping[str, int] | None
 ) -> list[CameraNeed]:
     """Those that are to be recorded; all of this run while nobody has said who is."""
@@ -383,12 +386,8 @@ def _all_full(statuses: Sequence[VolumeStatus]) -> bool:
     return bool(serving) and all(status.cause is not None for status in serving)
 
 
-BLOCK: Final = 512
-"""What `st_blocks` counts in."""
-
-
 class OwnUsage:
-    """Of all volumes; remembers what it saw."""
+    """What lies beside footage, on any volume; remembers what it saw."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], tuple[int, int]] = {}
@@ -397,11 +396,11 @@ class OwnUsage:
     def bytes_on(self, volume: Volume) -> int:
         """Bytes of the file system; 0 where nobody can tell."""
         with suppress(OSError), volume.held() as fd:
-            ledger = self._looked((volume.id, signer.NAME), fd, ("",))
-            return ledger + self._looked((volume.id, PINS_NAME), fd, ("", f"/{SIDECAR_NAME}"))
+            ledger = self._taken_in((volume.id, signer.NAME), fd, ("",))
+            return ledger + self._taken_in((volume.id, PINS_NAME), fd, ("", f"/{SIDECAR_NAME}"))
         return 0
 
-    def _looked(self, key: tuple[str, str], volume: int, parts: tuple[str, ...]) -> int:
+    def _taken_in(self, key: tuple[str, str], volume: int, parts: tuple[str, ...]) -> int:
         """`parts`: what counts of each entry, by what its path ends with."""
         with suppress(FileNotFoundError), inside(volume, PurePosixPath(key[1])) as directory:
             here = os.fstat(directory)

@@ -1,10 +1,7 @@
 """What is asked of the ring: why a segment stays or goes and when, what waits before it holds, whose floor was broken.
 
-Reads only. Imports the catalog, the volumes that are there and the pure modules of this room; what it tells comes from
-the same functions as what the sweep does.
-
-Why a segment stays or goes, and when, is told as values (pure) by the same `judge` and the same bounds as the sweep's.
-Durations are running time from now: how long the box has to run on until something happens; a box that is off does not
+Reads only. Why a segment stays or goes, and when, is told as values (pure) by the same `judge` and the same bounds as
+the sweep's. Durations are running time from now: how long the box has to run on until something happens; a box that is off does not
 age, unless that is proven (`storage.ages.history`).
 """
 
@@ -142,7 +139,7 @@ class RingView:
 
 
 class Ring:
-    """See the module. Blocking, thread-safe."""
+    """What the ring keeps, why and for how long. Blocking, thread-safe."""
 
     def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: VolumePool) -> None:
         self._database = database

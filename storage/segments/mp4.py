@@ -1,6 +1,6 @@
 """The one reader of MP4 boxes, and what of a fragmented MP4 survived: where its last whole fragment ends.
 
-Standard library only. Reads what `recorder.mp4` writes, and what libav writes with
+Lean and blocking. Reads what `recorder.mp4` writes, and what libav writes with
 `+frag_keyframe+delay_moov+default_base_moof`, as MP4 or QuickTime (G.711 needs the latter): ftyp, moov, then moof and
 mdat by turns, a prft before moof where the camera told its clock, and mfra at the end. The file may be anything, so
 every length is checked against what contains it, and no more than one index box is ever in memory. Nothing comes out
@@ -11,9 +11,9 @@ but values that were checked, or `Mp4Damaged`.
   written back in any order, so the last fragments are also searched for pictures that are not there.
 - `read_movie` (moov), `read_fragment` (moof) and `check_trailer` (mfra) make values of bytes.
 
-What a segment tells about itself is JSON in the MP4 `comment`, so that a file without its database still has a story.
-Keeps S13 together with the
-leaves on the volumes. Format 1; keys are short words, times in milliseconds, bounds in seconds.
+What a segment tells about itself is JSON in the MP4 `comment`, so that a file without its database can still be
+adopted. Keeps S13 together with the leaves on the volumes. Format 1; keys are short words, times in milliseconds,
+bounds in seconds.
 """
 
 from __future__ import annotations
@@ -58,6 +58,41 @@ class Box:
     at: int
     body: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Movie:
+    """What moov says: the video track, and what its samples are like where a fragment does not say."""
+
+    video: int
+    timescale: int
+    sample_duration: int
+    sample_bytes: int
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What a moof says: the video in it, and how many bytes of samples it speaks of."""
+
+    frames: int
+    start: int | None
+    ticks: int
+    bytes: int
+    pictures: tuple[tuple[int, int], ...]
+    """Where in the file they begin and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mp4Summary:
+    """A file up to its last whole fragment."""
+
+    whole_bytes: int
+    """End of the last whole moof + mdat, or of a whole mfra behind it; 0 if not even one fragment is whole."""
+    duration_ms: int
+    """Of the video track up to there."""
+    video_frames: int
+    comment: str | None
 
 
 def next_box(file: BinaryIO, at: int, size: int) -> Box | None:
@@ -119,18 +154,6 @@ def child(data: bytes, *path: bytes) -> bytes | None:
             return None
         data = found
     return data
-
-
-@dataclass(frozen=True, slots=True)
-class Mp4Summary:
-    """A file up to its last whole fragment."""
-
-    whole_bytes: int
-    """End of the last whole moof + mdat, or of a whole mfra behind it; 0 if not even one fragment is whole."""
-    duration_ms: int
-    """Of the video track up to there."""
-    video_frames: int
-    comment: str | None
 
 
 def summary(file: BinaryIO) -> Mp4Summary:
@@ -248,29 +271,6 @@ def _has_hole(file: BinaryIO, at: int, end: int) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Movie:
-    """What moov says: the video track, and what its samples are like where a fragment does not say."""
-
-    video: int
-    timescale: int
-    sample_duration: int
-    sample_bytes: int
-    comment: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """What a moof says: the video in it, and how many bytes of samples it speaks of."""
-
-    frames: int
-    start: int | None
-    ticks: int
-    bytes: int
-    pictures: tuple[tuple[int, int], ...]
-    """Where in the file they begin and end."""
-
-
 def read_movie(moov: bytes) -> Movie:
     for kind, trak in boxes(moov):
         handler = child(trak, b"mdia", b"hdlr") if kind == b"trak" else None
@@ -379,7 +379,7 @@ def _run(trun: bytes, duration: int, size: int) -> tuple[int, int, int]:
 
 FORMAT: Final = 1
 MAX_BYTES: Final = 4096
-"""A story is about 400 bytes; what is longer was not written by us and is not parsed."""
+"""The comment has about 400 bytes; what is longer was not written by us and is not parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,7 +424,7 @@ class EmbeddedMetadata:
 
 
 def parse_metadata(comment: str) -> EmbeddedMetadata | None:
-    """The story in a file's comment; None for anything that `to_json` cannot have written."""
+    """What a file's comment tells; None for anything that `to_json` cannot have written."""
     if len(comment) > MAX_BYTES:
         return None
     try:

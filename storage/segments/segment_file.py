@@ -1,10 +1,9 @@
 """One segment's file while it is written: never below an unmounted mount point, never over another file.
 
-Imports the standard library and `storage.words.layout`, `storage.words.failpoints`, `storage.words.model`,
-`storage.files`: the disk thread of every camera's worker carries it. Not thread-safe; one thread owns a file. Keeps
-S10 (the volume is known by its identity file, and everything below is reached through the directory that was
-checked), S6 (what was synced is found again under its `.part` name) and its part of S4 (the hashes are of the bytes
-that reached the file, counted as they went).
+Lean: the disk thread of every camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the
+volume is known by its identity file, and everything below is reached through the directory that was checked), S6 (what
+was synced is found again under its `.part` name) and its part of S4 (the hashes are of the bytes that reached the
+file, counted as they went).
 
 Its parts, and the Merkle root over them (pure): a piece of the file can be proven without the rest. A part ends behind
 each `moov` and each `mdat` at the top level, and what remains at the end is one more: so part 0 is what stands before
@@ -25,124 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from storage.files import preallocate, rename_noreplace
+from storage.files import DIRECTORY, preallocate, rename_noreplace
 from storage.ledger.tree import EMPTY, LEAF, Hash, node_hash
 from storage.volumes.volume import read_identity
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
 from storage.words.model import Parts, Sha256
-
-_ENDING: Final = frozenset({b"moov", b"mdat"})
-_HEAD: Final = struct.Struct(">I4s")
-_LONG_HEAD: Final = struct.Struct(">I4sQ")
-_FOR_EVER: Final = 1 << 64
-"""More than any file: what follows is no box, or reaches up to the end."""
-
-
-class Part(NamedTuple):
-    """A piece of a file."""
-
-    bytes: int
-    hash: Hash
-    """As a leaf (RFC 6962)."""
-
-
-class FragmentHasher:
-    """Bytes in, in blocks of any length; parts out as they end. Of the tree only its right edge is kept."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256(LEAF)
-        self._bytes = 0
-        self._head = b""
-        self._head_bytes = _HEAD.size
-        self._left = 0
-        """Of the box, behind its head."""
-        self._ending = False
-        """The box ends a part."""
-        self._count = 0
-        self._peaks: list[Hash] = []
-
-    def update(self, data: bytes | memoryview) -> list[Part]:
-        """The parts that end in these bytes."""
-        ended = []
-        rest = memoryview(data)
-        while rest:
-            if self._left:
-                piece = rest[: self._left]
-                self._left -= len(piece)
-            else:
-                piece = rest[: self._head_bytes - len(self._head)]
-                self._head += piece
-                if len(self._head) == self._head_bytes:
-                    self._enter()
-            self._hash.update(piece)
-            self._bytes += len(piece)
-            rest = rest[len(piece) :]
-            if self._ending and not self._left:
-                ended.append(self._end())
-        return ended
-
-    def finish(self) -> list[Part]:
-        """What remains, if anything: the file ends here."""
-        return [self._end()] if self._bytes else []
-
-    @property
-    def parts(self) -> Parts:
-        """How many have ended, and the root over them."""
-        root = EMPTY
-        for number, peak in enumerate(reversed(self._peaks)):
-            root = node_hash(peak, root) if number else peak
-        return Parts(self._count, root)
-
-    def _enter(self) -> None:
-        """The head of a box is complete, unless it says that its length takes eight bytes more."""
-        length, kind = _HEAD.unpack_from(self._head)
-        if length == 1 and self._head_bytes == _HEAD.size:
-            self._head_bytes = _LONG_HEAD.size
-            return
-        if length == 1:
-            length = _LONG_HEAD.unpack(self._head)[2]
-        whole = length >= self._head_bytes
-        self._left = length - self._head_bytes if whole else _FOR_EVER
-        self._ending = whole and kind in _ENDING
-        self._head, self._head_bytes = b"", _HEAD.size
-
-    def _end(self) -> Part:
-        ended = Part(self._bytes, self._hash.digest())
-        self._hash, self._bytes, self._ending = hashlib.sha256(LEAF), 0, False
-        peak, count = ended.hash, self._count
-        while count & 1:
-            peak, count = node_hash(self._peaks.pop(), peak), count >> 1
-        self._peaks.append(peak)
-        self._count += 1
-        return ended
-
-
-class Digest:
-    """What a file is known by: its SHA-256, and its parts. Each block is hashed for both while it is in the cache."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self._parting = FragmentHasher()
-
-    def update(self, data: bytes | memoryview) -> None:
-        """More of the file."""
-        self._hash.update(data)
-        self._parting.update(data)
-
-    def finish(self) -> tuple[Sha256, Parts]:
-        """The file ends here."""
-        self._parting.finish()
-        return self._hash.digest(), self._parting.parts
-
-
-def parts_of(blocks: Iterable[bytes]) -> Iterator[Part]:
-    """A file's parts, in order."""
-    parting = FragmentHasher()
-    for block in blocks:
-        yield from parting.update(block)
-    yield from parting.finish()
-
 
 LAY_OUT_BYTES: Final = 4 << 20
 """Space is laid out ahead of what is written, so that a sync need not find some. Measured with 32 cameras on a hard
@@ -150,8 +37,13 @@ disk (bench/README.md): half the journal's commits, and the slowest sync takes 0
 do the same."""
 SCARCE_BYTES: Final = 1 << 30
 """With less than this free on the disk nothing is laid out: whoever is first must not take what others need."""
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_ENDING: Final = frozenset({b"moov", b"mdat"})
+_HEAD: Final = struct.Struct(">I4s")
+_LONG_HEAD: Final = struct.Struct(">I4sQ")
+_FOR_EVER: Final = 1 << 64
+"""More than any file: what follows is no box, or reaches up to the end."""
 
 
 def space_taken(written: int, free: int) -> int:
@@ -345,7 +237,7 @@ def _prove(directory: int, path: Path, volume_id: str) -> None:
 def _enter(directory: int, name: str) -> int:
     """Open a directory below `directory`, made if need be, and then durable at once: it happens once a day."""
     try:
-        return os.open(name, _DIRECTORY, dir_fd=directory)
+        return os.open(name, DIRECTORY, dir_fd=directory)
     except FileNotFoundError:
         pass
     made = True
@@ -353,7 +245,7 @@ def _enter(directory: int, name: str) -> int:
         os.mkdir(name, DIR_MODE, dir_fd=directory)
     except FileExistsError:
         made = False
-    child = os.open(name, _DIRECTORY, dir_fd=directory)
+    child = os.open(name, DIRECTORY, dir_fd=directory)
     try:
         if made:
             os.fchmod(child, DIR_MODE)
@@ -371,3 +263,108 @@ def _refuse_taken(directory: int, name: str) -> None:
     except FileNotFoundError:
         return
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+
+
+class Part(NamedTuple):
+    """A piece of a file."""
+
+    bytes: int
+    hash: Hash
+    """As a leaf (RFC 6962)."""
+
+
+class FragmentHasher:
+    """Bytes in, in blocks of any length; parts out as they end. Of the tree only its right edge is kept."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256(LEAF)
+        self._bytes = 0
+        self._head = b""
+        self._head_bytes = _HEAD.size
+        self._left = 0
+        """Of the box, behind its head."""
+        self._ending = False
+        """The box ends a part."""
+        self._count = 0
+        self._peaks: list[Hash] = []
+
+    def update(self, data: bytes | memoryview) -> list[Part]:
+        """The parts that end in these bytes."""
+        ended = []
+        rest = memoryview(data)
+        while rest:
+            if self._left:
+                piece = rest[: self._left]
+                self._left -= len(piece)
+            else:
+                piece = rest[: self._head_bytes - len(self._head)]
+                self._head += piece
+                if len(self._head) == self._head_bytes:
+                    self._enter()
+            self._hash.update(piece)
+            self._bytes += len(piece)
+            rest = rest[len(piece) :]
+            if self._ending and not self._left:
+                ended.append(self._end())
+        return ended
+
+    def finish(self) -> list[Part]:
+        """What remains, if anything: the file ends here."""
+        return [self._end()] if self._bytes else []
+
+    @property
+    def parts(self) -> Parts:
+        """How many have ended, and the root over them."""
+        root = EMPTY
+        for number, peak in enumerate(reversed(self._peaks)):
+            root = node_hash(peak, root) if number else peak
+        return Parts(self._count, root)
+
+    def _enter(self) -> None:
+        """The head of a box is complete, unless it says that its length takes eight bytes more."""
+        length, kind = _HEAD.unpack_from(self._head)
+        if length == 1 and self._head_bytes == _HEAD.size:
+            self._head_bytes = _LONG_HEAD.size
+            return
+        if length == 1:
+            length = _LONG_HEAD.unpack(self._head)[2]
+        whole = length >= self._head_bytes
+        self._left = length - self._head_bytes if whole else _FOR_EVER
+        self._ending = whole and kind in _ENDING
+        self._head, self._head_bytes = b"", _HEAD.size
+
+    def _end(self) -> Part:
+        ended = Part(self._bytes, self._hash.digest())
+        self._hash, self._bytes, self._ending = hashlib.sha256(LEAF), 0, False
+        peak, count = ended.hash, self._count
+        while count & 1:
+            peak, count = node_hash(self._peaks.pop(), peak), count >> 1
+        self._peaks.append(peak)
+        self._count += 1
+        return ended
+
+
+class Digest:
+    """What a file is known by: its SHA-256, and its parts. Each block is hashed for both while it is in the cache."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._hasher = FragmentHasher()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """More of the file."""
+        self._hash.update(data)
+        self._hasher.update(data)
+
+    def finish(self) -> tuple[Sha256, Parts]:
+        """The file ends here."""
+        self._hasher.finish()
+        return self._hash.digest(), self._hasher.parts
+
+
+def parts_of(blocks: Iterable[bytes]) -> Iterator[Part]:
+    """A file's parts, in order."""
+    hasher = FragmentHasher()
+    for block in blocks:
+        yield from hasher.update(block)
+    yield from hasher.finish()

@@ -31,7 +31,7 @@ from storage.pins import table as pins_table
 from storage.pins.files import StoreView
 from storage.pins.service import Pins
 from storage.recovery import replay_table
-from storage.recovery.salvage import Salvager, Stragglers
+from storage.recovery.salvage import Salvager, UnfinishedSegments
 from storage.recovery.service import LedgerService
 from storage.register.service import Compliance
 from storage.retention.service import RetentionApprovals
@@ -137,7 +137,7 @@ class Store:
             self._books.head_signer,
             self._books.sign_now,
         )
-        self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
+        self._unfinished = UnfinishedSegments(held.database, held.life, clock, self._salvager)
         self.compliance: Final = Compliance(held.database, held.life, clock, self._books.register, self._books.waiting)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering, self._sweeping = threading.Lock(), threading.Lock()
@@ -288,7 +288,7 @@ class Store:
             self._door.choose()
             report = self._sweeper.sweep(configured)
             with self._recovering:
-                self._stragglers.maintain(self._pool.present())
+                self._unfinished.maintain(self._pool.present())
             self._disks.forget_overdue(configured())
             self._pins.maintain(lambda: self._ring_desk.view(configured()).bounds)
             self.exports.maintain()

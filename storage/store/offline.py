@@ -1,4 +1,4 @@
-"""The files of a store whose daemon is down: held, read, and a directory made a volume. Blocking.
+"""The files of a store whose daemon is down: held, read, inspected, rebuilt, and a directory made a volume. Blocking.
 
 `opened` takes the lock of the state directory, so that no daemon starts meanwhile, and that of each volume that is
 found where the database last met it. The database is only ever read; a new volume is met when edged finds it where it
@@ -6,9 +6,8 @@ is configured. Whoever calls must be the owner of the state directory (`edged.ho
 files beside a database even to read it, and the daemon could not use those of somebody else.
 
 `inspect_database` tells when a daemon that is down last lived, and whether its database is sound. It takes no lock that
-a start would wait for, and writes nothing: a daemon that starts meanwhile finds one reader more. To be called as the
-owner of the state directory, because SQLite may make its index of the WAL beside it (`storage.store.offline`).
-Blocking.
+a start would wait for, and writes nothing: a daemon that starts meanwhile finds one reader more. It has to be called
+by the owner, too.
 
 `rebuild_alone` works under the daemon's lock, with its volumes, and without recording to give way to.
 """
@@ -34,8 +33,7 @@ from storage.database.readers import Readers, at_rest
 from storage.integrity import fsck
 from storage.integrity.fsck import Site
 from storage.mirror.table import ON_PURPOSE
-from storage.recovery import detect
-from storage.recovery import snapshot_table as recovery_queries
+from storage.recovery import detect, snapshot_table
 from storage.recovery.walk import RebuildReport
 from storage.retention import table as retention_table
 from storage.retention.plan import Policy
@@ -49,9 +47,13 @@ from storage.volumes.volume import Volume, VolumeSpec, read_identity
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable, StoreError
 
+log = logging.getLogger("edged.storage.store")
+
 T = TypeVar("T")
 
 START_ONCE: Final = "start edged once, which puts it in order"
+LOCKS: Final = Path("/proc/locks")
+_FLOCK: Final = re.compile(r"^\d+: FLOCK +\S+ +WRITE +(-?\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
 
 
 class OfflineDatabase:
@@ -155,7 +157,7 @@ def initialise_offline(state: Path, node: str, spec: VolumeSpec, configured: Col
     """The new volume's id. StateLocked while a daemon runs; otherwise as `Disks.init`."""
     with ExitStack() as undo:
         undo.callback(os.close, opening.lock(state))
-        database = state / opening.DATABASE_NAME
+        database = state / DATABASE_NAME
         read = undo.enter_context(closing(OfflineDatabase(database)))
         known = read(volumes_table.known) if database.exists() else []
         belongs = {one.path: one.id for one in known if one.belongs}
@@ -165,10 +167,6 @@ def initialise_offline(state: Path, node: str, spec: VolumeSpec, configured: Col
         volume = Volume.open(spec, node=node, known=belongs, taken={})
         volume.close()
         return volume.id
-
-
-LOCKS: Final = Path("/proc/locks")
-_FLOCK: Final = re.compile(r"^\d+: FLOCK +\S+ +WRITE +(-?\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +224,9 @@ def inspect_database(state: Path, patience_s: float) -> DatabaseState | None:
     until_s = time.monotonic() + patience_s
     try:
         with closing(OfflineDatabase(state / DATABASE_NAME)) as read:
-            life = read(recovery_queries.last_life)
+            life = read(snapshot_table.last_life)
             known = {str(one.path): one.id for one in read(volumes_table.known) if one.loss is None}
-            complaints = read(lambda connection: recovery_queries.complaints(connection, until_s))
+            complaints = read(lambda connection: snapshot_table.complaints(connection, until_s))
     except StoreError as error:
         return DatabaseState(
             found.bytes, found.wal_bytes, 0, clean=False, boot_id="", volumes={}, complaints=(), unreadable=error.what
@@ -236,9 +234,6 @@ def inspect_database(state: Path, patience_s: float) -> DatabaseState | None:
     alive_ms, clean, boot_id = life or (0, False, "")
     told = None if complaints is None else tuple(complaints)
     return DatabaseState(found.bytes, found.wal_bytes, alive_ms, clean, boot_id, known, told)
-
-
-log = logging.getLogger("edged.storage.store")
 
 
 def rebuild_alone(
@@ -256,7 +251,7 @@ def rebuild_alone(
     """
     if fresh:
         with opening.locked(state):
-            detect.mark(state / opening.DATABASE_NAME, ON_PURPOSE)
+            detect.mark(state / DATABASE_NAME, ON_PURPOSE)
     store = Store.open(state=state, node=node, volumes=volumes, clock=clock)
     try:
         report = store.ledger.rebuild(progress, everything=True, paced=False)

@@ -44,7 +44,7 @@ class VolumeInventory:
         self._open_all(specs)
         if specs and not self._opened:
             raise self._first_refusal(specs)
-        self._open_all([spec for spec in self.places() if spec not in self._specs], may_found=False)
+        self._open_all([spec for spec in self.places() if spec not in self._specs], may_initialise=False)
 
     @property
     def specs(self) -> tuple[VolumeSpec, ...]:
@@ -168,23 +168,25 @@ class VolumeInventory:
                     self._opened.pop(volume.path, None)
                 volume.close()
 
-    def _open_all(self, specs: Sequence[VolumeSpec], *, may_found: bool = True) -> None:
+    def _open_all(self, specs: Sequence[VolumeSpec], *, may_initialise: bool = True) -> None:
         """Those first that are where the database last found them: of two with one id the other one is the copy. Again
         as long as it helps: of disks that moved on, one makes room for the next.
         """
         homes = self._homes()
         waiting = sorted(specs, key=lambda spec: spec.path not in homes)
         while waiting:
-            left = [spec for spec in waiting if not self._try(spec, may_found=may_found)]
+            left = [spec for spec in waiting if not self._try(spec, may_initialise=may_initialise)]
             if len(left) == len(waiting):
                 return
             waiting = left
 
-    def _try(self, spec: VolumeSpec, *, may_found: bool) -> bool:
+    def _try(self, spec: VolumeSpec, *, may_initialise: bool) -> bool:
         if self._is_resting(spec.path):
             return False
         try:
-            volume = Volume.open(spec, node=self._node, known=self._homes(), taken=self._taken(), may_found=may_found)
+            volume = Volume.open(
+                spec, node=self._node, known=self._homes(), taken=self._taken(), may_initialise=may_initialise
+            )
         except (VolumeRefused, OSError) as error:
             with self._changing:
                 self._refused[spec.path] = _as_refusal(spec.path, error)
@@ -217,7 +219,7 @@ class VolumeInventory:
         try:
             if self._is_resting(spec.path):
                 return None, EMPTY
-            if not self._try(spec, may_found=False):
+            if not self._try(spec, may_initialise=False):
                 with self._changing:
                     return None, self._refused[spec.path].what if spec.path in self._refused else why
         finally:

@@ -1,9 +1,11 @@
 """A volume (錄影硬碟): a directory that proves who it is, locked while in use, and how much room it has.
 
-Imports the standard library and lean modules of storage. Blocking. Keeps S10: a path that should carry a volume and
-does not is refused, even if empty, because it may be a mount point without its disk.
+Blocking, and lean: a camera's worker asks for the identity before it writes. Keeps S10: a path that should carry a
+volume and does not is refused, even if empty, because it may be a mount point without its disk.
 
-Lean: a camera's worker asks for the identity before it writes.
+An empty directory becomes a volume: everything for which that is refused, and the file that says so. What may be a
+mount point without its disk, lies inside another volume, or cannot keep what storage promises (hard links, renames,
+syncs) never becomes one.
 
 Room on the volumes (pure): what must go from one, how much it may hold, which takes the next segments. Volumes are
 filled in turn, in the order of the configuration, and then turn as one ring: where footage must go, the oldest of the
@@ -14,10 +16,6 @@ The bound: all that is held is younger than what was last destroyed plus that pa
 where everything is past its floor, nothing is destroyed before the age that one volume of the summed size would have
 held, less `MARGIN` rounds of the next segments for each volume, by more than the patience. Floors come no nearer to
 breaking than with one: as long as any volume has room, or footage that may go, one is found.
-
-An empty directory becomes a volume: everything for which that is refused, and the file that says so. What may be a
-mount point without its disk, lies inside another volume, or cannot keep what storage promises (hard links, renames,
-syncs) never becomes one.
 """
 
 from __future__ import annotations
@@ -41,6 +39,10 @@ from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 from storage.words.model import GapCause
 
+IDENTITY_SCHEMA: Final = "edged.volume/1"
+IDENTITY_MAX_BYTES: Final = 4096
+"""An identity file has about 150; whatever is longer is not one."""
+
 _PROBE, _PROBE_LINK, _PROBE_MOVED = PROBES
 _AS_GOOD_AS_EMPTY: Final = frozenset({"lost+found", UNFINISHED, *PROBES})
 """A file system fresh from mkfs.ext4 counts as empty, and what an interrupted attempt left."""
@@ -52,112 +54,6 @@ UNFIT: Final[Mapping[str, str]] = {
     **dict.fromkeys(("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"), _REMOTE),
 }
 """File systems that are refused by name, and why. What is not named here is tried."""
-
-
-def refused(path: Path, what: str, action: str, kind: type[VolumeRefused] = VolumeRefused) -> VolumeRefused:
-    """In the words of all that concerns a volume."""
-    return kind(f"volume {path}: {what}", action)
-
-
-def failed(path: Path, error: OSError) -> VolumeRefused:
-    """What the kernel says, with what a technician looks at first."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        action = "Create it, and mount the disk there if it has one."
-        return refused(path, "there is no such directory", action, VolumeAbsent)
-    if isinstance(error, PermissionError):
-        return refused(path, "it may not be used", "Give the directory to the user that edged runs as.")
-    if error.errno == errno.EROFS:
-        return refused(path, "it is mounted read-only", "Check the disk and `dmesg`, then mount it to be written.")
-    return refused(path, f"the disk says: {error.strerror}", "Check the disk, its cable and `dmesg`.")
-
-
-def initialise(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
-    """The new volume's id, once its identity is durable. `VolumeRefused`, or `OSError` of the disk.
-
-    `fd` is the open directory at `path`, `others` where other volumes are, or belong.
-    """
-    check(fd, path, others)
-    volume_id = str(uuid.uuid4())
-    identity = {"schema": IDENTITY_SCHEMA, "volume": volume_id, "node": node}
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
-        json.dump(identity, file)
-        file.flush()
-        os.fsync(file.fileno())
-    rename_noreplace(UNFINISHED, IDENTITY_NAME, dir_fd=fd)
-    os.fsync(fd)
-    reach(Failpoint.REPLACE_FOUNDED)
-    return volume_id
-
-
-def check(fd: int, path: Path, others: Iterable[Path]) -> None:
-    """`VolumeRefused` with the first reason why this directory does not become a volume."""
-    if set(os.listdir(fd)) - _AS_GOOD_AS_EMPTY:
-        what = f"it is not empty and has no {IDENTITY_NAME}"
-        raise refused(path, what, "A new volume begins in an empty directory: choose one.")
-    mounts, real = read_mounts(), PurePosixPath(path.resolve())
-    lacking = mounts.missing(real)
-    if lacking is not None:
-        what = f"{lacking} is a mount point (/etc/fstab or a systemd unit), and nothing is mounted on it"
-        raise refused(path, what, f"Mount its disk first: mount {lacking}")
-    check_apart(path, others, mounts)
-    mount = mounts.of(real)
-    if mount is not None and mount.kind in UNFIT:
-        what = f"its file system is {mount.kind}: {UNFIT[mount.kind]}"
-        raise refused(path, what, "Use a local disk with ext4 or xfs.")
-    _try_out(fd, path)
-
-
-def check_apart(path: Path, others: Iterable[Path], mounts: Mounts | None = None) -> None:
-    """`VolumeRefused` where this directory and another volume's lie inside one another, whatever leads there."""
-    mounts = mounts or read_mounts()
-    real = PurePosixPath(path.resolve())
-    for other in others:
-        if other != path and mounts.inside(real, PurePosixPath(other.resolve())):
-            what = f"it lies inside the volume {other}, or the other way round"
-            raise refused(path, what, "Each volume needs a directory of its own: choose another one.")
-
-
-def _try_out(fd: int, path: Path) -> None:
-    """All that segments, pins and identities are made with, on two names of one small file."""
-    _clear(fd)
-    try:
-        probe = os.open(_PROBE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE, dir_fd=fd)
-        try:
-            os.write(probe, b"edged")
-            os.fsync(probe)
-            os.link(_PROBE, _PROBE_LINK, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
-            rename_noreplace(_PROBE, _PROBE_MOVED, dir_fd=fd)
-            links = os.fstat(probe).st_nlink
-        finally:
-            os.close(probe)
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL):
-            what = f"its file system lacks what is needed (hard links, renames, syncs): {error.strerror}"
-            raise refused(path, what, "Use a local disk with ext4 or xfs.") from error
-        raise failed(path, error) from error
-    finally:
-        _clear(fd)
-    if links != 2:
-        raise refused(path, "its file system does not count hard links", "Use a local disk with ext4 or xfs.")
-
-
-def _clear(fd: int) -> None:
-    for name in PROBES:
-        with suppress(OSError):
-            os.unlink(name, dir_fd=fd)
-
-
-MARGIN: Final = 2
-"""A volume is left while the segments in progress and the next ones still fit: the ones are completed there, and of
-the others some begin before every worker has heard of it."""
-PATIENCE_MS: Final = 86_400_000
-"""A day of footage between one change of volumes and the next, where both are full."""
-PATIENCE_SHARE: Final = 8
-"""Of a ring that holds less than eight days, an eighth: with a whole day a small one would lose half of what fits."""
-FILES_SPARE: Final = 256
-"""Inodes that stay free: two segments and a new day's directory for each of 64 cameras, and some for the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,93 +95,21 @@ class VolumeUsage(NamedTuple):
     """False as long as a database that was begun anew does not know all that lies there."""
 
 
-def bytes_needed(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> int:
-    """How much has to go from a volume before the segments being written fit, 0 if they do.
-
-    A volume without spare inodes needs space, however many bytes are free.
-
-    `ring_bytes` is what committed segments and garbage not yet unlinked hold there, `headroom_bytes` what the segments
-    in progress will hold when they are complete, what they have written included. With it the ring stays within
-    `max_bytes` and what is free above the reserve. What they have written is already missing from `space.free`, so
-    towards the reserve it is counted twice: too much by less than one segment per camera, and on the safe side.
-    """
-    needs = [0, spec.reserve_of(space.total) + headroom_bytes - space.free]
-    if spec.max_bytes is not None:
-        needs.append(ring_bytes + headroom_bytes - spec.max_bytes)
-    if _short_of_files(space):
-        needs.append(headroom_bytes)  # as many bytes as the next segments take are about as many files
-    return max(needs)
+def refused(path: Path, what: str, action: str, kind: type[VolumeRefused] = VolumeRefused) -> VolumeRefused:
+    """In the words of all that concerns a volume."""
+    return kind(f"volume {path}: {what}", action)
 
 
-def limit_bytes(space: Space, spec: VolumeSpec, ring_bytes: int) -> int:
-    """How much the ring may hold: `max_bytes`, or the volume less its reserve and what others use, if that is less.
-
-    Without spare inodes no more than it holds.
-    """
-    room = max(0, ring_bytes + space.free - spec.reserve_of(space.total))
-    if _short_of_files(space):
-        room = min(room, ring_bytes)
-    return room if spec.max_bytes is None else min(room, spec.max_bytes)
-
-
-def why_full(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> GapCause:
-    """Who is in the way on a volume on which the next segments do not fit and nothing may go.
-
-    DISK_FULL, others took the space: they have eaten into the reserve, which edged never does by more than what it is
-    writing, or even without any footage there would be no room. Otherwise FLOOR_PROTECT: what is kept is in the way.
-    """
-    reserve_bytes = spec.reserve_of(space.total)
-    eaten = space.free < reserve_bytes - headroom_bytes
-    hopeless = ring_bytes + space.free - reserve_bytes < headroom_bytes
-    return GapCause.DISK_FULL if eaten or hopeless else GapCause.FLOOR_PROTECT
-
-
-def _short_of_files(space: Space) -> bool:
-    return space.files_free is not None and space.files_free < FILES_SPARE
-
-
-@dataclass(frozen=True, slots=True)
-class PlacementOption:
-    """A volume in service."""
-
-    id: str
-    room_bytes: int
-    """What fits without destroying anything."""
-    oldest_ms: int | None
-    """Age (low bound) of the oldest footage on it that may go; None where none may, or nobody has looked."""
-
-
-def choose_volume(
-    options: Sequence[PlacementOption], filling: str | None, next_bytes: int, headroom_bytes: int = 0
-) -> str | None:
-    """The volume that takes the next segments, `next_bytes` in all; None only if there is no option.
-
-    `filling` takes them at present. `options` are in the order of the configuration. The sweep keeps
-    `headroom_bytes` free: with less than that footage has to go, and that is when it is asked whose.
-    """
-    here = next((option for option in options if option.id == filling), None)
-    wanted = max(MARGIN * max(1, next_bytes), headroom_bytes)
-    roomy = [option for option in options if option.room_bytes >= wanted]
-    if roomy:
-        return here.id if here in roomy and here is not None else roomy[0].id
-    giving = [(option.oldest_ms, option) for option in options if option.oldest_ms is not None]
-    if not giving:
-        if here is not None and here.room_bytes >= next_bytes:
-            return here.id
-        return max(options, key=lambda option: option.room_bytes).id if options else None
-    eldest_ms, eldest = max(giving, key=lambda given: given[0])
-    stays = here is not None and here.oldest_ms is not None and eldest_ms - here.oldest_ms <= patience_ms(eldest_ms)
-    return here.id if here is not None and stays else eldest.id
-
-
-def patience_ms(eldest_ms: int) -> int:
-    """By how much older another volume's footage must be, the oldest of which is `eldest_ms`."""
-    return min(PATIENCE_MS, eldest_ms // PATIENCE_SHARE)
-
-
-IDENTITY_SCHEMA: Final = "edged.volume/1"
-IDENTITY_MAX_BYTES: Final = 4096
-"""An identity file has about 150; whatever is longer is not one."""
+def failed(path: Path, error: OSError) -> VolumeRefused:
+    """What the kernel says, with what a technician looks at first."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        action = "Create it, and mount the disk there if it has one."
+        return refused(path, "there is no such directory", action, VolumeAbsent)
+    if isinstance(error, PermissionError):
+        return refused(path, "it may not be used", "Give the directory to the user that edged runs as.")
+    if error.errno == errno.EROFS:
+        return refused(path, "it is mounted read-only", "Check the disk and `dmesg`, then mount it to be written.")
+    return refused(path, f"the disk says: {error.strerror}", "Check the disk, its cable and `dmesg`.")
 
 
 def read_identity(volume_fd: int) -> dict[str, str]:
@@ -326,9 +150,9 @@ class Volume:
         node: str,
         known: Mapping[Path, str],
         taken: Mapping[str, Path],
-        may_found: bool = True,
+        may_initialise: bool = True,
     ) -> Self:
-        """Identify and lock; make it a volume if it `may_found` an empty directory that the database does not know.
+        """Identify and lock. An empty directory that the database does not know becomes a volume if `may_initialise`.
 
         `known` is every volume of the database by path, `taken` those opened before this one by id.
         `VolumeRefused` with words for a technician, whatever is the matter.
@@ -343,7 +167,7 @@ class Volume:
             others = {*known, *taken.values()} - {spec.path}
             volume_id = _identify(fd, spec.path, node, known)
             if volume_id is None:
-                volume_id = _begin(fd, spec.path, node, others, may_found=may_found)
+                volume_id = _begin(fd, spec.path, node, others, may_initialise=may_initialise)
             _refuse_double(spec.path, volume_id, taken)
             check_apart(spec.path, taken.values())
         except OSError as error:
@@ -501,7 +325,180 @@ def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str 
     return volume_id
 
 
-def _begin(fd: int, path: Path, node: str, others: Iterable[Path], *, may_found: bool) -> str:
-    if not may_found:
+def _begin(fd: int, path: Path, node: str, others: Iterable[Path], *, may_initialise: bool) -> str:
+    if not may_initialise:
         raise refused(path, f"it has no {IDENTITY_NAME}", f"A new volume is made by: edgectl volume init {path}")
     return initialise(fd, path, node, others)
+
+
+def initialise(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
+    """The new volume's id, once its identity is durable. `VolumeRefused`, or `OSError` of the disk.
+
+    `fd` is the open directory at `path`, `others` where other volumes are, or belong.
+    """
+    check(fd, path, others)
+    volume_id = str(uuid.uuid4())
+    identity = {"schema": IDENTITY_SCHEMA, "volume": volume_id, "node": node}
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
+        json.dump(identity, file)
+        file.flush()
+        os.fsync(file.fileno())
+    rename_noreplace(UNFINISHED, IDENTITY_NAME, dir_fd=fd)
+    os.fsync(fd)
+    reach(Failpoint.REPLACE_FOUNDED)
+    return volume_id
+
+
+def check(fd: int, path: Path, others: Iterable[Path]) -> None:
+    """`VolumeRefused` with the first reason why this directory does not become a volume."""
+    if set(os.listdir(fd)) - _AS_GOOD_AS_EMPTY:
+        what = f"it is not empty and has no {IDENTITY_NAME}"
+        raise refused(path, what, "A new volume begins in an empty directory: choose one.")
+    mounts, real = read_mounts(), PurePosixPath(path.resolve())
+    lacking = mounts.missing(real)
+    if lacking is not None:
+        what = f"{lacking} is a mount point (/etc/fstab or a systemd unit), and nothing is mounted on it"
+        raise refused(path, what, f"Mount its disk first: mount {lacking}")
+    check_apart(path, others, mounts)
+    mount = mounts.of(real)
+    if mount is not None and mount.kind in UNFIT:
+        what = f"its file system is {mount.kind}: {UNFIT[mount.kind]}"
+        raise refused(path, what, "Use a local disk with ext4 or xfs.")
+    _try_out(fd, path)
+
+
+def check_apart(path: Path, others: Iterable[Path], mounts: Mounts | None = None) -> None:
+    """`VolumeRefused` where this directory and another volume's lie inside one another, whatever leads there."""
+    mounts = mounts or read_mounts()
+    real = PurePosixPath(path.resolve())
+    for other in others:
+        if other != path and mounts.inside(real, PurePosixPath(other.resolve())):
+            what = f"it lies inside the volume {other}, or the other way round"
+            raise refused(path, what, "Each volume needs a directory of its own: choose another one.")
+
+
+def _try_out(fd: int, path: Path) -> None:
+    """All that segments, pins and identities are made with, on two names of one small file."""
+    _clear(fd)
+    try:
+        probe = os.open(_PROBE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE, dir_fd=fd)
+        try:
+            os.write(probe, b"edged")
+            os.fsync(probe)
+            os.link(_PROBE, _PROBE_LINK, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+            rename_noreplace(_PROBE, _PROBE_MOVED, dir_fd=fd)
+            links = os.fstat(probe).st_nlink
+        finally:
+            os.close(probe)
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL):
+            what = f"its file system lacks what is needed (hard links, renames, syncs): {error.strerror}"
+            raise refused(path, what, "Use a local disk with ext4 or xfs.") from error
+        raise failed(path, error) from error
+    finally:
+        _clear(fd)
+    if links != 2:
+        raise refused(path, "its file system does not count hard links", "Use a local disk with ext4 or xfs.")
+
+
+def _clear(fd: int) -> None:
+    for name in PROBES:
+        with suppress(OSError):
+            os.unlink(name, dir_fd=fd)
+
+
+MARGIN: Final = 2
+"""A volume is left while the segments in progress and the next ones still fit: the ones are completed there, and of
+the others some begin before every worker has heard of it."""
+PATIENCE_MS: Final = 86_400_000
+"""A day of footage between one change of volumes and the next, where both are full."""
+PATIENCE_SHARE: Final = 8
+"""Of a ring that holds less than eight days, an eighth: with a whole day a small one would lose half of what fits."""
+FILES_SPARE: Final = 256
+"""Inodes that stay free: two segments and a new day's directory for each of 64 cameras, and some for the system."""
+
+
+def bytes_needed(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> int:
+    """How much has to go from a volume before the segments being written fit, 0 if they do.
+
+    A volume without spare inodes needs space, however many bytes are free.
+
+    `ring_bytes` is what committed segments and garbage not yet unlinked hold there, `headroom_bytes` what the segments
+    in progress will hold when they are complete, what they have written included. With it the ring stays within
+    `max_bytes` and what is free above the reserve. What they have written is already missing from `space.free`, so
+    towards the reserve it is counted twice: too much by less than one segment per camera, and on the safe side.
+    """
+    needs = [0, spec.reserve_of(space.total) + headroom_bytes - space.free]
+    if spec.max_bytes is not None:
+        needs.append(ring_bytes + headroom_bytes - spec.max_bytes)
+    if _short_of_files(space):
+        needs.append(headroom_bytes)  # as many bytes as the next segments take are about as many files
+    return max(needs)
+
+
+def limit_bytes(space: Space, spec: VolumeSpec, ring_bytes: int) -> int:
+    """How much the ring may hold: `max_bytes`, or the volume less its reserve and what others use, if that is less.
+
+    Without spare inodes no more than it holds.
+    """
+    room = max(0, ring_bytes + space.free - spec.reserve_of(space.total))
+    if _short_of_files(space):
+        room = min(room, ring_bytes)
+    return room if spec.max_bytes is None else min(room, spec.max_bytes)
+
+
+def why_full(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> GapCause:
+    """Who is in the way on a volume on which the next segments do not fit and nothing may go.
+
+    DISK_FULL, others took the space: they have eaten into the reserve, which edged never does by more than what it is
+    writing, or even without any footage there would be no room. Otherwise FLOOR_PROTECT: what is kept is in the way.
+    """
+    reserve_bytes = spec.reserve_of(space.total)
+    eaten = space.free < reserve_bytes - headroom_bytes
+    hopeless = ring_bytes + space.free - reserve_bytes < headroom_bytes
+    return GapCause.DISK_FULL if eaten or hopeless else GapCause.FLOOR_PROTECT
+
+
+def _short_of_files(space: Space) -> bool:
+    return space.files_free is not None and space.files_free < FILES_SPARE
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementOption:
+    """A volume in service."""
+
+    id: str
+    room_bytes: int
+    """What fits without destroying anything."""
+    oldest_ms: int | None
+    """Age (low bound) of the oldest footage on it that may go; None where none may, or nobody has looked."""
+
+
+def choose_volume(
+    options: Sequence[PlacementOption], filling: str | None, next_bytes: int, headroom_bytes: int = 0
+) -> str | None:
+    """The volume that takes the next segments, `next_bytes` in all; None only if there is no option.
+
+    `filling` takes them at present. `options` are in the order of the configuration. The sweep keeps
+    `headroom_bytes` free: with less than that footage has to go, and that is when it is asked whose.
+    """
+    here = next((option for option in options if option.id == filling), None)
+    wanted = max(MARGIN * max(1, next_bytes), headroom_bytes)
+    roomy = [option for option in options if option.room_bytes >= wanted]
+    if roomy:
+        return here.id if here in roomy and here is not None else roomy[0].id
+    giving = [(option.oldest_ms, option) for option in options if option.oldest_ms is not None]
+    if not giving:
+        if here is not None and here.room_bytes >= next_bytes:
+            return here.id
+        return max(options, key=lambda option: option.room_bytes).id if options else None
+    eldest_ms, eldest = max(giving, key=lambda given: given[0])
+    stays = here is not None and here.oldest_ms is not None and eldest_ms - here.oldest_ms <= patience_ms(eldest_ms)
+    return here.id if here is not None and stays else eldest.id
+
+
+def patience_ms(eldest_ms: int) -> int:
+    """By how much older another volume's footage must be, the oldest of which is `eldest_ms`."""
+    return min(PATIENCE_MS, eldest_ms // PATIENCE_SHARE)

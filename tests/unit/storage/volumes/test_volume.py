@@ -246,7 +246,7 @@ def test_a_file_system_that_lacks_what_is_needed_is_refused_as_it_was(
 def test_a_look_makes_nothing_a_volume(opener: Opener) -> None:
     spec = VolumeSpec(opener.path)
     with pytest.raises(VolumeRefused, match="edgectl volume init"):
-        Volume.open(spec, node="wenshan-main", known={}, taken={}, may_found=False)
+        Volume.open(spec, node="wenshan-main", known={}, taken={}, may_initialise=False)
     assert not any(opener.path.iterdir())
 
 
