@@ -1,7 +1,7 @@
 """The ledger as a list for people: leaves by when they were entered, kind, camera, act. What is listed proves nothing.
 
-`Listing` is blocking and tells pages, each with how far somebody else can vouch for it. Each page is a read of its own
-of some milliseconds, and only numbers of blocks lie in memory. The rest are functions over a connection.
+`LedgerListing` is blocking and tells pages, each with how far somebody else can vouch for it. Each page is a read of
+its own of some milliseconds, and only numbers of blocks lie in memory. The rest are functions over a connection.
 
 Leaves are found by number alone; an index by time would take 320 MB among twenty million, and a page of WAL in each
 commit. Instead a row for each 1024 of them says between which wall clocks they were entered, of which kinds they are,

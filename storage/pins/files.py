@@ -339,7 +339,7 @@ class PinFiles:
         self._forget(volume.id, pin)
 
     def clear_lost(self) -> None:
-        """Nothing is to be cleared away of a volume that is gone for good; its rows leave in their time (`Disks`)."""
+        """Nothing is to be cleared away of a volume that is gone for good; its rows leave in their time."""
         for pin, volume in self._database.read(pins_table.lost):
             self._forget(volume, pin)
 

@@ -1,8 +1,8 @@
 """What is asked of the ring: why a segment stays or goes and when, what waits before it holds, whose floor was broken.
 
 Reads only. Why a segment stays or goes, and when, is told as values (pure) by the same `judge` and the same bounds as
-the sweep's. Durations are running time from now: how long the box has to run on until something happens; a box that is off does not
-age, unless that is proven (`storage.ages.history`).
+the sweep's. Durations are running time from now: how long the box has to run on until something happens; a box that is
+off does not age, unless that is proven (`storage.ages.history`).
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _volume(path: Path, volume: str) -> int | None:
 
 
 def initialise_offline(state: Path, node: str, spec: VolumeSpec, configured: Collection[Path]) -> str:
-    """The new volume's id. StateLocked while a daemon runs; otherwise as `Disks.init`."""
+    """The new volume's id. StateLocked while a daemon runs; otherwise as `VolumeOperations.init`."""
     with ExitStack() as undo:
         undo.callback(os.close, opening.lock(state))
         database = state / DATABASE_NAME

@@ -1,4 +1,5 @@
 """What is told to people and to the centre until it is over: alarms, fault tickets, maintenance, commands.
 
-Each has a service and a table. Begin with `alarms`.
+Begin with `faults`, whose SQL is in `faults_table`. Of the others the service lies with its table: `alarms_table`,
+`maintenance_table`, `commands_table`.
 """
