@@ -2,5 +2,5 @@
 beside the test pattern.
 
 Begin with `messages`. `client` is the daemon's end, `process` the body of the process, `decode` has what is done with
-libav, `measure` what a picture and its sound measure.
+libav, and what a picture and its sound measure.
 """

@@ -186,7 +186,7 @@ def _name(ours: int) -> bytes:
 
 
 class Reception:
-    """One track of one session. What is common to `VideoTrack` and `SoundTrack`."""
+    """One track of one session. What is common to `RtpVideoTrack` and `RtpSoundTrack`."""
 
     __slots__ = (
         "_clock", "_early", "_next", "_payload_type", "_rate", "_report", "_ssrc", "_stats", "_strange",

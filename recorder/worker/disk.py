@@ -1,6 +1,6 @@
 """The threads that own the disk: row before file, bytes, hash, fdatasync, rename. The reader never waits for them.
 
-Imports the lean part of storage. Each segment has one thread from its `Opening` to its `Closed`, and there are two of
+Each segment has one thread from its `Opening` to its `Closed`, and there are two of
 them: at a cut the next segment is opened, written and synced at once, while the one before still waits for its last
 sound and is committed. `Opening`s go out in order, the daemon sees at most two of one camera open. What a disk does
 not take at once waits in memory, bounded. Keeps S6 (synced at least every `sync_ms`, across cuts too), its part of L4
@@ -83,7 +83,7 @@ class LastCommitted:
 class Writer:
     """`begin`, `add`, `end` come from whoever reads the camera and never block; `answer` from whoever hears the daemon.
 
-    A segment may begin before the one before it has ended. `run` is the body of `HANDS` threads; one of them calls
+    A segment may begin before the one before it has ended. `run` is the body of `WRITERS` threads; one of them calls
     `exit_process` when, after `finish`, everything is written and `Ended` is said.
     """
 
