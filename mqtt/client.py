@@ -1,11 +1,11 @@
 """The link to the centre: keeps one connection to the broker alive, the broker's picture of this box current, and
 events on their way to whoever listens.
 
-The shell around `send_queue` (what to send), `outbox_sender` (rows of the outbox), `reconnect` (when to try) and
-`broker_connection` (paho). Everything here runs on the event loop. edged records with and without it: no method blocks,
-and nothing but a defect comes out of `run`. Status, birth and a snapshot of all state are made anew at each connection;
-events lie in the database until somebody has got them. One topic can be a `RetainedTopic`: what the broker has kept of
-it is read back first.
+The shell around `mqtt.send.send_queue` (what to send), `mqtt.send.outbox` (rows of the outbox) and
+`mqtt.connection.broker_connection` (when to try, and paho). Everything here runs on the event loop. edged records with
+and without it: no method blocks, and nothing but a defect comes out of `run`. Status, birth and a snapshot of all state
+are made anew at each connection; events lie in the database until somebody has got them. One topic can be a
+`RetainedTopic`: what the broker has kept of it is read back first.
 
 `ask` asks a box from the centre's side: publish one command, hear what comes back. Blocking; one connection each
 time. The answer's topic is subscribed to before the command goes out. A reply bears no signature: whoever may publish
@@ -51,10 +51,10 @@ from mqtt.send.send_queue import ANSWER_DEADLINE_S, Outgoing, SendQueue
 
 __all__ = ["BrokerSettings", "Link", "LinkView", "Orders", "Post", "RetainedTopic"]
 
+log = logging.getLogger(__name__)
+
 FAREWELL_S: Final = 2.0
 """How long a stop may wait for the broker; the whole daemon has 10 s."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +375,7 @@ class CommandRequest:
     """After so long the broker may drop it (MQTT 5)."""
 
 
-def ask(broker: Broker, question: CommandRequest, wait_s: float, heard: Callable[[bytes], bool]) -> bool:
+def ask(broker: Broker, request: CommandRequest, wait_s: float, heard: Callable[[bytes], bool]) -> bool:
     """`heard` gets each answer until it says that this was the last; False: `wait_s` were over before. Unreachable."""
     told: queue.Queue[tuple[str, Any]] = queue.Queue()
     client = _client(broker, told)
@@ -388,12 +388,12 @@ def ask(broker: Broker, question: CommandRequest, wait_s: float, heard: Callable
         code = _awaited(told, "connected", "does not answer")
         if code.is_failure:
             raise Unreachable(f"the broker says “{code}”")
-        client.subscribe(question.answers, qos=1)
+        client.subscribe(request.answers, qos=1)
         granted = _awaited(told, "subscribed", "does not answer to a subscription")
         if any(one.is_failure for one in granted):
-            raise Unreachable(f"the broker does not let this account read {question.answers}")
-        client.publish(question.topic, question.message, qos=1, retain=False, properties=_expiry(broker, question))
-        return _listen(told, question, wait_s, heard)
+            raise Unreachable(f"the broker does not let this account read {request.answers}")
+        client.publish(request.topic, request.message, qos=1, retain=False, properties=_expiry(broker, request))
+        return _listen(told, request, wait_s, heard)
     finally:
         client.disconnect()
         client.loop_stop()
@@ -415,11 +415,11 @@ def _client(broker: Broker, told: queue.Queue[tuple[str, Any]]) -> paho.Client:
     return client
 
 
-def _expiry(broker: Broker, question: CommandRequest) -> Properties | None:
+def _expiry(broker: Broker, request: CommandRequest) -> Properties | None:
     if not broker.is_v5:
         return None
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
-    properties.MessageExpiryInterval = question.lifetime_s
+    properties.MessageExpiryInterval = request.lifetime_s
     return properties
 
 
@@ -437,7 +437,7 @@ def _awaited(told: queue.Queue[tuple[str, Any]], wanted: str, otherwise: str) ->
 
 
 def _listen(
-    told: queue.Queue[tuple[str, Any]], question: CommandRequest, wait_s: float, heard: Callable[[bytes], bool]
+    told: queue.Queue[tuple[str, Any]], request: CommandRequest, wait_s: float, heard: Callable[[bytes], bool]
 ) -> bool:
     until_s = time.monotonic() + wait_s
     while True:
@@ -449,10 +449,10 @@ def _listen(
             case "answer" if heard(value):
                 return True
             case "published" if value.is_failure:
-                raise Unreachable(f"the broker does not take it for {question.topic}: “{value}”")
+                raise Unreachable(f"the broker does not take it for {request.topic}: “{value}”")
             case "published" if value.value == NOBODY_LISTENS:
                 raise Unreachable(
-                    f"no box hears {question.topic}: it is not connected to this broker, or has no such name"
+                    f"no box hears {request.topic}: it is not connected to this broker, or has no such name"
                 )
             case "gone":
                 raise Unreachable(f"the connection to the broker broke off: “{value}”")
