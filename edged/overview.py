@@ -1,10 +1,9 @@
 """Everything that is known of this box at one instant, and what follows for its footage.
 
 `Measurements` reads what the catalog and the volumes say about the site every few seconds: `status` is asked often and
-must answer at once, also while a disk hangs, so it shows the last measurement. All else is pure.
-
-The values are judged elsewhere. `footage_forecast` puts configuration and measurements before `storage.ring.forecast`.
-The room is that of the volumes in service; what lies on others is no burden to them.
+must answer at once, also while a disk hangs, so it shows the last measurement. All else is pure: `Overview` has all
+that is known, `footage_forecast` puts configuration and measurements before `storage.ring.forecast`. The room is that
+of the volumes in service; what lies on others is no burden to them. Everything is judged elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edged.access.role_watch import RolesSeen
-from edged.cameras import runners as steadiness
+from edged.cameras import runners
 from edged.cameras.runners import Interruptions
 from edged.config.model import Config
 from edged.health.faults import MediaHealth
@@ -48,6 +47,12 @@ from storage.words.model import (
 
 MEASURE_EVERY_S: Final = 5.0
 DAY_MS: Final = 86_400_000
+WARN_S: Final = 14 * DAY_S
+"""A floor that will be in the way within this time is a warning: long enough to buy a disk."""
+CRITICAL_S: Final = 3 * DAY_S
+OTHERS_SHARE: Final = 20
+"""Others who hold less than a twentieth of a disk are not blamed: a file system keeps as much for itself."""
+_SERVING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.FULL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,63 +101,6 @@ class Measurements:
     """Those that nobody has closed, the oldest first."""
 
 
-def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
-    """Read everything once. Blocks on disk: not for the event loop."""
-    configured = policy.bounds
-    floors_s = {camera: bounds.floor_s for camera, bounds in configured.items()}
-    usage = {usage.camera: usage for usage in store.usage(floors_s)}
-    oldest = {camera: segment for camera in usage if (segment := _oldest(store, usage[camera])) is not None}
-    return Measurements(
-        at=now,
-        volumes=tuple(store.volumes()),
-        usage=usage,
-        ring=store.ring.view(policy),
-        coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
-        oldest=oldest,
-        doubts=store.boots.doubts(),
-        pins=tuple(store.pins.lasting()),
-        pin_troubles=store.pins.troubles,
-        pins_unvouched=store.pins.unvouched,
-        pins_unread=store.pins.unread,
-        steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
-        paces=store.segment_sizes.look(usage),
-        covered_ms={
-            camera: store.segment_sizes.recorded_ms(
-                camera, max(begin.wall_ms, now.wall_ms - bounds.floor_s * 1000), now.wall_ms
-            )
-            for camera, bounds in configured.items()
-            if camera in usage and (begin := usage[camera].oldest) is not None
-        },
-        rebuild=store.ledger.recent_rebuild(DAY_MS),
-        ballast_owed=store.ballast.owed > 0,
-        ballast_gone=store.ballast.left == 0,
-        ledger=store.ledger.plight(),
-        outbox=store.outbox.depth(),
-        past=store.past(),
-        faults=store.faults.open(),
-    )
-
-
-def _steadiness(store: Store, camera: str, now_ms: int) -> Interruptions:
-    return steadiness.of(store.gaps(camera, now_ms - steadiness.WINDOW_MS, now_ms), now_ms)
-
-
-def _oldest(store: Store, usage: CameraUsage) -> Segment | None:
-    if usage.oldest is None:
-        return None
-    start_ms = usage.oldest.wall_ms
-    touching = store.segments(usage.camera, start_ms, start_ms + 1)
-    return next((segment for segment in touching if segment.true_start == usage.oldest), None)
-
-
-WARN_S: Final = 14 * DAY_S
-"""A floor that will be in the way within this time is a warning: long enough to buy a disk."""
-CRITICAL_S: Final = 3 * DAY_S
-OTHERS_SHARE: Final = 20
-"""Others who hold less than a twentieth of a disk are not blamed: a file system keeps as much for itself."""
-_SERVING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.FULL})
-
-
 @dataclass(frozen=True, slots=True)
 class FootageForecast:
     """At the present rates."""
@@ -176,92 +124,6 @@ class FootageForecast:
 
 
 UNFORESEEN: Final = FootageForecast()
-
-
-def footage_forecast(config: Config, measured: Measurements) -> FootageForecast:
-    """The forecast, and whether others are to blame for it."""
-    serving = [status for status in measured.volumes if status.state in _SERVING]
-    if not serving:
-        return FootageForecast()
-    loads = _loads(config, measured, serving)
-    room_bytes = room(map(_shelf, serving))
-    pinned_bytes = sum(measured.paces.pinned.values())
-    told = forecast(loads, room_bytes, pinned_bytes)
-    return FootageForecast(
-        spans_s=told.spans_s,
-        full_in_s=told.full_in_s,
-        at_risk_in_s=told.at_risk_in_s,
-        floors_bytes=told.floors_bytes,
-        room_bytes=max(0, room_bytes - pinned_bytes),
-        others=_others(told, loads, serving, pinned_bytes),
-    )
-
-
-def _loads(config: Config, measured: Measurements, serving: list[VolumeStatus]) -> list[Load]:
-    """Of each camera that records or has footage. What lies on volumes that take no more is left out by its share."""
-    live = {camera.id for camera in config.cameras if camera.enabled}
-    known = {camera.id for camera in config.cameras}
-    in_all = sum(usage.bytes for usage in measured.usage.values())
-    share = min(1.0, sum(status.ring_bytes for status in serving) / in_all) if in_all else 0.0
-    loads = []
-    for name, usage in measured.usage.items():
-        bounds, oldest = config.bounds(name), measured.oldest.get(name)
-        if oldest is not None and name not in live:
-            bounds = effective(oldest.bounds, bounds if name in known else None)
-        now = [] if usage.bytes_per_day is None else [usage.bytes_per_day]
-        free = max(0, usage.bytes - measured.paces.pinned.get(name, 0))
-        loads.append(
-            Load(
-                camera=name,
-                a_day=expected([*now, *measured.paces.windows.get(name, [])[1:]]) if name in live else 0.0,
-                floor_s=bounds.floor_s,
-                ceiling_s=bounds.ceiling_s,
-                held_bytes=round(free * share),
-                held_s=(usage.oldest_age_ms or 0) / 1000,
-            )
-        )
-    return loads
-
-
-def _shelf(status: VolumeStatus) -> VolumeRoom:
-    free_bytes = max(0, status.free_bytes - status.reserve_bytes)
-    return VolumeRoom(status.limit_bytes, status.ring_bytes, free_bytes, status.device)
-
-
-def _others(
-    told: Forecast, loads: list[Load], serving: list[VolumeStatus], pinned_bytes: int
-) -> tuple[str, ...]:  # fmt: skip
-    """Where floors are at risk, and would not be if others' space were ours."""
-    if not _soon(told.at_risk_in_s):
-        return ()
-    taken = [status for status in serving if blames_others(status) and not _is_limited(status)]
-    without = [
-        replace(
-            status,
-            limit_bytes=status.limit_bytes + status.others_bytes,
-            free_bytes=status.free_bytes + status.others_bytes,
-        )
-        if status in taken
-        else status
-        for status in serving
-    ]
-    if not taken or _soon(forecast(loads, room(map(_shelf, without)), pinned_bytes).at_risk_in_s):
-        return ()
-    return tuple(str(status.path) for status in taken)
-
-
-def blames_others(status: VolumeStatus) -> bool:
-    """Others hold enough of the disk to be in the way."""
-    return status.others_bytes * OTHERS_SHARE >= status.total_bytes > 0
-
-
-def _is_limited(status: VolumeStatus) -> bool:
-    """It is `max_bytes` that is in the way, not what is free."""
-    return status.limit_bytes < status.ring_bytes + status.free_bytes - status.reserve_bytes
-
-
-def _soon(in_s: float | None) -> bool:
-    return in_s is not None and in_s <= WARN_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,3 +208,138 @@ class Overview:
     """How the box stands to the clauses of its profile; None without one, and before it is judged."""
     judged: Mapping[str, MediaHealth] = field(default_factory=dict)
     """Picture and sound of the cameras that were looked at."""
+
+
+def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
+    """Read everything once. Blocks on disk: not for the event loop."""
+    configured = policy.bounds
+    floors_s = {camera: bounds.floor_s for camera, bounds in configured.items()}
+    usage = {usage.camera: usage for usage in store.usage(floors_s)}
+    oldest = {camera: segment for camera in usage if (segment := _oldest(store, usage[camera])) is not None}
+    return Measurements(
+        at=now,
+        volumes=tuple(store.volumes()),
+        usage=usage,
+        ring=store.ring.view(policy),
+        coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
+        oldest=oldest,
+        doubts=store.boots.doubts(),
+        pins=tuple(store.pins.lasting()),
+        pin_troubles=store.pins.troubles,
+        pins_unvouched=store.pins.unvouched,
+        pins_unread=store.pins.unread,
+        steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
+        paces=store.segment_sizes.look(usage),
+        covered_ms={
+            camera: store.segment_sizes.recorded_ms(
+                camera, max(begin.wall_ms, now.wall_ms - bounds.floor_s * 1000), now.wall_ms
+            )
+            for camera, bounds in configured.items()
+            if camera in usage and (begin := usage[camera].oldest) is not None
+        },
+        rebuild=store.ledger.recent_rebuild(DAY_MS),
+        ballast_owed=store.ballast.owed > 0,
+        ballast_gone=store.ballast.left == 0,
+        ledger=store.ledger.plight(),
+        outbox=store.outbox.depth(),
+        past=store.past(),
+        faults=store.faults.open(),
+    )
+
+
+def _steadiness(store: Store, camera: str, now_ms: int) -> Interruptions:
+    return runners.of(store.gaps(camera, now_ms - runners.WINDOW_MS, now_ms), now_ms)
+
+
+def _oldest(store: Store, usage: CameraUsage) -> Segment | None:
+    if usage.oldest is None:
+        return None
+    start_ms = usage.oldest.wall_ms
+    touching = store.segments(usage.camera, start_ms, start_ms + 1)
+    return next((segment for segment in touching if segment.true_start == usage.oldest), None)
+
+
+def footage_forecast(config: Config, measured: Measurements) -> FootageForecast:
+    """The forecast, and whether others are to blame for it."""
+    serving = [status for status in measured.volumes if status.state in _SERVING]
+    if not serving:
+        return FootageForecast()
+    loads = _loads(config, measured, serving)
+    room_bytes = room(map(_volume_room, serving))
+    pinned_bytes = sum(measured.paces.pinned.values())
+    told = forecast(loads, room_bytes, pinned_bytes)
+    return FootageForecast(
+        spans_s=told.spans_s,
+        full_in_s=told.full_in_s,
+        at_risk_in_s=told.at_risk_in_s,
+        floors_bytes=told.floors_bytes,
+        room_bytes=max(0, room_bytes - pinned_bytes),
+        others=_others(told, loads, serving, pinned_bytes),
+    )
+
+
+def _loads(config: Config, measured: Measurements, serving: list[VolumeStatus]) -> list[Load]:
+    """Of each camera that records or has footage. What lies on volumes that take no more is left out by its share."""
+    live = {camera.id for camera in config.cameras if camera.enabled}
+    known = {camera.id for camera in config.cameras}
+    in_all = sum(usage.bytes for usage in measured.usage.values())
+    share = min(1.0, sum(status.ring_bytes for status in serving) / in_all) if in_all else 0.0
+    loads = []
+    for name, usage in measured.usage.items():
+        bounds, oldest = config.bounds(name), measured.oldest.get(name)
+        if oldest is not None and name not in live:
+            bounds = effective(oldest.bounds, bounds if name in known else None)
+        now = [] if usage.bytes_per_day is None else [usage.bytes_per_day]
+        free = max(0, usage.bytes - measured.paces.pinned.get(name, 0))
+        loads.append(
+            Load(
+                camera=name,
+                a_day=expected([*now, *measured.paces.windows.get(name, [])[1:]]) if name in live else 0.0,
+                floor_s=bounds.floor_s,
+                ceiling_s=bounds.ceiling_s,
+                held_bytes=round(free * share),
+                held_s=(usage.oldest_age_ms or 0) / 1000,
+            )
+        )
+    return loads
+
+
+def _volume_room(status: VolumeStatus) -> VolumeRoom:
+    free_bytes = max(0, status.free_bytes - status.reserve_bytes)
+    return VolumeRoom(status.limit_bytes, status.ring_bytes, free_bytes, status.device)
+
+
+def _others(
+    told: Forecast, loads: list[Load], serving: list[VolumeStatus], pinned_bytes: int
+) -> tuple[str, ...]:  # fmt: skip
+    """Where floors are at risk, and would not be if others' space were ours."""
+    if not _soon(told.at_risk_in_s):
+        return ()
+    taken = [status for status in serving if blames_others(status) and not _is_limited(status)]
+    without = [
+        replace(
+            status,
+            limit_bytes=status.limit_bytes + status.others_bytes,
+            free_bytes=status.free_bytes + status.others_bytes,
+        )
+        if status in taken
+        else status
+        for status in serving
+    ]
+    if not taken or _soon(forecast(loads, room(map(_volume_room, without)), pinned_bytes).at_risk_in_s):
+        return ()
+    return tuple(str(status.path) for status in taken)
+
+
+def blames_others(status: VolumeStatus) -> bool:
+    """Others hold enough of the disk to be in the way."""
+    return status.others_bytes * OTHERS_SHARE >= status.total_bytes > 0
+
+
+def _is_limited(status: VolumeStatus) -> bool:
+    """It is `max_bytes` that is in the way, not what is free."""
+    return status.limit_bytes < status.ring_bytes + status.free_bytes - status.reserve_bytes
+
+
+def _soon(in_s: float | None) -> bool:
+    return in_s is not None and in_s <= WARN_S

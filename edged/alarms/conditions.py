@@ -1,5 +1,7 @@
 """What is wrong now, as conditions of alarms: cameras, devices, the link, footage, volumes, the record. Pure.
 
+Each `…_troubles` yields pairs of an alarm's key and its condition.
+
 Cameras: the recording of each, and each fault of its picture and sound. A camera that is down has an alarm of its own,
 and what was found in its picture before is told again when it is back.
 
@@ -8,11 +10,9 @@ cameras behind one address share. Its own trouble is told from that of single ca
 once it is told it stays told until its cameras are back or the rest of them is known to have a fault of their own, and
 its words change seldom: an alarm is read by people.
 
-The link to the centre: the broker, and the certificates of both sides.
-
-Certificates may run out, be in disorder, or belong to another time than this box is in. Recording never hangs on
-any of it. A box whose clock was never set takes every certificate for one of times to come, so that then the clock
-is told, and no certificate.
+The link to the centre: the broker, and the certificates of both sides. Certificates may run out, be in disorder, or
+belong to another time than this box is in. Recording never hangs on any of it. A box whose clock was never set takes
+every certificate for one of times to come, so that then the clock is told, and no certificate.
 
 Kept footage that needs somebody's attention: bounds that were changed and wait before they destroy anything, and floors
 that were broken; footage that may be past its ceiling and stays because nobody can prove it; pins that end soon, wait
@@ -180,8 +180,8 @@ class Episode:
     out_since_ms: int = 0
 
 
-def seen(camera: str, view: CameraView, condition: Condition) -> DeviceCamera:
-    """What is looked at, of all that is known."""
+def device_camera(camera: str, view: CameraView, condition: Condition) -> DeviceCamera:
+    """A camera at this instant, of all that is known of it."""
     return DeviceCamera(
         camera=camera,
         device=view.device,
@@ -199,12 +199,12 @@ def step(before: Mapping[str, Episode], cameras: Iterable[DeviceCamera], now_ms:
     memory = {}
     for device, group in groupby(sorted(cameras, key=attrgetter("device", "camera")), key=attrgetter("device")):
         members = list(group)
-        if len(members) > 1 and (episode := _look(before.get(device), members, now_ms)) is not None:
+        if len(members) > 1 and (episode := _episode(before.get(device), members, now_ms)) is not None:
             memory[device] = episode
     return memory
 
 
-def _look(known: Episode | None, members: Sequence[DeviceCamera], now_ms: int) -> Episode | None:
+def _episode(known: Episode | None, members: Sequence[DeviceCamera], now_ms: int) -> Episode | None:
     whole = all(one.is_unwell for one in members)
     alike = [
         one for one in members if one.is_unwell and (one.cause in REFUSED_ALIKE or (whole and one.cause not in OWN))
@@ -258,7 +258,7 @@ def _worded(episode: Episode, members: Sequence[DeviceCamera], now_ms: int) -> E
     return replace(episode, cause=commonest, came_back=voice.came_back, check=check, rival=None)
 
 
-def troubles(episodes: Mapping[str, Episode], cameras: Sequence[DeviceCamera]) -> dict[str, AlarmCondition]:
+def device_troubles(episodes: Mapping[str, Episode], cameras: Sequence[DeviceCamera]) -> dict[str, AlarmCondition]:
     """The alarms of devices, by key; those of their cameras are left out by whoever tells these."""
     found = {}
     for device, episode in episodes.items():
@@ -276,11 +276,16 @@ def troubles(episodes: Mapping[str, Episode], cameras: Sequence[DeviceCamera]) -
 
 def _text(address: str, episode: Episode, known: int, *, is_down: bool) -> str:
     names = sorted(episode.cameras)
-    listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     what = "not recorded" if is_down else "recorded only part of the time"
     count = f"All {known}" if episode.whole else f"{len(names)} of {known}"
     why = f": {episode.came_back}" if episode.came_back else ""
-    return f"{count} cameras behind {address} are {what} ({listed}){why}"
+    return f"{count} cameras behind {address} are {what} ({_listed(names)}){why}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of them, and how many more."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 BROKER_PATIENCE_S: Final = 60.0
@@ -344,11 +349,11 @@ _BROKER: Final = _Kind(
 def certificate_troubles(
     view: TlsView | None, broker: str, now_ms: int, *, synced: bool
 ) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble. `broker` is its address, `now_ms` the wall clock, which is a time server's where `synced`."""
+    """`broker` is its address, `now_ms` the wall clock, which is a time server's where `synced`."""
     if view is None:
         return
     if view.faults:
-        yield "mqtt.certificate:files", _files(view)
+        yield "mqtt.certificate:files", _files_trouble(view)
     lives = [
         (kind, kind.named.format(source=life.source or broker), life)
         for kind, life in ((_BOX, view.box), (_AUTHORITY, view.authority), (_BROKER, view.broker))
@@ -364,11 +369,11 @@ def certificate_troubles(
         yield "mqtt.certificate:clock", AlarmCondition(Severity.CRITICAL, text, action, CLOCK_PATIENCE_S)
         return
     for kind, named, life in lives:
-        if (trouble := _dated(kind, named, life, now_ms, synced=synced)) is not None:
+        if (trouble := _dated_trouble(kind, named, life, now_ms, synced=synced)) is not None:
             yield f"mqtt.certificate:{kind.key}", trouble
 
 
-def _files(view: TlsView) -> AlarmCondition:
+def _files_trouble(view: TlsView) -> AlarmCondition:
     problems = "; ".join(fault.problem for fault in view.faults)
     action = max(view.faults, key=lambda fault: fault.weight).action
     if view.kept:
@@ -382,7 +387,7 @@ def _files(view: TlsView) -> AlarmCondition:
     return AlarmCondition(Severity.WARNING, f"{text}. The link is tried all the same", action)
 
 
-def _dated(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool) -> AlarmCondition | None:
+def _dated_trouble(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool) -> AlarmCondition | None:
     action = kind.action if synced else f"Check the clock of this box (timedatectl). {kind.action}"
     if now_ms < life.begins_ms:
         text = f"{named} is not valid before {day(life.begins_ms)}"
@@ -415,21 +420,20 @@ UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR
 
 
 def bounds_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble."""
     zone = seen.config.site.zone
     for camera, waits in seen.measured.ring.waiting.items():
         old, new = (units.format_duration(timedelta(seconds=s)) for s in (waits.old_s, waits.new_s))
         text = (
             f"The ceiling of camera {camera} was shortened from {old} to {new}: what is older is destroyed from "
-            f"{_from(seen, waits.left_ms)} on, and nothing brings it back"
+            f"{_holds_from(seen, waits.left_ms)} on, and nothing brings it back"
         )
         action = f'If that is a mistake, write max = "{old}" for it again and run `edgectl reload` before then'
         yield f"retention.ceiling-shortened:{camera}", AlarmCondition(Severity.WARNING, text, action)
     overwriting = seen.measured.ring.overwriting
     if overwriting.left_ms is not None:
         text = (
-            f'on_full = "overwrite" does not hold yet: from {_from(seen, overwriting.left_ms)} on footage younger than '
-            "its floor is destroyed where nothing else makes room, and nothing brings it back"
+            f'on_full = "overwrite" does not hold yet: from {_holds_from(seen, overwriting.left_ms)} on footage '
+            "younger than its floor is destroyed where nothing else makes room, and nothing brings it back"
         )
         action = 'If nobody wants that, write on_full = "stop" and run `edgectl reload` before then'
         yield "retention.overwriting", AlarmCondition(Severity.WARNING, text, action)
@@ -452,7 +456,7 @@ def bounds_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
         yield "retention.floor-broken", AlarmCondition(Severity.CRITICAL, text, action)
 
 
-def _from(seen: Overview, left_ms: int) -> str:
+def _holds_from(seen: Overview, left_ms: int) -> str:
     from_ms = -(-(seen.measured.at.wall_ms + left_ms) // ROUND_MS) * ROUND_MS
     return site_time(from_ms, seen.config.site.zone)
 
@@ -490,7 +494,6 @@ def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondit
 
 
 def pin_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble."""
     for standing in seen.measured.pins:
         yield from pin_trouble(standing)
     for pin_id, words in seen.measured.pin_troubles.items():
@@ -566,7 +569,7 @@ TAMPERED = {
 }
 
 
-def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
+def not_recorded_for_volume(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
     """Cameras whose trouble is that of a volume, which has an alarm of its own: told once, not once for each."""
     states = {status.state for status in seen.measured.volumes}
     standing = any(row.raised and row.key.startswith(_OF_VOLUMES) for row in seen.alarms)
@@ -575,7 +578,6 @@ def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
 
 
 def space_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble."""
     full = [status for status in seen.measured.volumes if status.state is VolumeState.FULL]
     full.sort(key=lambda status: status.cause is not GapCause.DISK_FULL)
     ending = {name for name, health in seen.health.items() if health.condition.state in _RECORDED}
@@ -589,7 +591,7 @@ def space_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
             text = f"Nothing is left of {kept}, or it never fitted: {then}"
         action = f"Free space on the disk of {seen.config.paths.state}: it is laid out again by itself"
         yield "storage.ballast", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
-    yield from _floors(seen)
+    yield from _floor_troubles(seen)
 
 
 def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str]) -> AlarmCondition:
@@ -608,11 +610,10 @@ def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str])
 
 
 def _named(lead: str, names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{lead}: {', '.join(names[:NAMED])}{more}" if names else ""
+    return f"{lead}: {_listed(names)}" if names else ""
 
 
-def _floors(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
+def _floor_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all cameras: they share the volumes, and it is these that are too small."""
     foresight = seen.foresight
     in_s = foresight.at_risk_in_s
@@ -645,7 +646,6 @@ def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]
 
 
 def lost_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble."""
     for status in seen.measured.volumes:
         if status.state is VolumeState.LOST:
             text = f"Volume {status.path} ({status.id}): {status.reason}"
@@ -689,7 +689,6 @@ def tampering_troubles(tampered: Iterable[TamperedFiles]) -> Iterator[tuple[str,
 
 
 def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble."""
     rebuild = seen.measured.rebuild
     if rebuild is None:
         return
@@ -722,7 +721,6 @@ _KNOWN_OTHERWISE: Final = {
 
 
 def ledger_troubles(seen: LedgerStatus) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble."""
     if seen.contradiction is not None:
         yield "ledger.contradicted", AlarmCondition(Severity.CRITICAL, *_contradicted(seen.contradiction))
     if seen.hole:
@@ -777,7 +775,7 @@ def _contradicted(found: Contradiction) -> tuple[str, str]:
 
 
 def role_troubles(seen: RolesSeen) -> Iterator[tuple[str, AlarmCondition]]:
-    """Key to trouble. One alarm for all accounts: their names stand apart from its words, which go to the centre."""
+    """One alarm for all accounts: their names stand apart from its words, which go to the centre."""
     if seen.clashing:
         text = "Accounts are in a group of operators and in one of authorities, and so hold neither role"
         action = "Take each of them out of one of the two groups; who gives rights must not be who uses them"

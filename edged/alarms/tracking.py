@@ -144,17 +144,19 @@ def troubles(
 ) -> dict[str, AlarmCondition]:
     """Key to trouble, for all that is wrong at this instant. `episodes` are the devices that are in trouble."""
     known = [
-        conditions.seen(name, views[name], health.condition) for name, health in seen.health.items() if name in views
+        conditions.device_camera(name, views[name], health.condition)
+        for name, health in seen.health.items()
+        if name in views
     ]
     told = {one.camera for one in known if conditions.is_part(one, episodes.get(one.device))}
-    told |= conditions.withheld(seen, views)
+    told |= conditions.not_recorded_for_volume(seen, views)
     shared = {device for device, count in Counter(one.device for one in known).items() if count > 1}
     patient = {one.camera for one in known if one.device in shared}
     return dict(
         [
             *conditions.camera_troubles(seen, told, patient),
             *conditions.picture_troubles(seen),
-            *conditions.troubles(episodes, known).items(),
+            *conditions.device_troubles(episodes, known).items(),
             *conditions.slow_sync_troubles(views),
             *conditions.failed_write_troubles(seen, views),
             *conditions.away_volume_troubles(seen),

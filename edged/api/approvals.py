@@ -15,7 +15,7 @@ from aiohttp import web
 from edged.access.acts import Acts, Kind, doing
 from edged.access.callers import Details, MayAsk, Refusal, Route, get, logged_in, post
 from edged.api.base import answer, asked, carried_out
-from edged.documents import machine as attest_documents
+from edged.documents import machine as machine_documents
 from edged.documents import pins as documents
 from edged.site import documents as site_documents
 from edged.words import exit_codes, units
@@ -85,7 +85,7 @@ def boot_routes(store: Store, acts: Acts) -> Sequence[Route]:
         return answer(site_documents.boots(await asyncio.to_thread(store.boots.all)))
 
     async def attest(request: web.Request) -> web.Response:
-        wanted = await asked(request, attest_documents.AttestAsked)
+        wanted = await asked(request, machine_documents.AttestAsked)
         arguments: Arguments = wanted.model_dump()
         who = logged_in(request)
 
@@ -95,7 +95,7 @@ def boot_routes(store: Store, acts: Acts) -> Sequence[Route]:
 
         act = await carried_out(work)
         action = f"a second person types: edgectl approve {act.id}"
-        return answer(attest_documents.Attest(act=act.id, sentence=attest_sentence(arguments), action=action))
+        return answer(machine_documents.Attest(act=act.id, sentence=attest_sentence(arguments), action=action))
 
     return [get("/v1/boots", Verb.BOOTS, listed), post("/v1/boots/attest", Verb.BOOTS_ATTEST, attest)]
 
@@ -111,5 +111,5 @@ def attest_sentence(arguments: Arguments) -> str:
 
 def attest_deed(store: Store, act: Act, approver: Person) -> TransactionPart:
     """What approving it does."""
-    wanted = attest_documents.AttestAsked.model_validate(dict(act.arguments))
+    wanted = machine_documents.AttestAsked.model_validate(dict(act.arguments))
     return store.boots.attest(wanted.boot, wanted.off_ms, wanted.reason, act.asker.name, approver.name)

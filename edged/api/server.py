@@ -394,7 +394,7 @@ class Service:
             except ConfigError as error:
                 action = "nothing was changed; correct the file and reload again"
                 raise Refusal(str(error), action, exit_codes.CONFIG) from None
-            tls = await asyncio.to_thread(config_rules.faults, wished, self._site.overview().now.wall_ms)
+            tls = await asyncio.to_thread(config_rules.certificate_faults, wished, self._site.overview().now.wall_ms)
             if mistakes := config_rules.mistakes(tls):
                 action = "nothing was changed; put it right and reload again"
                 raise Refusal("; ".join(map(str, mistakes)), action, exit_codes.CONFIG)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Literal, Protocol, TypedDict
 
-from edged.alarms import tracking as alarms
+from edged.alarms import tracking
 from edged.config.model import BrokerConfig, Config
 from edged.documents import site as documents
 from edged.overview import Overview
@@ -40,6 +40,7 @@ from storage.words.clock import Clock
 from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.centre")
+
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
@@ -67,7 +68,7 @@ CAPABILITIES: Final = (
 
 
 class CheckpointListener(Protocol):
-    """Hear of the ledger's head at the centre; `edged.centre.reports.CheckpointPublisher` is some."""
+    """Hear of the ledger's head at the centre; `CheckpointPublisher` is some."""
 
     def kept(self, payload: bytes | None) -> None: ...
     def passed_on(self, message: Message) -> None: ...
@@ -84,7 +85,7 @@ class Reporter:
         self._sequence = messages.Sequence(run)
         self._run = run
         self._overview: Callable[[], Overview] | None = None
-        self._ears: CheckpointListener | None = None
+        self._listener: CheckpointListener | None = None
         self._orders: Orders | None = None
         self._head: IssuedHead | None = None
         self._link: Link | None = None
@@ -109,10 +110,10 @@ class Reporter:
             await asyncio.to_thread(self._keyring.look)
 
     def start(
-        self, overview: Callable[[], Overview], ears: CheckpointListener | None = None, orders: Orders | None = None
+        self, overview: Callable[[], Overview], listener: CheckpointListener | None = None, orders: Orders | None = None
     ) -> None:
         """Connect, if a broker is configured. `orders` hears what the centre says."""
-        self._overview, self._ears, self._orders = overview, ears, orders
+        self._overview, self._listener, self._orders = overview, listener, orders
         if self._config.mqtt is None:
             return
         node = self._config.site.node
@@ -125,8 +126,8 @@ class Reporter:
             random=random.random,
             now_ms=lambda: self._clock.now().wall_ms,
             retained_topic=None
-            if ears is None
-            else RetainedTopic(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
+            if listener is None
+            else RetainedTopic(messages.ledger_checkpoint_topic(node), listener.kept, listener.passed_on),
             post=self._post,
             orders=orders,
         )
@@ -148,7 +149,7 @@ class Reporter:
             await self.stop()
             self._told.clear()
             if overview is not None:
-                self.start(overview, self._ears, self._orders)
+                self.start(overview, self._listener, self._orders)
             return
         if self._link is not None and self._overview is not None and before != after:
             seen = self._overview()
@@ -329,20 +330,9 @@ def _settings(broker: BrokerConfig, keyring: Keyring | None) -> BrokerSettings:
     )
 
 
-class OutboxFigures(TypedDict):
-    """Of a heartbeat."""
-
-    outbox_proofs: int
-    outbox_alarms: int
-    outbox_storage: int
-    outbox_history: int
-    outbox_bytes: int
-    outbox_oldest_ms: int | None
-
-
 def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.AlarmState]:
     """All that stand, and those that were cleared lately."""
-    for row in alarms.retained(seen.alarms, seen.now.wall_ms):
+    for row in tracking.retained(seen.alarms, seen.now.wall_ms):
         yield messages.AlarmState(
             **stamp,
             key=row.key,
@@ -375,6 +365,15 @@ def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.PinState]:
                 span_ms=order.span_ms,
                 until_ms=left.until_ms,
             )
+
+
+def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
+    match left.pin.state:
+        case PinState.PROVISIONAL:
+            return "provisional"
+        case PinState.APPROVED:
+            return "approved"
+    return None
 
 
 def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[messages.FaultState]:
@@ -410,15 +409,6 @@ def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[messages.Mainten
         )
 
 
-def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
-    match left.pin.state:
-        case PinState.PROVISIONAL:
-            return "provisional"
-        case PinState.APPROVED:
-            return "approved"
-    return None
-
-
 def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Compliance]:
     """Once it is judged; none without a profile."""
     if (told := seen.compliance) is not None:
@@ -432,6 +422,17 @@ def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Complian
             unmet=[clause for clause, _ in told.unmet],
             unmet_since_ms=[since_ms for _, since_ms in told.unmet],
         )
+
+
+class OutboxFigures(TypedDict):
+    """Of a heartbeat."""
+
+    outbox_proofs: int
+    outbox_alarms: int
+    outbox_storage: int
+    outbox_history: int
+    outbox_bytes: int
+    outbox_oldest_ms: int | None
 
 
 def waiting(depths: Mapping[EventRank, OutboxDepth]) -> OutboxFigures:
@@ -473,10 +474,10 @@ def gone(seen: Overview) -> Iterator[Message]:
         if pin not in lasting:
             yield messages.tombstone(messages.pin_topic(node, pin))
     yield from _over(seen)
-    shown = {row.key for row in alarms.retained(seen.alarms, seen.now.wall_ms)}
+    shown = {row.key for row in tracking.retained(seen.alarms, seen.now.wall_ms)}
     for row in seen.alarms:
         over_ms = 0 if row.cleared_ms is None else seen.now.wall_ms - row.cleared_ms
-        if row.key not in shown and over_ms < alarms.RETAINED_MS + EMPTIED_FOR_MS:
+        if row.key not in shown and over_ms < tracking.RETAINED_MS + EMPTIED_FOR_MS:
             yield messages.tombstone(messages.alarm_topic(node, row.key))
 
 
@@ -500,14 +501,14 @@ FAREWELL_S: Final = 1.0
 
 
 class Centre(Protocol):
-    """Where heads are told; `edged.centre.reports.Reporter` is one."""
+    """Where heads are told; `Reporter` is one."""
 
     def checkpoint(self, head: IssuedHead) -> None: ...
     def release_checkpoint(self) -> None: ...
 
 
 class CheckpointPublisher:
-    """See the module. `step` is a loop's work."""
+    """Tells the centre the head of the ledger. `step` is a loop's work."""
 
     def __init__(self, ledger: LedgerService, centre: Centre) -> None:
         self._ledger = ledger

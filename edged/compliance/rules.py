@@ -40,7 +40,8 @@ from storage.register.queries import Kept, Violation
 from storage.retention.plan import effective
 from storage.words.model import OpenFault, VolumeState
 
-REPORTED_WITHIN_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
+REPORTED_WITHIN_MS: Final = DAY_MS
 """立即報修: the texts give no figure; a day of running time lets a night pass and no weekend."""
 
 
@@ -52,7 +53,7 @@ def pins(clause: ProfileClause, facts: Facts) -> Outcome:
         faults += [f"證據保存 {left.pin.id}：{wrong}" for wrong in _lacks(left)]
         if most is not None and left.pin.order.span_ms > most.total_seconds() * 1000 and not _is_approved(left):
             faults.append(f"證據保存 {left.pin.id}：逾 {span(most.total_seconds())} 而未經核可")
-        evidence.append(_told(left, facts))
+        evidence.append(_pin_told(left, facts))
     default_s = facts.seen.config.pins.default.total_seconds()
     if most is not None and default_s > most.total_seconds():
         faults.append(f"證據保存預設 {span(default_s)}，應為 {span(most.total_seconds())} 以下")
@@ -73,7 +74,7 @@ def _is_approved(left: Left) -> bool:
     return left.pin.state is PinState.APPROVED
 
 
-def _told(left: Left, facts: Facts) -> str:
+def _pin_told(left: Left, facts: Facts) -> str:
     """Without names and cases, which are nobody's business here."""
     state = "已核可" if _is_approved(left) else "待核可"
     ground, lasts = GROUNDS[left.pin.order.ground], span(left.pin.order.span_ms / 1000)
@@ -122,8 +123,8 @@ def undeletable(_clause: ProfileClause, facts: Facts) -> Outcome:
     if not facts.calls:
         faults.append("介面清單尚未讀取")
     for one in facts.seen.tampered:
-        named = "、".join(path for path, _ in one.files)
-        faults.append(f"錄影硬碟 {one.path} 上有檔案遭移除或更動：{named}{'等' if one.more else ''}")
+        paths = "、".join(path for path, _ in one.files)
+        faults.append(f"錄影硬碟 {one.path} 上有檔案遭移除或更動：{paths}{'等' if one.more else ''}")
     if any(row.raised and row.key in WATCHES for row in facts.seen.alarms):
         faults.append("檔案遭移除的監看未運作")
     told = f"已核對 {len(TABLE)} 項功能及 {len(facts.calls)} 個介面，均無刪除或格式化"
@@ -237,7 +238,6 @@ def _role(role: Role) -> str:
     return NAMES[role][0]
 
 
-DAY_MS: Final = 86_400_000
 REGISTER_MS: Final = 365 * DAY_MS
 """What was destroyed against a bound breaks a clause for so long: what an auditor of a year would find."""
 CEILING_GRACE_S: Final = 3600
@@ -249,17 +249,17 @@ def floor(clause: ProfileClause, facts: Facts) -> Outcome:
     """Nothing within its floor is gone, as far as the box has run."""
     faults, evidence = list(_unmeasured(facts)), []
     if not faults:
-        faults += [*_configured(clause, facts), *_early(clause, facts), *_missing(facts)]
+        faults += [*_configured(clause, facts), *_early(clause, facts), *_unshowable(facts)]
         for camera in facts.seen.config.cameras:
-            told, wrong = _kept(camera, facts)
+            told, wrong = _camera_kept(camera, facts)
             evidence.append(told)
             faults += wrong
         faults += _of_others(facts)
-        evidence.append(_read(facts))
+        evidence.append(_register_read(facts))
     return judged(faults, evidence)
 
 
-def _kept(camera: CameraConfig, facts: Facts) -> tuple[str, list[str]]:
+def _camera_kept(camera: CameraConfig, facts: Facts) -> tuple[str, list[str]]:
     """A sentence on one camera, and what is wrong with it."""
     seen, zone = facts.seen, facts.seen.config.site.zone
     usage, bounds = seen.measured.usage.get(camera.id), seen.config.bounds(camera.id)
@@ -322,17 +322,17 @@ def _against(kind: Violation, what: str, facts: Facts) -> Iterator[str]:
             yield f"{camera}：銷毀紀錄有 {amount.segments} 個錄影檔{what}（{last}）"
 
 
-def _missing(facts: Facts) -> Iterator[str]:
+def _unshowable(facts: Facts) -> Iterator[str]:
     """Footage that cannot be shown is not shown to be kept."""
     for one in facts.seen.tampered:
-        named = "、".join(path for path, kind in one.files if kind in TAMPERED)
-        yield f"錄影硬碟 {one.path} 上有檔案遭移除或更動：{named}{'等' if one.more else ''}"
+        paths = "、".join(path for path, kind in one.files if kind in TAMPERED)
+        yield f"錄影硬碟 {one.path} 上有檔案遭移除或更動：{paths}{'等' if one.more else ''}"
     for status in facts.seen.measured.volumes:
         if status.state is VolumeState.AWAY:
             yield f"錄影硬碟 {status.path} 離線，其上錄影無法查核"
 
 
-def _read(facts: Facts) -> str:
+def _register_read(facts: Facts) -> str:
     number = facts.register.segments if facts.register is not None else 0
     return f"銷毀紀錄已查 {number} 個錄影檔"
 
@@ -356,7 +356,7 @@ def ceiling(clause: ProfileClause, facts: Facts) -> Outcome:
             evidence += told
             faults += wrong
         wrong, told = _holding(clause, facts)
-        faults, evidence = faults + wrong, [*evidence, *told, _read(facts)]
+        faults, evidence = faults + wrong, [*evidence, *told, _register_read(facts)]
     return judged(faults, evidence)
 
 

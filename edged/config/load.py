@@ -70,7 +70,7 @@ def check(
         if not config_rules.is_link_handed_over(findings.raw, path.parent, environ, handed):
             now_ms = SystemClock().now().wall_ms
             config_rules.warn_of_ends(findings.warn, config, now_ms)
-            for fault in config_rules.faults(config, now_ms):
+            for fault in config_rules.certificate_faults(config, now_ms):
                 findings.problem(("mqtt", fault.key), fault.problem, fault.instead)
     return findings.problems, findings.warnings
 

@@ -1,8 +1,8 @@
 """What concerns two values of a configuration at once, or the machine it is read on.
 
-Imports the model, edged.words.units, edged.config.secrets and recorder.words.address. The rules look at the raw
-tables, so that one wrong value does not hide the others: what cannot be read is skipped here, because the model has
-already complained of it.
+The rules look at the raw tables, so that one wrong value does not hide the others: what cannot be read is skipped
+here, because the model has already complained of it. `apply` has all that need no complete configuration. Volumes: what
+is odd about each, and whether all together hold the floors.
 
 [mqtt] and TLS: what belongs together in the table, and what the files hold that it names. The files are no part of the
 configuration as such: certificates run out, and a box must record whatever has become of them. So `config check` and a
@@ -31,7 +31,6 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from edged.config import model as config_model
 from edged.config import secrets
 from edged.config.model import MQTT_PORT, MQTTS_PORT, BrokerConfig, CameraConfig, Config, Pins, VolumeConfig
 from edged.config.problem import ConfigMistake, Location, key_path
@@ -44,268 +43,22 @@ from mqtt import tls
 from mqtt.tls import KEYS, WARN_MS, CertificateFault, Weight, day
 from recorder.words.address import Target
 
-Refuse = Callable[[Location, str, str], None]
-"""Where, what, what to write instead."""
-Short = tuple[Location, str, str]
-"""Where it falls short, how, and what to write instead."""
-
-
-def refuse(problem: Refuse, raw: Raw, in_force: str | None) -> None:
-    """Tell each clause that the configuration breaks: of its own profile, and of the one that a daemon runs under.
-
-    The latter holds until a restart (`edged.api.server.UNTIL_RESTART`), so taking it out of the file loosens nothing.
-    """
-    named = _table(raw, "site").get("profile")
-    for name in dict.fromkeys((named, in_force)):
-        if isinstance(name, str) and name in PROFILES:
-            chosen = profile(name)
-            for clause in chosen.clauses:
-                for location, words, instead in _short(clause, raw):
-                    problem(location, f"{words}; {cited(chosen, clause)}", instead)
-                for location, words, instead in _ceilings(clause.demands.ceiling, raw):
-                    problem(location, f"{words}; {_bounding(chosen, clause)}", instead)
-
-
-def cited(chosen: Profile, clause: ProfileClause) -> str:
-    """Office, article, id and the words themselves."""
-    return f"{chosen.office}{clause.article}（{clause.id}）：「{'……'.join(clause.words)}」"
-
-
-def _bounding(chosen: Profile, clause: ProfileClause) -> str:
-    """What the ceiling rests on: not always the words of its clause."""
-    by = clause.demands.ceiling_by
-    return f"{chosen.office}{by}" if by else cited(chosen, clause)
-
-
-def _short(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
-    demands = clause.demands
-    if demands.floor is not None:
-        yield from _floors(demands.floor, raw)
-    if demands.stated:
-        yield from _unsaid(raw)
-    if demands.on_full:
-        yield from _on_full(demands.on_full, raw)
-    if demands.pin_default is not None:
-        yield from _pins(demands.pin_default, raw)
-    if demands.picture is not None:
-        yield from _pictures(clause, raw)
-    if demands.sound:
-        yield from _silenced(raw)
-    yield from _without_group(clause, raw)
-    yield from _in_both(clause, raw)
-
-
-def _floors(least: timedelta, raw: Raw) -> Iterator[Short]:
-    for location, value in _bounds("min", raw):
-        if value < least:
-            low = units.format_duration(least)
-            words = f"footage would be kept for {units.format_duration(value)}, and it takes at least {low}"
-            yield location, words, f'min = "{low}" or more'
-
-
-def _ceilings(most: timedelta | None, raw: Raw) -> Iterator[Short]:
-    for location, value in _bounds("max", raw):
-        if most is not None and value > most:
-            high = units.format_duration(most)
-            words = f"footage would be kept for up to {units.format_duration(value)}, and {high} is the most"
-            yield location, words, f'max = "{high}" or less'
-
-
-def _unsaid(raw: Raw) -> Iterator[Short]:
-    table = _table(raw, "retention")
-    for key, example in (("min", 'min = "31d"'), ("max", 'max = "365d"')):
-        if key not in table:
-            words = "is not said, and the text names no period: the office says both"
-            yield ("retention", key), words, f"what the office has decided, such as {example}"
-
-
-def _on_full(allowed: list[str], raw: Raw) -> Iterator[Short]:
-    wished = _table(raw, "retention").get("on_full", "stop")
-    if wished in ("stop", "overwrite") and wished not in allowed:
-        words = f'"{wished}" would destroy footage below its floor'
-        yield ("retention", "on_full"), words, f'on_full = "{allowed[0]}", or leave it out'
-
-
-def _pins(most: timedelta, raw: Raw) -> Iterator[Short]:
-    value = _duration(_table(raw, "pins").get("default", _DEFAULT_PIN))
-    if value is not None and value > most:
-        words = f"a pin would last {units.format_duration(value)} without anybody asking for it"
-        yield ("pins", "default"), words, f'default = "{units.format_duration(most)}" or less'
-
-
-def _pictures(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
-    asked = clause.demands.picture
-    if asked is None:
-        return
-    for index, camera in _cameras(raw):
-        expect = _table(camera, "expect")
-        width, height, fps = (expect.get(key) for key in ("width", "height", "fps"))
-        at: Location = ("cameras", index, "expect")
-        if _is_number(height) and height < asked.height:
-            words = f"a picture of {height} lines would do, and it takes at least {asked.height}"
-            yield (*at, "height"), words, f"height = {asked.height} or more"
-        if _is_number(width) and _is_number(height) and width * height < asked.pixels:
-            words = f"a picture of {width}×{height} = {width * height} pixels would do, and it takes {asked.pixels}"
-            yield (*at, "width"), words, "a larger picture, such as width = 1920, height = 1080"
-        if _is_number(pixels := expect.get("pixels")) and pixels < asked.pixels:
-            words = f"a picture of {pixels} pixels would do, and it takes {asked.pixels}"
-            yield (*at, "pixels"), words, f"pixels = {asked.pixels} or more"
-        if asked.colour and expect.get("colour") is False:
-            yield (
-                (*at, "colour"),
-                "grey pictures would do by day, and it takes colour",
-                "colour = true, or leave it out",
-            )
-        if _is_number(fps) and fps < asked.fps:
-            words = f"{fps:g} images/s would do, and it takes at least {asked.fps:g}"
-            yield (*at, "fps"), words, f"fps = {asked.fps:g} or more"
-
-
-def _silenced(raw: Raw) -> Iterator[Short]:
-    for index, camera in _cameras(raw):
-        if camera.get("duty_desk") is True and _table(camera, "expect").get("audio") is False:
-            words = "no sound is expected of a camera at a duty desk"
-            yield ("cameras", index, "expect", "audio"), words, "audio = true, or leave it out"
-
-
-def _without_group(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
-    table = _table(raw, "roles")
-    for role in clause.demands.roles:
-        if not table.get(role.value):
-            example = f'{role.value} = ["cctv-{role.value}"], a group of this box'
-            yield ("roles", role.value), f"nobody has the role {role.value}", example
-
-
-def _in_both(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
-    table = _table(raw, "roles")
-    for first, second in combinations(clause.demands.apart, 2):
-        if both := sorted(_names(table.get(first.value)) & _names(table.get(second.value))):
-            words = f"{units.shown(both[0])} also has the role {first.value}, and the two must be different people's"
-            yield ("roles", second.value), words, "different groups, with different people"
-
-
-def _names(groups: Any) -> set[str]:
-    return {name for name in groups if isinstance(name, str)} if isinstance(groups, list) else set()
-
-
-_DEFAULT_PIN: Final = units.format_duration(Pins().default)
-
-
-def _bounds(key: str, raw: Raw) -> Iterator[tuple[Location, timedelta]]:
-    """The site's, and those of cameras that have their own."""
-    places: list[tuple[Location, Any]] = [(("retention", key), _table(raw, "retention").get(key))]
-    places += [
-        (("cameras", index, "retention", key), _table(camera, "retention").get(key)) for index, camera in _cameras(raw)
-    ]
-    for location, text in places:
-        if (value := _duration(text)) is not None:
-            yield location, value
-
-
-def _cameras(raw: Raw) -> Iterator[tuple[int, Raw]]:
-    tables = raw.get("cameras")
-    if isinstance(tables, list):
-        yield from ((index, table) for index, table in enumerate(tables) if isinstance(table, Mapping))
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
+Raw = Mapping[str, Any]
+"""A table as it stands in the file."""
 Tell = Callable[[Location, str, str], None]
 """Takes a location, what is wrong there and what to write or do instead."""
-MAKING: Final = "docs/mosquitto/README.md shows how they are made"
-
-
-def belongs_together(tell: Tell, table: Mapping[str, Any]) -> None:
-    """TLS begins with ca_file: whoever is not checked could be anybody."""
-    if "ca_file" not in table and (alone := next((key for key in KEYS if key in table), None)):
-        tell(
-            ("mqtt", alone),
-            "stands there without ca_file, by which the broker is known to be the right one",
-            f'ca_file = "mqtt/ca.crt", the certificate of the authority that signed the broker\'s; {MAKING}',
-        )
-    pair = ("certificate", "key_file")
-    for given, other in (pair, pair[::-1]):
-        if given in table and other not in table:
-            tell(
-                ("mqtt", given),
-                f"stands there without {other}: one is of no use without the other",
-                f"both or neither; {MAKING}",
-            )
-
-
-def completed(broker: BrokerConfig, directory: Path, environ: Mapping[str, str]) -> BrokerConfig:
-    """With absolute names; what systemd has handed over as a credential comes first."""
-    found = {key: _place(name, directory, environ) for key in KEYS if (name := getattr(broker, key))}
-    return broker.model_copy(update=found)
-
-
-def _place(name: str, directory: Path, environ: Mapping[str, str]) -> str:
-    return str(secrets.credential(name, environ) or directory / name)
-
-
-def faults(config: Config, now_ms: int) -> tuple[CertificateFault, ...]:
-    """What is wrong with the files, dates by this clock included. Blocking."""
-    broker = config.mqtt
-    files = None if broker is None else broker.files()
-    if broker is None or files is None:
-        return ()
-    return tls.inspect(files, config.site.node, broker.username or "", now_ms)
-
-
-def warn_of_ends(tell: Tell, config: Config, now_ms: int) -> None:
-    """What is good today and soon is not: certificates of the link, and keys of the centre that ended. Blocking."""
-    files = None if config.mqtt is None else config.mqtt.files()
-    for key, life in ({} if files is None else tls.lives(files)).items():
-        if now_ms <= life.ends_ms <= now_ms + WARN_MS:
-            problem = f"the certificate in {life.source} ends on {day(life.ends_ms)}, and with it the link"
-            tell(("mqtt", key), problem, f"put a new one in its place before that; {MAKING}")
-    for index, commander in enumerate(config.commanders):
-        until_ms = commander.known(config.site.zone).until_ms
-        if until_ms is not None and until_ms <= now_ms:
-            problem = f"was over on {commander.until}: no command by this key is taken any more"
-            tell(("commanders", index, "until"), problem, "a later day if the centre still uses it, or no such table")
-
-
-def mistakes(found: tuple[CertificateFault, ...]) -> list[CertificateFault]:
-    """Without what is a matter of time."""
-    return [fault for fault in found if fault.weight is not Weight.TIME]
-
-
-def warn(tell: Tell, broker: BrokerConfig) -> None:
-    """What works, and is probably not meant."""
-    if not broker.ca_file:
-        if not _is_loopback(broker.host):
-            tell(
-                ("mqtt", "host"),
-                "what is sent there, a password too, crosses the network in plain text; whoever answers is believed",
-                f"ca_file, certificate and key_file under [mqtt]; {MAKING}",
-            )
-        if broker.port == MQTTS_PORT:
-            tell(("mqtt", "port"), f"{MQTTS_PORT} is the port for TLS, which begins with ca_file", "ca_file, or 1883")
-    else:
-        if broker.port == MQTT_PORT:
-            tell(("mqtt", "port"), f"{MQTT_PORT} is the port without TLS, and there is a ca_file", "port = 8883")
-        if not broker.certificate and not broker.username:
-            tell(
-                ("mqtt", "ca_file"),
-                "this box has neither a certificate nor a user: the broker cannot tell it from anybody else",
-                f"certificate and key_file; {MAKING}",
-            )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") in ("localhost", "localhost.localdomain", "ip6-localhost")
-
-
-PINS: Final = config_model.Pins()
+Short = tuple[Location, str, str]
+"""Where it falls short, how, and what to write instead."""
+PINS: Final = Pins()
 """What holds where the file says nothing."""
-
-Raw = Mapping[str, Any]
+_DEFAULT_PIN: Final = units.format_duration(PINS.default)
+MAKING: Final = "docs/mosquitto/README.md shows how they are made"
+ASSUMED_BPS: Final = 2_000_000
+"""Of a camera of which the configuration says nothing: a picture of 1080 lines, a dozen a second, of a still room."""
+BITS_PER_PIXEL: Final = 0.08
+"""Of a camera whose size or images a second are expected: what cameras are set to by their makers, or a little less."""
+USUAL_SIZE: Final = (1920, 1080)
+USUAL_FPS: Final = 15.0
 
 
 @dataclass(slots=True)
@@ -341,11 +94,11 @@ def apply(
     _pins_within_bounds(findings)
     _operators_are_no_authorities(findings)
     _one_commander_per_key(findings)
-    refuse(findings.problem, findings.raw, in_force)
+    refuse_against_profile(findings.problem, findings.raw, in_force)
     _volumes_apart(findings)
-    _certificates(findings, directory)
+    _camera_certificates(findings, directory)
     _passwords(findings, directory, environ, handed)
-    belongs_together(findings.problem, _table(findings.raw, "mqtt"))
+    link_belongs_together(findings.problem, _table(findings.raw, "mqtt"))
 
 
 def refuse_unreadable(findings: Findings, file: Path, environ: Mapping[str, str], reader: Reader) -> None:
@@ -385,7 +138,7 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
     warn_of_volumes(findings.warn, config)
     _warn_of_groups(findings, config)
     if config.mqtt is not None:
-        warn(findings.warn, config.mqtt)
+        warn_of_broker(findings.warn, config.mqtt)
 
 
 def _warn_of_doubles(findings: Findings, config: Config) -> None:
@@ -421,17 +174,6 @@ def _warn_of_groups(findings: Findings, config: Config) -> None:
             findings.warn(("roles", role), problem, "the name of a group that exists: `getent group` shows them")
 
 
-def _tables(raw: Raw, key: str) -> Iterator[tuple[int, Raw]]:
-    tables = raw.get(key)
-    if isinstance(tables, list):
-        yield from ((index, table) for index, table in enumerate(tables) if isinstance(table, Mapping))
-
-
-def _table(raw: Raw, key: str) -> Raw:
-    table = raw.get(key)
-    return table if isinstance(table, Mapping) else {}
-
-
 def _one_camera_per_id(findings: Findings) -> None:
     first: dict[str, int] = {}
     for index, camera in _tables(findings.raw, "cameras"):
@@ -445,13 +187,6 @@ def _one_camera_per_id(findings: Findings) -> None:
                 "an id of its own for each camera: footage is filed under it",
             )
         first.setdefault(name, index)
-
-
-def _duration(value: Any) -> timedelta | None:
-    try:
-        return units.parse_duration(value) if isinstance(value, str) else None
-    except units.UnitError:
-        return None
 
 
 def _floors_below_ceilings(findings: Findings) -> None:
@@ -554,7 +289,7 @@ def _volumes_apart(findings: Findings) -> None:
             )
 
 
-def _certificates(findings: Findings, directory: Path) -> None:
+def _camera_certificates(findings: Findings, directory: Path) -> None:
     for index, camera in _tables(findings.raw, "cameras"):
         given = [key for key in ("certificate", "ca_file") if key in camera]
         url = camera.get("url")
@@ -624,25 +359,29 @@ def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str], 
             findings.warn((*location, "password_file"), found.warning, found.instead)
 
 
-Warn = Callable[[Location, str, str], None]
-"""Where, what, what to write instead."""
+def _tables(raw: Raw, key: str) -> Iterator[tuple[int, Raw]]:
+    tables = raw.get(key)
+    if isinstance(tables, list):
+        yield from ((index, table) for index, table in enumerate(tables) if isinstance(table, Mapping))
 
 
-ASSUMED_BPS: Final = 2_000_000
-"""Of a camera of which the configuration says nothing: a picture of 1080 lines, a dozen a second, of a still room."""
+def _table(raw: Raw, key: str) -> Raw:
+    table = raw.get(key)
+    return table if isinstance(table, Mapping) else {}
 
 
-BITS_PER_PIXEL: Final = 0.08
-"""Of a camera whose size or images a second are expected: what cameras are set to by their makers, or a little less."""
+def _duration(value: Any) -> timedelta | None:
+    try:
+        return units.parse_duration(value) if isinstance(value, str) else None
+    except units.UnitError:
+        return None
 
 
-USUAL_SIZE: Final = (1920, 1080)
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-USUAL_FPS: Final = 15.0
-
-
-def warn_of_volumes(warn: Warn, config: Config) -> None:
+def warn_of_volumes(warn: Tell, config: Config) -> None:
     """What is odd about each volume, and whether all together hold the floors."""
     state = _nearest(config.paths.state)
     for index, volume in enumerate(config.volumes):
@@ -659,7 +398,7 @@ def assumed_bps(camera: CameraConfig) -> float:
     return width * height * (expect.fps or USUAL_FPS) * BITS_PER_PIXEL
 
 
-def _warn_of_volume(warn: Warn, index: int, volume: VolumeConfig, state: Path, at: os.stat_result | None) -> None:
+def _warn_of_volume(warn: Tell, index: int, volume: VolumeConfig, state: Path, at: os.stat_result | None) -> None:
     here = _stat(volume.path)
     if here is None:
         return
@@ -676,7 +415,7 @@ def _warn_of_volume(warn: Warn, index: int, volume: VolumeConfig, state: Path, a
         warn(("volumes", index, "reserve"), problem, 'a smaller one, such as reserve = "5%"')
 
 
-def _warn_of_floors(warn: Warn, config: Config) -> None:
+def _warn_of_floors(warn: Tell, config: Config) -> None:
     cameras = [camera for camera in config.cameras if camera.enabled]
     asked = sum(assumed_bps(camera) / 8 * config.bounds(camera.id).floor_s for camera in cameras)
     there = _room(config.volumes)
@@ -732,3 +471,238 @@ def _stat(path: Path) -> os.stat_result | None:
 def _nearest(path: Path) -> os.stat_result | None:
     """Of the path, or of the nearest directory above it that exists."""
     return next(filter(None, map(_stat, (path, *path.parents))), None)
+
+
+def link_belongs_together(tell: Tell, table: Mapping[str, Any]) -> None:
+    """TLS begins with ca_file: whoever is not checked could be anybody."""
+    if "ca_file" not in table and (alone := next((key for key in KEYS if key in table), None)):
+        tell(
+            ("mqtt", alone),
+            "stands there without ca_file, by which the broker is known to be the right one",
+            f'ca_file = "mqtt/ca.crt", the certificate of the authority that signed the broker\'s; {MAKING}',
+        )
+    pair = ("certificate", "key_file")
+    for given, other in (pair, pair[::-1]):
+        if given in table and other not in table:
+            tell(
+                ("mqtt", given),
+                f"stands there without {other}: one is of no use without the other",
+                f"both or neither; {MAKING}",
+            )
+
+
+def completed(broker: BrokerConfig, directory: Path, environ: Mapping[str, str]) -> BrokerConfig:
+    """With absolute names; what systemd has handed over as a credential comes first."""
+    found = {key: _place(name, directory, environ) for key in KEYS if (name := getattr(broker, key))}
+    return broker.model_copy(update=found)
+
+
+def _place(name: str, directory: Path, environ: Mapping[str, str]) -> str:
+    return str(secrets.credential(name, environ) or directory / name)
+
+
+def certificate_faults(config: Config, now_ms: int) -> tuple[CertificateFault, ...]:
+    """What is wrong with the files, dates by this clock included. Blocking."""
+    broker = config.mqtt
+    files = None if broker is None else broker.files()
+    if broker is None or files is None:
+        return ()
+    return tls.inspect(files, config.site.node, broker.username or "", now_ms)
+
+
+def mistakes(found: tuple[CertificateFault, ...]) -> list[CertificateFault]:
+    """Without what is a matter of time."""
+    return [fault for fault in found if fault.weight is not Weight.TIME]
+
+
+def warn_of_ends(tell: Tell, config: Config, now_ms: int) -> None:
+    """What is good today and soon is not: certificates of the link, and keys of the centre that ended. Blocking."""
+    files = None if config.mqtt is None else config.mqtt.files()
+    for key, life in ({} if files is None else tls.lives(files)).items():
+        if now_ms <= life.ends_ms <= now_ms + WARN_MS:
+            problem = f"the certificate in {life.source} ends on {day(life.ends_ms)}, and with it the link"
+            tell(("mqtt", key), problem, f"put a new one in its place before that; {MAKING}")
+    for index, commander in enumerate(config.commanders):
+        until_ms = commander.known(config.site.zone).until_ms
+        if until_ms is not None and until_ms <= now_ms:
+            problem = f"was over on {commander.until}: no command by this key is taken any more"
+            tell(("commanders", index, "until"), problem, "a later day if the centre still uses it, or no such table")
+
+
+def warn_of_broker(tell: Tell, broker: BrokerConfig) -> None:
+    """What works, and is probably not meant."""
+    if not broker.ca_file:
+        if not _is_loopback(broker.host):
+            tell(
+                ("mqtt", "host"),
+                "what is sent there, a password too, crosses the network in plain text; whoever answers is believed",
+                f"ca_file, certificate and key_file under [mqtt]; {MAKING}",
+            )
+        if broker.port == MQTTS_PORT:
+            tell(("mqtt", "port"), f"{MQTTS_PORT} is the port for TLS, which begins with ca_file", "ca_file, or 1883")
+    else:
+        if broker.port == MQTT_PORT:
+            tell(("mqtt", "port"), f"{MQTT_PORT} is the port without TLS, and there is a ca_file", "port = 8883")
+        if not broker.certificate and not broker.username:
+            tell(
+                ("mqtt", "ca_file"),
+                "this box has neither a certificate nor a user: the broker cannot tell it from anybody else",
+                f"certificate and key_file; {MAKING}",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") in ("localhost", "localhost.localdomain", "ip6-localhost")
+
+
+def refuse_against_profile(problem: Tell, raw: Raw, in_force: str | None) -> None:
+    """Tell each clause that the configuration breaks: of its own profile, and of the one that a daemon runs under.
+
+    The latter holds until a restart (`edged.api.server.UNTIL_RESTART`), so taking it out of the file loosens nothing.
+    """
+    named = _table(raw, "site").get("profile")
+    for name in dict.fromkeys((named, in_force)):
+        if isinstance(name, str) and name in PROFILES:
+            chosen = profile(name)
+            for clause in chosen.clauses:
+                for location, words, instead in _short(clause, raw):
+                    problem(location, f"{words}; {cited(chosen, clause)}", instead)
+                for location, words, instead in _ceilings(clause.demands.ceiling, raw):
+                    problem(location, f"{words}; {_bounding(chosen, clause)}", instead)
+
+
+def cited(chosen: Profile, clause: ProfileClause) -> str:
+    """Office, article, id and the words themselves."""
+    return f"{chosen.office}{clause.article}（{clause.id}）：「{'……'.join(clause.words)}」"
+
+
+def _bounding(chosen: Profile, clause: ProfileClause) -> str:
+    """What the ceiling rests on: not always the words of its clause."""
+    by = clause.demands.ceiling_by
+    return f"{chosen.office}{by}" if by else cited(chosen, clause)
+
+
+def _short(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
+    demands = clause.demands
+    if demands.floor is not None:
+        yield from _floors(demands.floor, raw)
+    if demands.stated:
+        yield from _unsaid(raw)
+    if demands.on_full:
+        yield from _on_full(demands.on_full, raw)
+    if demands.pin_default is not None:
+        yield from _pins(demands.pin_default, raw)
+    if demands.picture is not None:
+        yield from _pictures(clause, raw)
+    if demands.sound:
+        yield from _silenced(raw)
+    yield from _without_group(clause, raw)
+    yield from _in_both(clause, raw)
+
+
+def _floors(least: timedelta, raw: Raw) -> Iterator[Short]:
+    for location, value in _bounds("min", raw):
+        if value < least:
+            low = units.format_duration(least)
+            words = f"footage would be kept for {units.format_duration(value)}, and it takes at least {low}"
+            yield location, words, f'min = "{low}" or more'
+
+
+def _ceilings(most: timedelta | None, raw: Raw) -> Iterator[Short]:
+    for location, value in _bounds("max", raw):
+        if most is not None and value > most:
+            high = units.format_duration(most)
+            words = f"footage would be kept for up to {units.format_duration(value)}, and {high} is the most"
+            yield location, words, f'max = "{high}" or less'
+
+
+def _unsaid(raw: Raw) -> Iterator[Short]:
+    table = _table(raw, "retention")
+    for key, example in (("min", 'min = "31d"'), ("max", 'max = "365d"')):
+        if key not in table:
+            words = "is not said, and the text names no period: the office says both"
+            yield ("retention", key), words, f"what the office has decided, such as {example}"
+
+
+def _on_full(allowed: list[str], raw: Raw) -> Iterator[Short]:
+    wished = _table(raw, "retention").get("on_full", "stop")
+    if wished in ("stop", "overwrite") and wished not in allowed:
+        words = f'"{wished}" would destroy footage below its floor'
+        yield ("retention", "on_full"), words, f'on_full = "{allowed[0]}", or leave it out'
+
+
+def _pins(most: timedelta, raw: Raw) -> Iterator[Short]:
+    value = _duration(_table(raw, "pins").get("default", _DEFAULT_PIN))
+    if value is not None and value > most:
+        words = f"a pin would last {units.format_duration(value)} without anybody asking for it"
+        yield ("pins", "default"), words, f'default = "{units.format_duration(most)}" or less'
+
+
+def _pictures(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
+    asked = clause.demands.picture
+    if asked is None:
+        return
+    for index, camera in _tables(raw, "cameras"):
+        expect = _table(camera, "expect")
+        width, height, fps = (expect.get(key) for key in ("width", "height", "fps"))
+        at: Location = ("cameras", index, "expect")
+        if _is_number(height) and height < asked.height:
+            words = f"a picture of {height} lines would do, and it takes at least {asked.height}"
+            yield (*at, "height"), words, f"height = {asked.height} or more"
+        if _is_number(width) and _is_number(height) and width * height < asked.pixels:
+            words = f"a picture of {width}×{height} = {width * height} pixels would do, and it takes {asked.pixels}"
+            yield (*at, "width"), words, "a larger picture, such as width = 1920, height = 1080"
+        if _is_number(pixels := expect.get("pixels")) and pixels < asked.pixels:
+            words = f"a picture of {pixels} pixels would do, and it takes {asked.pixels}"
+            yield (*at, "pixels"), words, f"pixels = {asked.pixels} or more"
+        if asked.colour and expect.get("colour") is False:
+            yield (
+                (*at, "colour"),
+                "grey pictures would do by day, and it takes colour",
+                "colour = true, or leave it out",
+            )
+        if _is_number(fps) and fps < asked.fps:
+            words = f"{fps:g} images/s would do, and it takes at least {asked.fps:g}"
+            yield (*at, "fps"), words, f"fps = {asked.fps:g} or more"
+
+
+def _silenced(raw: Raw) -> Iterator[Short]:
+    for index, camera in _tables(raw, "cameras"):
+        if camera.get("duty_desk") is True and _table(camera, "expect").get("audio") is False:
+            words = "no sound is expected of a camera at a duty desk"
+            yield ("cameras", index, "expect", "audio"), words, "audio = true, or leave it out"
+
+
+def _without_group(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
+    table = _table(raw, "roles")
+    for role in clause.demands.roles:
+        if not table.get(role.value):
+            example = f'{role.value} = ["cctv-{role.value}"], a group of this box'
+            yield ("roles", role.value), f"nobody has the role {role.value}", example
+
+
+def _in_both(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
+    table = _table(raw, "roles")
+    for first, second in combinations(clause.demands.apart, 2):
+        if both := sorted(_names(table.get(first.value)) & _names(table.get(second.value))):
+            words = f"{units.shown(both[0])} also has the role {first.value}, and the two must be different people's"
+            yield ("roles", second.value), words, "different groups, with different people"
+
+
+def _names(groups: Any) -> set[str]:
+    return {name for name in groups if isinstance(name, str)} if isinstance(groups, list) else set()
+
+
+def _bounds(key: str, raw: Raw) -> Iterator[tuple[Location, timedelta]]:
+    """The site's, and those of cameras that have their own."""
+    places: list[tuple[Location, Any]] = [(("retention", key), _table(raw, "retention").get(key))]
+    places += [
+        (("cameras", index, "retention", key), _table(camera, "retention").get(key))
+        for index, camera in _tables(raw, "cameras")
+    ]
+    for location, text in places:
+        if (value := _duration(text)) is not None:
+            yield location, value

@@ -75,7 +75,7 @@ def unit() -> UnitState:
     """edged.service; while it is being started, with how it ended a short while ago."""
     if not SYSTEMD_RUNS.is_dir():
         return NOBODY
-    known = parse_unit(_told("systemctl", "show", UNIT, "--property", ",".join(PROPERTIES)))
+    known = parse_unit(_answer("systemctl", "show", UNIT, "--property", ",".join(PROPERTIES)))
     return with_last_life(known, _ends()) if known.begins else known
 
 
@@ -89,9 +89,9 @@ def _ends() -> str:
 
 
 def last_words(invocation: str) -> LogLines:
-    """Of edged's last life in the journal: its last warnings and errors; where it gave none, its last lines. `Unseen`.
+    """Of edged's last life in the journal: its last warnings and errors; where it gave none, its last lines.
 
-    `invocation`: systemd's number of that life; "" where it has forgotten it, then the last lines of any.
+    `invocation`: systemd's number of that life; "" where it has forgotten it, then the last lines of any. `CannotLook`.
     """
     lines = []
     life = f"_SYSTEMD_INVOCATION_ID={invocation}" if invocation else f"_SYSTEMD_UNIT={UNIT}"
@@ -109,7 +109,7 @@ def last_words(invocation: str) -> LogLines:
 
 
 def kernel() -> LogLines:
-    """What the kernel has told of errors since the box came up. `Unseen`."""
+    """What the kernel has told of errors since the box came up. `CannotLook`."""
     if is_container():
         return LogLines((), elsewhere=True)
     return LogLines(tuple(_journal("-k", "-b", "-p", "err", "-o", "cat", "-n", "500").splitlines()))
@@ -126,10 +126,11 @@ def _journal(*options: str) -> str:
         raise CannotLook("there is no journal here (a container?)", "dmesg --level=err, on the machine that runs it")
     if not any(os.access(file, os.R_OK) for file in files):
         raise CannotLook("the journal may not be read by this user", root=os.geteuid() != 0)
-    return _told("journalctl", "--no-pager", "-q", *options)
+    return _answer("journalctl", "--no-pager", "-q", *options)
 
 
-def _told(*command: str) -> str:
+def _answer(*command: str) -> str:
+    """What a program says, whatever its exit code. `CannotLook` where it does not answer."""
     try:
         return run(*command).out
     except NoAnswer as error:
@@ -174,6 +175,7 @@ def _timesync() -> str:
 
 
 def _out(*command: str) -> str | None:
+    """The same of a program that may be missing; None where it does not answer or fails."""
     try:
         ran = run(*command, within_s=machine.WITHIN_S / 2)
     except NoAnswer:
@@ -215,7 +217,7 @@ _HOSTS: Final = ("qemu", "vbox", "vmware", "virtual", "msft", "google", "amazon"
 
 
 def site(file: Path) -> Outline:
-    """What the configuration names. PermissionError where this user may not know, `Unseen` where it cannot be read."""
+    """What the configuration names. PermissionError where this user may not know, `CannotLook` where it is no TOML."""
     try:
         with file.open("rb") as opened:
             return read_outline(file.absolute(), opened.read(CONFIG_MAX_BYTES))
@@ -315,8 +317,8 @@ def sizes(state: Path) -> Sizes:
 
 
 def database(state: Path, patience_s: float) -> DatabaseState | None:
-    """Of a daemon that is down, read as its owner; None before the first start. `Unseen` while one runs: nobody else
-    opens its files."""
+    """Of a daemon that is down, read as its owner; None before the first start. `CannotLook` while one runs:
+    nobody else opens its files."""
     if not state.is_dir():
         return None
     if offline.state_holder(state):
@@ -416,8 +418,8 @@ DAY_MS: Final = 86_400_000
 def devices(found: tuple[CameraAddress, ...]) -> tuple[DeviceAnswer, ...]:
     """Each device once: whether its port takes a connection."""
     cameras_of: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for door in found:
-        cameras_of[door.host, door.port].append(door.camera)
+    for address in found:
+        cameras_of[address.host, address.port].append(address.camera)
     with ThreadPoolExecutor(TOGETHER) as hands:
         return tuple(hands.map(_device, cameras_of, cameras_of.values()))
 
@@ -433,8 +435,8 @@ def _device(device: tuple[str, int], cameras: list[str]) -> DeviceAnswer:
 
 
 def broker(file: Path) -> BrokerAnswer | None:
-    """With what the configuration says; None where there is no broker. PermissionError. `Unseen` while edged runs: a
-    broker that names clients by their account would end its connection for ours."""
+    """With what the configuration says; None where there is no broker. PermissionError. `CannotLook` while edged runs:
+    a broker that names clients by their account would end its connection for ours."""
     config = _config(file)
     if config.mqtt is None:
         return None

@@ -167,7 +167,7 @@ class NoAnswer(Exception):
 
 
 def run(*command: str, within_s: float = WITHIN_S) -> Output:
-    """Standard output and exit code, whatever that is. `Unasked`."""
+    """Standard output and exit code, whatever that is. `NoAnswer`."""
     try:
         done = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=within_s, check=False, env=ENVIRONMENT,

@@ -15,8 +15,7 @@ from typing import Any, Final
 import rfc8785
 
 from edged.documents.evidence import Manifest
-from edged.evidence import export_job as naming
-from edged.evidence import folder
+from edged.evidence import export_job, folder
 from edged.evidence.export_job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
 from edged.evidence.verify import PAYLOAD_TYPE
 from storage.exports.service import Exports, ProofHead, Uncitable
@@ -80,26 +79,29 @@ def _signed(work: ExportJob, listed: Manifest, signer: Signer) -> dict[str, File
     payload = rendered(listed)
     work.manifest = sha256(payload).hexdigest()
     sealed = envelope(payload, signer)
-    return {naming.LIST: _paper(work, naming.LIST, payload), naming.ENVELOPE: _paper(work, naming.ENVELOPE, sealed)}
+    return {
+        export_job.LIST: _paper(work, export_job.LIST, payload),
+        export_job.ENVELOPE: _paper(work, export_job.ENVELOPE, sealed),
+    }
 
 
 def _proofs(
     work: ExportJob, exports: Exports, heads: Sequence[ProofHead], numbers: Sequence[int]
 ) -> Iterator[tuple[str, FileStream]]:
-    path = work.spool / naming.LEAVES.replace("/", "-")
+    path = work.spool / export_job.LEAVES.replace("/", "-")
     try:
         with path.open("wb") as file:
             for one in exports.cited(heads, numbers):
                 file.write(entry(one.entry.data, one.origin, list(one.path)))
     except Uncitable as error:
         raise OrderRefused(str(error), "edgectl ledger verify") from error
-    yield naming.LEAVES, of_file(path)
+    yield export_job.LEAVES, of_file(path)
     signed = [head for head in heads if head.note is not None]
     verifiers = [one for one in (head.generation.verifier for head in signed) if one is not None]
-    yield naming.KEYS, _paper(work, naming.KEYS, keys(verifiers))
+    yield export_job.KEYS, _paper(work, export_job.KEYS, keys(verifiers))
     for number, head in enumerate(heads):
         if head.note is not None:
-            name = naming.checkpoint_name(number, last=head is heads[-1])
+            name = export_job.checkpoint_name(number, last=head is heads[-1])
             yield name, _paper(work, name, head.note.encode())
 
 
@@ -111,9 +113,9 @@ def _for_people(work: ExportJob, listed: Manifest) -> dict[str, FileStream]:
         if (told := [one.camera_offset_ms for one in camera.contents.segments if one.camera_offset_ms is not None])
     }
     return {
-        naming.PAGE: _paper(work, naming.PAGE, folder.index(listed, played, clocks)),
-        naming.README: _paper(work, naming.README, folder.readme(listed)),
-        naming.VERIFIER: _paper(work, naming.VERIFIER, folder.verifier()),
+        export_job.PAGE: _paper(work, export_job.PAGE, folder.index(listed, played, clocks)),
+        export_job.README: _paper(work, export_job.README, folder.readme(listed)),
+        export_job.VERIFIER: _paper(work, export_job.VERIFIER, folder.verifier()),
     }
 
 
@@ -181,7 +183,7 @@ def _head(number: int, head: ProofHead, heads: Sequence[ProofHead]) -> dict[str,
         "first": head.generation.first,
         "size": head.size,
         "root": head.root.hex(),
-        "file": None if head.note is None else naming.checkpoint_name(number, last=head is heads[-1]),
+        "file": None if head.note is None else export_job.checkpoint_name(number, last=head is heads[-1]),
     }
 
 

@@ -18,8 +18,7 @@ from typing import Any, Final
 from edged.access.callers import instant
 from edged.config.model import Config
 from edged.documents import exports as documents
-from edged.evidence import export_job as naming
-from edged.evidence import export_manifest
+from edged.evidence import export_job, export_manifest
 from edged.evidence.export_job import ExportJob, ExportSite, FileStream
 from edged.words.units import timestamp
 from storage.exports.model import Export, ExportOrder
@@ -177,7 +176,7 @@ class ExportService:
             end=timestamp(order.interval.last_ms),
             whole_segments=order.whole,
             begun=timestamp(export.begun.wall_ms),
-            folder=naming.folder_name(place.node, export.begun.wall_ms, place.zone, export.id),
+            folder=export_job.folder_name(place.node, export.begun.wall_ms, place.zone, export.id),
         )
 
     # --- inside -------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ LOOKED_AT: Final = 500
 
 
 class TamperWatch:
-    """See the module. `watch` and `rescan` are loops' work; `close` when they have ended."""
+    """Finds what befalls files without the daemon. `watch` and `rescan` are loops' work; `close` after them."""
 
     def __init__(
         self, store: Store, recovering: Callable[[], bool], tell: Callable[[tuple[TamperedFiles, ...]], None]
@@ -191,7 +191,7 @@ def _rank(place: Place) -> tuple[int, int]:
 
 
 class LedgerWatch:
-    """See the module."""
+    """Checks the ledger when that is due."""
 
     def __init__(self, store: Store) -> None:
         self._ledger = store.ledger

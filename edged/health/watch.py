@@ -98,7 +98,7 @@ def is_aside(records: Mapping[str, DecoderBackoff], camera: str, now_s: float) -
 
 
 class HealthWatch:
-    """See the module."""
+    """Decides which camera the decoder looks at, and when."""
 
     def __init__(
         self,

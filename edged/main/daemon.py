@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from edged.access import acts as agreements
+from edged.access.acts import LOOK_EVERY_S as BOUNDS_EVERY_S
 from edged.access.acts import Acts, Agreement
 from edged.access.guard import AccessService
 from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
@@ -165,7 +165,7 @@ class Daemon:
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
             loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
-            loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
+            loops.every("bounds", BOUNDS_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))
             await loops.first_round("control socket")
             notify.ready(site.one_line())

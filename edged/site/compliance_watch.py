@@ -53,7 +53,7 @@ class ComplianceStanding:
 
 
 class ComplianceWatch:
-    """See the module. `routes`: the calls of the control API as they are served."""
+    """Judges the clauses in the background. `routes`: the calls of the control API as they are served."""
 
     def __init__(self, site: SiteState, store: Store, routes: Callable[[], Sequence[Route]]) -> None:
         self._site = site

@@ -20,11 +20,10 @@ from edged.alarms.fault_tickets import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.alarms.tracking import in_full
 from edged.compliance.rules import CEILING_GRACE_S
 from edged.config.model import DEFAULT_RESERVE_PERCENT, CameraConfig, Config
-from edged.documents import machine as boot_documents
+from edged.documents import machine as machine_documents
 from edged.documents import register as register_documents
 from edged.documents import site as documents
-from edged.documents import site as site_documents
-from edged.documents import tickets as fault_documents
+from edged.documents import tickets as ticket_documents
 from edged.health import faults
 from edged.health.faults import MediaHealth
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
@@ -72,11 +71,11 @@ WAIT: Final = "leave the disk in place until `edgectl volume list` says that it 
 def status(seen: Overview) -> documents.Status:
     """The whole screen, ending in a verdict."""
     lines = [camera(configured, seen) for configured in seen.config.cameras]
-    shelves = [volume(v, seen.foresight) for v in seen.measured.volumes]
-    standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), shelves)
+    volumes = [volume(v, seen.foresight) for v in seen.measured.volumes]
+    standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), volumes)
     quiet = maintenance.not_recording(((line.id, line.state) for line in lines), seen.under)
     work = maintenance.sentence(seen.under, len(seen.held), quiet)
-    word, action = verdict.judge(lines, standing, shelves, [*_starting(seen), *quiet], work)
+    word, action = verdict.judge(lines, standing, volumes, [*_starting(seen), *quiet], work)
     site = seen.config.site
     return documents.Status(
         verdict=word,
@@ -94,7 +93,7 @@ def status(seen: Overview) -> documents.Status:
             synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
         ),
         cameras=lines,
-        volumes=shelves,
+        volumes=volumes,
         broker=broker(seen),
         alarms=standing,
         maintenance=under_way(seen),
@@ -267,12 +266,12 @@ def alarm(row: AlarmRow) -> documents.Alarm:
     )
 
 
-def under_way(seen: Overview) -> fault_documents.Under | None:
+def under_way(seen: Overview) -> ticket_documents.Under | None:
     """Maintenance, as people on this box are told of it; None: none is announced."""
     if seen.under is None:
         return None
     one = seen.under.maintenance
-    return fault_documents.Under(
+    return ticket_documents.Under(
         id=one.id,
         cameras=list(one.cameras),
         started=timestamp(one.start.wall_ms),
@@ -283,15 +282,17 @@ def under_way(seen: Overview) -> fault_documents.Under | None:
     )
 
 
-def held(seen: Overview) -> list[fault_documents.Held]:
+def held(seen: Overview) -> list[ticket_documents.Held]:
     """Alarms that maintenance holds back."""
     return [
-        fault_documents.Held(key=key, severity=one.severity.value, text=in_full(one.text, one.names), action=one.action)
+        ticket_documents.Held(
+            key=key, severity=one.severity.value, text=in_full(one.text, one.names), action=one.action
+        )
         for key, one in sorted(seen.held.items())
     ]
 
 
-def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
+def fault(one: Aged, standing: Mapping[str, str]) -> ticket_documents.Fault:
     """`standing`: things of which an alarm stands, with its key."""
     ticket, since = one.ticket, one.since_ms
 
@@ -301,7 +302,7 @@ def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
 
     closed_ms = since.get(FaultStep.CHECKED, 0) if not ticket.is_open else 0
     repaired_ms = since.get(FaultStep.REPAIRED)
-    return fault_documents.Fault(
+    return ticket_documents.Fault(
         id=ticket.id,
         state=ticket.state.value,
         key=ticket.key,
@@ -331,18 +332,18 @@ def _fault_late(one: Aged) -> Literal["unreported", "overdue"] | None:
     return None
 
 
-def fault_history(one: Aged, told: list[ToldStep], standing: Mapping[str, str]) -> fault_documents.FaultsShow:
+def fault_history(one: Aged, told: list[ToldStep], standing: Mapping[str, str]) -> ticket_documents.FaultsShow:
     """With all that befell it. What another version wrote is left out."""
     known = {step.value for step in FaultStep}
-    return fault_documents.FaultsShow(
+    return ticket_documents.FaultsShow(
         fault=fault(one, standing), steps=[_fault_step(leaf) for leaf in told if leaf.body.get("what") in known]
     )
 
 
-def _fault_step(leaf: ToldStep) -> fault_documents.FaultStep:
+def _fault_step(leaf: ToldStep) -> ticket_documents.FaultStep:
     step, words = FaultStep(leaf.body["what"]), leaf.words
     of_alarm = step in (FaultStep.FOUND, FaultStep.AGAIN, FaultStep.JOINED)
-    return fault_documents.FaultStep(
+    return ticket_documents.FaultStep(
         step=step.value,
         at=timestamp(leaf.wall_ms),
         key=str(leaf.body.get("key", "")) if of_alarm else "",
@@ -473,10 +474,10 @@ def volume(status: VolumeStatus, foresight: FootageForecast = UNFORESEEN) -> doc
     )
 
 
-def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> boot_documents.VolumeList:
-    return boot_documents.VolumeList(
+def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> machine_documents.VolumeList:
+    return machine_documents.VolumeList(
         volumes=[
-            boot_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
+            machine_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
             for status in statuses
         ]
     )
@@ -492,27 +493,27 @@ def default_spec(path: Path) -> VolumeSpec:
     return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
 
 
-def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> boot_documents.VolumeInit:
+def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> machine_documents.VolumeInit:
     step = (START if not daemon else "") if configured else WRITE_DOWN
-    return boot_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
+    return machine_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
 
 
-def volume_retire(one: KnownVolume) -> boot_documents.VolumeRetire:
+def volume_retire(one: KnownVolume) -> machine_documents.VolumeRetire:
     if one.loss is not None:
         is_retired, step = True, STRUCK_OFF
     else:
         is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
-    return boot_documents.VolumeRetire(
+    return machine_documents.VolumeRetire(
         volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step
     )
 
 
-def volume_replace(done: Replaced, path: Path) -> boot_documents.VolumeReplace:
+def volume_replace(done: Replaced, path: Path) -> machine_documents.VolumeReplace:
     first, last = (
         None if wall_ms is None else units.timestamp(wall_ms)
         for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
     )
-    return boot_documents.VolumeReplace(
+    return machine_documents.VolumeReplace(
         lost=done.lost,
         by=done.by,
         path=str(path),
@@ -524,24 +525,24 @@ def volume_replace(done: Replaced, path: Path) -> boot_documents.VolumeReplace:
     )
 
 
-def reloaded_volumes(change: Reconfigured) -> site_documents.ReloadedVolumes:
-    return site_documents.ReloadedVolumes(
+def reloaded_volumes(change: Reconfigured) -> documents.ReloadedVolumes:
+    return documents.ReloadedVolumes(
         added=list(map(str, change.came)),
         retired=list(map(str, change.retired)),
         left_out=list(map(str, change.left_out)),
     )
 
 
-def boots(rows: Sequence[BootRow]) -> boot_documents.Boots:
+def boots(rows: Sequence[BootRow]) -> machine_documents.Boots:
     """All of them, by number."""
     before: list[BootRow | None] = [None, *rows]
-    return boot_documents.Boots(boots=[_boot(row, last) for row, last in zip(rows, before, strict=False)])
+    return machine_documents.Boots(boots=[_boot(row, last) for row, last in zip(rows, before, strict=False)])
 
 
-def _boot(row: BootRow, before: BootRow | None) -> boot_documents.Boot:
+def _boot(row: BootRow, before: BootRow | None) -> machine_documents.Boot:
     boot, witness = row.boot, row.witness
     synced_ms = witness.synced_first_ms
-    return boot_documents.Boot(
+    return machine_documents.Boot(
         number=boot.number,
         boot_id=boot.boot_id,
         ran_s=boot.length_ms / 1000,

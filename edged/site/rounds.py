@@ -1,7 +1,7 @@
 """The running site: everything known about it in one place, and the rounds in which it is looked at.
 
 Lives on the event loop; blocking reads go to threads. Holds the present configuration, the last measurements, the
-cameras' conditions and the memory of the alarms. Decisions are made in pure modules (health, alarms, troubles, views).
+cameras' conditions and the memory of the alarms. Decisions are made in pure modules (health, alarms, documents).
 What is remembered changes only after it was stored, so that a round that fails is simply done again.
 
 A lost database comes back behind running recording, on a thread of its own (`RebuildTask`). A database that turns out
@@ -19,8 +19,7 @@ from importlib.metadata import version
 from typing import Final, Protocol
 
 from edged.access.role_watch import RolesSeen
-from edged.alarms import conditions, maintenance
-from edged.alarms import tracking as alarms
+from edged.alarms import conditions, maintenance, tracking
 from edged.cameras import runners
 from edged.cameras.store_adapter import StoreAdapter
 from edged.config.model import Config
@@ -68,7 +67,7 @@ class Reports(Protocol):
 
 
 class SiteState:
-    """See the module. `recovering` is True until what an earlier run left open has been worked off."""
+    """The state of the running site. `recovering` is True until what an earlier run left open has been worked off."""
 
     def __init__(
         self,
@@ -93,7 +92,7 @@ class SiteState:
         self._measured = Measurements(self._started)
         self._foresight = FootageForecast()
         self._health: dict[str, CameraHealth] = {}
-        self._tracked: dict[str, alarms.Tracked] = {}
+        self._tracked: dict[str, tracking.Tracked] = {}
         self._devices: dict[str, conditions.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
         self._events_wanted: bool | None = None
@@ -134,7 +133,7 @@ class SiteState:
         for row in self._alarms:
             if row.raised:
                 trouble = AlarmCondition(row.severity, row.text, row.action, names=row.names)
-                self._tracked[row.key] = alarms.Tracked(trouble, now_s, now_s, raised=True)
+                self._tracked[row.key] = tracking.Tracked(trouble, now_s, now_s, raised=True)
 
     def _tell_of_floors(self) -> None:
         """At each start, with the numbers; the alarm names none, because they change."""
@@ -215,9 +214,13 @@ class SiteState:
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
         unmoved = {"destroying": "; ".join(self._unmoved)} if self._unmoved else {}
-        looked_at = [conditions.seen(name, view, self._health[name].condition) for name, view in running.items()]
+        looked_at = [
+            conditions.device_camera(name, view, self._health[name].condition) for name, view in running.items()
+        ]
         self._devices = conditions.step(self._devices, looked_at, now.boottime_ms)
-        standing = alarms.troubles(self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms, self._devices)
+        standing = tracking.troubles(
+            self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms, self._devices
+        )
         try:
             await self._alarm(standing)
         finally:
@@ -226,13 +229,13 @@ class SiteState:
     async def _alarm(self, standing: Mapping[str, AlarmCondition]) -> None:
         now = self._clock.now()
         self.waiting = maintenance.held(standing, self.under, self._tracked)
-        tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
+        tracked, changes = tracking.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
         self._hold_back(maintenance.waiting(tracked, self.waiting, now.boottime_ms / 1000))
         if not changes:
             self._tracked = tracked
             return
         shown = {row.key for row in self._alarms if row.raised}
-        self._alarms = alarms.remembered(self._alarms, tracked, now.wall_ms)
+        self._alarms = tracking.remembered(self._alarms, tracked, now.wall_ms)
         for change in changes:
             if change.trouble is None:
                 if change.key in shown:
@@ -241,7 +244,7 @@ class SiteState:
                 continue
             trouble = change.trouble
             if change.key not in shown:
-                text = alarms.in_full(trouble.text, trouble.names)
+                text = tracking.in_full(trouble.text, trouble.names)
                 log.warning(
                     "alarm %s: %s. %s", change.key, text, trouble.action,
                     extra={**PERSONAL, **journal.raised(change.key)},
@@ -345,7 +348,7 @@ LOOK_EVERY_S: Final = 10.0
 
 
 class RebuildTask:
-    """See the module."""
+    """Makes a lost database anew behind recording."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

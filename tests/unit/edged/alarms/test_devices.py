@@ -44,7 +44,7 @@ class Watch:
         for _ in range(seconds):
             self.now_s += 1
             self.episodes = conditions.step(self.episodes, cameras, self.now_s * 1000)
-            found = conditions.troubles(self.episodes, cameras)
+            found = conditions.device_troubles(self.episodes, cameras)
             self.tracked, changes = alarms.step(self.tracked, found, self.now_s)
             self.changes += changes
         return found

@@ -92,11 +92,11 @@ def test_files_are_checked_when_asked_and_stop_no_start(tmp_path: Path) -> None:
     assert ["made out to 'somebody', not to 'n'" in problems[0].problem, "ended on" in problems[1].problem] == [
         True
     ] * 2
-    found = config_rules.faults(loaded(tmp_path, TLS), 1_800_000_000_000)
+    found = config_rules.certificate_faults(loaded(tmp_path, TLS), 1_800_000_000_000)
     assert Weight.TIME in {fault.weight for fault in found}
     assert [fault.weight for fault in config_rules.mistakes(found)] == [Weight.WRONG]
     user = "username = 'edged'\n"
-    assert config_rules.mistakes(config_rules.faults(loaded(tmp_path, TLS + user), 1_800_000_000_000)) == []
+    assert config_rules.mistakes(config_rules.certificate_faults(loaded(tmp_path, TLS + user), 1_800_000_000_000)) == []
 
 
 def test_a_key_may_be_a_credential_of_systemd(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_key_may_be_a_credential_of_systemd(tmp_path: Path) -> None:
     config = loaded(tmp_path, TLS, {"CREDENTIALS_DIRECTORY": str(credentials)})
     assert config.mqtt is not None
     assert config.mqtt.key_file == str(credentials / "box.key")
-    assert config_rules.faults(config, 1_800_000_000_000) == ()
+    assert config_rules.certificate_faults(config, 1_800_000_000_000) == ()
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_cameras_of_a_device_in_trouble_are_told_with_it_and_shown_each() -> Non
     view = replace(frames(cause=GapCause.UNREACHABLE, recorded_ms=0, came_back="no answer"), connected=None)
     condition = assessed(view)
     seen = overview(Measurements(NOW), health={name: CameraHealth(condition, None, NOW.wall_ms) for name in names})
-    looked_at = [conditions.seen(name, view, condition) for name in names]
+    looked_at = [conditions.device_camera(name, view, condition) for name in names]
     episodes = conditions.step({}, looked_at, NOW.boottime_ms)
     found = tracking.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
     assert set(found) == {"device.fault:10.0.0.20:554"}
