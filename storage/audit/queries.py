@@ -233,13 +233,13 @@ def _gap(row: tuple[Any, ...]) -> GapClaim:
         end=None if end.boot is None else end,
         cause=cause,
         inside=bool(inside),
-        pauses=_told(pauses),
+        pauses=_pauses(pauses),
         beneath=beneath,
     )
     return GapClaim(leaf, told)
 
 
-def _told(pauses: str | None) -> tuple[Pause, ...]:
+def _pauses(pauses: str | None) -> tuple[Pause, ...]:
     """What is no list of pauses, because somebody wrote it, agrees with no leaf."""
     try:
         return pauses_of(pauses)

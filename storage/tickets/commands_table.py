@@ -35,6 +35,9 @@ LOOKED_AT: Final = 100
 RESULT_MAX: Final = 4096
 """Bytes of a result that go into the event; of a larger one only the reply tells."""
 RESTART: Final = "restart"
+ROLE: Final = "centre"
+"""As what a key of the centre acts, in leaves."""
+"""As which a command is on record."""
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -224,10 +227,6 @@ def _tell(
     }
     body |= {"counter": told.counter, "reason": reason, "text": text, "result": dict(result)}
     outbox_table.put(connection, EventKind.COMMAND, wall_ms, body)
-
-
-ROLE: Final = "centre"
-"""As which a command is on record."""
 
 
 class Commands:

@@ -216,7 +216,7 @@ class Faults:
 
     def open(self) -> tuple[OpenFault, ...]:
         """For whoever judges by them."""
-        return tuple(_told(one) for one in self.all())
+        return tuple(_open_fault(one) for one in self.all())
 
     def one(self, fault: str) -> tuple[Aged, list[ToldStep]]:
         """With all its steps. UnknownId."""
@@ -285,7 +285,7 @@ def _age_ms(ages: History, at: Point) -> int:
     return ages.age(at.boot, at.boottime_ms).low_ms
 
 
-def _told(one: Aged) -> OpenFault:
+def _open_fault(one: Aged) -> OpenFault:
     ticket = one.ticket
     when = {step: at.wall_ms for step, at in ticket.moments.items()}
     return OpenFault(

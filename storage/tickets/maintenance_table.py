@@ -35,6 +35,10 @@ from storage.words.errors import OrderRefused, OrderWrong, UnknownId
 
 KEPT_MAX: Final = 1000
 """Rows: of what lies further back leaves tell, and no gap is cut there any more."""
+LEAST_MS: Final = 60_000
+MOST_MS: Final = 12 * 3_600_000
+"""A working day: whoever goes on tomorrow says so tomorrow, and nothing is held back over a night by oversight."""
+ID_LETTERS: Final = 4
 NOBODY: Final[Mapping[str, str]] = {}
 
 
@@ -221,12 +225,6 @@ def _row(row: tuple[Any, ...]) -> Maintenance:
     number, state, cameras, boot, boottime_ms, wall_ms, span_ms, leaf = row
     start = Point(boot, boottime_ms, wall_ms)
     return Maintenance(number, MaintenanceState(state), tuple(json.loads(cameras)), start, span_ms, leaf)
-
-
-LEAST_MS: Final = 60_000
-MOST_MS: Final = 12 * 3_600_000
-"""A working day: whoever goes on tomorrow says so tomorrow, and nothing is held back over a night by oversight."""
-ID_LETTERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
