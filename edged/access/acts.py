@@ -23,7 +23,7 @@ from edged.config.loosened_bounds import sentence, under, wished_by
 from edged.config.model import Config
 from edged.words.roles import Verb
 from storage.approvals.service import NOBODY, Act, Arguments, Person, check
-from storage.approvals.service import Doing as Leaf
+from storage.approvals.service import Doing as DoneAct
 from storage.database.writer import TransactionPart
 from storage.ledger.table import canonical
 from storage.retention import table as retention_table
@@ -107,7 +107,7 @@ class Acts:
         if not str(arguments.get("reason", "-")).isprintable():
             raise OrderWrong("the reason is not one line of plain text", "write it without line ends")
         verb = self._kinds[name].asked_by.value
-        leaf = Leaf(verb, "asked", caller.role, {"who": caller.who}, caller.ids)
+        leaf = DoneAct(verb, "asked", caller.role, {"who": caller.who}, caller.ids)
         return self._store.acts.ask(name, arguments, person(caller), caller.uid, leaf)
 
     def listed(self) -> tuple[list[Act], list[Act]]:

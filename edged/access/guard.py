@@ -43,13 +43,13 @@ class Guard:
         self,
         assignment: Callable[[], Assignment | None],
         directory: AccountDirectory,
-        desk: ActJournal,
+        act_journal: ActJournal,
         clash: Clash | None = None,
     ) -> None:
         """`assignment`: `[roles]` as it is now. `clash` hears of accounts that are operator and authority at once."""
         self._assignment = assignment
         self._directory = directory
-        self._desk = desk
+        self._journal = act_journal
         self._clash = clash
         self._own_uid = os.geteuid()
 
@@ -63,7 +63,7 @@ class Guard:
         role, rule, ids = holding.under(route.verb), roles.TABLE[route.verb], _ids(request)
         entry = ActEntry(route.verb.value, rule.result, role or holding.named, who.who, ids)
         if role is None:
-            self._desk.refused(entry.refused(), known=known)
+            self._journal.refused(entry.refused(), known=known)
             what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
             raise Refusal(what, action, exit_codes.NOT_ALLOWED, status=403)
         request[CALLER] = replace(who, role=role, ids=ids)
@@ -71,9 +71,9 @@ class Guard:
             entry = entry.about(await _details(route, rule, request))
         except Refusal as refusal:
             if refusal.document.exit == exit_codes.NOT_ALLOWED:
-                self._desk.refused(entry.refused(), known=known)
+                self._journal.refused(entry.refused(), known=known)
             elif rule.changes:
-                await self._desk.if_possible(entry.failed())
+                await self._journal.if_possible(entry.failed())
             raise
         number = await self._put_on_record(rule, entry)
         try:
@@ -82,20 +82,20 @@ class Guard:
             raise  # whoever asked went away; what was begun goes on
         except Exception:
             if number is not None or rule.record is Record.ASKED:
-                await self._desk.if_possible(entry.failed(number))
+                await self._journal.if_possible(entry.failed(number))
             raise
 
     async def _put_on_record(self, rule: VerbRule, entry: ActEntry) -> int | None:
         """The number of a leaf of which another one would say that nothing came of it."""
         match rule.record:
             case Record.DONE:
-                return await self._desk.before(entry)
+                return await self._journal.before(entry)
             case Record.MENDED:
-                return await self._desk.if_possible(entry)
+                return await self._journal.if_possible(entry)
             case Record.SEEN:
-                await self._desk.seen(entry)
+                await self._journal.seen(entry)
             case Record.LISTED:
-                await self._desk.listed(entry)
+                await self._journal.listed(entry)
             case Record.NONE | Record.ASKED:
                 pass
         return None
@@ -159,15 +159,15 @@ class AccessService:
         self._seen = RolesSeen()
         self._assignment = assignment
         self._directory = AccountDirectory()
-        self._desk = ActJournal(store.journal, lambda: clock.now().boottime_ms)
+        self._journal = ActJournal(store.journal, lambda: clock.now().boottime_ms)
         self._watch = RoleWatch(assignment, self._directory)
         self._holders = RoleHistory(store.journal, store.ledger.leaves, self._directory)
-        self.guard = Guard(assignment, self._directory, self._desk, self._watch.clash)
+        self.guard = Guard(assignment, self._directory, self._journal, self._watch.clash)
 
     @property
     def journal(self) -> ActJournal:
         """For what others than people ask for."""
-        return self._desk
+        return self._journal
 
     def start(self, loops: Loops) -> None:
         loops.every("roles", role_watch.LOOK_EVERY_S, self._look)
@@ -177,13 +177,13 @@ class AccessService:
     async def close(self) -> None:
         """When nobody can call any more, and while the store is still open."""
         self._directory.close()
-        await self._desk.close()
+        await self._journal.close()
 
     async def _look(self) -> None:
-        self._seen = await self._watch.look(self._desk.owed)
+        self._seen = await self._watch.look(self._journal.owed)
         self._tell(self._seen)
 
     async def _maintain(self) -> None:
-        await self._desk.maintain()
-        self._seen = replace(self._seen, owed=self._desk.owed)
+        await self._journal.maintain()
+        self._seen = replace(self._seen, owed=self._journal.owed)
         self._tell(self._seen)

@@ -39,8 +39,8 @@ READERS: Final = EXPORTS_MAX
 class ExportCalls:
     """All of them."""
 
-    def __init__(self, desk: ExportService) -> None:
-        self._desk = desk
+    def __init__(self, exports: ExportService) -> None:
+        self._exports = exports
         self._readers = ThreadPoolExecutor(READERS, "export", initializer=become_idle)
 
     def routes(self) -> Sequence[Route]:
@@ -55,29 +55,29 @@ class ExportCalls:
         ]
 
     async def listed(self, _request: web.Request) -> web.Response:
-        return answer(await asyncio.to_thread(self._desk.listed))
+        return answer(await asyncio.to_thread(self._exports.listed))
 
     async def begin(self, request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.ExportAsked), caller(request).who
 
         def work() -> documents.Export:
             if wanted.dry_run:
-                return _document(None, self._desk.plan(wanted))
-            export, plan = self._desk.begin(wanted, who)
-            return _document(self._desk.document(export), plan)
+                return _document(None, self._exports.plan(wanted))
+            export, plan = self._exports.begin(wanted, who)
+            return _document(self._exports.document(export), plan)
 
         return answer(await carried_out(work))
 
     async def prepare(self, request: web.Request) -> web.StreamResponse:
-        return await follow(request, partial(self._long, partial(self._desk.prepare, request.match_info["export"])))
+        return await follow(request, partial(self._long, partial(self._exports.prepare, request.match_info["export"])))
 
     async def seal(self, request: web.Request) -> web.StreamResponse:
-        return await follow(request, partial(self._long, partial(self._desk.seal, request.match_info["export"])))
+        return await follow(request, partial(self._long, partial(self._exports.seal, request.match_info["export"])))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """From an octet on; if what is recorded is not what it was, the answer breaks off."""
         path, offset = request.query.get("path", ""), request.query.get("offset", "0")
-        source: FileStream = await carried_out(lambda: self._desk.source(request.match_info["export"], path))
+        source: FileStream = await carried_out(lambda: self._exports.source(request.match_info["export"], path))
         if not (offset.isascii() and offset.isdecimal() and len(offset) < 20 and int(offset) <= source.size):
             raise Refusal(f"offset={offset[:32]} is not within the file", "give a whole number", exit_codes.USAGE)
         blocks = source.blocks(int(offset))
@@ -99,13 +99,13 @@ class ExportCalls:
 
     async def finish(self, request: web.Request) -> web.Response:
         who, export_id = caller(request).who, request.match_info["export"]
-        ended = await carried_out(lambda: self._desk.finish(export_id, who))
-        return answer(_document(self._desk.document(ended), None))
+        ended = await carried_out(lambda: self._exports.finish(export_id, who))
+        return answer(_document(self._exports.document(ended), None))
 
     async def abandon(self, request: web.Request) -> web.Response:
         who, export_id = caller(request).who, request.match_info["export"]
-        ended = await carried_out(lambda: self._desk.abandon(export_id, who))
-        return answer(_document(self._desk.document(ended), None))
+        ended = await carried_out(lambda: self._exports.abandon(export_id, who))
+        return answer(_document(self._exports.document(ended), None))
 
     async def _next(self, blocks: Iterator[bytes]) -> bytes | None:
         try:

@@ -1,6 +1,6 @@
 """The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
 
-Every account may knock (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
+Every account may connect (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
 who was refused and why.
 
 So that nobody can hold the daemon's file descriptors, each account has only so many connections (S12).

@@ -157,7 +157,7 @@ class CentreCommands:
             await self._take(judged)
 
     async def _take(self, order: Order) -> None:
-        told, commander = _told(order.commander, order.command), order.commander
+        told, commander = _entry(order.commander, order.command), order.commander
         try:
             taken = await asyncio.wrap_future(
                 self._store.commands.take(told, commander.name, LIMITS.get(order.verb, ()), RATE)
@@ -214,7 +214,7 @@ class CentreCommands:
         self._journal.refused(ActEntry(named, "refused", role, who, {"code": refusal.reason.value}))
         if commander is None or command is None or not self._may(commander, ANSWER_EVERY_MS):
             return
-        told = _told(commander, command)
+        told = _entry(commander, command)
         if state:
             self._answer(told, State(state), refusal.reason, refusal.words)
             return
@@ -248,5 +248,5 @@ class CentreCommands:
         )
 
 
-def _told(commander: Commander, command: SignedCommand) -> CommandEntry:
+def _entry(commander: Commander, command: SignedCommand) -> CommandEntry:
     return CommandEntry(commander.key_id, command.counter, command.id, command.verb, command.requester)

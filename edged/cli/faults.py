@@ -120,7 +120,7 @@ def check(address: Address, fault: str, *, note: str, as_json: bool) -> None:
 def _step(address: Address, path: str, wanted: BaseModel, *, as_json: bool) -> None:
     session = Session(address.daemon(), as_json)
     document = checked(documents.FaultsStep, session.daemon.post(path, wanted.model_dump_json().encode()))
-    session.print(document, lambda: _one(document.fault, session.zone, language_of(os.environ)))
+    session.print(document, lambda: _ticket_panel(document.fault, session.zone, language_of(os.environ)))
 
 
 def _id(typed: str) -> str:
@@ -150,10 +150,12 @@ def _listed(one: documents.Fault, widest: int, zone: tzinfo, tongue: Language) -
 
 
 def story(document: documents.FaultsShow, zone: tzinfo, tongue: Language = "en") -> RenderableType:
-    return Group(_one(document.fault, zone, tongue), *(_told(step, zone, tongue) for step in document.steps))
+    return Group(
+        _ticket_panel(document.fault, zone, tongue), *(_step_line(step, zone, tongue) for step in document.steps)
+    )
 
 
-def _one(one: documents.Fault, zone: tzinfo, tongue: Language) -> RenderableType:
+def _ticket_panel(one: documents.Fault, zone: tzinfo, tongue: Language) -> RenderableType:
     heading = Text(one.id, style="bold").append("  ").append_text(_state(one, tongue))
     heading.append(f"  {clean(_about(one))}", style="not bold default")
     heading.append(f"  {word('since', tongue)} {local(one.found, zone)}", style="not bold dim")
@@ -178,7 +180,7 @@ def _late(late: str, tongue: Language) -> RenderableType:
     return Padding(text(word(why, tongue), "yellow"), (0, 0, 0, 2))
 
 
-def _told(step: documents.FaultStep, zone: tzinfo, tongue: Language) -> RenderableType:
+def _step_line(step: documents.FaultStep, zone: tzinfo, tongue: Language) -> RenderableType:
     line = Text(local(step.at, zone), style="dim").append(f"  {word(step.step, tongue)}", style="not dim bold")
     who = step.by or word("the box", tongue)
     parts = [step.key, f"→ {step.to}" if step.to else "", step.reference, step.repairer, step.note]

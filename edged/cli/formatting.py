@@ -3,9 +3,8 @@
 Office staff read Traditional Chinese; everything else, and a Linux console, which cannot draw Chinese, gets English.
 Reasons and actions come from the daemon as they are. The words are those of the plan: 錄影硬碟, 最低保存期限…
 
-Times as people write them: RFC 3339, `YYYY-MM-DD [HH:MM[:SS]]` in the site's time, `-2h`, or `now`.
-
-A date alone is its beginning. Pure: now and the time zone are values.
+Times as people write them: RFC 3339, `YYYY-MM-DD [HH:MM[:SS]]` in the site's time, `-2h`, or `now`. A date alone is
+its beginning. Pure: now and the time zone are values.
 """
 
 from __future__ import annotations

@@ -45,6 +45,14 @@ from recorder.decoder.decode import UnplayableError, check_file
 
 STOP_LIMIT_S: Final = 10.0
 """A clean stop commits the last segments and is over by then."""
+MIN_SECONDS: Final = 20
+"""Nothing is recorded to the end in less: a segment lasts ten seconds, and the cameras must start."""
+START_S: Final = 30.0
+STOP_S: Final = 20.0
+"""Twice the daemon's limit; after it the daemon is killed and the demonstration has failed."""
+SCREEN_EVERY_S: Final = 10
+"""Where there is no terminal."""
+LOG_TAIL_LINES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,99 +93,6 @@ class Observed:
     """None: it had to be killed."""
     stop_s: float
     stopped: datetime
-
-
-def look_at_files(volume: Path) -> tuple[RecordedFile, ...]:
-    return tuple(_look_at(path) for path in sorted(volume.rglob("*.mp4")))
-
-
-def _look_at(path: Path) -> RecordedFile:
-    data = path.read_bytes()  # ten seconds of test pattern: a few MB
-    try:
-        frames, trouble = check_file(path), ""
-    except UnplayableError as error:
-        frames, trouble = 0, str(error)
-    return RecordedFile(path, len(data), hashlib.sha256(data).hexdigest(), frames, trouble)
-
-
-def failures(promise: Promise, seen: Observed) -> list[str]:
-    """What did not hold; nothing is what one hopes for."""
-    return [*_stop(seen), *_segments(promise, seen), *_files(seen), *_ring(promise, seen), *_messages(promise, seen)]
-
-
-def _stop(seen: Observed) -> list[str]:
-    found = []
-    if seen.exit_code is None:
-        found.append("the daemon did not stop and had to be killed")
-    elif seen.exit_code != 0:
-        found.append(f"the daemon ended with exit code {seen.exit_code}")
-    if seen.stop_s > STOP_LIMIT_S:
-        found.append(f"the daemon took {seen.stop_s:.1f} s to stop; {STOP_LIMIT_S:.0f} s is the limit")
-    found += [f"{path.name} was left unfinished" for path in seen.unfinished]
-    return found
-
-
-def _segments(promise: Promise, seen: Observed) -> list[str]:
-    recorded = {segment.camera for segment in seen.listed}
-    found = [f"camera {camera}: no segment was recorded" for camera in promise.cameras if camera not in recorded]
-    on_disk = {file.path: file for file in seen.files}
-    for segment in seen.listed:
-        file = on_disk.get(Path(segment.path))
-        if file is not None and (file.bytes, file.sha256) != (segment.bytes, segment.sha256):
-            found.append(f"{file.path.name} is not the file that the catalog lists")
-        age_s = (seen.stopped - datetime.fromisoformat(segment.end)).total_seconds()
-        if file is None and age_s < promise.floor_s:
-            found.append(f"{Path(segment.path).name} is gone before its floor, at an age of {age_s:.0f} s")
-    return found
-
-
-def _files(seen: Observed) -> list[str]:
-    return [file.trouble for file in seen.files if file.trouble] or ([] if seen.files else ["there is no file at all"])
-
-
-def _ring(promise: Promise, seen: Observed) -> list[str]:
-    """The quota may be passed by what is being written: one segment of each camera."""
-    largest: dict[str, int] = {}
-    for segment in seen.listed:
-        largest[segment.camera] = max(largest.get(segment.camera, 0), segment.bytes)
-    allowed = promise.quota_bytes + sum(largest.values())
-    if seen.peak_bytes <= allowed:
-        return []
-    return [f"the ring held {seen.peak_bytes / 1e6:.1f} MB; {allowed / 1e6:.1f} MB were allowed"]
-
-
-def _messages(promise: Promise, seen: Observed) -> list[str]:
-    return [f"nothing was heard on {topic}" for topic in promise.topics if not _heard(topic, seen.heard)]
-
-
-def _heard(topic: str, heard: Mapping[str, int]) -> int:
-    """A topic that ends in `/` stands for all below it."""
-    return sum(n for name, n in heard.items() if name == topic or (topic.endswith("/") and name.startswith(topic)))
-
-
-def report(seen: Observed, found: Sequence[str]) -> str:
-    """The last words of the demonstration."""
-    frames = sum(file.frames for file in seen.files)
-    by_camera = Counter(segment.camera for segment in seen.listed)
-    lines = [
-        "recorded   " + (", ".join(f"{camera} {n} segments" for camera, n in sorted(by_camera.items())) or "nothing"),
-        f"played     {len(seen.files)} files, {frames} pictures",
-        f"ring       {seen.peak_bytes / 1e6:.1f} MB at most",
-        f"broker     {sum(seen.heard.values())} messages on {len(seen.heard)} topics",
-        f"stopped    in {seen.stop_s:.1f} s",
-    ]
-    lines += [f"FAILED     {what}" for what in found] or ["all of it as it should be"]
-    return "\n".join(lines)
-
-
-MIN_SECONDS: Final = 20
-"""Nothing is recorded to the end in less: a segment lasts ten seconds, and the cameras must start."""
-START_S: Final = 30.0
-STOP_S: Final = 20.0
-"""Twice the daemon's limit; after it the daemon is killed and the demonstration has failed."""
-SCREEN_EVERY_S: Final = 10
-"""Where there is no terminal."""
-LOG_TAIL_LINES: Final = 20
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -437,37 +352,19 @@ def say(text: str) -> None:
 
 
 FOLDER: Final = ".demo"
-
-
 MARK: Final = "made-by-edged-demo"
 """Only a folder that holds this file is ever emptied; it is also the lock."""
-
-
 MADE: Final = ("edged.toml", "edged.log", "broker.log", "state", "volume")
-
-
 CAMERAS: Final = {
     "lobby": ("大廳", "test://?size=1280x720&fps=15"),
     "counter": ("櫃台", "test://?size=854x480&fps=10&codec=h265&audio=0"),
 }
-
-
 SEGMENT_S: Final = 10
-
-
 FLOOR_S: Final = 60
-
-
 CEILING_S: Final = 300
-
-
 QUOTA_MB: Final = 3
-
-
 RING_S: Final = 80
 """What the quota holds of these two pictures, about: past the floor, and one sees the ring turn within two minutes."""
-
-
 CONFIGURATION: Final = """\
 # Written by `edged demo`. A real one looks the same, with rtsp:// addresses, days for minutes, and a disk for a folder.
 [site]
@@ -495,8 +392,6 @@ max = "{ceiling_s}s"
 host = "127.0.0.1"
 port = {port}
 """
-
-
 CAMERA: Final = """
 [[cameras]]
 id = "{id}"
@@ -549,3 +444,86 @@ def promise() -> Promise:
     topics = [f"{up}/status", f"{up}/birth", f"{up}/heartbeat", f"{up}/storage/"]
     topics += [f"{up}/cam/{camera}/{kind}" for camera in CAMERAS for kind in ("health", "retention")]
     return Promise(tuple(CAMERAS), QUOTA_MB * 1_000_000, FLOOR_S, tuple(topics))
+
+
+def look_at_files(volume: Path) -> tuple[RecordedFile, ...]:
+    return tuple(_look_at(path) for path in sorted(volume.rglob("*.mp4")))
+
+
+def _look_at(path: Path) -> RecordedFile:
+    data = path.read_bytes()  # ten seconds of test pattern: a few MB
+    try:
+        frames, trouble = check_file(path), ""
+    except UnplayableError as error:
+        frames, trouble = 0, str(error)
+    return RecordedFile(path, len(data), hashlib.sha256(data).hexdigest(), frames, trouble)
+
+
+def failures(promise: Promise, seen: Observed) -> list[str]:
+    """What did not hold; nothing is what one hopes for."""
+    return [*_stop(seen), *_segments(promise, seen), *_files(seen), *_ring(promise, seen), *_messages(promise, seen)]
+
+
+def _stop(seen: Observed) -> list[str]:
+    found = []
+    if seen.exit_code is None:
+        found.append("the daemon did not stop and had to be killed")
+    elif seen.exit_code != 0:
+        found.append(f"the daemon ended with exit code {seen.exit_code}")
+    if seen.stop_s > STOP_LIMIT_S:
+        found.append(f"the daemon took {seen.stop_s:.1f} s to stop; {STOP_LIMIT_S:.0f} s is the limit")
+    found += [f"{path.name} was left unfinished" for path in seen.unfinished]
+    return found
+
+
+def _segments(promise: Promise, seen: Observed) -> list[str]:
+    recorded = {segment.camera for segment in seen.listed}
+    found = [f"camera {camera}: no segment was recorded" for camera in promise.cameras if camera not in recorded]
+    on_disk = {file.path: file for file in seen.files}
+    for segment in seen.listed:
+        file = on_disk.get(Path(segment.path))
+        if file is not None and (file.bytes, file.sha256) != (segment.bytes, segment.sha256):
+            found.append(f"{file.path.name} is not the file that the catalog lists")
+        age_s = (seen.stopped - datetime.fromisoformat(segment.end)).total_seconds()
+        if file is None and age_s < promise.floor_s:
+            found.append(f"{Path(segment.path).name} is gone before its floor, at an age of {age_s:.0f} s")
+    return found
+
+
+def _files(seen: Observed) -> list[str]:
+    return [file.trouble for file in seen.files if file.trouble] or ([] if seen.files else ["there is no file at all"])
+
+
+def _ring(promise: Promise, seen: Observed) -> list[str]:
+    """The quota may be passed by what is being written: one segment of each camera."""
+    largest: dict[str, int] = {}
+    for segment in seen.listed:
+        largest[segment.camera] = max(largest.get(segment.camera, 0), segment.bytes)
+    allowed = promise.quota_bytes + sum(largest.values())
+    if seen.peak_bytes <= allowed:
+        return []
+    return [f"the ring held {seen.peak_bytes / 1e6:.1f} MB; {allowed / 1e6:.1f} MB were allowed"]
+
+
+def _messages(promise: Promise, seen: Observed) -> list[str]:
+    return [f"nothing was heard on {topic}" for topic in promise.topics if not _heard(topic, seen.heard)]
+
+
+def _heard(topic: str, heard: Mapping[str, int]) -> int:
+    """A topic that ends in `/` stands for all below it."""
+    return sum(n for name, n in heard.items() if name == topic or (topic.endswith("/") and name.startswith(topic)))
+
+
+def report(seen: Observed, found: Sequence[str]) -> str:
+    """The last words of the demonstration."""
+    frames = sum(file.frames for file in seen.files)
+    by_camera = Counter(segment.camera for segment in seen.listed)
+    lines = [
+        "recorded   " + (", ".join(f"{camera} {n} segments" for camera, n in sorted(by_camera.items())) or "nothing"),
+        f"played     {len(seen.files)} files, {frames} pictures",
+        f"ring       {seen.peak_bytes / 1e6:.1f} MB at most",
+        f"broker     {sum(seen.heard.values())} messages on {len(seen.heard)} topics",
+        f"stopped    in {seen.stop_s:.1f} s",
+    ]
+    lines += [f"FAILED     {what}" for what in found] or ["all of it as it should be"]
+    return "\n".join(lines)
