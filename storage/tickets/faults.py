@@ -2,7 +2,8 @@
 
 Which alarm is a fault, and of which thing, is decided elsewhere (`edged.alarms.fault_tickets`). That a thing has one
 open ticket, and that nobody checks what he repaired himself, is held here, in the transaction that changes it. Time
-passes as this box has run (S7). A ticket that was closed is kept for `KEEP_MS`, its leaves as long as the ledger.
+passes as this box has run (S7). A ticket that was closed is kept for `TIME_ACCOUNT_KEPT_MS`, its leaves as long as the
+ledger.
 """
 
 from __future__ import annotations
