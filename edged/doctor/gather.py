@@ -265,6 +265,8 @@ def _identity(path: Path) -> tuple[str, bool]:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except PermissionError:
         return "", True
+    except OSError:  # it is told by what else is asked of the directory
+        return "", False
     try:
         return read_identity(fd).get("volume", ""), False
     except PermissionError:

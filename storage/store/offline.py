@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 START_ONCE: Final = "start edged once, which puts it in order"
 LOCKS: Final = Path("/proc/locks")
-_FLOCK: Final = re.compile(r"^\d+: FLOCK +\S+ +WRITE +(-?\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
+_FLOCK: Final = re.compile(r"^\d+: FLOCK +\S+ +WRITE +(-?\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) ", re.MULTILINE)
 
 
 class OfflineDatabase:
@@ -193,10 +193,17 @@ class Sizes:
 
 
 def holder(directory_or_lock: Path) -> int:
-    """The process that holds a file or directory by flock, 1 where its number is hidden; 0: nobody. OSError."""
-    wanted = directory_or_lock.stat().st_ino
-    held = [int(pid) for pid, inode in _FLOCK.findall(LOCKS.read_text("utf-8", "replace")) if int(inode) == wanted]
-    return max(1, held[0]) if held else 0
+    """The process that holds a file or directory by flock, 1 where its number is hidden; 0: nobody. OSError.
+
+    An inode's number is one of its file system: the top directories of all ext4 are 2. So its device counts, too, but
+    where the kernel gives a file system none of its own (major number 0): then /proc/locks may name another one.
+    """
+    wanted = directory_or_lock.stat()
+    device = os.major(wanted.st_dev), os.minor(wanted.st_dev)
+    for pid, major, minor, inode in _FLOCK.findall(LOCKS.read_text("utf-8", "replace")):
+        if int(inode) == wanted.st_ino and (device[0] == 0 or device == (int(major, 16), int(minor, 16))):
+            return max(1, int(pid))
+    return 0
 
 
 def state_holder(state: Path) -> int:

@@ -7,9 +7,11 @@ import pickle
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from storage.store import offline
 from storage.store.offline import OfflineDatabase
 from storage.words.errors import DatabaseDamaged
 
@@ -69,3 +71,18 @@ def open_files(under: Path) -> int:
         with suppress(FileNotFoundError):
             found += number.readlink().is_relative_to(under)
     return found
+
+
+@pytest.mark.parametrize(
+    ("device", "pid"),
+    [(os.makedev(254, 1), 4271), (os.makedev(254, 2), 0), (os.makedev(0, 9), 4271)],
+    ids=["this disk", "another disk", "a file system without a device"],
+)
+def test_who_holds_a_directory_is_told_from_who_holds_its_number_on_another_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: int, pid: int
+) -> None:
+    """The top directories of all ext4 have the number 2."""
+    monkeypatch.setattr(offline, "LOCKS", tmp_path / "locks")
+    (tmp_path / "locks").write_text("1: FLOCK  ADVISORY  WRITE 4271 fe:01:2 0 EOF\n")
+    top = Mock(spec=Path, stat=lambda: Mock(st_ino=2, st_dev=device))
+    assert offline.holder(top) == pid
