@@ -171,7 +171,7 @@ def test_stopped_in_order_it_is_told_so_and_no_file_is_made(down: Daemon) -> Non
 def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
     """A lock that a look took would end a daemon that starts at that moment."""
     down.stop()
-    from storage.recovery import snapshot_table as quick_check  # noqa: PLC0415
+    from storage.recovery import snapshot_table  # noqa: PLC0415
     from storage.store import offline  # noqa: PLC0415
 
     held = []
@@ -180,12 +180,12 @@ def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
         held.append(lock(down.state))  # as a daemon does first
         return []
 
-    whole = quick_check.complaints
-    quick_check.complaints = look
+    whole = snapshot_table.complaints
+    snapshot_table.complaints = look
     try:
         assert offline.inspect_database(down.state, 5.0) is not None
     finally:
-        quick_check.complaints = whole
+        snapshot_table.complaints = whole
     (fd,) = held
     os.close(fd)
 

@@ -86,7 +86,12 @@ def test_a_make_is_understood(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize(
     ("codec", "sound"),
-    [*(("h264", sound) for sound in (None, "aac", "pcmu", "pcma", "l16")), ("h265", None), ("h265", "aac")],
+    [
+        *(("h264", sound) for sound in (None, "aac", "pcmu", "pcma", "l16")),
+        ("h265", None),
+        ("h265", "aac"),
+        ("h265", "l16"),
+    ],
 )
 def test_a_codec_is_kept(codec: Literal["h264", "h265"], sound: Literal["aac", "pcmu", "pcma", "l16"] | None) -> None:
     heard: Clip | None = None

@@ -16,7 +16,7 @@ from edged.cli import export
 from edged.cli.export import BrokenOff, ExportFolder, Note
 from edged.cli.output import copy_line
 from edged.documents.exports import ExportFile
-from edged.evidence import export_job as naming
+from edged.evidence import export_job
 from edged.evidence.export_job import FileStream, Hashes, of_file, of_text
 from edged.evidence.verify import PATH
 from storage.ages.history import Point
@@ -32,14 +32,14 @@ TAIPEI = timezone(timedelta(hours=8))
 
 
 def test_the_folder_is_called_by_node_time_and_id() -> None:
-    assert naming.folder_name("wenshan-main", 1_777_593_600_000, TAIPEI, "E-20260501-7F3K") == (
+    assert export_job.folder_name("wenshan-main", 1_777_593_600_000, TAIPEI, "E-20260501-7F3K") == (
         "wenshan-main-20260501-0800-E-20260501-7F3K"
     )
 
 
 @given(CAMERAS, st.integers(1, 3))
 def test_names_are_taken_by_windows_and_differ_by_more_than_case(cameras: list[str], films: int) -> None:
-    stems = naming.Stems()
+    stems = export_job.Stems()
     named = [stems.camera(camera) for camera in cameras]
     every = [stems.film(stem, number) for stem in named for number in range(films)]
     assert len({name.lower() for name in every}) == len(cameras) * films
@@ -49,7 +49,7 @@ def test_names_are_taken_by_windows_and_differ_by_more_than_case(cameras: list[s
 
 
 def test_a_camera_keeps_its_own_name_where_it_can() -> None:
-    stems = naming.Stems()
+    stems = export_job.Stems()
     named = [stems.camera(one) for one in ("lobby", "lobby-2", "Lobby", "nul", "大廳")]
     assert named == ["lobby", "lobby-2", "Lobby_2", "camera-nul", "__"]
     assert [stems.film("lobby", number) for number in range(3)] == ["lobby", "lobby-2_2", "lobby-3"]
