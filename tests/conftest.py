@@ -153,10 +153,7 @@ LONG_MINUTES: Final = {
     "tests/integration/storage/ring/test_ring.py": 12,
 }
 """About how long what takes ten minutes and more takes with `--long`, on two cores: from the short forms' times and how
-much more there is. All else together is `REST_MINUTES`."""
-REST_MINUTES: Final = 40
-LONG_FILES: Final = 300
-"""Files of tests that there are, about."""
+much more there is. All else together takes as long as in the short form, and half an hour more."""
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -165,10 +162,10 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
         return []
     files = {item.path.relative_to(config.rootpath).as_posix() for item in items}
     chosen = {name: minutes for name, minutes in LONG_MINUTES.items() if any(one.startswith(name) for one in files)}
-    minutes = sum(chosen.values()) + REST_MINUTES * len(files) // LONG_FILES
+    minutes = sum(chosen.values())
     longest = sorted(chosen, key=chosen.__getitem__, reverse=True)[:5]
     named = "".join(f"; {name} {chosen[name]} min" for name in longest)
-    return [f"full lengths: about {minutes // 60} h {minutes % 60:02} min on two cores{named}"]
+    return [f"full lengths: about {minutes // 60} h {minutes % 60:02} min on two cores and the short rest{named}"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
