@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from recorder.decoder.client import DecoderClient, LookResult
-from recorder.decoder.messages import THUMB_BYTES, Want
+from recorder.decoder.messages import THUMB_BYTES, LookKind
 from recorder.words.stream import Codec
 from recorder.worker.fan_out import Packet, SoundTrack, framed
 from tests.support.footage import Sound, clip, pictures
@@ -71,7 +71,8 @@ async def measured(codec: str, width: int, height: int, looks: int) -> str:
             loop.run_in_executor(None, send)
             return True
 
-        came = await eye.look(hand, Want.MEASURE, bytes(range(256)) * (THUMB_BYTES // 256) + bytes(THUMB_BYTES % 256))
+        reference = bytes(range(256)) * (THUMB_BYTES // 256) + bytes(THUMB_BYTES % 256)
+        came = await eye.look(hand, LookKind.MEASURE, reference)
         if not isinstance(came, LookResult):
             raise SystemExit(f"nothing was seen: {came}")
 

@@ -2,7 +2,7 @@
 
 Made up are only the cameras, and what is measured of them. Each gap becomes an event when it is over, as its leaf would
 be; alarms are storage's own. A camera breaks off every 20 minutes, every fifth time for so long that it is an alarm:
-about 100 events a day, for which `mqtt.send.send_queue` is made (200,000 a month of 64 cameras). Sound cameras
+about 100 events a day, for which `mqtt.send` is made (200,000 a month of 64 cameras). Sound cameras
 make a tenth.
 """
 
@@ -30,7 +30,7 @@ from edged.config.model import Config
 from edged.health.stream import CameraState, Condition, Stream
 from edged.overview import CameraHealth, Measurements, Overview
 from mqtt import client, commands
-from mqtt.connection.broker_connection import Connection
+from mqtt.connection import Connection
 from mqtt.contract.messages import Message
 from storage.database.writer import Database
 from storage.ledger import table

@@ -81,7 +81,7 @@ def measured(looks: Edged, blind: Edged, seconds: int, windows: int) -> list[str
 
 
 def _groups(who: Edged) -> dict[str, Group]:
-    eyes = [pid for pid in who.helpers if "recorder.decoder" in command(pid)]
+    eyes = [pid for pid in who.helpers if "recorder.decoder.process" in command(pid)]
     return {"workers": Group(who.workers), "daemon": Group([who.pid]), "eye": Group(eyes)}
 
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edged.access.role_watch import RolesSeen
-from edged.cameras import runners
-from edged.cameras.runners import Interruptions
+from edged.cameras import WINDOW_MS, Interruptions, interruptions_of
 from edged.config.model import Config
 from edged.health.faults import MediaHealth
 from edged.health.stream import Condition, Stream
@@ -248,7 +247,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
 
 
 def _steadiness(store: Store, camera: str, now_ms: int) -> Interruptions:
-    return runners.of(store.gaps(camera, now_ms - runners.WINDOW_MS, now_ms), now_ms)
+    return interruptions_of(store.gaps(camera, now_ms - WINDOW_MS, now_ms), now_ms)
 
 
 def _oldest(store: Store, usage: CameraUsage) -> Segment | None:

@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection.broker_connection import BrokerSettings, Connection, ConnectionEnded, Connector, Outcome, Protocol
+from mqtt.connection import BrokerSettings, Connection, ConnectionEnded, Connector, Outcome, Protocol
 from mqtt.contract.messages import Message
 
 

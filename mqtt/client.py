@@ -1,8 +1,8 @@
 """The link to the centre: keeps one connection to the broker alive, the broker's picture of this box current, and
 events on their way to whoever listens.
 
-The shell around `mqtt.send.send_queue` (what to send), `mqtt.send.outbox` (rows of the outbox) and
-`mqtt.connection.broker_connection` (when to try, and paho). Everything here runs on the event loop. edged records with
+The shell around `mqtt.send` (what to send), `mqtt.send` (rows of the outbox) and
+`mqtt.connection` (when to try, and paho). Everything here runs on the event loop. edged records with
 and without it: no method blocks, and nothing but a defect comes out of `run`. Status, birth and a snapshot of all state
 are made anew at each connection; events lie in the database until somebody has got them. One topic can be a
 `RetainedTopic`: what the broker has kept of it is read back first.
@@ -29,8 +29,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from mqtt.connection import reasons
-from mqtt.connection.broker_connection import (
+from mqtt.connection import (
     TICK_S,
     Acknowledgement,
     BrokerSettings,
@@ -38,16 +37,15 @@ from mqtt.connection.broker_connection import (
     ConnectionEnded,
     Connector,
     Delivery,
+    LinkFault,
     NextStep,
     Protocol,
     Reconnect,
     RetainedRead,
 )
-from mqtt.connection.reasons import LinkFault
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
-from mqtt.send.outbox import OutboxSender, Post
-from mqtt.send.send_queue import ANSWER_DEADLINE_S, Outgoing, SendQueue
+from mqtt.send import ANSWER_DEADLINE_S, OutboxSender, Outgoing, Post, SendQueue
 
 __all__ = ["BrokerSettings", "Link", "LinkView", "Orders", "Post", "RetainedTopic"]
 
@@ -317,8 +315,8 @@ class Link:
         topic = outgoing.message.topic
         if outgoing.short and not arrived.refusal and not self._shortened:
             self._shortened = True
-            log.warning("%s", reasons.shortened(topic))
-        refused = reasons.rejected(topic, arrived.refusal) if arrived.refusal else None
+            log.warning("%s", LinkFault.shortened(topic))
+        refused = LinkFault.rejected(topic, arrived.refusal) if arrived.refusal else None
         if refused is None:
             self._refused.pop(topic, None)
         else:
@@ -327,8 +325,8 @@ class Link:
             self._refused[topic] = refused
         if outgoing.event is not None and arrived.word is Delivery.UNHEARD:
             if not self._unheard:
-                log.warning("%s", reasons.unheard(topic))
-            self._unheard[topic] = reasons.unheard(topic)
+                log.warning("%s", LinkFault.unheard(topic))
+            self._unheard[topic] = LinkFault.unheard(topic)
         else:
             self._unheard.pop(topic, None)
         told = next(iter((self._refused or self._unheard).values()), None)

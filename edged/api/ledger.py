@@ -9,31 +9,36 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from typing import Final
 
 from aiohttp import web
 
 from edged.access import callers
-from edged.access.acts import Acts
-from edged.access.callers import Refusal, Route, get, logged_in, post
+from edged.access.acts import Acts, Kind
+from edged.access.callers import Caller, Refusal, Route, get, logged_in, post
 from edged.api import approvals
 from edged.api.base import Progress, answer, asked, carried_out, follow, stream
 from edged.api.register import known_camera
 from edged.documents import ledger as documents
-from edged.documents.checks import Fsck, FsckAsked, Rebuild, RebuildAsked
-from edged.evidence import ledger_text, statement_check
+from edged.documents.ledger import Fsck, FsckAsked, Rebuild, RebuildAsked
+from edged.evidence import ledger_text
 from edged.site import check_documents
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from edged.words.units import timestamp
+from storage.approvals.service import Act, Arguments, Person
 from storage.audit import ledger_state
 from storage.audit.ledger_state import Outside
 from storage.audit.table import Checked
+from storage.database.writer import TransactionPart
 from storage.integrity.inspect_file import Stopped
-from storage.ledger.note import NoteDamaged
+from storage.ledger.key import RotationOrder, RotationTerms
+from storage.ledger.note import Checkpoint, NoteDamaged, Verifier
 from storage.ledger.queries import CoveredRange, LeafFilter, ListedLeaf
 from storage.ledger.table import Leaf
 from storage.store.facade import Store
@@ -42,7 +47,7 @@ from storage.words.errors import StoreBusy, UnknownId
 
 
 def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
-    acts.register(statement_check.RENEW, statement_check.kind(store))
+    acts.register(RENEW, renewal(store))
 
     async def listed(request: web.Request) -> web.StreamResponse:
         wanted, last = _wanted(request), _number(request.query.get("last"))
@@ -59,7 +64,7 @@ def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[
 
     async def renew(request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.RenewAsked), logged_in(request)
-        act = await carried_out(lambda: statement_check.ask(store, acts, wanted, who))
+        act = await carried_out(lambda: ask_renewal(store, acts, wanted, who))
         return answer(documents.LedgerRenew(act=approvals.act_document(acts, act, clock)))
 
     async def verify(request: web.Request) -> web.StreamResponse:
@@ -198,3 +203,66 @@ def _rebuild(store: Store, progress: Progress, _gone: threading.Event) -> Rebuil
     report = store.ledger.rebuild(progress, everything=True)
     last = store.ledger.last_rebuild()
     return check_documents.rebuild(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)
+
+
+RENEW: Final = "ledger-renew"
+
+
+def ask_renewal(store: Store, acts: Acts, wanted: documents.RenewAsked, caller: Caller) -> Act:
+    """It waits from now on. Blocking; OrderRefused."""
+    return acts.ask(RENEW, _arguments(store.ledger.terms(new_key=wanted.new_key), wanted.reason), caller)
+
+
+def renewal(store: Store) -> Kind:
+    """A new generation is an act of two persons: replacing the key that signs is the strongest act there is.
+
+    Whoever asks sees what the second person reads: whose key goes on signing, and what is given up. If key or centre
+    say something else by the time of the approval, it has to be asked for anew. Meanwhile recording goes on, heads
+    stay unsigned where there is no key, and the alarm that led here stands.
+    """
+
+    @contextmanager
+    def doing(act: Act, second: Person) -> Iterator[TransactionPart]:
+        who = f"{act.asker.name}, {second.name}"
+        with store.ledger.renewing(RotationOrder(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
+            yield turn
+
+    def outcome(act: Act) -> str:
+        present = store.ledger.leaves.covered()[-1]
+        begun = f"Generation {present.generation.origin} of the ledger begins."
+        unsigned = "" if present.generation.size else " It is not signed yet: edgectl alarms."
+        verifier = present.generation.verifier
+        if verifier is None:
+            return f"{begun}{unsigned}"
+        if act.arguments["key"]:
+            return f"{begun}{unsigned} The key stays the same: {verifier.fingerprint}."
+        publish = "Publish this fingerprint where the old one stands; the old one still counts for what it signed"
+        return f"{begun}{unsigned} The box has a new key: {verifier.fingerprint}. {publish}."
+
+    return Kind(Verb.LEDGER_RENEW, renewal_sentence, doing, outcome)
+
+
+def renewal_sentence(arguments: Arguments) -> str:
+    """As the second person reads it."""
+    terms = _terms(arguments)
+    if terms.public is None:
+        key = "a new key, which this box makes"
+    else:
+        key = f"the same key as now ({Verifier('edged', terms.public).fingerprint})"
+    against = terms.contradicted
+    lost = "" if against is None else f", giving up what the centre holds of {against.origin} ({against.size} leaves)"
+    return f"begin a new generation of the ledger, signed with {key}{lost}: {arguments['reason']}"
+
+
+def _arguments(terms: RotationTerms, reason: str) -> Arguments:
+    against = terms.contradicted
+    head = "" if against is None else f"{against.origin} {against.size} {against.root.hex()}"
+    return {"key": "" if terms.public is None else terms.public.hex(), "against": head, "reason": reason}
+
+
+def _terms(arguments: Arguments) -> RotationTerms:
+    key, against = bytes.fromhex(str(arguments["key"])), None
+    if arguments["against"]:
+        origin, size, root = str(arguments["against"]).rsplit(" ", 2)
+        against = Checkpoint(origin, int(size), bytes.fromhex(root))
+    return RotationTerms(key or None, against)

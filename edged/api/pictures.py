@@ -16,7 +16,7 @@ from edged.access.callers import Details, Refusal, Route, caller, get, post
 from edged.alarms.conditions import site_time
 from edged.api.base import answer, asked
 from edged.config.model import CameraConfig
-from edged.documents import cameras as documents
+from edged.documents import site as documents
 from edged.health.stream import CameraState
 from edged.health.watch import HealthWatch, NoPicture
 from edged.host.journal import PERSONAL

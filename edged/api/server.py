@@ -33,7 +33,7 @@ from edged.access.guard import Guard
 from edged.api import alarms, approvals, exports, ledger, listings, pictures, pins, register, volumes
 from edged.api.base import answer, in_words, stream
 from edged.api.listings import Page
-from edged.cameras.runners import Difference
+from edged.cameras import Difference
 from edged.centre.reports import Reporter
 from edged.config import rules as config_rules
 from edged.config.load import load
@@ -45,10 +45,10 @@ from edged.documents.site import Explanation
 from edged.evidence.export_service import ExportService
 from edged.health.watch import HealthWatch
 from edged.host.journal import PERSONAL
+from edged.host.versions import versions
 from edged.site import documents as site_documents
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rounds import SiteState
-from edged.site.versions import versions
 from edged.words import exit_codes
 from edged.words.roles import Verb, is_of_the_house
 from storage.store.facade import Store

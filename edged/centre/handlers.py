@@ -31,9 +31,9 @@ from edged.access.callers import Caller, Details, MayAsk
 from edged.centre.reports import Reporter
 from edged.config.model import Config
 from edged.host.journal import Tail
+from edged.host.versions import versions
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
-from edged.site.versions import versions
 from edged.words import units
 from edged.words.roles import Verb as RoleVerb
 from mqtt.commands import (

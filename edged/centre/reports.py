@@ -24,9 +24,9 @@ from typing import Any, Final, Literal, Protocol, TypedDict
 from edged.alarms import tracking
 from edged.config.model import BrokerConfig, Config
 from edged.documents import site as documents
+from edged.host.versions import versions
 from edged.overview import Overview
 from edged.site import documents as site_documents
-from edged.site.versions import versions
 from mqtt.client import BrokerSettings, Link, LinkView, Orders, Post, RetainedTopic
 from mqtt.contract import messages
 from mqtt.contract.messages import LedgerCheckpoint, Message, Payload, Stamp

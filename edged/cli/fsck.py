@@ -20,8 +20,8 @@ from edged.cli.client import Address, CallError
 from edged.cli.formatting import STYLES, clean, span, text
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.output import ProgressLine, checked
-from edged.documents import checks as documents
-from edged.documents.checks import Rebuild, RebuildAsked
+from edged.documents import ledger as documents
+from edged.documents.ledger import Rebuild, RebuildAsked
 from edged.site import check_documents
 from edged.words import exit_codes, units
 

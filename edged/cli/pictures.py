@@ -19,7 +19,7 @@ from edged.cli.client import Address
 from edged.cli.formatting import clean, local, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
 from edged.cli.output import Session, checked, may_write
-from edged.documents import cameras as documents
+from edged.documents import site as documents
 from edged.words import exit_codes, units
 
 MODE: Final = 0o600

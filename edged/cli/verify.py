@@ -39,7 +39,7 @@ def verify(*, path: str, key: str | None, lang: str | None, as_json: bool) -> in
 
 def _found(place: Path, key: str | None) -> dict[str, Any]:
     """What the verifier says. CallError: nothing can be checked there, or against that."""
-    from edged.evidence.statement_check import read
+    from edged.evidence.statement import read
     from edged.evidence.verify import LIST, Check, Folder, progress, report
 
     if place.is_dir():

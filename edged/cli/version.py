@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edged.cli.options import json_option
-from edged.site.versions import versions
+from edged.host.versions import versions
 
 
 @click.command()

@@ -43,15 +43,15 @@ from edged.host import accounts
 from edged.host.accounts import become_owner
 from edged.host.clock import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
 from edged.host.file_access import Barred, barred, is_unreadable, of_unit
+from edged.host.versions import av_version
 from edged.words.value_types import UNIT
 from mqtt import tls
 from mqtt.broker_check import BrokerAnswer, check_broker
-from mqtt.connection.broker_connection import BrokerSettings
+from mqtt.connection import BrokerSettings
 from mqtt.tls import Files
 from recorder.rtsp.connection import reach
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
-from recorder.words.versions import av_version
 from storage.database.readers import sqlite_version
 from storage.store import offline
 from storage.store.offline import DatabaseState, Sizes, state_holder

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from edged.documents.base import Document
-from edged.documents.evidence import Count, Hex, Limit, Time
+from edged.documents.exports import Count, Hex, Limit, Time
 
 RuleName = Literal["ceiling", "space", "overwrite", "lost", "untold", "before-ledger"]
 VerdictName = Literal["as-demanded", "below-floor", "beyond-ceiling", "unknown"]

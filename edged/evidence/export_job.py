@@ -56,7 +56,7 @@ def folder_name(node: str, begun_ms: int, zone: tzinfo, export_id: str) -> str:
     return f"{node}-{begun:%Y%m%d-%H%M}-{export_id}"
 
 
-class Stems:
+class UsedNames:
     """Hands out names before the dot, none of which differs from another by case alone."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class ExportSite:
 
 
 @dataclass(frozen=True, slots=True)
-class Reel:
+class FilmFile:
     """A film with its names."""
 
     path: str
@@ -136,7 +136,7 @@ class CameraFiles:
     hashes: Hashes
     reads: dict[int, Read]
     """By leaf."""
-    reels: list[Reel] = field(default_factory=list)
+    reels: list[FilmFile] = field(default_factory=list)
     loose: list[Read] = field(default_factory=list)
     """Their files leave whole, and no film is made of them."""
     originals: dict[int, str] = field(default_factory=dict)
@@ -183,7 +183,7 @@ class ExportJob:
         """Read every segment, and plan the films. OSError for the state directory; what `told` raises."""
         shutil.rmtree(self.spool, ignore_errors=True)
         self.spool.mkdir(parents=True, mode=0o700)
-        stems = Stems()
+        stems = UsedNames()
         named = [(name, one, stems.camera(name)) for name, one in contents.cameras.items()]
         for number, (name, one, stem) in enumerate(named):
             hashes = Hashes(self.spool / f"{number}.hashes")
@@ -196,7 +196,7 @@ class ExportJob:
             self.sources[camera.hash_list] = FileStream(32 * len(hashes), hashes.blocks)
             self.cameras.append(camera)
 
-    def _film(self, camera: CameraFiles, stem: str, stems: Stems, opened: Opened) -> None:
+    def _film(self, camera: CameraFiles, stem: str, stems: UsedNames, opened: Opened) -> None:
         segments = {one.segment.leaf: one.segment for one in camera.reads.values()}
         opener = lambda leaf: opened(segments[leaf])  # noqa: E731
         unfit: dict[int, str] = {}
@@ -213,7 +213,7 @@ class ExportJob:
         missing = list(_missing(camera.contents))
         for number, film in enumerate(planned.films):
             name = stems.film(stem, number)
-            reel = Reel(f"{name}{film.suffix}", f"{name}.vtt", film)
+            reel = FilmFile(f"{name}{film.suffix}", f"{name}.vtt", film)
             camera.reels.append(reel)
             self.sources[reel.path] = FileStream(film.bytes, partial(blocks, film, opener))
             text = partial(remux.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)

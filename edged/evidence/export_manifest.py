@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from edged.documents.evidence import Manifest
+from edged.documents.exports import Manifest
 from edged.evidence import export_job, folder
 from edged.evidence.export_job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
 from edged.evidence.verify import PAYLOAD_TYPE

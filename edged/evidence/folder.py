@@ -16,7 +16,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
 
-from edged.documents.evidence import ExportedCamera, Manifest
+from edged.documents.exports import ExportedCamera, Manifest
 from edged.evidence import verify
 from edged.evidence.verify import shown
 from edged.words import units

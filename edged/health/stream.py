@@ -2,7 +2,7 @@
 
 States as in the surface: recording / degraded / down / disabled. Down is no frame for 10 s; degraded is frames that
 arrive at less than 0.8 of the expected rate for 30 s, or size or sound that differ from what is expected, or a stream
-that breaks off again and again (`edged.cameras.runners`); recording is only what is being written.
+that breaks off again and again (`edged.cameras`); recording is only what is being written.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from edged.cameras.runners import CameraRunners
+from edged.cameras import CameraRunners
 from edged.config.model import CameraConfig, Config
 from edged.health import judge
 from edged.health.baseline import References, ReferenceView, write_whole
@@ -31,7 +31,7 @@ from edged.health.judge import Look, Memory
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
 from recorder.decoder.client import DecoderClient, DecoderLost, LookResult
-from recorder.decoder.messages import Seen, UnseenReason, Want
+from recorder.decoder.messages import LookKind, Seen, UnseenReason
 from recorder.supervisor.runner import CameraView
 from recorder.words.messages import Kind
 from storage.words.clock import Clock
@@ -176,12 +176,12 @@ class HealthWatch:
 
     async def snapshot(self, camera: str) -> tuple[bytes, int]:
         """A JPEG of its next key frame, and when (wall clock). Raises NoPicture."""
-        glance = await self._glance(camera, Want.SNAPSHOT)
+        glance = await self._glance(camera, LookKind.SNAPSHOT)
         return glance.jpeg, self._clock.now().wall_ms
 
     async def refer(self, camera: str) -> ReferenceView:
         """From now on this is what it is to show. Raises NoPicture, OSError."""
-        glance = await self._glance(camera, Want.THUMB)
+        glance = await self._glance(camera, LookKind.THUMB)
         one = ReferenceView(camera, self._clock.now().wall_ms, glance.seen.thumb)
         await asyncio.to_thread(self._references.put, one)
         self.references[camera] = one
@@ -199,7 +199,7 @@ class HealthWatch:
         if camera in self._memories:
             self._memories[camera] = judge.referred(self._memories[camera])
 
-    async def _glance(self, camera: str, want: Want) -> LookResult:
+    async def _glance(self, camera: str, want: LookKind) -> LookResult:
         if is_aside(self._records, camera, self._now_s()):
             raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
         try:
@@ -215,7 +215,7 @@ class HealthWatch:
         reference = self.references.get(camera)
         hand: Callable[..., bool] = partial(self._hand, camera)
         try:
-            came = await self._eye.look(hand, Want.MEASURE, reference.thumb if reference else b"")
+            came = await self._eye.look(hand, LookKind.MEASURE, reference.thumb if reference else b"")
         except DecoderLost as lost:
             self._blame(camera, lost)
             return

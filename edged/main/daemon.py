@@ -24,9 +24,8 @@ from edged.access.guard import AccessService
 from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
 from edged.alarms.fault_tickets import FaultWatch
 from edged.api.server import Control, Parts, Service, routes
-from edged.cameras import runners
-from edged.cameras.store_adapter import LOOK_EVERY_S as VOLUMES_EVERY_S
-from edged.cameras.store_adapter import StoreAdapter
+from edged.cameras import LOOK_EVERY_S as VOLUMES_EVERY_S
+from edged.cameras import CameraRunners, StoreAdapter
 from edged.centre.commands import CentreCommands
 from edged.centre.handlers import CommandHandlers, or_key
 from edged.centre.reports import STEP_EVERY_S as ANCHOR_EVERY_S
@@ -125,7 +124,7 @@ class Daemon:
     async def _live(self, store: Store) -> None:
         """Everything between the open store and its closing; what is begun is ended in the opposite order."""
         keeper = StoreAdapter(store, self._bounds, self._priorities, self._segment_ms)
-        cameras = runners.CameraRunners(store, keeper, self._forkserver, self._clock, random.random)
+        cameras = CameraRunners(store, keeper, self._forkserver, self._clock, random.random)
         acts = Acts(store)
         agreement = Agreement(store, acts)
         config = await agreement.hold(self._config)

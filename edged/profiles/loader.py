@@ -1,4 +1,5 @@
-"""Profiles: what the regulation of an office says, clause by clause, and what of it a configuration must keep to.
+"""The offices whose rules edged knows by name: what a regulation says, clause by clause, and what of it a configuration
+must keep to.
 
 Reads the data files beside it, each once; imports pydantic and the types of a configuration. Who refuses what breaks a
 clause is `edged.config.rules`, who judges a running box `edged.compliance`. Months of the texts are counted as their
@@ -28,7 +29,7 @@ MAX_WORDS: Final = 12
 
 
 class Judgement(StrEnum):
-    """What of a clause is measured on a running box; `edged.compliance.rules` has one function for each."""
+    """What of a clause is measured on a running box; `edged.compliance` has one function for each."""
 
     FLOOR = "floor"
     CEILING = "ceiling"

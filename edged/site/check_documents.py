@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from edged.documents import checks as check_documents
 from edged.documents import ledger as ledger_documents
-from edged.documents.checks import Rebuild
+from edged.documents.ledger import Rebuild
 from edged.words.units import optional_timestamp
 from storage.audit.findings import CheckpointVerdict, LedgerFinding, LedgerReport, Reach, Tree
 from storage.integrity.compare import Fault
@@ -19,17 +18,17 @@ from storage.integrity.fsck import FsckReport, Level, Scope
 from storage.recovery.walk import RebuildReport
 
 
-def fsck_scope(asked: check_documents.FsckAsked) -> Scope:
+def fsck_scope(asked: ledger_documents.FsckAsked) -> Scope:
     return Scope(Level[asked.level.upper()], asked.camera, asked.volume)
 
 
 def fsck(
-    report: FsckReport, asked: check_documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
-) -> check_documents.Fsck:
+    report: FsckReport, asked: ledger_documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
+) -> ledger_documents.Fsck:
     """Paths become absolute; by promise, then by place."""
     faults = sorted(report.faults, key=lambda fault: (int(fault.kind.promise[1:]), fault.volume, fault.where))
     found = [_fsck_finding(fault, volumes) for fault in faults]
-    return check_documents.Fsck(
+    return ledger_documents.Fsck(
         level=asked.level,
         daemon=daemon,
         clean=not found and report.more == 0,
@@ -43,10 +42,10 @@ def fsck(
     )
 
 
-def _fsck_finding(fault: Fault, volumes: Mapping[str, Path]) -> check_documents.Finding:
+def _fsck_finding(fault: Fault, volumes: Mapping[str, Path]) -> ledger_documents.Finding:
     root = volumes.get(fault.volume)
     where = fault.where if root is None else str(root / fault.where)
-    return check_documents.Finding(
+    return ledger_documents.Finding(
         promise=fault.kind.promise, kind=fault.kind.value, what=fault.what, where=where, action=fault.action
     )
 

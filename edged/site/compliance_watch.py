@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edged.access.callers import Route
-from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
-from edged.compliance.rules import advanced, findings, summary
+from edged.compliance import Call, ClauseFinding, ClauseStatus, Facts, advanced, findings, summary
 from edged.documents import register as documents
 from edged.host.file_access import OpenFileWatch
 from edged.host.loops import Loops, OwnThread

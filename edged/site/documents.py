@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from edged.alarms import maintenance
+from edged.alarms import tracking
 from edged.alarms.conditions import site_time
 from edged.alarms.fault_tickets import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.alarms.tracking import in_full
-from edged.compliance.rules import CEILING_GRACE_S
+from edged.compliance import CEILING_GRACE_S
 from edged.config.model import DEFAULT_RESERVE_PERCENT, CameraConfig, Config
 from edged.documents import machine as machine_documents
 from edged.documents import register as register_documents
@@ -42,7 +42,7 @@ from storage.register.service import Entered, LostVolume
 from storage.retention.bounds import ShortenedCeiling
 from storage.retention.destruction import Rule, Totals, Verdict
 from storage.retention.plan import Reason, effective, in_words
-from storage.ring.service import Explained, Fate, TimeFromNow
+from storage.ring.service import Explained, LifecycleStage, TimeFromNow
 from storage.ring.table import Breach
 from storage.ring.volume_operations import Reconfigured, Replaced
 from storage.tickets.faults import Aged, ToldStep
@@ -73,8 +73,8 @@ def status(seen: Overview) -> documents.Status:
     lines = [camera(configured, seen) for configured in seen.config.cameras]
     volumes = [volume(v, seen.foresight) for v in seen.measured.volumes]
     standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), volumes)
-    quiet = maintenance.not_recording(((line.id, line.state) for line in lines), seen.under)
-    work = maintenance.sentence(seen.under, len(seen.held), quiet)
+    quiet = tracking.not_recording(((line.id, line.state) for line in lines), seen.under)
+    work = tracking.maintenance_sentence(seen.under, len(seen.held), quiet)
     word, action = verdict.judge(lines, standing, volumes, [*_starting(seen), *quiet], work)
     site = seen.config.site
     return documents.Status(
@@ -634,19 +634,19 @@ _RULES: Final = {
     "space": "its space was needed, and it was past its floor",
     "overwrite": 'its space was needed, nothing else could go, and on_full was "overwrite": it was below its floor',
 }
-_KEPT: Final = (Fate.KEPT, Fate.SET_ASIDE, Fate.OPEN)
+_KEPT: Final = (LifecycleStage.KEPT, LifecycleStage.QUARANTINED, LifecycleStage.OPEN)
 
 
 def explanation(name: str, one: Explained, now_ms: int, zone: ZoneInfo) -> documents.Explanation:
     """`now_ms` by the wall clock, in the site's `zone`."""
     span = None if one.pins else one.span
     goes = one.decision is None or one.decision.destroy
-    reason = one.decision.reason.value if one.decision else one.rule or one.fate.value
+    reason = one.decision.reason.value if one.decision else one.rule or one.stage.value
     return documents.Explanation(
         segment=name,
-        state=one.fate.value,
-        decision="destroy" if goes and one.fate is not Fate.OPEN else "keep",
-        reason=one.fate.value if one.fate is Fate.OPEN else reason,
+        state=one.stage.value,
+        decision="destroy" if goes and one.stage is not LifecycleStage.OPEN else "keep",
+        reason=one.stage.value if one.stage is LifecycleStage.OPEN else reason,
         sentence=" ".join(_sentences(one, now_ms, zone)),
         pins=list(one.pins),
         exports=list(one.exports),
@@ -665,7 +665,7 @@ def _sentences(one: Explained, now_ms: int, zone: ZoneInfo) -> list[str]:
     said = [_first(segment, one, zone)]
     if one.pins:
         said.append(_held(one, now_ms, zone))
-    elif one.span is not None and one.fate in _KEPT and not (one.decision and one.decision.destroy):
+    elif one.span is not None and one.stage in _KEPT and not (one.decision and one.decision.destroy):
         said.append(_retired(one.span, now_ms, zone) if one.retired else _when(one, one.span, now_ms, zone))
     if one.exports and one.decision is not None and not one.decision.destroy:
         said.append(
@@ -684,11 +684,11 @@ def _first(segment: str, one: Explained, zone: ZoneInfo) -> str:
     if one.stone is not None:
         age = "" if one.stone.age_ms is None else f", {in_words(one.stone.age_ms)} old"
         return f"{segment} was destroyed at {site_time(one.stone.wall_ms, zone)}{age}: {why}."
-    if one.fate is Fate.LOST:
+    if one.stage is LifecycleStage.LOST:
         return f"{segment} is gone with its volume, which was replaced."
     if one.decision is None:
         return f"{segment} is being destroyed: {why}. Its file goes as soon as its disk lets it."
-    if one.fate is Fate.OPEN:
+    if one.stage is LifecycleStage.OPEN:
         return f"{segment} stays: it is being recorded."
     if one.decision.reason is Reason.PINNED and not one.pins:
         return f"{segment} stays: it was pinned as evidence, and its links are not away yet."

@@ -19,9 +19,8 @@ from importlib.metadata import version
 from typing import Final, Protocol
 
 from edged.access.role_watch import RolesSeen
-from edged.alarms import conditions, maintenance, tracking
-from edged.cameras import runners
-from edged.cameras.store_adapter import StoreAdapter
+from edged.alarms import conditions, tracking
+from edged.cameras import STEADY, CameraRunners, Difference, StoreAdapter, is_unsteady, settings_of
 from edged.config.model import Config
 from edged.health import stream
 from edged.health.faults import MediaHealth
@@ -74,7 +73,7 @@ class SiteState:
         config: Config,
         store: Store,
         keeper: StoreAdapter,
-        cameras: runners.CameraRunners,
+        cameras: CameraRunners,
         reports: Reports,
         clock: Clock,
     ) -> None:
@@ -145,12 +144,12 @@ class SiteState:
             )
             log.warning(words, asked, there)
 
-    async def apply(self, config: Config) -> runners.Difference:
+    async def apply(self, config: Config) -> Difference:
         """From now on this configuration holds; its cameras run, all others known to the catalog rest."""
         self.config = config
         once = await asyncio.to_thread(self._store.usage)
         known = {camera.id for camera in config.cameras} | {usage.camera for usage in once}
-        return await self._fleet.apply(runners.settings_of(config), known)
+        return await self._fleet.apply(settings_of(config), known)
 
     async def measure(self) -> None:
         policy = self.policy()
@@ -198,8 +197,8 @@ class SiteState:
         seen = {camera.id: self._fleet.view(camera.id) for camera in self.config.cameras}
         for camera in self.config.cameras:
             before = self._health.get(camera.id)
-            shaky = runners.is_unsteady(
-                self._measured.steadiness.get(camera.id, runners.STEADY),
+            shaky = is_unsteady(
+                self._measured.steadiness.get(camera.id, STEADY),
                 before=before is not None and before.condition.unsteady,
             )
             observed = site_documents.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
@@ -228,9 +227,9 @@ class SiteState:
 
     async def _alarm(self, standing: Mapping[str, AlarmCondition]) -> None:
         now = self._clock.now()
-        self.waiting = maintenance.held(standing, self.under, self._tracked)
+        self.waiting = tracking.held(standing, self.under, self._tracked)
         tracked, changes = tracking.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
-        self._hold_back(maintenance.waiting(tracked, self.waiting, now.boottime_ms / 1000))
+        self._hold_back(tracking.waiting(tracked, self.waiting, now.boottime_ms / 1000))
         if not changes:
             self._tracked = tracked
             return

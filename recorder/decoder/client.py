@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from recorder.decoder.messages import MAX_JPEG_BYTES, Begun, Look, Piece, Seen, ToDaemon, Unseen, UnseenReason, Want
+from recorder.decoder.messages import MAX_JPEG_BYTES, Begun, Look, LookKind, Piece, Seen, ToDaemon, Unseen, UnseenReason
 from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES
 
@@ -33,7 +33,7 @@ LOOK_LIMIT_S: Final = 60.0
 """From being asked to being answered; a worker ends a look after `fan_out.LOOK_LIFE_S`."""
 RESTART_AFTER_S: Final = 5.0
 """Between two births: one that dies at once must not keep the box busy."""
-COMMAND: Final = (sys.executable, "-I", "-m", "recorder.decoder")
+COMMAND: Final = (sys.executable, "-I", "-m", "recorder.decoder.process")
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Else numpy starts a thread with 8 MiB for each core and never uses it."""
 _DECODER: Final[msgspec.json.Decoder[ToDaemon]] = msgspec.json.Decoder(ToDaemon)
@@ -86,7 +86,7 @@ class DecoderClient:
         return None if self._process is None else self._process.pid
 
     async def look(
-        self, hand: Callable[[socket.socket], bool], want: Want, reference: bytes = b""
+        self, hand: Callable[[socket.socket], bool], want: LookKind, reference: bytes = b""
     ) -> LookResult | UnseenReason:
         """One look at what `hand` has a camera's worker put into the socket that it is given. Raises DecoderLost."""
         await self._start()

@@ -45,7 +45,7 @@ Print: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Prints = Annotated[tuple[Print, ...], msgspec.Meta(min_length=BLOCKS, max_length=BLOCKS)]
 
 
-class Want(StrEnum):
+class LookKind(StrEnum):
     """What a look is for."""
 
     MEASURE = "measure"
@@ -59,7 +59,7 @@ class Look(Message, frozen=True, tag="look"):
     """Look at one key frame and the sound with it. A socket comes with this datagram."""
 
     number: Count
-    want: Want
+    want: LookKind
     reference: Annotated[bytes, msgspec.Meta(max_length=THUMB_BYTES)] = b""
     """The small picture that the view is compared with; empty: with none."""
 

@@ -31,11 +31,11 @@ from recorder.decoder.messages import (
     Begun,
     Heard,
     Look,
+    LookKind,
     Piece,
     Seen,
     Unseen,
     UnseenReason,
-    Want,
 )
 from recorder.words import messages
 from recorder.worker.fan_out import (
@@ -143,15 +143,15 @@ class _Decoder:
 
     def _see(self, reader: KeyFrameReader, tracks: Tracks) -> Seen:
         look = reader.look
-        frame = decode.picture(tracks, reader.picture, whole=look.want is Want.SNAPSHOT)
-        if look.want is Want.SNAPSHOT:
+        frame = decode.picture(tracks, reader.picture, whole=look.want is LookKind.SNAPSHOT)
+        if look.want is LookKind.SNAPSHOT:
             self._send_picture(look.number, decode.jpeg(frame))
         planes = decode.planes(frame)
         reference = None
         if len(look.reference) == THUMB_BYTES:
             reference = np.frombuffer(look.reference, np.uint8).reshape(THUMB[1], THUMB[0])
         measured = decode.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
-        thumb = decode.thumbnail(planes.small).tobytes() if look.want is Want.THUMB else b""
+        thumb = decode.thumbnail(planes.small).tobytes() if look.want is LookKind.THUMB else b""
         return Seen(look.number, measured, _heard(reader.sound, tracks.sound), thumb)
 
     def _send_picture(self, number: int, jpeg: bytes) -> None:
@@ -233,3 +233,7 @@ class KeyFrameReader:
                     self.sound.append(handed.data)
             case Packet() | Missed():
                 pass
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

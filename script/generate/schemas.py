@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import cameras, checks, evidence, exports, ledger, machine, pins, register, site, tickets
+from edged.documents import exports, ledger, machine, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from script.generate import asyncapi as contract
@@ -29,8 +29,8 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.ConfigCheck,
     documents.Version,
     documents.Error,
-    checks.Fsck,
-    checks.Rebuild,
+    ledger.Fsck,
+    ledger.Rebuild,
     machine.Boots,
     machine.Attest,
     pins.PinAdd,
@@ -45,10 +45,10 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     register.Destroyed,
     register.ProofOfRetention,
     register.Statement,
-    cameras.Snapshot,
-    cameras.ReferenceList,
-    cameras.ReferenceSet,
-    cameras.ReferenceClear,
+    documents.Snapshot,
+    documents.ReferenceList,
+    documents.ReferenceSet,
+    documents.ReferenceClear,
     register.Compliance,
     machine.VolumeList,
     machine.VolumeInit,
@@ -56,9 +56,9 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     machine.VolumeReplace,
     exports.Export,
     exports.ExportList,
-    evidence.Manifest,
-    evidence.Verify,
-    cameras.Probe,
+    exports.Manifest,
+    exports.Verify,
+    documents.Probe,
     machine.Doctor,
     machine.StatusDown,
 )

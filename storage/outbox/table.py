@@ -2,7 +2,7 @@
 
 Functions over a connection. One number for all events, counted without end within an epoch: the centre sees what it
 lacks. Bounded: what has the lowest rank and is oldest gives way first, and that it did becomes an event itself. Without
-a broker configured nothing is kept. What is sent when is decided by `mqtt.send.outbox`, in which words by
+a broker configured nothing is kept. What is sent when is decided by `mqtt.send`, in which words by
 `mqtt.contract.events`. What lies there is read whatever it is: another version wrote it, or the disk has changed it.
 
 `Outbox` is what the link sees: what waits for the centre, and what may go. Thread-safe; reads block.

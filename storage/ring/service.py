@@ -34,12 +34,12 @@ from storage.words.errors import NotOpen
 from storage.words.model import Bounds, SegmentState
 
 
-class Fate(StrEnum):
+class LifecycleStage(StrEnum):
     """What became of it so far."""
 
     OPEN = "recording"
     KEPT = "committed"
-    SET_ASIDE = "quarantined"
+    QUARANTINED = "quarantined"
     GARBAGE = "garbage"
     DESTROYED = "destroyed"
     LOST = "lost"
@@ -62,7 +62,7 @@ class Explained:
 
     camera: str
     seq: int
-    fate: Fate
+    stage: LifecycleStage
     decision: Decision | None = None
     span: TimeFromNow | None = None
     pins: tuple[str, ...] = ()
@@ -119,10 +119,10 @@ def shortened(
     return tuple(told)
 
 
-_FATES: Final = {
-    SegmentState.OPEN: Fate.OPEN,
-    SegmentState.COMMITTED: Fate.KEPT,
-    SegmentState.QUARANTINED: Fate.SET_ASIDE,
+_STAGES: Final = {
+    SegmentState.OPEN: LifecycleStage.OPEN,
+    SegmentState.COMMITTED: LifecycleStage.KEPT,
+    SegmentState.QUARANTINED: LifecycleStage.QUARANTINED,
 }
 _NOTHING: Final = CameraBounds(None)
 
@@ -158,7 +158,7 @@ class Ring:
             return self._database.read(partial(_gone, camera=camera, seq=seq))
         home = next(one for one in self._database.read(volumes_table.known) if one.id == row.volume)
         if home.loss is not None:
-            return Explained(row.camera, row.seq, Fate.LOST)
+            return Explained(row.camera, row.seq, LifecycleStage.LOST)
         away = row.volume not in self._pool.present()
         return self._database.read(partial(self._explain, row=row, policy=policy, away=away, retired=home.retired))
 
@@ -182,7 +182,7 @@ class Ring:
     ) -> Explained:
         if row.state is SegmentState.GARBAGE:
             rule = ring_table.condemned(connection, row.id)
-            return Explained(row.camera, row.seq, Fate.GARBAGE, away=away, rule=rule)
+            return Explained(row.camera, row.seq, LifecycleStage.GARBAGE, away=away, rule=rule)
         as_is = present(connection, self._boot, self._clock, policy)
         one = as_is.standings.get(row.camera, _NOTHING)
         judged = candidate(row, as_is.ages)
@@ -193,7 +193,7 @@ class Ring:
         return Explained(
             row.camera,
             row.seq,
-            _FATES[row.state],
+            _STAGES[row.state],
             decision=judge(judged, one.bounds),
             span=until,
             pins=tuple(holders),
@@ -216,7 +216,7 @@ def _left(connection: sqlite3.Connection, holders: Sequence[str], as_is: InForce
 def _gone(connection: sqlite3.Connection, camera: str, seq: int) -> Explained:
     stone = ring_table.tombstone(connection, camera, seq)
     if stone is not None:
-        return Explained(camera, seq, Fate.DESTROYED, rule=stone.rule, stone=stone)
+        return Explained(camera, seq, LifecycleStage.DESTROYED, rule=stone.rule, stone=stone)
     if 0 < seq < segments_table.tail(connection, camera).next_seq:
         what = f"segment {camera}/{seq} is not there, and no leaf says that it was destroyed"
         raise NotOpen(what, "it never held a picture, or went before edged wrote tombstones; see `edgectl gaps`")

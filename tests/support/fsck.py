@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edged.documents.checks import Fsck
+from edged.documents.ledger import Fsck
 from edged.words import exit_codes
 from tests.support.daemon import Daemon
 

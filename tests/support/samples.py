@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import cameras, checks, evidence, exports, ledger, machine, pins, register, site, tickets
+from edged.documents import exports, ledger, machine, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples_machine import DOCTOR, PROBE, STATUS_DOWN
@@ -561,9 +561,9 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         ],
     },
     exports.ExportList: {"schema": "edged.export-list/1", "exports": [COPIED]},
-    evidence.Manifest: MANIFEST,
-    evidence.Verify: VERIFY,
-    cameras.Probe: PROBE,
+    exports.Manifest: MANIFEST,
+    exports.Verify: VERIFY,
+    documents.Probe: PROBE,
     machine.Doctor: DOCTOR,
     machine.StatusDown: STATUS_DOWN,
     machine.Boots: BOOTS,
@@ -574,7 +574,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "before is that much older for certain, and is destroyed that much earlier",
         "action": "a second person types: edgectl approve A-7KQ2M",
     },
-    cameras.Snapshot: {
+    documents.Snapshot: {
         "schema": "edged.snapshot/1",
         "camera": "lobby",
         "path": "/home/chen/lobby.jpg",
@@ -583,19 +583,19 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "taken": "2026-03-01T00:15:00.000Z",
         "purpose": "repair",
     },
-    cameras.ReferenceList: {
+    documents.ReferenceList: {
         "schema": "edged.reference-list/1",
         "references": [
             {"camera": "lobby", "set": "2026-03-01T00:10:00.000Z"},
             {"camera": "side-door", "set": None},
         ],
     },
-    cameras.ReferenceSet: {
+    documents.ReferenceSet: {
         "schema": "edged.reference-set/1",
         "camera": "lobby",
         "set": "2026-03-01T00:10:00.000Z",
     },
-    cameras.ReferenceClear: {"schema": "edged.reference-clear/1", "camera": "lobby", "cleared": True},
+    documents.ReferenceClear: {"schema": "edged.reference-clear/1", "camera": "lobby", "cleared": True},
     machine.VolumeList: {
         "schema": "edged.volume-list/1",
         "volumes": [
@@ -637,8 +637,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "first": "2026-02-01T00:00:05.000Z",
         "last": "2026-03-01T00:00:05.000Z",
     },
-    checks.Fsck: FSCK,
-    checks.Rebuild: REBUILD,
+    ledger.Fsck: FSCK,
+    ledger.Rebuild: REBUILD,
     documents.Status: STATUS,
     documents.Cameras: {"schema": "edged.cameras/1", "cameras": [LOBBY, DOOR]},
     documents.Segments: {

@@ -13,11 +13,9 @@ from random import Random
 
 import pytest
 
-from mqtt import client
-from mqtt.connection import broker_connection
-from mqtt.connection.broker_connection import HEADER_BYTES
+from mqtt import client, connection, send
+from mqtt.connection import HEADER_BYTES
 from mqtt.contract.messages import Message, camera_health_topic
-from mqtt.send import outbox, send_queue
 from storage.outbox.table import Event, EventKind
 from tests.conftest import Profile
 from tests.faults.mqtt.collector import Collector
@@ -32,12 +30,12 @@ def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     """A minute is a second, and a second less; of a thousand outages not each is logged."""
     caplog.set_level(logging.ERROR, "mqtt.client")
     for module, name, seconds in (
-        (outbox, "PROBE_EVERY_S", 0.3), (send_queue, "ANSWER_DEADLINE_S", 1.5), (send_queue, "RATE_PER_S", 500.0),
-        (outbox, "LOOK_EVERY_S", 0.03), (outbox, "DELETE_EVERY_S", 0.03),
-        (outbox, "PATIENCE_S", 0.1),
-        (broker_connection, "ANSWER_TIMEOUT_S", 1.0), (broker_connection, "TICK_S", 0.05),
-        (broker_connection, "AFTER_LOSS_S", 0.2),
-        (broker_connection, "FIRST_LIMIT_S", 0.05), (broker_connection, "LAST_LIMIT_S", 0.4),
+        (send, "PROBE_EVERY_S", 0.3), (send, "ANSWER_DEADLINE_S", 1.5), (send, "RATE_PER_S", 500.0),
+        (send, "LOOK_EVERY_S", 0.03), (send, "DELETE_EVERY_S", 0.03),
+        (send, "PATIENCE_S", 0.1),
+        (connection, "ANSWER_TIMEOUT_S", 1.0), (connection, "TICK_S", 0.05),
+        (connection, "AFTER_LOSS_S", 0.2),
+        (connection, "FIRST_LIMIT_S", 0.05), (connection, "LAST_LIMIT_S", 0.4),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, seconds)
 
@@ -83,13 +81,13 @@ async def test_nothing_is_lost_whatever_befalls_wire_broker_collector_and_box(
 
 async def test_deleting_on_sending_is_caught(tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
-    sent = outbox.Outbox.sent
+    sent = send.Outbox.sent
 
-    def sent_and_done(self: outbox.Outbox, mid: int, event: Event) -> None:
+    def sent_and_done(self: send.Outbox, mid: int, event: Event) -> None:
         sent(self, mid, event)
         self._arrived.add(event.seq)
 
-    monkeypatch.setattr(outbox.Outbox, "sent", sent_and_done)
+    monkeypatch.setattr(send.Outbox, "sent", sent_and_done)
     with pytest.raises(LostError, match="never arrived"):
         await schedules(tmp_path, 100, seed=6)
 

@@ -16,9 +16,8 @@ from typing import Final
 
 import pytest
 
-from mqtt.connection.broker_connection import WINDOW, Delivery
-from mqtt.send.outbox import OutboxSender
-from mqtt.send.send_queue import BURST, RATE_PER_S, SendQueue
+from mqtt.connection import WINDOW, Delivery
+from mqtt.send import BURST, RATE_PER_S, OutboxSender, SendQueue
 from storage.database.writer import Database
 from storage.outbox import table as outbox_table
 from storage.outbox.table import RANKS, Event, EventKind, EventRank, Outbox

@@ -16,10 +16,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from mqtt import tls
+from mqtt import connection, tls
 from mqtt.broker_check import BrokerAnswer, check_broker
-from mqtt.connection import broker_connection
-from mqtt.connection.broker_connection import BrokerSettings
+from mqtt.connection import BrokerSettings
 from mqtt.tls import Files
 from tests.support.authority import DAY, Authority, broker_lines, write
 from tests.support.brokers import DEADLINE_S, amqtt, free_port, mosquitto
@@ -115,7 +114,7 @@ async def test_a_broker_whose_certificate_has_ended(tmp_path: Path) -> None:
 
 
 async def test_a_port_that_is_something_else_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_connection, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
     await told(free_port(), "connection refused", "whether the broker runs")
     with answering(speak_ssh) as port:
         await told(port, "", "")

@@ -15,11 +15,9 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
-from mqtt import client
-from mqtt.connection import broker_connection
+from mqtt import client, connection, send
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
-from mqtt.send import send_queue
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, free_port, mosquitto
 from tests.support.linked import BIRTH, BOOT, EPOCH, NODE, STATUS, Box, descriptors, running, until
 
@@ -77,9 +75,7 @@ async def test_a_clean_stop_says_stopping_and_no_will(broker: Broker) -> None:
 
 async def test_a_death_without_a_word_fires_the_will(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     box = Box(broker.port)
-    monkeypatch.setattr(
-        broker_connection.Connection, "disconnect", asyncio.Event().wait
-    )  # as if the farewell got stuck
+    monkeypatch.setattr(connection.Connection, "disconnect", asyncio.Event().wait)  # as if the farewell got stuck
     monkeypatch.setattr(client, "FAREWELL_S", 0.05)
     with Centre(broker.port) as centre:
         async with running(box):
@@ -132,7 +128,7 @@ async def test_a_frozen_broker_is_noticed_and_still_spoken_to_in_mqtt_5(
     box = Box(broker.port, keepalive_s=1)
     async with running(box):
         await until(lambda: box.link.view.connected and box.link.waiting == 0, "arrival")
-        monkeypatch.setattr(broker_connection, "ANSWER_TIMEOUT_S", 0.3)
+        monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
         broker.freeze()
         await until(lambda: not box.link.view.connected, "the loss")
         await until(lambda: "then nothing for" in box.link.view.reason, "silence")
@@ -372,7 +368,7 @@ async def test_garbage_for_an_answer_is_survived() -> None:
 
 
 async def test_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_connection, "ANSWER_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.1)
 
     async def answer(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _level: int) -> None:
         await reader.read()
@@ -397,9 +393,7 @@ async def test_what_paho_trips_over_ends_the_connection_and_not_the_link(
         await until(lambda: box.link.view.connected, "the reconnection")
 
 
-@pytest.mark.parametrize(
-    ("connack", "granted"), [(CONNACK_5, broker_connection.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)]
-)
+@pytest.mark.parametrize(("connack", "granted"), [(CONNACK_5, connection.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)])
 async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
     connack: bytes, granted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,7 +412,7 @@ async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
         async with running(box):
             await until(lambda: len(publications) >= granted, "a full window")
             assert box.link.waiting == 102
-            monkeypatch.setattr(send_queue, "ANSWER_DEADLINE_S", 0.0)
+            monkeypatch.setattr(send, "ANSWER_DEADLINE_S", 0.0)
             box.link.publish(health("1"))  # wakes it
             await until(lambda: not box.link.view.connected, "the end")
             assert "no message was acknowledged" in box.link.view.reason

@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt import client
-from mqtt.connection.broker_connection import Protocol, Reconnect
+from mqtt.connection import Protocol, Reconnect
 from tests.support.brokers import DEADLINE_S, Broker, amqtt, mosquitto
 from tests.support.linked import NODE, Box, running, until
 

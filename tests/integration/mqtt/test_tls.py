@@ -21,8 +21,7 @@ from typing import Final
 
 import pytest
 
-from mqtt import client, tls
-from mqtt.connection import broker_connection
+from mqtt import client, connection, tls
 from mqtt.contract.messages import Message, camera_health_topic
 from mqtt.tls import Files, lifetime
 from tests.support.authority import DAY, SERVER, Authority, Signed, broker_lines, write
@@ -73,7 +72,7 @@ async def test_all_is_said_over_tls_and_nothing_waits_for_a_tick(
     broker: Broker, plain_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several packets come in one TLS record; only the first of them wakes the loop."""
-    monkeypatch.setattr(broker_connection, "TICK_S", 3600.0)
+    monkeypatch.setattr(connection, "TICK_S", 3600.0)
     monkeypatch.setattr(client, "TICK_S", 3600.0)
     ring = keyring(write(tmp_path, CA, BOX))
     box = Box(broker.port, host="localhost", tls=ring)
@@ -279,7 +278,7 @@ async def test_something_else_at_that_port(tmp_path: Path) -> None:
 
 
 async def test_nothing_at_all_from_that_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_connection, "CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 0.2)
 
     def silent(peer: socket.socket) -> None:
         while peer.recv(4096):

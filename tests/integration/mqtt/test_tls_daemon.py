@@ -8,8 +8,7 @@ from typing import Final
 from edged.alarms import conditions, tracking
 from edged.documents import site as documents
 from edged.documents.site import Status
-from mqtt import tls
-from mqtt.connection import broker_connection
+from mqtt import connection, tls
 from tests.support import footage
 from tests.support.authority import DAY, Authority, broker_lines, write
 from tests.support.brokers import mosquitto
@@ -26,7 +25,7 @@ OPENED: Final = f"as {NODE} "
 RETRY_S: Final = 45.0
 SOON: Final = shortened(
     (tls, "LOOK_EVERY_S", 1.0),
-    (broker_connection, "LAST_LIMIT_S", 2.0),
+    (connection, "LAST_LIMIT_S", 2.0),
     (conditions, "CLOCK_PATIENCE_S", 2.0),
     (tracking, "CLEAR_AFTER_S", 2.0),
 )

@@ -22,12 +22,12 @@ from aiohttp import web
 from edged.access.acts import Acts, Agreement
 from edged.access.callers import CALLER, Caller
 from edged.api import approvals as boot_calls
+from edged.api import ledger as ledger_api
 from edged.api.pins import PinCalls
-from edged.compliance.model import ClauseStatus
+from edged.compliance import ClauseStatus
 from edged.config.model import Config, Roles
 from edged.doctor.findings import Result
 from edged.documents import ledger as ledger_documents
-from edged.evidence import statement_check
 from edged.health.baseline import Habits, Light, ReferenceView, Usual
 from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
@@ -37,8 +37,7 @@ from edged.profiles.loader import Judgement
 from edged.site.verdict import Urgency
 from edged.words.roles import Record, Role
 from edged.words.roles import Verb as BoxVerb
-from mqtt import commands
-from mqtt.connection import broker_connection
+from mqtt import commands, connection
 from mqtt.tls import Weight
 from recorder.decoder import messages as eye
 from recorder.decoder.messages import BLOCKS, THUMB_BYTES
@@ -63,7 +62,7 @@ from storage.recovery import replay_table, salvage
 from storage.register import queries as register_queries
 from storage.retention import bounds as retention_bounds
 from storage.retention import destruction, plan
-from storage.ring.service import Fate
+from storage.ring.service import LifecycleStage
 from storage.segments import findings_table
 from storage.tickets import faults_table, maintenance_table
 from storage.words import failpoints, model
@@ -97,7 +96,7 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "journal: MESSAGE_ID": MessageId,
     "leaves.kind": Leaf,
     "ledger verify: findings": Code,
-    "link: versions of MQTT": broker_connection.Protocol,
+    "link: versions of MQTT": connection.Protocol,
     "maintenances.state": maintenance_table.MaintenanceState,
     "outbox: kinds, and levels of topics": outbox_table.EventKind,
     "outbox.rank": outbox_table.EventRank,
@@ -109,15 +108,15 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "roles": Role,
     "roles: verbs in leaves": BoxVerb,
     "segments.state": model.SegmentState,
-    "segments: fate in an explanation": Fate,
+    "segments: fate in an explanation": LifecycleStage,
     "volumes: state in the status": model.VolumeState,
 }
 """Golden: words.json."""
 OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
-    Marker, Presence, Record, Urgency, retention_bounds.LoosenedBound, broker_connection.Outcome, backlog.Result,
+    Marker, Presence, Record, Urgency, retention_bounds.LoosenedBound, connection.Outcome, backlog.Result,
     Weight,
-    eye.Want, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, broker_connection.Delivery,
-    broker_connection.NextStep, salvage.Action, replay_table.Applied, segmenter.CutReason, state.Phase,
+    eye.LookKind, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, connection.Delivery,
+    connection.NextStep, salvage.Action, replay_table.Applied, segmenter.CutReason, state.Phase,
     compare.Look, compare.Touch, signer.HeadAgreement,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""
@@ -231,7 +230,7 @@ class _Calls:
         self.pins = PinCalls(self.store, self.desk, clock, lambda: config)
         self.pins.routes()
         self.boots = boot_calls.boot_routes(self.store, self.desk)
-        self.desk.register(statement_check.RENEW, statement_check.kind(self.store))
+        self.desk.register(ledger_api.RENEW, ledger_api.renewal(self.store))
         self.config = config
 
     async def loosening(self) -> Agreement:
@@ -256,7 +255,7 @@ class _Calls:
                 await attest(_request(**told))
             case "ledger-renew":
                 wanted = ledger_documents.RenewAsked(reason=told["reason"], new_key=False)
-                statement_check.ask(self.store, self.desk, wanted, CHEN)
+                ledger_api.ask_renewal(self.store, self.desk, wanted, CHEN)
             case "loosen":
                 await (await self.loosening()).ask(CHEN)
 

@@ -55,7 +55,7 @@ KEPT: Final = {
 }
 """Libraries that not everybody may import: rooms, or single modules."""
 
-CONTRACTS: Final = {f"edged.documents.{name}" for name in ("checks", "evidence", "register", "site")}
+CONTRACTS: Final = {f"edged.documents.{name}" for name in ("exports", "ledger", "register", "site")}
 """Of a document the name of a class is part of its schema, which does not change: two documents may share one."""
 
 LEAN: Final = {

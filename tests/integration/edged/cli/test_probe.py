@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import pytest
 
-from edged.cli import probe_report
+from edged.cli import probe
 from edged.cli.main import main
 from edged.config.load import check
-from edged.documents.cameras import Probe
+from edged.documents.site import Probe
 from edged.words import exit_codes
 from recorder.probe import Found, look
 from recorder.rtsp.connection import Trust
@@ -51,7 +51,7 @@ def seen(url: str, user: str = "", password: str = "", trust: Trust | None = Non
 
 
 def told(url: str, found: Found, user: str = "") -> Probe:
-    return probe_report.probe_document(url, user, None, found)
+    return probe.probe_document(url, user, None, found)
 
 
 def cause(found: Found) -> GapCause | None:

@@ -78,7 +78,9 @@ def test_what_was_looked_at_is_told_and_the_eye_costs_no_recording(daemon: Daemo
     seen = daemon.camera("lobby")
     assert (seen.state, seen.findings, seen.colour) == ("recording", [], True)
     assert seen.sound_db is not None
-    eyes = [pid for pid in daemon.processes() if b"recorder.decoder" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    eyes = [
+        pid for pid in daemon.processes() if b"recorder.decoder.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
     assert len(eyes) == 1, "one for all cameras"
     worker = daemon.worker_of("lobby")
     os.kill(eyes[0], signal.SIGKILL)

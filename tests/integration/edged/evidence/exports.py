@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edged.documents.evidence import Manifest
+from edged.documents.exports import Manifest
 from edged.evidence import export_manifest, folder
 from recorder.mp4 import Muxer
 from recorder.remux.film import FAT32_BYTES, Missing, SegmentSource, blocks, plan, webvtt

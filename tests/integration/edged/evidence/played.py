@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
-from edged.cameras.store_adapter import StoreAdapter
+from edged.cameras import StoreAdapter
 from recorder.supervisor.backlog import PendingFacts
 from recorder.supervisor.processes import WorkerProcess
 from recorder.supervisor.state import Misbehaved, Opened, Withheld

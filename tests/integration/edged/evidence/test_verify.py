@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edged.cli import main as edgectl
-from edged.documents.evidence import Manifest, Verify
+from edged.documents.exports import Manifest, Verify
 from edged.evidence import export_manifest, folder, verify
 from edged.words import exit_codes
 from storage.ledger import note

@@ -185,7 +185,7 @@ def has_eye(edged: Daemon) -> bool:
 
 def is_eye(pid: int) -> bool:
     try:
-        return b"recorder.decoder" in Path("/proc", str(pid), "cmdline").read_bytes()
+        return b"recorder.decoder.process" in Path("/proc", str(pid), "cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):  # it has ended since
         return False
 

@@ -20,9 +20,8 @@ from typing import Final, Self
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt import client
-from mqtt.connection import broker_connection
-from mqtt.connection.broker_connection import (
+from mqtt import client, connection
+from mqtt.connection import (
     ANSWERS_MAX,
     ARRIVED_MAX,
     PACKET_MAX_BYTES,
@@ -217,7 +216,7 @@ def keyring(directory: Path) -> Keyring:
 @pytest.fixture
 def _no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is found only because a second has passed."""
-    monkeypatch.setattr(broker_connection, "TICK_S", 3600.0)
+    monkeypatch.setattr(connection, "TICK_S", 3600.0)
     monkeypatch.setattr(client, "TICK_S", 3600.0)
     monkeypatch.setattr(client, "FAREWELL_S", 0.05)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from recorder.decoder.client import DecoderClient, DecoderLost, LookResult
-from recorder.decoder.messages import THUMB_BYTES, UnseenReason, Want
+from recorder.decoder.messages import THUMB_BYTES, LookKind, UnseenReason
 from recorder.words.stream import Codec
 from recorder.worker.fan_out import LENGTH_BYTES, Packet, SoundTrack, Tracks, framed
 from tests.support import keyframes
@@ -65,13 +65,13 @@ def one_picture(codec: str = "h264") -> tuple[Tracks, bytes]:
 
 
 async def asked(
-    eye: DecoderClient, hand: Hand, want: Want = Want.MEASURE, reference: bytes = b""
+    eye: DecoderClient, hand: Hand, want: LookKind = LookKind.MEASURE, reference: bytes = b""
 ) -> LookResult | UnseenReason:
     async with asyncio.timeout(PATIENCE_S):
         return await eye.look(hand, want, reference)
 
 
-async def seen(eye: DecoderClient, hand: Hand, want: Want = Want.MEASURE, reference: bytes = b"") -> LookResult:
+async def seen(eye: DecoderClient, hand: Hand, want: LookKind = LookKind.MEASURE, reference: bytes = b"") -> LookResult:
     came = await asked(eye, hand, want, reference)
     assert isinstance(came, LookResult), came
     return came
@@ -93,7 +93,7 @@ async def test_a_key_frame_and_its_sound_are_measured(eye: DecoderClient, codec:
 async def test_a_reference_lies_on_itself(eye: DecoderClient) -> None:
     tracks, data = one_picture()
     hand = sending(framed(tracks), framed(packet(data)))
-    first = await seen(eye, hand, Want.THUMB)
+    first = await seen(eye, hand, LookKind.THUMB)
     assert len(first.seen.thumb) == THUMB_BYTES
     again = await seen(eye, sending(framed(tracks), framed(packet(data))), reference=first.seen.thumb)
     shift = again.seen.picture.shift
@@ -105,7 +105,7 @@ async def test_a_reference_lies_on_itself(eye: DecoderClient) -> None:
 
 async def test_a_snapshot_is_a_whole_jpeg_of_the_full_size(eye: DecoderClient, tmp_path: Path) -> None:
     tracks, data = one_picture()
-    came = await seen(eye, sending(framed(tracks), framed(packet(data))), Want.SNAPSHOT)
+    came = await seen(eye, sending(framed(tracks), framed(packet(data))), LookKind.SNAPSHOT)
     assert len(came.jpeg) > 45_000, "more than one piece"
     path = tmp_path / "snapshot.jpg"
     path.write_bytes(came.jpeg)
@@ -142,7 +142,7 @@ async def test_a_picture_of_a_few_pixels_costs_a_look_and_not_the_eye(eye: Decod
     for wide, high in ((8, 8), (16, 8), (8, 640)):
         few, tiny = Encoder(wide, high).encode(np.zeros((high, wide, 3), np.uint8))
         for told in (few, Tracks(Codec.H264, 90_000, 0, 0, few.record, None)):
-            for want in (Want.MEASURE, Want.SNAPSHOT):
+            for want in (LookKind.MEASURE, LookKind.SNAPSHOT):
                 assert await asked(eye, sending(framed(told), framed(packet(tiny))), want) is UnseenReason.UNREADABLE
     await seen(eye, sending(framed(tracks), framed(packet(data))))
     assert eye.pid == pid
@@ -164,7 +164,7 @@ async def test_looks_that_fail_leave_no_descriptor_behind(eye: DecoderClient) ->
         assert await asked(eye, sending(framed(tracks), framed(packet(b"\0" * 50)))) is UnseenReason.UNREADABLE
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
-                await eye.look(sending(), Want.MEASURE)
+                await eye.look(sending(), LookKind.MEASURE)
     await seen(eye, sending(framed(tracks), framed(packet(data))))
     assert (held(), eye.pid) == (before, pid)
 
@@ -172,7 +172,7 @@ async def test_looks_that_fail_leave_no_descriptor_behind(eye: DecoderClient) ->
 async def test_a_worker_that_sends_nothing_holds_up_nobody(eye: DecoderClient) -> None:
     """L4: the others are seen while it is waited for."""
     stay: list[socket.socket] = []
-    waiting = asyncio.ensure_future(eye.look(sending(stay=stay), Want.MEASURE))
+    waiting = asyncio.ensure_future(eye.look(sending(stay=stay), LookKind.MEASURE))
     tracks, data = one_picture()
     for _ in range(3):
         assert isinstance(await asked(eye, sending(framed(tracks), framed(packet(data)))), LookResult)
@@ -188,7 +188,7 @@ async def test_an_eye_that_is_killed_is_started_anew(eye: DecoderClient) -> None
     before = eye.pid
     assert before is not None
     stay: list[socket.socket] = []
-    waiting = asyncio.ensure_future(eye.look(sending(stay=stay), Want.MEASURE))
+    waiting = asyncio.ensure_future(eye.look(sending(stay=stay), LookKind.MEASURE))
     await asyncio.sleep(0)
     os.kill(before, signal.SIGKILL)
     with pytest.raises(DecoderLost) as lost:

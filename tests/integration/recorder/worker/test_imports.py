@@ -26,7 +26,7 @@ def test_a_worker_imports_nothing_that_it_does_not_need() -> None:
 def test_the_daemon_does_not_load_libav_not_even_to_tell_its_version() -> None:
     program = (
         "import sys, edged.main.start, edged.main.daemon, recorder.supervisor.processes, recorder.supervisor.runner;"
-        "from edged.site.versions import versions;"
+        "from edged.host.versions import versions;"
         "told = versions(); print(told.av, told.ffmpeg, *sys.modules)"
     )
     listed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from mqtt.connection.broker_connection import WINDOW, Delivery
-from mqtt.send.outbox import OutboxSender
-from mqtt.send.send_queue import SendQueue
+from mqtt.connection import WINDOW, Delivery
+from mqtt.send import OutboxSender, SendQueue
 from storage.ledger.signer import TOLD_EVERY_MS
 from storage.outbox.table import Event, EventKind, EventRank, Outbox
 from storage.store.opening import DATABASE_NAME

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.documents.checks import Rebuild
+from edged.documents.ledger import Rebuild
 from edged.words import exit_codes
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon

@@ -20,7 +20,7 @@ from storage.retention.plan import Candidate, Decision, Policy, judge
 from storage.ring import sweep
 from storage.ring import sweep as pruner
 from storage.ring import table as ring_table
-from storage.ring.service import Fate
+from storage.ring.service import LifecycleStage
 from storage.ring.table import BREACH_TOLD_MS
 from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
@@ -408,18 +408,18 @@ def test_what_is_open_garbage_and_gone_is_explained(office: Office, memory: Path
     running.write(2)
     office.clock.tick(800)
     one = office.store.ring.explain("lobby", 1, Policy())
-    assert (one.fate, one.span and one.span.earliest_ms) == (Fate.OPEN, 60_000)
+    assert (one.stage, one.span and one.span.earliest_ms) == (LifecycleStage.OPEN, 60_000)
     segment = office.commit(running)
     os.link(segment.path, memory / "copy.mp4")
     office.clock.tick(400_000)
     office.store.sweep(Policy)
     stuck = office.store.ring.explain("lobby", 1, Policy())
-    assert (stuck.fate, stuck.rule) == (Fate.GARBAGE, "ceiling")
+    assert (stuck.stage, stuck.rule) == (LifecycleStage.GARBAGE, "ceiling")
     (memory / "copy.mp4").unlink()
     office.store.sweep(Policy)
     gone = office.store.ring.explain("lobby", 1, Policy())
     assert gone.stone is not None
-    assert (gone.fate, gone.rule, gone.stone.ceiling_s) == (Fate.DESTROYED, "ceiling", 300)
+    assert (gone.stage, gone.rule, gone.stone.ceiling_s) == (LifecycleStage.DESTROYED, "ceiling", 300)
 
 
 # --- what nobody needs any more -----------------------------------------------------------------------------------

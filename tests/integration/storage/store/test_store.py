@@ -22,7 +22,7 @@ from storage.recovery import salvage
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy, Reason
 from storage.ring import sweep
-from storage.ring.service import Fate, TimeFromNow
+from storage.ring.service import LifecycleStage, TimeFromNow
 from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
@@ -634,7 +634,7 @@ def test_explain_says_what_the_sweep_does(office: Office) -> None:
     assert old.decision.destroy
     office.store.sweep(Policy)
     gone = office.store.ring.explain("lobby", 1, Policy())
-    assert (gone.fate, gone.rule, gone.decision) == (Fate.DESTROYED, "ceiling", None)
+    assert (gone.stage, gone.rule, gone.decision) == (LifecycleStage.DESTROYED, "ceiling", None)
     with pytest.raises(NotOpen):
         office.store.ring.explain("lobby", 7, Policy())
 

@@ -21,7 +21,7 @@ from storage.integrity.compare import Fault
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
 from storage.retention.plan import Policy
-from storage.ring.service import Fate
+from storage.ring.service import LifecycleStage
 from storage.ring.volume_operations import Reconfigured
 from storage.segments.findings_table import FaultKind
 from storage.store import offline
@@ -389,7 +389,7 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     assert (done.loss.first_wall_ms, done.loss.last_wall_ms) == (kept[0].start.wall_ms, kept[-1].end.wall_ms)
     (usage,) = box.store.usage()
     assert (usage.segments, usage.oldest, usage.lost) == (0, None, True), "what is lost is not kept"
-    assert box.store.ring.explain("lobby", past.seq, Policy()).fate is Fate.LOST
+    assert box.store.ring.explain("lobby", past.seq, Policy()).stage is LifecycleStage.LOST
     assert measure(box.store, Policy({"lobby": Bounds(250, 300)}), box.clock.now()).usage["lobby"].lost
     statuses = box.store.volumes()
     assert [status.state for status in statuses] == [IN_SERVICE, IN_SERVICE, LOST]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.alarms import fault_tickets, maintenance
+from edged.alarms import fault_tickets
 from edged.alarms import fault_tickets as judge
 from edged.alarms import tracking as alarms
 from edged.overview import AlarmCondition
@@ -44,9 +44,9 @@ def under(*cameras: str) -> Lasting:
 def test_of_each_alarm_it_is_decided_whether_it_is_a_fault_and_whether_it_waits(key: str) -> None:
     room = key.partition(".")[0]
     assert fault_tickets.rule_of(key) is not None or key in fault_tickets.NONE or room in fault_tickets.NONE
-    waits = key == maintenance.DEVICE or room == "camera" or key in maintenance.OF_THE_BOX
-    assert waits != (key in maintenance.NEVER or room in maintenance.NEVER) or key == "ledger.unwritten"
-    assert maintenance.is_held(f"{key}:x", (), under()) is waits
+    waits = key == alarms.DEVICE or room == "camera" or key in alarms.OF_THE_BOX
+    assert waits != (key in alarms.NEVER or room in alarms.NEVER) or key == "ledger.unwritten"
+    assert alarms.is_held(f"{key}:x", (), under()) is waits
 
 
 @pytest.mark.parametrize(("stood_ms", "count", "due"), [(599_999, 4, False), (600_000, 1, True), (0, 5, True)])
@@ -84,11 +84,11 @@ def test_it_is_over_an_hour_after_the_last_alarm_and_not_while_maintenance_cover
 
 def test_of_a_device_all_that_are_out_must_be_worked_on() -> None:
     key = "device.fault:10.0.0.20:554"
-    assert maintenance.is_held(key, {"a", "b"}, under("a", "b", "c"))
-    assert not maintenance.is_held(key, {"a", "b"}, under("a"))
-    assert not maintenance.is_held(key, (), under("a"))
-    assert not maintenance.is_held("camera.down:b", (), under("a"))
-    assert not maintenance.is_held("camera.down:b", (), None)
+    assert alarms.is_held(key, {"a", "b"}, under("a", "b", "c"))
+    assert not alarms.is_held(key, {"a", "b"}, under("a"))
+    assert not alarms.is_held(key, (), under("a"))
+    assert not alarms.is_held("camera.down:b", (), under("a"))
+    assert not alarms.is_held("camera.down:b", (), None)
 
 
 def test_one_maintenance_right_after_another_does_not_go_on_holding_what_the_first_held() -> None:
@@ -98,11 +98,11 @@ def test_one_maintenance_right_after_another_does_not_go_on_holding_what_the_fir
     def began(at_ms: int) -> Lasting:
         return replace(under(), began_ms=at_ms)
 
-    memory, _ = alarms.step({}, trouble, 100.0, maintenance.held(trouble, began(90_000)))
-    held = maintenance.held(trouble, began(90_000), memory)
+    memory, _ = alarms.step({}, trouble, 100.0, alarms.held(trouble, began(90_000)))
+    held = alarms.held(trouble, began(90_000), memory)
     assert held == {DOWN}
     memory, none = alarms.step(memory, trouble, 3600.0, held)
-    memory, raised = alarms.step(memory, trouble, 3601.0, maintenance.held(trouble, began(3_600_500), memory))
+    memory, raised = alarms.step(memory, trouble, 3601.0, alarms.held(trouble, began(3_600_500), memory))
     assert (none, [change.key for change in raised]) == ([], [DOWN])
 
 
@@ -111,9 +111,9 @@ def test_what_is_held_is_raised_at_once_when_it_is_held_no_longer_and_what_stood
     memory, changes = alarms.step({}, trouble, 0.0, {DOWN})
     memory, more = alarms.step(memory, trouble, 60.0, {DOWN})
     assert (changes, more) == ([], [])
-    assert maintenance.waiting(memory, {DOWN}, 60.0) == trouble
+    assert alarms.waiting(memory, {DOWN}, 60.0) == trouble
     memory, raised = alarms.step(memory, trouble, 61.0)
     assert [change.key for change in raised] == [DOWN]
     memory, again = alarms.step(memory, trouble, 62.0, {DOWN})
     assert again == []
-    assert maintenance.waiting(memory, {DOWN}, 62.0) == {}
+    assert alarms.waiting(memory, {DOWN}, 62.0) == {}

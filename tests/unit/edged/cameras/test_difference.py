@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.cameras import runners
-from edged.cameras.runners import CameraRunners, difference, sync_ms
+from edged import cameras
+from edged.cameras import CameraRunners, difference, sync_ms
 from edged.config.model import MAX_LOSS_MIN
 from recorder.supervisor.runner import CameraSettings
 from recorder.words.messages import HELD_MS
@@ -99,8 +99,8 @@ class FakeStore:
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> tuple[CameraRunners, FakeKeeper, FakeStore]:
-    monkeypatch.setattr(runners, "CameraRunner", FakeRunner)
-    monkeypatch.setattr(runners, "ANEW_AFTER_S", 0.0)
+    monkeypatch.setattr(cameras, "CameraRunner", FakeRunner)
+    monkeypatch.setattr(cameras, "ANEW_AFTER_S", 0.0)
     monkeypatch.setattr(FakeRunner, "made", [])
     monkeypatch.setattr(FakeRunner, "broken", set())
     keeper, store = FakeKeeper(), FakeStore()

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.cameras import runners
-from edged.cameras.runners import WINDOW_MS, is_unsteady
+from edged.cameras import ON_PURPOSE, WINDOW_MS, interruptions_of, is_unsteady
 from storage.words.model import Gap, GapCause, Moment
 
 NOW_MS = 1_772_000_000_000
@@ -20,7 +19,7 @@ def gap(ago_s: float, lasts_s: float | None, cause: GapCause = GapCause.DROPPED)
 
 
 def seen(*gaps: Gap) -> tuple[int, float]:
-    found = runners.of(gaps, NOW_MS)
+    found = interruptions_of(gaps, NOW_MS)
     return found.breaks, round(found.share, 3)
 
 
@@ -29,13 +28,13 @@ def test_a_camera_that_connects_and_drops_every_five_seconds_is_unsteady() -> No
     breaks, share = seen(*gaps)
     assert breaks == len(gaps)
     assert share == pytest.approx(5 / 7, abs=0.02)
-    assert is_unsteady(runners.of(gaps, NOW_MS), before=False)
+    assert is_unsteady(interruptions_of(gaps, NOW_MS), before=False)
 
 
 def test_one_outage_is_none_however_many_causes_it_had() -> None:
     outage = [gap(200, 20), gap(180, 30, GapCause.REFUSED), gap(150, 10, GapCause.UNREACHABLE)]
     assert seen(*outage) == (1, 0.8)
-    assert not is_unsteady(runners.of(outage, NOW_MS), before=False)
+    assert not is_unsteady(interruptions_of(outage, NOW_MS), before=False)
 
 
 def test_what_began_before_the_window_or_still_lasts_counts_as_far_as_it_lies_within() -> None:
@@ -44,14 +43,14 @@ def test_what_began_before_the_window_or_still_lasts_counts_as_far_as_it_lies_wi
 
 
 def test_what_was_done_on_purpose_says_nothing() -> None:
-    on_purpose = [gap(290 - 50 * n, 10, cause) for n, cause in enumerate(sorted(runners.ON_PURPOSE)[:5])]
+    on_purpose = [gap(290 - 50 * n, 10, cause) for n, cause in enumerate(sorted(ON_PURPOSE)[:5])]
     assert seen(*on_purpose) == (0, 1.0)
     assert seen(gap(400, None, GapCause.DISABLED)) == (0, 1.0)
     assert seen(gap(300, 150, GapCause.DAEMON_STOPPED), gap(75, 75)) == (1, 0.5)
 
 
 def test_it_calms_down_later_than_it_was_raised() -> None:
-    three, two, one = (runners.of([gap(20 * n, 2) for n in range(1, many + 1)], NOW_MS) for many in (3, 2, 1))
+    three, two, one = (interruptions_of([gap(20 * n, 2) for n in range(1, many + 1)], NOW_MS) for many in (3, 2, 1))
     assert [is_unsteady(found, before=False) for found in (three, two, one)] == [True, False, False]
     assert [is_unsteady(found, before=True) for found in (three, two, one)] == [True, True, False]
 
@@ -63,7 +62,7 @@ def test_it_calms_down_later_than_it_was_raised() -> None:
     )
 )
 def test_whatever_the_catalog_says_the_share_is_one(told: list[tuple[float, float | None, GapCause]]) -> None:
-    found = runners.of([gap(*one) for one in told], NOW_MS)
+    found = interruptions_of([gap(*one) for one in told], NOW_MS)
     assert 0 <= found.share <= 1
     assert 0 <= found.breaks <= len(told)
     assert WINDOW_MS == 300_000

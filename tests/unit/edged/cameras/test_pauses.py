@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.cameras import runners
+from edged.cameras import WINDOW_MS, Interruptions, interruptions_of
 from edged.site import documents as site_documents
 from edged.words import units
 from storage.ages.history import Point
@@ -127,7 +127,7 @@ def test_pauses_of_a_segment_that_nobody_can_read_are_told_as_well() -> None:
 def test_what_listings_and_steadiness_are_told_is_each_pause() -> None:
     book = recorded(stutter(5), 5)
     now_ms = WALL + 5 * SEGMENT_MS
-    assert runners.of(rows(book), now_ms) == runners.Interruptions(60, 1 - 60 * 2_100 / runners.WINDOW_MS)
+    assert interruptions_of(rows(book), now_ms) == Interruptions(60, 1 - 60 * 2_100 / WINDOW_MS)
     document = site_documents.gap(rows(book)[0])
     assert [document.pauses[n].start for n in (0, 1)] == [units.timestamp(WALL + ms) for ms in (1_000, 6_000)]
     assert document.pauses[-1].end == document.end

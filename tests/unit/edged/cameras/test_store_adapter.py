@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from edged.cameras.store_adapter import StoreAdapter
+from edged.cameras import StoreAdapter
 from recorder.words.messages import Granted, Opening, Refused, Terms
 from storage.store.facade import Store
 from storage.words.model import Bounds, GapCause, VolumesNow, VolumeState, VolumeStatus

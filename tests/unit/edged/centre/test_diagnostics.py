@@ -33,7 +33,7 @@ def told(tmp_path: Path, *lines: str, gate: Watched = GATE) -> list[str]:
 
 
 def logged(tail: journal.Tail, words: str) -> None:
-    tail.emit(logging.LogRecord("edged.camera", logging.INFO, "/x/edged/cameras/runners.py", 1, "%s", (words,), None))
+    tail.emit(logging.LogRecord("edged.camera", logging.INFO, "/x/edged/cameras.py", 1, "%s", (words,), None))
 
 
 def test_no_login_and_nothing_behind_the_port(tmp_path: Path) -> None:

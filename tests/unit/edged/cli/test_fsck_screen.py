@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edged.cli.fsck import screen
 from edged.cli.output import check_line
-from edged.documents.checks import Fsck, FsckAsked
+from edged.documents.ledger import Fsck, FsckAsked
 from edged.site import check_documents
 from storage.integrity.compare import Fault
 from storage.integrity.fsck import FsckReport, Level, Scope

@@ -11,12 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edged.cli import probe_report
+from edged.cli import probe as probe_report
 from edged.cli.client import Address
-from edged.cli.probe import _configured, probe, screen
-from edged.cli.probe_report import suggested
+from edged.cli.probe import _configured, probe, screen, suggested
 from edged.config.model import CameraConfig
-from edged.documents.cameras import Probe
+from edged.documents.site import Probe
 from recorder.probe import Found, Measured
 
 SEEN = Found(

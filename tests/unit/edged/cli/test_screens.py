@@ -34,7 +34,7 @@ from edged.cli import (
 from edged.cli import status as screens
 from edged.cli.client import DaemonClient
 from edged.cli.output import Session
-from edged.documents import checks, exports, machine, pins, register, site, tickets
+from edged.documents import exports, ledger, machine, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
@@ -102,7 +102,7 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "volume-replace": lambda: volume.loss(sample(machine.VolumeReplace), ZONE),
     "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
     "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
-    "rebuild": lambda: fsck.rebuilt(sample(checks.Rebuild)),
+    "rebuild": lambda: fsck.rebuilt(sample(ledger.Rebuild)),
     "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck)),
 }
 
@@ -303,7 +303,7 @@ def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
 
 
 def test_of_one_there_is_no_plural() -> None:
-    one = sample(checks.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
+    one = sample(ledger.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
     told = drawn(fsck.rebuilt(one))
     assert "1 leaf put back, 1 directory compared" in told
     assert "1 file missing" in told

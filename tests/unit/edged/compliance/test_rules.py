@@ -11,12 +11,10 @@ from typing import Any, Final
 import pytest
 from rich.console import Console
 
+from edged import compliance
 from edged.access.role_watch import RolesSeen
-from edged.cli import compliance
 from edged.cli import compliance as compliance_screen
-from edged.compliance import rules
-from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
-from edged.compliance.rules import JUDGES, advanced, findings, summary
+from edged.compliance import JUDGES, Call, ClauseFinding, ClauseStatus, Facts, advanced, findings, summary
 from edged.config.model import Config
 from edged.documents import register as documents
 from edged.health import faults
@@ -288,15 +286,15 @@ def test_a_camera_that_was_out_for_weeks_is_not_called_new() -> None:
 
 def test_a_verb_that_deletes_would_be_seen() -> None:
     """The real table has none; one that somebody adds is found by its name."""
-    assert rules.destroying(Verb, facts("taipei-police")) == []
+    assert compliance.destroying(Verb, facts("taipei-police")) == []
     bad = [type("V", (), {"value": name})() for name in ("segments delete", "volume format", "wipe")]
-    assert rules.destroying(bad, facts("taipei-police")) == ["segments delete", "volume format", "wipe"]
+    assert compliance.destroying(bad, facts("taipei-police")) == ["segments delete", "volume format", "wipe"]
 
 
 def test_a_verb_that_shows_footage_and_leaves_no_record_would_be_seen() -> None:
-    assert rules.unrecorded(dict(TABLE)) == []
+    assert compliance.unrecorded(dict(TABLE)) == []
     loose = {Verb.EXPORT: replace(TABLE[Verb.EXPORT], record=Record.NONE)}
-    assert rules.unrecorded(loose) == ["export"]
+    assert compliance.unrecorded(loose) == ["export"]
 
 
 def test_since_when_stays_while_a_clause_stands_as_it_stood() -> None:
@@ -415,7 +413,7 @@ def test_where_chinese_can_be_drawn(
 def test_the_page_is_one_file_without_script_and_what_is_told_is_text_in_it() -> None:
     """An attack: a file or an account whose name is markup."""
     evil = OpenFiles(1, open=(OpenFile('/d/<script src="x">', "權限 0644"),), count=1)
-    page = compliance.html_page(document(reached=evil))
+    page = compliance_screen.html_page(document(reached=evil))
     assert "<script" not in page
     assert "&lt;script src=&quot;x&quot;&gt;" in page
     assert "http:" not in page.replace("http-equiv", "")
@@ -450,7 +448,7 @@ def test_a_fault_that_nobody_reports_breaks_its_clause_and_one_that_is_followed_
     clause = profile("taipei-police").clauses[9]
 
     def status(*faults: OpenFault) -> ClauseStatus:
-        return rules.faults(clause, facts("taipei-police", measured={"faults": faults})).status
+        return compliance.faults(clause, facts("taipei-police", measured={"faults": faults})).status
 
     assert status() is ClauseStatus.MET
     assert status(known) is ClauseStatus.MET, "a day to report it"

@@ -39,7 +39,7 @@ def test_the_folder_is_called_by_node_time_and_id() -> None:
 
 @given(CAMERAS, st.integers(1, 3))
 def test_names_are_taken_by_windows_and_differ_by_more_than_case(cameras: list[str], films: int) -> None:
-    stems = export_job.Stems()
+    stems = export_job.UsedNames()
     named = [stems.camera(camera) for camera in cameras]
     every = [stems.film(stem, number) for stem in named for number in range(films)]
     assert len({name.lower() for name in every}) == len(cameras) * films
@@ -49,7 +49,7 @@ def test_names_are_taken_by_windows_and_differ_by_more_than_case(cameras: list[s
 
 
 def test_a_camera_keeps_its_own_name_where_it_can() -> None:
-    stems = export_job.Stems()
+    stems = export_job.UsedNames()
     named = [stems.camera(one) for one in ("lobby", "lobby-2", "Lobby", "nul", "大廳")]
     assert named == ["lobby", "lobby-2", "Lobby_2", "camera-nul", "__"]
     assert [stems.film("lobby", number) for number in range(3)] == ["lobby", "lobby-2_2", "lobby-3"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edged.documents.evidence import Manifest
+from edged.documents.exports import Manifest
 from edged.evidence import folder
 from tests.integration.edged.evidence import exports
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.documents import register as documents
-from edged.evidence import statement, statement_check
+from edged.evidence import statement
 from edged.evidence.statement import PAYLOAD_TYPE, BoundsInForce, LedgerBasis, StatementIssuer
 from edged.evidence.verify import fingerprint, page
 from storage.ledger import note
@@ -76,11 +76,11 @@ def signed(told: documents.Statement | dict[str, Any], key: Ed25519PrivateKey = 
 
 
 def codes(data: bytes, pinned: set[str] | None = None) -> set[str]:
-    return {line["code"] for line in statement_check.report("x", data, pinned)["lines"]}
+    return {line["code"] for line in statement.report("x", data, pinned)["lines"]}
 
 
 def wrong(data: bytes) -> set[str]:
-    found = statement_check.report("x", data, None)
+    found = statement.report("x", data, None)
     bad = {line["code"] for line in found["lines"] if line["sign"] == "x"}
     assert found["intact"] == (not bad)
     assert "\n".join(page(found, ("zh", "en")))
@@ -159,7 +159,7 @@ def hidden(told: dict[str, Any]) -> None:
         (signed(made()).replace(b"vnd.edged.retention", b"vnd.edged.Retention"), "damaged"),
         (b"{}", "damaged"),
         (b"\xff" * 9, "damaged"),
-        (b" " * (statement_check.SIZE_MAX + 1), "damaged"),
+        (b" " * (statement.SIZE_MAX + 1), "damaged"),
     ],
 )  # fmt: skip
 def test_what_was_changed_is_named(data: bytes, code: str) -> None:

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from mqtt.connection.broker_connection import Connector, Hung
+from mqtt.connection import Connector, Hung
 
 
 async def test_a_resolver_that_hangs_is_noticed_and_no_second_thread_waits_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mqtt.connection.broker_connection.DIAL_S", 0.05)
+    monkeypatch.setattr("mqtt.connection.DIAL_S", 0.05)
     connector, go, given_up = Connector(), threading.Event(), threading.Event()
     calls = []
 

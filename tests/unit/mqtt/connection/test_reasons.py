@@ -8,8 +8,7 @@ import ssl
 
 import pytest
 
-from mqtt.connection import reasons
-from mqtt.connection.broker_connection import BrokerSettings
+from mqtt.connection import BrokerSettings, LinkFault
 from mqtt.tls import CertificateFault, Unusable
 
 TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
@@ -28,7 +27,7 @@ TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
     ],
 )
 def test_no_connection(error: Exception, back: str, check: str) -> None:
-    reason = reasons.unreachable(TRIED, error, 5.0)
+    reason = LinkFault.unreachable(TRIED, error, 5.0)
     tried, _, came = reason.said.partition(" Came back: ")
     assert TRIED in tried
     assert back in came
@@ -38,15 +37,15 @@ def test_no_connection(error: Exception, back: str, check: str) -> None:
 
 @pytest.mark.parametrize("answer", ["Bad user name or password", "Not authorized"])
 def test_a_wrong_password_points_to_the_configuration(answer: str) -> None:
-    assert "user and password under [mqtt]" in reasons.refused(TRIED, answer).check
+    assert "user and password under [mqtt]" in LinkFault.refused(TRIED, answer).check
 
 
 def test_two_boxes_of_one_name_are_told_so() -> None:
-    assert "a second box" in reasons.closed(TRIED, "Session taken over").check
+    assert "a second box" in LinkFault.closed(TRIED, "Session taken over").check
 
 
 def test_an_answer_nobody_foresaw_still_says_where_to_look() -> None:
-    assert "the broker's own log" in reasons.refused(TRIED, "Implementation specific error").check
+    assert "the broker's own log" in LinkFault.refused(TRIED, "Implementation specific error").check
 
 
 def of_openssl(reason: str) -> ssl.SSLError:
@@ -95,14 +94,14 @@ def unverified(code: int, message: str) -> ssl.SSLCertVerificationError:
     ],
 )
 def test_tls_that_comes_to_nothing(error: Exception, back: str, check: str) -> None:
-    reason = reasons.unreachable("MQTT 5 over TLS to 10.0.0.1:8883", error, 5.0)
+    reason = LinkFault.unreachable("MQTT 5 over TLS to 10.0.0.1:8883", error, 5.0)
     assert back in reason.said.partition(" Came back: ")[2]
     assert check in reason.check
 
 
 def test_only_over_tls_a_reset_speaks_of_tls() -> None:
-    assert "TLS" not in str(reasons.unreachable(TRIED, ConnectionResetError(errno.ECONNRESET, "x"), 5.0))
-    assert "takes this box's certificate" in reasons.closed_unanswered("MQTT 5 over TLS to h:8883").check
+    assert "TLS" not in str(LinkFault.unreachable(TRIED, ConnectionResetError(errno.ECONNRESET, "x"), 5.0))
+    assert "takes this box's certificate" in LinkFault.closed_unanswered("MQTT 5 over TLS to h:8883").check
 
 
 def test_settings_do_not_show_the_password() -> None:
@@ -113,7 +112,7 @@ def test_settings_do_not_show_the_password() -> None:
 
 def test_what_is_too_large_does_not_point_to_access_rules() -> None:
     topic = "edged/v1/box/up/event/pin"
-    assert "max_packet_size" in reasons.rejected(topic, "Packet too large").check
-    assert "access rules" in reasons.rejected(topic, "Not authorized").check
-    assert "in short" in reasons.shortened(topic).said
-    assert "max_packet_size" in reasons.shortened(topic).check
+    assert "max_packet_size" in LinkFault.rejected(topic, "Packet too large").check
+    assert "access rules" in LinkFault.rejected(topic, "Not authorized").check
+    assert "in short" in LinkFault.shortened(topic).said
+    assert "max_packet_size" in LinkFault.shortened(topic).check

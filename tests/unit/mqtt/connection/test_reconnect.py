@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.connection.broker_connection import LAST_LIMIT_S, PROTOCOL_MEMORY_S, STABLE_S, Outcome, Protocol, Reconnect
+from mqtt.connection import LAST_LIMIT_S, PROTOCOL_MEMORY_S, STABLE_S, Outcome, Protocol, Reconnect
 
 NEVER_CONNECTED = 0.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.connection.broker_connection import ANSWER_S, KEPT_S, NextStep, RetainedAnswer, RetainedRead
+from mqtt.connection import ANSWER_S, KEPT_S, NextStep, RetainedAnswer, RetainedRead
 
 
 def test_what_was_kept_ends_the_subscription_and_is_told_when_that_is_answered() -> None:

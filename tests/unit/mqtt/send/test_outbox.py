@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mqtt.connection.broker_connection import Delivery
-from mqtt.send.outbox import ARRIVED_MAX, PAGE, PROBE_EVERY_S, Ask, Outbox
+from mqtt.connection import Delivery
+from mqtt.send import ARRIVED_MAX, PAGE, PROBE_EVERY_S, Ask, Outbox
 from storage.outbox.table import RANKS, Event, EventKind
 
 KINDS = (EventKind.LEDGER, EventKind.PIN, EventKind.ALARM, EventKind.VOLUME, EventKind.GAP, EventKind.CLOCK)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mqtt.connection.broker_connection import Delivery
-from mqtt.send.outbox import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, Outbox, OutboxSender
+from mqtt.connection import Delivery
+from mqtt.send import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, Outbox, OutboxSender
 from storage.outbox.table import Event, EventKind
 from storage.words.errors import StoreBusy
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from mqtt.contract.messages import Message
-from mqtt.send.send_queue import ANSWERS_MAX, MAX_TOPICS, RetainedState
+from mqtt.send import ANSWERS_MAX, MAX_TOPICS, RetainedState
 
 
 def state(topic: str, value: str = "x") -> Message:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.connection.broker_connection import WINDOW, Delivery
+from mqtt.connection import WINDOW, Delivery
 from mqtt.contract import events, messages
 from mqtt.contract.messages import Message
-from mqtt.send.send_queue import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, InFlight, Outgoing, Pace, SendQueue
+from mqtt.send import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, InFlight, Outgoing, Pace, SendQueue
 from script.generate import examples
 from storage.outbox.table import Event, EventKind
 

@@ -15,7 +15,7 @@ from storage.ages.history import Age, Point
 from storage.pins.rules import Ground
 from storage.retention.bounds import LaterCeiling, LoosenedBound, Loosening, OverwriteState, ShortenedCeiling
 from storage.retention.plan import Candidate, judge
-from storage.ring.service import Explained, Fate, RingView, TimeFromNow, held_ms, shortened, span
+from storage.ring.service import Explained, LifecycleStage, RingView, TimeFromNow, held_ms, shortened, span
 from storage.ring.table import Breach, Tombstone
 from storage.words.model import Bounds
 from tests.unit.edged.site.test_documents import NOW, overview
@@ -36,7 +36,7 @@ def told(
     one = Explained(
         "lobby",
         812,
-        Fate.KEPT,
+        LifecycleStage.KEPT,
         judge(candidate, configured),
         span(candidate, configured, later),
         shortened=shortened(candidate, configured, later),
@@ -152,17 +152,19 @@ def test_what_only_internal_pins_hold_goes_at_its_ceiling() -> None:
 
 
 def test_what_is_open_going_or_gone() -> None:
-    running = told(aged(60_000, 0), fate=Fate.OPEN)
+    running = told(aged(60_000, 0), stage=LifecycleStage.OPEN)
     assert running.startswith("segment 812 of lobby stays: it is being recorded. It may go in 31 d (2026-03-28 14:13)")
-    garbage = explanation("x", Explained("lobby", 812, Fate.GARBAGE, rule="ceiling"), NOW_MS, TAIPEI)
+    garbage = explanation("x", Explained("lobby", 812, LifecycleStage.GARBAGE, rule="ceiling"), NOW_MS, TAIPEI)
     assert garbage.sentence == (
         "segment 812 of lobby is being destroyed: it had reached its ceiling. "
         "Its file goes as soon as its disk lets it."
     )
-    lost = explanation("x", Explained("lobby", 812, Fate.LOST), NOW_MS, TAIPEI)
+    lost = explanation("x", Explained("lobby", 812, LifecycleStage.LOST), NOW_MS, TAIPEI)
     assert lost.sentence == "segment 812 of lobby is gone with its volume, which was replaced."
     stone = Tombstone(NOW_MS - DAY_MS, "space", 60, 300, 90_000_000)
-    gone = explanation("x", Explained("lobby", 812, Fate.DESTROYED, rule="space", stone=stone), NOW_MS, TAIPEI)
+    gone = explanation(
+        "x", Explained("lobby", 812, LifecycleStage.DESTROYED, rule="space", stone=stone), NOW_MS, TAIPEI
+    )
     assert gone.sentence == (
         "segment 812 of lobby was destroyed at 2026-02-24 14:13, 1 d 1 h old: its space was needed, and it was past "
         "its floor."
@@ -179,7 +181,7 @@ def test_on_a_retired_volume_no_space_is_needed() -> None:
 
 
 def test_a_document_has_durations_and_instants() -> None:
-    one = Explained("lobby", 812, Fate.KEPT, judge(aged(0, 0), MONTH), TimeFromNow(1000, 2000))
+    one = Explained("lobby", 812, LifecycleStage.KEPT, judge(aged(0, 0), MONTH), TimeFromNow(1000, 2000))
     document = explanation("lobby/812", one, NOW_MS, TAIPEI)
     assert (document.decision, document.reason, document.state) == ("keep", "under-floor", "committed")
     assert (document.earliest_s, document.latest_s) == (1.0, 2.0)

@@ -1,14 +1,18 @@
-"""Which libav the workers use, for `edgectl version`: told by what is installed, because the daemon never loads it.
+"""Which versions run here: edged's, and those of what it stands on, told by what is installed.
 
-Imports the standard library only: libav and numpy would cost the daemon 17 MB for a line of text.
+libav is never loaded for that: it and numpy would cost the daemon 17 MB for a line of text.
 """
 
 from __future__ import annotations
 
+import platform
 import re
 from functools import cache
 from importlib.metadata import files, version
 from typing import Final
+
+from edged.documents import site as documents
+from storage.database.readers import sqlite_version
 
 _FFMPEG: Final = re.compile(rb"FFmpeg version ([!-~]+)\0")
 """libavutil carries this text so that a binary can be told what it is (av_util_ffversion)."""
@@ -29,3 +33,14 @@ def ffmpeg_version() -> str:
             if found is not None:
                 return found[1].decode("ascii")
     return UNKNOWN
+
+
+def versions() -> documents.Version:
+    """Asks the libraries themselves; `ffmpeg` is the one inside av's wheel."""
+    return documents.Version(
+        version=version("edged"),
+        python=platform.python_version(),
+        av=av_version(),
+        ffmpeg=ffmpeg_version(),
+        sqlite=sqlite_version(),
+    )

@@ -1,1 +1,0 @@
-"""One runner a camera, between recorder and storage. Begin with `runners`. May enter access and the rooms below."""
