@@ -68,10 +68,12 @@ class StoreAdapter:
         """The clock epoch under which segments are opened from now on."""
         self._epoch, self._synced = epoch, synced
 
-    async def look(self) -> bool:
+    async def refresh_volumes(self) -> bool:
         """See how the volumes are; True when next segments go elsewhere than before, or may begin again."""
         before = self._seen
-        self._seen = seen = await asyncio.to_thread(self._store.admission.look, self._priorities(), self._segment_ms())
+        self._seen = seen = await asyncio.to_thread(
+            self._store.admission.volumes_now, self._priorities(), self._segment_ms()
+        )
         self._tell(before, seen)
         if seen.tight:
             self.committed.set()

@@ -593,7 +593,7 @@ def picture(clause: ProfileClause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def _picture(health: CameraHealth | None, eye: MediaHealth | None, asked: Picture) -> tuple[list[str], str]:
+def _picture(health: CameraHealth | None, seen: MediaHealth | None, asked: Picture) -> tuple[list[str], str]:
     """What is wrong, and what was measured."""
     stream = health.stream if health is not None else None
     if health is None or stream is None or not stream.width or not stream.height:
@@ -607,24 +607,24 @@ def _picture(health: CameraHealth | None, eye: MediaHealth | None, asked: Pictur
         wrong.append("每秒張數尚未量測")
     elif fps < asked.fps * (1 - FPS_SLACK):
         wrong.append(f"每秒 {fps:.1f} 張，應為 {asked.fps:g} 張以上")
-    colour, grey = _colour(eye)
+    colour, grey = _colour(seen)
     if asked.colour and grey:
         wrong.append(grey)
     rate = "每秒張數未知" if fps is None else f"每秒 {fps:.1f} 張"
     return wrong, f"{stream.width}×{stream.height}（{pixels:,} 圖素），{rate}，{stream.video}，{colour}"
 
 
-def _colour(eye: MediaHealth | None) -> tuple[str, str]:
+def _colour(seen: MediaHealth | None) -> tuple[str, str]:
     """What was seen of colour, and what is wrong with it. Grey at night is no fault."""
-    if eye is None or not eye.at_ms:
+    if seen is None or not seen.at_ms:
         return "色彩未知", "色彩尚未量測"
-    if eye.day is False:
+    if seen.day is False:
         return "夜間紅外線，無色彩", ""
-    if any(one.fault is MediaFault.COLOURLESS for one in eye.findings) or (eye.colour is False and eye.day):
+    if any(one.fault is MediaFault.COLOURLESS for one in seen.findings) or (seen.colour is False and seen.day):
         return "日間無色彩", "日間畫面沒有色彩，應以彩色為主"
-    if eye.colour is None:
+    if seen.colour is None:
         return "色彩未知", "色彩尚未量測"
-    return ("彩色", "") if eye.colour else ("無色彩", "畫面沒有色彩，日夜尚未判定")
+    return ("彩色", "") if seen.colour else ("無色彩", "畫面沒有色彩，日夜尚未判定")
 
 
 def sound(_clause: ProfileClause, facts: Facts) -> Outcome:

@@ -228,7 +228,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         pins_unvouched=store.pins.unvouched,
         pins_unread=store.pins.unread,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
-        paces=store.segment_sizes.look(usage),
+        paces=store.segment_sizes.paces(usage),
         covered_ms={
             camera: store.segment_sizes.recorded_ms(
                 camera, max(begin.wall_ms, now.wall_ms - bounds.floor_s * 1000), now.wall_ms
@@ -239,7 +239,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         rebuild=store.ledger.recent_rebuild(DAY_MS),
         ballast_owed=store.ballast.owed > 0,
         ballast_gone=store.ballast.left == 0,
-        ledger=store.ledger.plight(),
+        ledger=store.ledger.status(),
         outbox=store.outbox.depth(),
         past=store.past(),
         faults=store.faults.open(),

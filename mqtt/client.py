@@ -237,7 +237,7 @@ class Link:
         for arrived in connection.acknowledged():
             self._acknowledged(arrived, now_s)
         if self._sender is not None:
-            self._sender.look(now_s)
+            self._sender.poll(now_s)
         self._obey(connection)
         self._read_back(connection, now_s)
         while (outgoing := self._queue.take(now_s)) is not None:
@@ -269,7 +269,7 @@ class Link:
     def _read_back(self, connection: Connection, now_s: float) -> None:
         if self._retained_topic is None or self._retained_read is None:
             return
-        match self._retained_read.look(connection.heard, now_s):
+        match self._retained_read.step(connection.heard, now_s):
             case NextStep.GIVE_UP:
                 connection.unsubscribe(self._retained_topic.topic)
             case NextStep.TELL:

@@ -286,7 +286,7 @@ Commanders = Mapping[str, Commander]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ValidCommand:
     """A command that may be done, if it was not taken before."""
 
     commander: Commander
@@ -313,7 +313,7 @@ class _Refused(Exception):
 
 def validate(
     verb: str, message: bytes, retained: bool, node: str, commanders: Commanders, now_ms: int
-) -> Order | Refusal:
+) -> ValidCommand | Refusal:
     """`verb`: the last level of the topic it came on. `now_ms`: the box's wall clock."""
     commander: Commander | None = None
     command: SignedCommand | None = None
@@ -322,7 +322,7 @@ def validate(
         command = _command(payload, node)
         _fresh(command, retained, now_ms)
         known = _permitted(command, verb, commander, now_ms)
-        return Order(commander, command, known, _args(known, command))
+        return ValidCommand(commander, command, known, _args(known, command))
     except _Refused as refused:
         refusal = refused.refusal
         due = None if refusal.reason in UNHEARD else command

@@ -676,7 +676,7 @@ class RetainedRead:
         self._ending = False
         self.over = False
 
-    def look(self, heard: RetainedAnswer, now_s: float) -> NextStep:
+    def step(self, heard: RetainedAnswer, now_s: float) -> NextStep:
         """Each of GIVE_UP and TELL is said once, TELL as the last."""
         if self.over:
             return NextStep.WAIT

@@ -190,10 +190,10 @@ class Post(Protocol):
 
 
 class OutboxSender:
-    """Of one link. `look` at least once a second while connected."""
+    """Of one link. `poll` at least once a second while connected."""
 
     def __init__(self, post: Post, outbox: Outbox, wake: Callable[[], object]) -> None:
-        """`wake` is called when there may be something to `look` at."""
+        """`wake` is called when there may be something for `poll` to do."""
         self._post = post
         self._outbox = outbox
         self._wake = wake
@@ -208,7 +208,7 @@ class OutboxSender:
         """A new connection."""
         self._look_at_s = self._tell_at_s = now_s
 
-    def look(self, now_s: float) -> None:
+    def poll(self, now_s: float) -> None:
         """Take in what was done, and begin what is next."""
         if self._job is not None:
             if not self._job.done():

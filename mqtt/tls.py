@@ -5,7 +5,7 @@ judged apart from all else, because they are the one thing that a clock decides.
 with is told and tried all the same: a link that refuses itself tells the centre nothing.
 
 The second half, from `Keyring` on, reads files; it is blocking and thread-safe. Files are read before each attempt and
-whenever somebody asks (`look`). What is read is what is examined and used, so that a file that changes meanwhile makes
+whenever somebody asks (`poll`). What is read is what is examined and used, so that a file that changes meanwhile makes
 no difference. There is no way to connect without verifying the broker's certificate and name, and none below TLS 1.2.
 """
 
@@ -307,7 +307,7 @@ class Keyring:
         self._told: tuple[CertificateFault, ...] = ()
         self.view = TlsView(files)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Read the files. What is new and no worse is used from now on; what is worse leaves all as it was."""
         with self._lock:
             contents, unread = _read(self._files)
@@ -337,7 +337,7 @@ class Keyring:
     def context(self) -> ssl.SSLContext:
         """For one attempt, made when no connection stands; Unusable where there is nothing to try with."""
         self._stands = False
-        self.look()
+        self.poll()
         worn = self._worn
         if worn is None:
             raise Unusable(max(self.view.faults, key=lambda fault: fault.weight))

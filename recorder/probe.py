@@ -1,6 +1,6 @@
 """A camera that is not recorded yet: can it be had, what does it send, what would be kept of it.
 
-`look` looks at it for some seconds with what records it, in a process that records nothing; it blocks. It never
+`probe_camera` looks at it for some seconds with what records it, in a process that records nothing; it blocks. It never
 raises for what the network brings. The account goes where recording would send it: over TLS only to a certificate
 that is trusted, or that the caller names.
 
@@ -26,7 +26,7 @@ from recorder.rtp.track import Unsupported, named, sound_track, video_track
 from recorder.rtsp import connection
 from recorder.rtsp import source as opening
 from recorder.rtsp.connection import Trust
-from recorder.rtsp.dialogue import Account
+from recorder.rtsp.dialogue import Credentials
 from recorder.rtsp.source import RtspSource, connect
 from recorder.words import outcome
 from recorder.words.address import Target
@@ -89,8 +89,8 @@ class Found:
     took_s: float = 0.0
 
 
-def look(
-    url: str, account: Account, trust: Trust, clock: Clock, look_s: float = LOOK_S, hang_s: float = HANG_S
+def probe_camera(
+    url: str, account: Credentials, trust: Trust, clock: Clock, look_s: float = LOOK_S, hang_s: float = HANG_S
 ) -> Found:
     """At the camera behind a URL without user and password. At most `hang_s` seconds, whatever happens."""
     began = time.monotonic()
@@ -111,7 +111,7 @@ class _Look:
     """One look, as far as it has come; read by whoever does not wait any longer."""
 
     url: str
-    account: Account
+    account: Credentials
     trust: Trust
     clock: Clock
     look_s: float = LOOK_S

@@ -171,7 +171,7 @@ class AccessService:
 
     def start(self, loops: Loops) -> None:
         loops.every("roles", role_watch.LOOK_EVERY_S, self._look)
-        loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.look(self._assignment()))
+        loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.poll(self._assignment()))
         loops.every("journal", journal.MAINTAIN_EVERY_S, self._maintain)
 
     async def close(self) -> None:
@@ -180,7 +180,7 @@ class AccessService:
         await self._journal.close()
 
     async def _look(self) -> None:
-        self._seen = await self._watch.look(self._journal.owed)
+        self._seen = await self._watch.poll(self._journal.owed)
         self._tell(self._seen)
 
     async def _maintain(self) -> None:

@@ -69,7 +69,7 @@ class RoleWatch:
         if len(self._suspects) < SUSPECTS_MAX:
             self._suspects.add(uid)
 
-    async def look(self, owed: int) -> RolesSeen:
+    async def poll(self, owed: int) -> RolesSeen:
         """What there is to tell; TimeoutError where the directory does not answer."""
         assignment, suspects = self._assignment(), frozenset(self._suspects)
         found, unknown, readers = await self._directory.ask(
@@ -119,7 +119,7 @@ class RoleHistory:
         self._directory = directory
         self._told: dict[int, Roles] | None = None
 
-    async def look(self, assignment: Assignment | None) -> None:
+    async def poll(self, assignment: Assignment | None) -> None:
         """Tell what changed; TimeoutError where the directory does not answer. What cannot be written waits."""
         if self._told is None:
             self._told = await asyncio.to_thread(last_told, self._leaves)

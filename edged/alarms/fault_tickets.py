@@ -6,8 +6,8 @@ raised `FLAPS` times within its occurrence. One thing has one ticket, whatever i
 mends all. Alarms of what people have to decide (bounds, pins, roles), or of what is past, are no faults. The table
 `FAULTS` is the law.
 
-`look` is pure: alarms and tickets in, what to find and what is over out. `FaultWatch` lives on the event loop;
-reads and facts go to threads. An alarm and its ticket are rows of one database: what a kill keeps from being
+`ticket_changes` is pure: alarms and tickets in, what to find and what is over out. `FaultWatch` lives on the event
+loop; reads and facts go to threads. An alarm and its ticket are rows of one database: what a kill keeps from being
 entered, the next look enters, and the transaction asks again, so that nothing is opened twice. Tickets that nobody
 sees to are an alarm (J2, P10).
 """
@@ -142,7 +142,7 @@ class TicketChanges:
     """By ticket: since when no alarm of it has stood, by running time."""
 
 
-def look(
+def ticket_changes(
     standing: Iterable[StandingAlarm],
     tickets: Sequence[Aged],
     held: Collection[str],
@@ -223,10 +223,10 @@ class FaultWatch:
         self._gone: dict[str, int] = {}
         self._pruned_ms: int | None = None
 
-    async def look(self) -> None:
-        standing, tickets = await asyncio.to_thread(self._faults.look)
+    async def poll(self) -> None:
+        standing, tickets = await asyncio.to_thread(self._faults.standing_alarms)
         now_ms = self._clock.now().boottime_ms
-        seen = look(standing, tickets, self._held(), self._gone, now_ms)
+        seen = ticket_changes(standing, tickets, self._held(), self._gone, now_ms)
         for found in seen.find:
             ticket = await asyncio.to_thread(self._faults.find, found.key, found.occurrence, found.subject)
             if ticket is not None:

@@ -1,6 +1,7 @@
 """The calls behind `edgectl snapshot` and `edgectl reference`: a picture of a camera now, and what it is to show.
 
-A snapshot is on record, with its purpose, before it is shown. The picture itself goes through as it came from the eye.
+A snapshot is on record, with its purpose, before it is shown. The picture itself goes through as it came from the
+decoder.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         spec = site_documents.spec_of(site.config, path)
         volume = await act(lambda: store.volume_operations.init(spec or site_documents.default_spec(path)))
         log.info("volume init %s by %s: %s", path, caller(request).name, volume, extra=PERSONAL)
-        await look(site)
+        await poll_volumes(site)
         return answer(site_documents.volume_init(volume, path, configured=spec is not None, daemon=True))
 
     async def retire(request: web.Request) -> web.Response:
@@ -53,7 +53,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         log.info(
             "volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name, extra=PERSONAL
         )
-        await look(site)
+        await poll_volumes(site)
         return answer(site_documents.volume_retire(one))
 
     async def replace(request: web.Request) -> web.Response:
@@ -62,7 +62,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         spec = site_documents.spec_of(site.config, path)
         done = await act(lambda: store.volume_operations.replace(path, spec))
         log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason, extra=PERSONAL)
-        await look(site)
+        await poll_volumes(site)
         return answer(site_documents.volume_replace(done, path))
 
     return [
@@ -73,7 +73,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
     ]
 
 
-async def look(site: SiteState) -> None:
+async def poll_volumes(site: SiteState) -> None:
     """Workers hear at once where their next segments go."""
     await site.watch_volumes()
     await site.measure()

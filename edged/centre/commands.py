@@ -20,7 +20,7 @@ from edged.access.journal import ActEntry, ActJournal
 from edged.centre.handlers import LIMITS, RATE, CommandHandlers, Declined, Stopping
 from edged.site.rounds import SiteState
 from mqtt import commands
-from mqtt.commands import Commander, Order, Reason, Refusal, Reply, SignedCommand, State, Verb, plain, validate
+from mqtt.commands import Commander, Reason, Refusal, Reply, SignedCommand, State, ValidCommand, Verb, plain, validate
 from mqtt.contract.messages import Payload
 from storage.store.facade import Store
 from storage.tickets.commands_table import ROLE, CommandEntry, Taken
@@ -156,7 +156,7 @@ class CentreCommands:
         else:
             await self._take(judged)
 
-    async def _take(self, order: Order) -> None:
+    async def _take(self, order: ValidCommand) -> None:
         told, commander = _entry(order.commander, order.command), order.commander
         try:
             taken = await asyncio.wrap_future(
@@ -177,7 +177,7 @@ class CentreCommands:
         self._doing.add(task)
         task.add_done_callback(self._doing.discard)
 
-    async def _do(self, order: Order, taken: Taken) -> None:
+    async def _do(self, order: ValidCommand, taken: Taken) -> None:
         try:
             words, result = await self._deeds.do(order)
         except Stopping:
@@ -198,12 +198,12 @@ class CentreCommands:
                 await asyncio.wrap_future(self._store.commands.done(taken, words, result))
             self._answer(taken.told, State.DONE, None, words, result)
 
-    async def _fail(self, order: Order, taken: Taken, reason: Reason, words: str) -> None:
+    async def _fail(self, order: ValidCommand, taken: Taken, reason: Reason, words: str) -> None:
         with suppress(StoreError):
             await asyncio.wrap_future(self._store.commands.rejected(taken, order.commander.name, reason, plain(words)))
         self._answer(taken.told, State.REJECTED, reason, plain(words))
 
-    async def _turn_down(self, order: Order, reason: Reason, words: str, state: str = "") -> None:
+    async def _turn_down(self, order: ValidCommand, reason: Reason, words: str, state: str = "") -> None:
         """`state`: it was taken before, and this became of it."""
         await self._refuse(order.verb, Refusal(reason, plain(words), order.commander, order.command), state)
 

@@ -42,10 +42,10 @@ from mqtt.commands import (
     Commander,
     Commanders,
     ConsistencyProof,
-    Order,
     PinExtend,
     PinPlace,
     Reason,
+    ValidCommand,
     Verb,
     instant_ms,
 )
@@ -104,7 +104,7 @@ class CommandHandlers:
     def __post_init__(self) -> None:
         self.tail.beside(lambda: self.site.config)
 
-    async def do(self, order: Order) -> Result:
+    async def do(self, order: ValidCommand) -> Result:
         """Declined, Stopping, StoreError."""
         match order.args:
             case PinPlace() as args:

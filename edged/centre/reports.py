@@ -107,7 +107,7 @@ class Reporter:
     async def look_at_certificates(self) -> None:
         """Files that were replaced are taken into use: the link then connects anew."""
         if self._keyring is not None:
-            await asyncio.to_thread(self._keyring.look)
+            await asyncio.to_thread(self._keyring.poll)
 
     def start(
         self, overview: Callable[[], Overview], listener: CheckpointListener | None = None, orders: Orders | None = None

@@ -75,13 +75,13 @@ def probe(
     [[cameras]] table to paste. Ends with 1 if nothing can be recorded of it. Needs no daemon."""
     trust = _checked(url, username, certificate, ca_file)
     password = _password(username, password_file)
-    from recorder.probe import look
-    from recorder.rtsp.dialogue import Account
+    from recorder.probe import probe_camera
+    from recorder.rtsp.dialogue import Credentials
     from storage.words.clock import SystemClock
 
     if sys.stderr.isatty() and not as_json:
         click.echo("looking for some 10 s …", err=True)
-    found = look(url, Account(username, password), trust, SystemClock())
+    found = probe_camera(url, Credentials(username, password), trust, SystemClock())
     file = address.config_file.absolute()
     document = probe_document(url, username, password_file and password_file.absolute(), found, _configured(file), file)
     output.answer(document, lambda: screen(document, file), as_json=as_json)

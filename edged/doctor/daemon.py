@@ -220,7 +220,7 @@ class LastRun:
 class Evidence:
     """What could be found out; None, or empty: that could not."""
 
-    knock: SocketAnswer
+    socket_answer: SocketAnswer
     unit: UnitState | None = None
     """None: systemd does not run here, or is not asked about this daemon."""
     holder: int | None = None
@@ -256,7 +256,7 @@ def explain(known: Evidence) -> DownReport:
 
 def _alive(known: Evidence) -> DownReport | None:
     """It runs all the same."""
-    if known.knock == "forbidden":
+    if known.socket_answer == "forbidden":
         return DownReport("not-allowed", "this user may not open its socket", "run edgectl as root or with sudo")
     unit, pid = known.unit, known.holder or 0
     if unit is not None and unit.load == "loaded":
@@ -266,7 +266,7 @@ def _alive(known: Evidence) -> DownReport | None:
     if not pid:
         return None
     since_ms = unit.since_ms if unit is not None else 0
-    if known.knock == "silent":
+    if known.socket_answer == "silent":
         watched = unit is not None and unit.watchdog
         then = "the watchdog restarts it within a minute" if watched else "no watchdog is known that would restart it"
         stuck = f"edged runs (process {pid}), and does not answer: it hangs; {then}"

@@ -95,16 +95,16 @@ def judge_link(broker: Broker) -> Diagnosis:
     return ok("broker", f"connected to {broker.address} with MQTT {broker.protocol}")
 
 
-def judge_broker(knocked: BrokerAnswer | Missing | None) -> Diagnosis:
+def judge_broker(answer: BrokerAnswer | Missing | None) -> Diagnosis:
     """While the daemon is down."""
-    if knocked is None:
+    if answer is None:
         return ok("broker", "none is configured")
-    if isinstance(knocked, Missing):
-        return knocked.check("broker")
-    if knocked.said:
-        return warn("broker", f"{knocked.address}: {knocked.said}", f"check {knocked.check}")
-    old = f"; {OLD_PROTOCOL}" if knocked.protocol == "3.1.1" else ""
-    return ok("broker", f"{knocked.address} lets this box in{old}")
+    if isinstance(answer, Missing):
+        return answer.check("broker")
+    if answer.said:
+        return warn("broker", f"{answer.address}: {answer.said}", f"check {answer.check}")
+    old = f"; {OLD_PROTOCOL}" if answer.protocol == "3.1.1" else ""
+    return ok("broker", f"{answer.address} lets this box in{old}")
 
 
 def judge_certificates(found: Sequence[CertificateEnd] | Missing) -> list[Diagnosis]:

@@ -158,7 +158,7 @@ def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[Down
         last = LastRun(glance.alive_ms, glance.clean, glance.boot_id == SystemClock().boot_id)
     holder = found.get("holder")
     known = Evidence(
-        knock=check_socket(path),
+        socket_answer=check_socket(path),
         unit=found["unit"] if isinstance(found["unit"], UnitState) and found["unit"] != daemon.NOBODY else None,
         holder=holder if isinstance(holder, int) else None,
         last=last,

@@ -1,11 +1,11 @@
 """Picture and sound of all cameras: who is looked at when, and what comes of it. The shell around `edged.health`.
 
 Lives on the event loop. Each camera is looked at once in ten seconds: its worker puts a key frame and the sound
-with it into a socket of which the eye has the other end, so that no picture passes through the daemon. Nothing here
+with it into a socket of which the decoder has the other end, so that no picture passes through the daemon. Nothing here
 costs recording: a look that fails is a look less. What was learned is kept over a restart.
 
 Cameras take turns, spread evenly over a round, so that the decoder never has more than it can do. A camera of which
-the decoder died is blamed; from the second time in a row on it is set aside, each time for twice as long (L4).
+the decoder died is blamed; from the second time in a row on it is suspended, each time for twice as long (L4).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ WORDS: Final = {
     UnseenReason.NOT_SENT: "nothing comes from it",
     UnseenReason.UNREADABLE: "its key frames cannot be decoded",
     UnseenReason.TOO_LARGE: "its pictures are larger than any camera's",
-    UnseenReason.BUSY: "the eye has too much to do",
+    UnseenReason.BUSY: "the decoder has too much to do",
 }
 
 
@@ -85,7 +85,7 @@ def next_of(cameras: Sequence[str], last: str) -> str | None:
 
 
 def blamed(before: DecoderBackoff, now_s: float) -> DecoderBackoff:
-    """The eye died or hung while it decoded this camera's picture."""
+    """The decoder died or hung while it decoded this camera's picture."""
     times = before.blamed + 1
     if times < PATIENT:
         return DecoderBackoff(times)
@@ -104,7 +104,7 @@ class HealthWatch:
         self,
         config: Callable[[], Config],
         cameras: CameraRunners,
-        eye: DecoderClient,
+        decoder: DecoderClient,
         clock: Clock,
         state: Path,
     ) -> None:
@@ -113,7 +113,7 @@ class HealthWatch:
         self._cameras = cameras
         self.judged: dict[str, MediaHealth] = {}
         """By camera: what the last looks came to."""
-        self._eye = eye
+        self._decoder = decoder
         self._clock = clock
         self._path = state / FILE
         self._references = References(state)
@@ -168,7 +168,7 @@ class HealthWatch:
         for task in self._looks.values():
             task.cancel()
         await asyncio.gather(*self._looks.values(), return_exceptions=True)
-        await self._eye.close()
+        await self._decoder.close()
         try:
             await self.keep()
         except OSError as error:
@@ -203,7 +203,7 @@ class HealthWatch:
         if is_aside(self._records, camera, self._now_s()):
             raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
         try:
-            came = await self._eye.look(partial(self._hand, camera), want)
+            came = await self._decoder.look(partial(self._hand, camera), want)
         except DecoderLost as lost:
             self._blame(camera, lost)
             raise NoPicture(f"the decoder failed: {lost}") from None
@@ -215,7 +215,7 @@ class HealthWatch:
         reference = self.references.get(camera)
         hand: Callable[..., bool] = partial(self._hand, camera)
         try:
-            came = await self._eye.look(hand, LookKind.MEASURE, reference.thumb if reference else b"")
+            came = await self._decoder.look(hand, LookKind.MEASURE, reference.thumb if reference else b"")
         except DecoderLost as lost:
             self._blame(camera, lost)
             return
@@ -264,7 +264,7 @@ class HealthWatch:
             return
         record = self._records[camera] = blamed(self._records.get(camera, DecoderBackoff()), self._now_s())
         if record.until_s:
-            log.warning("%s: its pictures killed or hung the eye %d times in a row", camera, record.blamed)
+            log.warning("%s: its pictures killed or hung the decoder %d times in a row", camera, record.blamed)
             self._tell(camera, "its pictures make the decoder die or hang")
 
     def _tell(self, camera: str, why: str) -> None:

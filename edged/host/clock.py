@@ -112,11 +112,11 @@ class HostClock(SystemClock):
 
     def _look_and_release(self) -> None:
         try:
-            self.look()
+            self.poll()
         finally:
             self._asking.release()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Ask everybody now. Blocking."""
         rtc_ms, now = read_rtc_ms(self._rtc), self.now()
         self._rtc_offset_ms = None if rtc_ms is None else rtc_ms - now.boottime_ms
@@ -153,7 +153,7 @@ class ClockWatch:
     def start(cls, now: Moment) -> ClockWatch:
         return cls(now.wall_ms - now.boottime_ms)
 
-    def look(self, now: Moment) -> tuple[ClockWatch, int]:
+    def poll(self, now: Moment) -> tuple[ClockWatch, int]:
         offset_ms = now.wall_ms - now.boottime_ms
         step_ms = offset_ms - self.offset_ms
         return ClockWatch(offset_ms), step_ms if abs(step_ms) > STEP_MS else 0

@@ -266,7 +266,7 @@ class OpenFileWatch:
         self._passing = self._last = 0
         self._whole = False
 
-    def look(self, state: Path, volumes: Iterable[Path]) -> OpenFiles:
+    def poll(self, state: Path, volumes: Iterable[Path]) -> OpenFiles:
         """What all looks up to now came to."""
         self._unread.clear()
         places = [place for place in (state, *volumes) if self._is_there(place)]

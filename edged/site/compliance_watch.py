@@ -65,13 +65,13 @@ class ComplianceWatch:
         """None before the first look, and without a profile."""
 
     def start(self, loops: Loops) -> None:
-        loops.every("compliance", LOOK_EVERY_S, self.look)
+        loops.every("compliance", LOOK_EVERY_S, self.poll)
 
     async def close(self) -> None:
         """When the loops have ended."""
         await self._thread.close()
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """One round."""
         seen = self._site.overview()
         if seen.config.site.profile is None:
@@ -98,7 +98,7 @@ class ComplianceWatch:
         facts = Facts(
             seen,
             tuple(Call(one.method, one.path, one.verb.value) for one in self._routes()),
-            self._openness.look(config.paths.state, there),
+            self._openness.poll(config.paths.state, there),
             self._store.compliance.read_on(),
             {camera: self._store.compliance.shares(camera, now_ms - DAY_MS, now_ms) for camera in live},
         )

@@ -123,7 +123,7 @@ class SiteState:
         except StoreError as error:
             log.warning("whether maintenance is under way is not known yet: %s", error)
         await self._read_clock()
-        await self._keeper.look()
+        await self._keeper.refresh_volumes()
         await self.apply(self.config)
         await self.measure()
         self._tell_of_floors()
@@ -165,14 +165,14 @@ class SiteState:
 
     async def watch_volumes(self) -> None:
         """Where the next segments go: the workers hear of it before they begin them."""
-        if await self._keeper.look():
+        if await self._keeper.refresh_volumes():
             await self._fleet.renew_terms()
         self._fleet.cut("no room for what is begun", self._keeper.to_cut)
 
     async def watch_clock(self) -> None:
         """A step of the wall clock opens an epoch and cuts segments; a change of synchronisation only new terms."""
         now = self._clock.now()
-        watch, step_ms = self._watch.look(now)
+        watch, step_ms = self._watch.poll(now)
         before = self._synced
         if step_ms:
             log.warning("the wall clock was stepped by %+.3f s; recording goes on, no age changes", step_ms / 1000)
@@ -260,7 +260,7 @@ class SiteState:
 
     async def look_at_maintenance(self) -> None:
         """Call it every second: it ends by itself. What it held back is then raised by the next `judge`."""
-        before, self.under = self.under, await asyncio.to_thread(self._store.maintenance.look)
+        before, self.under = self.under, await asyncio.to_thread(self._store.maintenance.under_way)
         if before is not None and self.under is None:
             log.info("maintenance %s is over", before.maintenance.id)
         elif before is None and self.under is not None:

@@ -228,7 +228,7 @@ MAX_CHALLENGE: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Credentials:
     """Who logs in; "" as user means nobody does."""
 
     user: str
@@ -252,7 +252,7 @@ class Challenge:
 class Login:
     """One session's way in. A nonce that was accepted once may grow old; one that never was means a wrong password."""
 
-    def __init__(self, account: Account, make_cnonce: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
+    def __init__(self, account: Credentials, make_cnonce: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
         self._account = account
         self._make_cnonce = make_cnonce
         self.known = True
@@ -296,7 +296,7 @@ def best(headers: Iterable[str]) -> Challenge | None:
     return next((one for one in challenges if not one.basic), next(iter(challenges), None))
 
 
-def digest(account: Account, challenge: Challenge, method: str, uri: str, uses: int, cnonce: str) -> str:
+def digest(account: Credentials, challenge: Challenge, method: str, uri: str, uses: int, cnonce: str) -> str:
     """The value of `Authorization`."""
     algorithm = (challenge.algorithm or "MD5").upper()
     hashed = _HASHES[algorithm.removesuffix("-SESS")]

@@ -31,7 +31,7 @@ from recorder.rtp.sdp import Description, Media
 from recorder.rtp.track import RtpSoundTrack, RtpVideoTrack, Unsupported, named, sound_track, video_track
 from recorder.rtsp import connection, message
 from recorder.rtsp.connection import Trust
-from recorder.rtsp.dialogue import Account, Dialogue, Login
+from recorder.rtsp.dialogue import Credentials, Dialogue, Login
 from recorder.rtsp.message import Answer, Buffer, Handler
 from recorder.words import outcome
 from recorder.words.address import Target, split_zone
@@ -315,7 +315,7 @@ def connect(
 ) -> RtspSource:
     """A camera's stream, playing; `SessionEnded` says why it cannot be had. `told` hears what the device offers."""
     began = time.monotonic()
-    opened = open_stream(url, Account(username, password), trust or Trust(), told=told)
+    opened = open_stream(url, Credentials(username, password), trust or Trust(), told=told)
     try:
         return RtspSource(opened, began)
     except BaseException:
@@ -370,7 +370,7 @@ class OpenStream:
 
 def open_stream(
     url: str,
-    account: Account,
+    account: Credentials,
     trust: Trust,
     now: Now = time.monotonic,
     told: Callable[[Description], None] | None = None,
@@ -388,7 +388,7 @@ def open_stream(
         raise
 
 
-def describe(url: str, account: Account, trust: Trust, patience_s: float, now: Now = time.monotonic) -> Description:
+def describe(url: str, account: Credentials, trust: Trust, patience_s: float, now: Now = time.monotonic) -> Description:
     """What the device offers at this address, and nothing more. `SessionEnded` says why not."""
     dialogue, asked, answer = _find(url, account, trust, now() + patience_s, now)
     dialogue.connection.close()
@@ -400,14 +400,14 @@ def _description(asked: str, answer: Answer) -> Description:
     return sdp.parse(answer.body, sdp.base_of(headers.get("Content-Base"), headers.get("Content-Location"), asked))
 
 
-def _find(url: str, account: Account, trust: Trust, deadline: float, now: Now) -> tuple[Dialogue, str, Answer]:
+def _find(url: str, account: Credentials, trust: Trust, deadline: float, now: Now) -> tuple[Dialogue, str, Answer]:
     """The device that describes the stream, the address that it knows it by, and its answer."""
     home = Target.parse(url, account.user)
     asked, target = _plain(url), home
     for _ in range(MAX_REDIRECTS + 1):
         known = target.host == home.host
         try:
-            login = Login(account if known else Account("", ""))
+            login = Login(account if known else Credentials("", ""))
             dialogue, answer = _describe(asked, target, login, trust, deadline, now)
         except SessionEnded as end:
             if known or end.ended.cause is not GapCause.UNAUTHORISED:

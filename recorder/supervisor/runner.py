@@ -248,7 +248,7 @@ class CameraRunner:
         before = self._state
         now = self._clock.now()
         self._state, actions = supervisor.step(before, event, now, self._shared.random(), self._limits)
-        self._log.look(before.cause, self._state, now.boottime_ms)
+        self._log.observe(before.cause, self._state, now.boottime_ms)
         if isinstance(event, Connected) and self._slot is not None:
             self._slot.connected()
         if isinstance(event, Exited | NotSpawned):

@@ -561,7 +561,7 @@ class CameraLog:
         self._told: set[GapCause] = set()
         self._well_since_ms = 0
 
-    def look(self, before: GapCause | None, state: State, now_ms: int) -> None:
+    def observe(self, before: GapCause | None, state: State, now_ms: int) -> None:
         """After each step of the machine; `before` is the cause as it was."""
         if state.phase is Phase.STOPPED:
             self._device_log.leave(self._camera, self._device)

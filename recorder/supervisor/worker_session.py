@@ -120,7 +120,7 @@ class WorkerSession:
         self, said: FromWorker | Misbehaved | HungUp, opened: Callable[[Opened], Awaitable[None]]
     ) -> Event | None:
         """What it means for the machine; None for nothing. `opened` is told before the worker may write."""
-        self._time_check.look(self._clock.now())
+        self._time_check.observe_clock(self._clock.now())
         match said:
             case Opening():
                 return await self._opening(said, opened)
@@ -236,7 +236,7 @@ class TimeCheck:
         self._spans: dict[int, _Span] = {}
         """Of the segments whose ends are awaited."""
 
-    def look(self, now: Moment) -> None:
+    def observe_clock(self, now: Moment) -> None:
         """See how the wall clock stands; several times a minute."""
         offset_ms = now.wall_ms - now.boottime_ms
         self._lowest_ms = min(self._lowest_ms, offset_ms)
@@ -269,7 +269,7 @@ class TimeCheck:
         self._spans.pop(seq, None)
 
     def _was_seen(self, told: Moment, now: Moment) -> bool:
-        self.look(now)
+        self.observe_clock(now)
         offset_ms = told.wall_ms - told.boottime_ms
         return self._lowest_ms - SLACK_MS <= offset_ms <= self._highest_ms + SLACK_MS
 

@@ -130,7 +130,7 @@ class ExportPlanner:
     ages: Callable[[], History]
     now: Callable[[], Point]
 
-    def look(self, order: ExportOrder, bounds: Mapping[str, Bounds]) -> ExportPlan:
+    def plan(self, order: ExportOrder, bounds: Mapping[str, Bounds]) -> ExportPlan:
         """`bounds` in force. OrderWrong, OrderRefused, NotYet."""
         now = self.now()
         order, cut_by = self.read(partial(_complete, order=order, now=now))
@@ -377,7 +377,7 @@ class Exports:
 
     def survey(self, order: ExportOrder, bounds: Mapping[str, Bounds]) -> ExportPlan:
         """What there is of it; `bounds` in force. OrderWrong, OrderRefused, RetryError."""
-        return self._surveyor.look(order, bounds)
+        return self._surveyor.plan(order, bounds)
 
     def begin(self, order: ExportOrder, bounds: Mapping[str, Bounds], size: int, told: Mapping[str, str]) -> Export:
         """On record, and held. `size`: about how many bytes leave; `told`: who, why. As `survey`, and OrderRefused."""

@@ -24,7 +24,7 @@ from typing import Any, Final
 from storage.ages.history import History
 from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, is_loose
-from storage.integrity.inspect_file import Looker, Pace, VolumeDirectory, fault, look_at, names, row_of, unpaced
+from storage.integrity.inspect_file import NameInspector, Pace, VolumeDirectory, fault, look_at, names, row_of, unpaced
 from storage.pins import sidecar
 from storage.pins import table as pins_table
 from storage.pins.table import Filed
@@ -133,7 +133,7 @@ class Fsck:
         self._pace = pace
         self._progress = progress
         self._wait = wait
-        self._looker = Looker(site.read, site.uid, pace)
+        self._inspector = NameInspector(site.read, site.uid, pace)
         self._report = FsckReport()
         self._suspects: dict[tuple[str, PurePosixPath], None] = {}
         self._broken: set[str] = set()
@@ -155,7 +155,7 @@ class Fsck:
         for disk in self._disks():
             self._on_disk(disk, partial(self._names, disk))
         self._again()
-        self._report.read_bytes = self._looker.read_bytes
+        self._report.read_bytes = self._inspector.read_bytes
         self._report.took_s = time.monotonic() - self._began
         return self._report
 
@@ -294,11 +294,11 @@ class Fsck:
 
     def _row(self, disk: VolumeDirectory, claim: integrity_queries.Claimed) -> None:
         seen = look_at(disk, claim.row.relative)
-        kinds = self._looker.kinds(disk, claim.row.relative, claim, seen)
+        kinds = self._inspector.kinds(disk, claim.row.relative, claim, seen)
         if self._scope.level is Level.PRESENCE:
             kinds = [kind for kind in kinds if kind is not FaultKind.SIZE]
         if self._scope.level is Level.HASH and seen is not None and FaultKind.SIZE not in kinds:
-            kinds += self._looker.content(disk, claim.row.relative, claim)
+            kinds += self._inspector.content(disk, claim.row.relative, claim)
             self._report.whole_only += (
                 self._site.read(partial(integrity_queries.parts_told, segment=claim.row.id)) is None
             )
@@ -360,7 +360,7 @@ class Fsck:
             for relative, seen in page:
                 claim = claims.get(relative)
                 looked_at = claim is not None and relative == claim.row.relative  # with its row
-                if not looked_at and self._looker.kinds(disk, relative, claim, seen):
+                if not looked_at and self._inspector.kinds(disk, relative, claim, seen):
                     self._suspect(disk, relative)
         self._report.files += len(found)
         self._tell("names on volumes")
@@ -368,7 +368,7 @@ class Fsck:
 
     def _name(self, disk: VolumeDirectory, relative: PurePosixPath, claim: integrity_queries.Claimed | None) -> None:
         seen = look_at(disk, relative)
-        if seen is not None and self._looker.kinds(disk, relative, claim, seen):
+        if seen is not None and self._inspector.kinds(disk, relative, claim, seen):
             self._suspect(disk, relative)
 
     def _check_mode(self, disk: VolumeDirectory, directory: PurePosixPath) -> None:
@@ -392,7 +392,7 @@ class Fsck:
             self._on_disk(disk, partial(self._judge, disk, relative))
 
     def _judge(self, disk: VolumeDirectory, relative: PurePosixPath) -> None:
-        for found in self._looker.look(disk, relative, deep=self._scope.level is Level.HASH):
+        for found in self._inspector.inspect(disk, relative, deep=self._scope.level is Level.HASH):
             if found.kind is not FaultKind.SIZE or self._scope.level is not Level.PRESENCE:
                 self._report.add(found)
 
@@ -405,7 +405,7 @@ class Fsck:
                 "stage": stage,
                 "done": self._report.segments if done is None else done,
                 "of": self._total if of is None else of,
-                "bytes": self._looker.read_bytes,
+                "bytes": self._inspector.read_bytes,
                 "of_bytes": self._total_bytes if self._scope.level is Level.HASH else 0,
                 "elapsed_s": round(time.monotonic() - self._began, 1),
             }

@@ -76,7 +76,7 @@ def unpaced(_worked_s: float) -> None:
     """Nobody else needs the disk."""
 
 
-class Looker:
+class NameInspector:
     """Whoever looks at files."""
 
     def __init__(self, read: ReadQuery, uid: int, pace: Pace = unpaced) -> None:
@@ -87,7 +87,7 @@ class Looker:
         self.read_bytes = 0
         """Hashed so far."""
 
-    def look(self, disk: VolumeDirectory, relative: PurePosixPath, *, deep: bool) -> list[Fault]:
+    def inspect(self, disk: VolumeDirectory, relative: PurePosixPath, *, deep: bool) -> list[Fault]:
         """What is wrong with this name now; `deep`: with what is in it, too. OSError where nobody can tell."""
         for _ in range(TRIES):
             before = self._claim(disk, relative)

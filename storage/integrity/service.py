@@ -30,7 +30,7 @@ from storage.integrity import fsck
 from storage.integrity import queries as integrity_queries
 from storage.integrity.compare import FOUND, OUR_NAMES, Fault, Look, Touched, aim, how_closely, is_day, is_segment
 from storage.integrity.fsck import Check, Fsck, FsckReport, Scope, Site
-from storage.integrity.inspect_file import Looker, Stopped, VolumeDirectory, look_at, names
+from storage.integrity.inspect_file import NameInspector, Stopped, VolumeDirectory, look_at, names
 from storage.pins import table as pins_table
 from storage.retention.plan import Policy
 from storage.retention.service import present
@@ -72,9 +72,11 @@ def is_suspicious(changed_ms: int, end_wall_ms: int, before_ms: int) -> bool:
 class Round:
     """One round of a pass."""
 
-    def __init__(self, read: ReadQuery, looker: Looker, disks: Mapping[str, VolumeDirectory], judge: Judge) -> None:
+    def __init__(
+        self, read: ReadQuery, inspector: NameInspector, disks: Mapping[str, VolumeDirectory], judge: Judge
+    ) -> None:
         self._read = read
-        self._looker = looker
+        self._inspector = inspector
         self._disks = disks
         self._judge = judge
 
@@ -108,7 +110,7 @@ class Round:
         if disk is None:
             return
         seen = look_at(disk, claim.row.relative)
-        kinds = set(self._looker.kinds(disk, claim.row.relative, claim, seen)) - {FaultKind.MODE}
+        kinds = set(self._inspector.kinds(disk, claim.row.relative, claim, seen)) - {FaultKind.MODE}
         deep = seen is not None and is_suspicious(seen.changed_ms, claim.row.end.wall_ms, before_ms)
         if kinds or (deep and claim.row.sha256 is not None):
             self._judge(disk, claim.row.relative, deep)
@@ -137,7 +139,7 @@ class Round:
             page = found[begin : begin + PAGE_MAX]
             claims = self._read(partial(integrity_queries.claims_of, volume=disk.id, paths=[name for name, _ in page]))
             for relative, seen in page:
-                kinds = self._looker.kinds(disk, relative, claims.get(relative), seen)
+                kinds = self._inspector.kinds(disk, relative, claims.get(relative), seen)
                 if set(kinds) - {FaultKind.MODE}:
                     self._judge(disk, relative, False)
 
@@ -186,7 +188,7 @@ class Checks:
         self._pins = desk
         self._more = more
         self._stop = stop
-        self._looker = Looker(database.read, os.geteuid(), self._pause)
+        self._inspector = NameInspector(database.read, os.geteuid(), self._pause)
         self._looking = threading.Lock()
         self._checking = threading.Lock()
         self._reviewed = 0
@@ -233,10 +235,10 @@ class Checks:
         return sum(self._name(disk, relative, deep=False) for relative in sorted(should | there))
 
     def _name(self, disk: VolumeDirectory, relative: PurePosixPath, *, deep: bool) -> int:
-        faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
+        faults = [fault for fault in self._inspector.inspect(disk, relative, deep=deep) if fault.kind in FOUND]
         if any(fault.kind in (FaultKind.APPEARED, FaultKind.STRANGE, FaultKind.PIN) for fault in faults):
             self._database.submit(_nothing, yielding=True).result()  # its row may be on its way to the writer
-            faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
+            faults = [fault for fault in self._inspector.inspect(disk, relative, deep=deep) if fault.kind in FOUND]
         new = self.enter(faults)
         for pinned in [fault.segment for fault in faults if fault.kind is FaultKind.PIN and fault.segment is not None]:
             for pin_id in self._database.read(partial(pins_table.ids_of, segments=[pinned])).get(pinned, ()):
@@ -274,7 +276,7 @@ class Checks:
             since_s = 0.0 if self._round_s is None else time.monotonic() - self._round_s
             self._round_s = time.monotonic()
             disks = self._present()
-            judge = Round(self._database.read, self._looker, disks, self._judge)
+            judge = Round(self._database.read, self._inspector, disks, self._judge)
             at = judge.go(at, since_s, self._pause)
             self._database.submit(partial(findings_table.remember_rescan, to=at)).result()
             if at.done and self._began_here:  # one that an earlier run began has not seen what happened since
@@ -324,7 +326,7 @@ class Checks:
             if claim is None:
                 return FindingEnd.DESTROYED
         deep = finding.kind in (FaultKind.CONTENT, FaultKind.UNREADABLE)
-        kinds = {fault.kind for fault in self._looker.look(disk, finding.path, deep=deep)}
+        kinds = {fault.kind for fault in self._inspector.inspect(disk, finding.path, deep=deep)}
         return None if finding.kind in kinds or kinds & {FaultKind.MISSING, FaultKind.SIZE} else FindingEnd.AGREES
 
     def _end_of_sidecar(self, disk: VolumeDirectory, pin_id: str) -> FindingEnd | None:

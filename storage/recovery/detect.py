@@ -191,7 +191,7 @@ def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None,
     database = None
     try:
         database = Database(path, relief)
-        blank, last = database.read(snapshot_table.look)
+        blank, last = database.read(snapshot_table.blank_and_last_leaf)
         _check_length(database, path)
     except DatabaseCorrupt as error:
         _close(database)

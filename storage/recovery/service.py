@@ -159,7 +159,7 @@ class LedgerService:
         against = self.centre_head.contradiction()
         return None if against is None else against.head
 
-    def plight(self) -> LedgerStatus:
+    def status(self) -> LedgerStatus:
         """What is wrong with the ledger. Reads the database."""
         unlaid = {"state": self.head_signer.unlaid} if self.head_signer.unlaid else {}
         return LedgerStatus(

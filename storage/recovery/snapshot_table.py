@@ -5,8 +5,8 @@ number is used twice, and an unmounted path is known for what it is (S10). Of ro
 not know are left out.
 
 What recovery asks of a database: whether it can be used at all, and which gaps turn out to be recorded. Every start
-asks `look`; the doctor asks more, of the file. Damage that lies deeper shows when it is met. `carve` takes what is
-recorded out of a gap that a lost database left (S9), in its caller's transaction.
+asks `blank_and_last_leaf`; the doctor asks more, of the file. Damage that lies deeper shows when it is met. `carve`
+takes what is recorded out of a gap that a lost database left (S9), in its caller's transaction.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ LOOK_EVERY_STEPS: Final = 10_000
 """Of SQLite's machine: some milliseconds."""
 
 
-def look(connection: sqlite3.Connection) -> tuple[bool, int]:
+def blank_and_last_leaf(connection: sqlite3.Connection) -> tuple[bool, int]:
     """Whether it is blank, and the number of its last leaf. ValueError, TypeError or sqlite3.Error: it is damaged."""
     boots(connection)
     volumes_table.known(connection)

@@ -193,7 +193,7 @@ class AdmissionService:
         self._admission = NOBODY
         self._own_usage = OwnUsage()
 
-    def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> VolumesNow:
+    def volumes_now(self, priorities: Mapping[str, int], segment_ms: int = 0) -> VolumesNow:
         """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
         `segment_ms`: how long their segments are to be, 0 where only the last ones tell.
         """

@@ -207,7 +207,7 @@ class SegmentSizes:
         self._at_ms: int | None = None
         self._last = Paces()
 
-    def look(self, cameras: Iterable[str]) -> Paces:
+    def paces(self, cameras: Iterable[str]) -> Paces:
         """Looked up anew when it is due. A camera that came since then has no windows yet."""
         with self._turn:
             now_ms = self._clock.now().boottime_ms

@@ -86,7 +86,7 @@ class Faults:
 
     # --- what the box finds ---
 
-    def look(self) -> tuple[list[StandingAlarm], list[Aged]]:
+    def standing_alarms(self) -> tuple[list[StandingAlarm], list[Aged]]:
         """Alarms that stand, and tickets that are open, both of one moment."""
 
         def read(connection: sqlite3.Connection) -> tuple[list[StandingAlarm], list[Aged]]:

@@ -275,7 +275,7 @@ class Maintenances:
             begin(connection, _new_id(now), sorted(set(cameras)), now, span_ms, committed)
 
         self._database.submit(fact).result()
-        begun = self.look()
+        begun = self.under_way()
         if begun is None:
             raise OrderRefused("the maintenance is over already", "announce it for longer")
         return begun
@@ -294,7 +294,7 @@ class Maintenances:
 
         return self._database.submit(fact).result()
 
-    def look(self) -> Lasting | None:
+    def under_way(self) -> Lasting | None:
         """The one that is under way. What has lasted for its time ends here: call it every second, and at a start."""
         found = self._database.read(self._lasting)
         if found is not None and found.left_ms <= 0:

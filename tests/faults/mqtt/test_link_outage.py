@@ -101,11 +101,11 @@ async def drained(it: Outage) -> list[tuple[float, Event]]:
     drain.connected(now_s)
     idle = 0
     while idle < 3:
-        drain.look(now_s)
+        drain.poll(now_s)
         while drain._job is not None:
             await woken.wait()
             woken.clear()
-            drain.look(now_s)
+            drain.poll(now_s)
         while (parcel := traffic.take(now_s)) is not None:
             mids += 1
             traffic.sent(mids, parcel, now_s)

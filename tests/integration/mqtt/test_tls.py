@@ -95,7 +95,7 @@ async def test_a_new_certificate_is_shown_without_a_restart_and_nobody_takes_the
         async with running(box):
             await until(lambda: box.link.view.connected and box.link.waiting == 0, "the first connection")
             write(tmp_path, CA, second)
-            await asyncio.to_thread(ring.look)
+            await asyncio.to_thread(ring.poll)
             await until(lambda: box.greetings == 2 and box.link.waiting == 0, "the second connection")
             assert box.link.view.connected
         last = "the farewell"
@@ -129,7 +129,7 @@ async def test_what_is_broken_is_told_and_the_connection_goes_on(
                 write(tmp_path, CA, CA.sign("another"))
             case "strangers":
                 (tmp_path / "ca.crt").write_bytes(Authority("strangers").pem)
-        await asyncio.to_thread(ring.look)
+        await asyncio.to_thread(ring.poll)
         assert (len(ring.view.faults), ring.view.kept) == (1, True)
         with Centre(plain_port) as centre:
             box.link.publish(box.heartbeat())

@@ -135,7 +135,7 @@ class Base(Ground):
 
     def looks_after_work(self) -> None:
         """As the daemon does each second: what has lasted for its time is over, and nothing before (S7)."""
-        found, lives = self.site.store.maintenance.look(), self.lives()
+        found, lives = self.site.store.maintenance.under_way(), self.lives()
         work = self.model.at_work(None if found is None else found.maintenance.id)
         if found is None:
             assert work is None or not work.lasts(lives), f"S7: {work} ended early"

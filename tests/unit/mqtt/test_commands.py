@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt import commands
-from mqtt.commands import ARGS, Order, Reason, Refusal, Verb, validate
+from mqtt.commands import ARGS, Reason, Refusal, ValidCommand, Verb, validate
 from storage.ledger import note
 from tests.support.commanding import NEEDED, NODE, NOW_MS, Desk
 
@@ -26,7 +26,9 @@ ANSWERED: Final = {
 """Refusals of a key that is known, of a command that is for this box."""
 
 
-def judged(message: bytes, verb: str = "status", *, retained: bool = False, now_ms: int = NOW_MS) -> Order | Refusal:
+def judged(
+    message: bytes, verb: str = "status", *, retained: bool = False, now_ms: int = NOW_MS
+) -> ValidCommand | Refusal:
     return validate(verb, message, retained, NODE, KNOWN, now_ms)
 
 
@@ -124,14 +126,14 @@ def test_each_is_refused_with_its_reason_and_a_sentence(reason: Reason, message:
 @pytest.mark.parametrize("verb", Verb)
 def test_right_ones_are_obeyed(verb: Verb) -> None:
     found = judged(DESK.signed(verb), verb)
-    assert isinstance(found, Order)
+    assert isinstance(found, ValidCommand)
     assert (found.verb, found.commander.name) == (verb, "city-noc")
 
 
 def test_the_exact_bytes_count_not_their_order_or_blanks() -> None:
     content = DESK.content("status")
     for payload in (json.dumps(content, indent=3), json.dumps(dict(reversed(content.items())))):
-        assert isinstance(judged(DESK.around(payload.encode())), Order)
+        assert isinstance(judged(DESK.around(payload.encode())), ValidCommand)
 
 
 def test_retained_ones_are_refused_and_answered() -> None:
@@ -147,7 +149,7 @@ def test_a_verb_that_there_is_not() -> None:
 
 def test_what_a_key_may_not_and_when_its_time_is_over() -> None:
     few = {DESK.commander().key_id: DESK.commander(Verb.STATUS, until_ms=NOW_MS + 1)}
-    assert isinstance(validate("status", DESK.signed("status"), False, NODE, few, NOW_MS), Order)
+    assert isinstance(validate("status", DESK.signed("status"), False, NODE, few, NOW_MS), ValidCommand)
     for verb, now_ms, reason in (("restart", 0, Reason.NOT_ALLOWED), ("status", 1, Reason.KEY_EXPIRED)):
         found = validate(verb, DESK.signed(verb), False, NODE, few, NOW_MS + now_ms)
         assert isinstance(found, Refusal)
@@ -157,8 +159,8 @@ def test_what_a_key_may_not_and_when_its_time_is_over() -> None:
 def test_the_edges_of_time() -> None:
     message = DESK.signed("status", issued_ms=NOW_MS, expires_ms=NOW_MS + 60_000)
     first, last = NOW_MS - commands.AHEAD_MAX_MS, NOW_MS + 59_999
-    assert isinstance(judged(message, now_ms=first), Order)
-    assert isinstance(judged(message, now_ms=last), Order)
+    assert isinstance(judged(message, now_ms=first), ValidCommand)
+    assert isinstance(judged(message, now_ms=last), ValidCommand)
     assert refused(message, now_ms=first - 1).reason is Reason.EARLY
     assert refused(message, now_ms=last + 1).reason is Reason.EXPIRED
 
@@ -193,7 +195,7 @@ def test_arguments_are_closed(verb: Verb, args: dict[str, Any]) -> None:
 
 def test_the_year_1970_is_the_first_one() -> None:
     args = NEEDED[Verb.PIN] | {"from": "1970-01-01T08:00:00+08:00"}
-    assert isinstance(judged(DESK.signed("pin", args=args), "pin"), Order)
+    assert isinstance(judged(DESK.signed("pin", args=args), "pin"), ValidCommand)
     assert "before 1970" in refused(DESK.signed("pin", args=args | {"from": "1969-12-31T00:00:00Z"}), "pin").words
 
 
@@ -228,9 +230,9 @@ def test_ten_thousand_mutated_ones_are_refused() -> None:
         verb, original = dice.choice(originals)
         message = mutated(original, dice)
         found = judged(message, verb)
-        if isinstance(found, Order):
+        if isinstance(found, ValidCommand):
             assert json.loads(message) == json.loads(original)  # blanks between what was signed, nothing else
-    assert all(isinstance(judged(message, verb), Order) for verb, message in originals)
+    assert all(isinstance(judged(message, verb), ValidCommand) for verb, message in originals)
 
 
 def mutated(message: bytes, dice: random.Random) -> bytes:

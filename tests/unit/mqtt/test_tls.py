@@ -132,11 +132,11 @@ def test_what_is_replaced_and_in_order_is_taken(tmp_path: Path) -> None:
     first = keyring.context()
     assert not keyring.superseded(first)
     write(tmp_path, CA, BOX)  # another file, the same contents
-    keyring.look()
+    keyring.poll()
     assert not keyring.superseded(first)
     new = CA.sign("box", ends=2 * YEAR)
     write(tmp_path, CA, new)
-    keyring.look()
+    keyring.poll()
     assert keyring.superseded(first)
     assert keyring.context() is not first
     assert keyring.view.box == tls.lifetime(new.certificate, str(tmp_path / "box.crt"))
@@ -153,7 +153,7 @@ def test_what_is_replaced_and_wrong_is_told_and_not_taken(tmp_path: Path, bad: S
     keyring = ring(files)
     first = keyring.context()
     write(tmp_path, CA, bad)
-    keyring.look()
+    keyring.poll()
     assert keyring.context() is first
     assert (len(keyring.view.faults), keyring.view.kept) == (1, True)
     assert keyring.view.box == tls.lifetime(BOX.certificate, files.certificate)
@@ -187,13 +187,13 @@ def test_an_authority_that_does_not_vouch_for_the_broker_is_taken_only_when_the_
     keyring._shown, keyring._stands = CA.sign("broker", use=SERVER).certificate, True
     other = Authority("other")
     (tmp_path / "ca.crt").write_bytes(other.pem)
-    keyring.look()
+    keyring.poll()
     assert ([fault.key for fault in keyring.view.faults], keyring.view.kept) == (["ca_file"], True)
     (tmp_path / "ca.crt").write_bytes(other.pem + CA.pem)
-    keyring.look()
+    keyring.poll()
     assert (keyring.view.faults, keyring.superseded(first)) == ((), True)
     (tmp_path / "ca.crt").write_bytes(other.pem)
-    keyring.look()
+    keyring.poll()
     both = keyring._worn
     assert keyring.view.kept
     assert both is not None
@@ -205,7 +205,7 @@ def test_between_a_new_certificate_and_its_key_the_old_ones_are_used(tmp_path: P
     first = keyring.context()
     new = CA.sign("box")
     (tmp_path / "box.crt").write_bytes(new.pem)
-    keyring.look()
+    keyring.poll()
     assert "does not belong" in keyring.view.faults[0].problem
     (tmp_path / "box.key").unlink()
     assert keyring.context() is first
@@ -260,5 +260,5 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for days in range(1, 20):
         write(tmp_path, CA, CA.sign("box", ends=timedelta(days=days), use=CLIENT))
-        keyring.look()
+        keyring.poll()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -68,34 +68,34 @@ async def test_whoever_comes_to_hold_a_role_is_told_once(
     office: Office, system: System, directory: AccountDirectory
 ) -> None:
     watch = started(office, directory)
-    await watch.look(ROLES)
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
+    await watch.poll(ROLES)
     first = [(1001, ["operator", "viewer"]), (1002, ["authority"])]
     assert told(office) == first
     system.groups["chiefs"].add(0)  # root writes himself into it
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
     assert told(office) == [*first, (0, ["authority"])]
-    await started(office, directory).look(ROLES)
+    await started(office, directory).poll(ROLES)
     assert len(told(office)) == 3, "a start tells what changed and nothing else"
 
 
 async def test_who_changes_while_edged_is_stopped_is_told(
     office: Office, system: System, directory: AccountDirectory
 ) -> None:
-    await started(office, directory).look(ROLES)
+    await started(office, directory).poll(ROLES)
     office.store.close()
     system.groups["chiefs"] = {1003}
     office.start()
-    await started(office, directory).look(ROLES)
+    await started(office, directory).poll(ROLES)
     assert told(office)[2:] == [(1002, []), (1003, ["authority"])]
 
 
 async def test_who_is_both_holds_neither(office: Office, system: System, directory: AccountDirectory) -> None:
     system.groups["chiefs"].add(1001)
     watch = started(office, directory)
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
     assert told(office)[0] == (1001, ["viewer"])
-    await watch.look({**ROLES, Role.OPERATOR: ()})
+    await watch.poll({**ROLES, Role.OPERATOR: ()})
     assert told(office)[2:] == [(1001, ["authority", "viewer"])], "what was narrowed made somebody an authority"
 
 
@@ -103,15 +103,15 @@ async def test_a_directory_that_is_away_takes_nobody_his_role(
     office: Office, system: System, directory: AccountDirectory
 ) -> None:
     watch = started(office, directory)
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
     cctv = system.groups.pop("cctv")
     system.groups["all"].add(1004)
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
     assert told(office)[2:] == [(1004, ["viewer"])]
     system.groups["cctv"] = cctv
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
     assert len(told(office)) == 3
-    await watch.look(None)
+    await watch.poll(None)
     assert [roles for _, roles in told(office)[3:]] == [[], [], []]
 
 
@@ -120,9 +120,9 @@ async def test_of_a_whole_directory_each_look_tells_some(
 ) -> None:
     system.groups["all"] |= set(range(5000, 5000 + role_watch.EACH_LOOK))
     watch = started(office, directory)
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
     assert len(told(office)) == role_watch.EACH_LOOK
-    await watch.look(ROLES)
+    await watch.poll(ROLES)
     assert len(told(office)) == role_watch.EACH_LOOK + 2
 
 

@@ -19,7 +19,7 @@ from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX,
 from edged.centre.handlers import RATE, CommandHandlers, Declined, Result, Stopping
 from edged.site.rounds import SiteState
 from mqtt import commands
-from mqtt.commands import Commander, Order, Reason, Reply, Verb
+from mqtt.commands import Commander, Reason, Reply, ValidCommand, Verb
 from mqtt.contract.messages import Payload
 from storage.ledger import table as ledger_table
 from storage.outbox.table import EventKind
@@ -39,7 +39,7 @@ class Played:
     outcome: Callable[[], Result] = lambda: ("done", {"answer": 42})
     hold: asyncio.Event | None = None
 
-    async def do(self, order: Order) -> Result:
+    async def do(self, order: ValidCommand) -> Result:
         self.done.append(order.verb)
         self.begun.release()
         if self.hold is not None:

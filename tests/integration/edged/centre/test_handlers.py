@@ -17,7 +17,7 @@ from edged.api.pins import PinCalls
 from edged.centre.handlers import CommandHandlers, Declined, Stopping
 from edged.config.model import Config
 from edged.host import journal
-from mqtt.commands import Order, Reason, Verb, validate
+from mqtt.commands import Reason, ValidCommand, Verb, validate
 from storage.pins import rules
 from storage.pins.rules import Ground, Interval, PinState
 from storage.pins.rules import PinOrder as Wanted
@@ -68,10 +68,10 @@ class Box:
     def stop(self) -> None:
         self.stopped += 1
 
-    def order(self, verb: Verb, **args: Any) -> Order:
+    def order(self, verb: Verb, **args: Any) -> ValidCommand:
         keys = {self.noc.commander().key_id: self.noc.commander()}
         judged = validate(verb, self.noc.signed(verb, args=args), False, NODE, keys, WALL_MS)
-        assert isinstance(judged, Order), judged
+        assert isinstance(judged, ValidCommand), judged
         return judged
 
     async def do(self, verb: Verb, **args: Any) -> dict[str, Any]:

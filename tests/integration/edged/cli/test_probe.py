@@ -22,9 +22,9 @@ from edged.cli.main import main
 from edged.config.load import check
 from edged.documents.site import Probe
 from edged.words import exit_codes
-from recorder.probe import Found, look
+from recorder.probe import Found, probe_camera
 from recorder.rtsp.connection import Trust
-from recorder.rtsp.dialogue import Account as Login
+from recorder.rtsp.dialogue import Credentials as Login
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause
 from tests.support import footage, tls
@@ -47,7 +47,7 @@ HEAD: Final = (
 
 
 def seen(url: str, user: str = "", password: str = "", trust: Trust | None = None, look_s: float = LOOK_S) -> Found:
-    return look(url, Login(user, password), trust or Trust(), SystemClock(), look_s)
+    return probe_camera(url, Login(user, password), trust or Trust(), SystemClock(), look_s)
 
 
 def told(url: str, found: Found, user: str = "") -> Probe:

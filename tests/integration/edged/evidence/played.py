@@ -221,7 +221,7 @@ class Studio:
         for camera in self._films:
             await asyncio.wrap_future(self.store.enrol(camera, self.clock.now()))
         self.keeper.clock_is(self.store.epoch, synced=self.clock.is_synced)
-        await self.keeper.look()
+        await self.keeper.refresh_volumes()
         for camera in self._films:
             await self.connect(camera)
 
@@ -272,7 +272,7 @@ class Studio:
             session.report()
         if self.passed_ms % BEAT_MS == 0:
             await asyncio.wrap_future(self.store.heartbeat())
-            await self.keeper.look()
+            await self.keeper.refresh_volumes()
         async with asyncio.timeout(PATIENCE_S):
             await self._hear()
             while sum(session.writer.queued_bytes for session in self._sessions.values()) > BEHIND_BYTES:

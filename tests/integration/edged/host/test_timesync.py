@@ -33,6 +33,6 @@ def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_this_machine_is_asked_without_harm() -> None:
     clock = HostClock()
-    clock.look()
+    clock.poll()
     assert clock.synced() in (True, False)
     assert clock.rtc_offset_ms() is None or clock.rtc_offset_ms()

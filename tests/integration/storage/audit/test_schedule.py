@@ -70,9 +70,9 @@ def test_what_it_finds_is_told_until_it_is_seen_to(office: Office) -> None:
     assert Code.LEAF_CHANGED in found(office)
     office.store.close()
     office.start()
-    plight = office.store.ledger.plight()
-    assert plight.checked is not None
-    assert f"leaf {number}" in [one.where for one in plight.checked.named]
+    status = office.store.ledger.status()
+    assert status.checked is not None
+    assert f"leaf {number}" in [one.where for one in status.checked.named]
     tamper(office, ("UPDATE leaves SET wall_ms = wall_ms - 1 WHERE number = ?", (number,)))
     verify(office)
     assert found(office) == [], "whoever checks by hand ends it, too"

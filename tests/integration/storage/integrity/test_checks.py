@@ -479,15 +479,15 @@ def test_the_rescan_goes_on_where_it_was(office: Office, monkeypatch: pytest.Mon
 def test_an_unchanged_ring_is_not_read(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what was changed later than it was written, and since the last pass."""
     read: list[PurePosixPath] = []
-    original = inspect_file.Looker._digest
+    original = inspect_file.NameInspector._digest
 
     def counting(
-        self: inspect_file.Looker, disk: inspect_file.VolumeDirectory, relative: PurePosixPath
+        self: inspect_file.NameInspector, disk: inspect_file.VolumeDirectory, relative: PurePosixPath
     ) -> tuple[Sha256, Parts]:
         read.append(relative)
         return original(self, disk, relative)
 
-    monkeypatch.setattr(inspect_file.Looker, "_digest", counting)
+    monkeypatch.setattr(inspect_file.NameInspector, "_digest", counting)
     office.clock.wall_ms = 4_000_000_000_000  # files are made now, which is earlier
     for _ in range(3):
         office.segment("lobby")
@@ -549,13 +549,13 @@ def test_without_asking_the_catalog_anew_own_doings_would_show(office: Office, m
 
     (volume,) = office.store.volumes()
     disk = office.store._pool.present()[volume.id]
-    looker = inspect_file.Looker(office.store._database.read, os.geteuid())
+    inspector = inspect_file.NameInspector(office.store._database.read, os.geteuid())
     monkeypatch.setattr(inspect_file, "look_at", destroyed_meanwhile)
-    claim = looker._claim(disk, relative)
-    assert looker.kinds(disk, relative, claim, inspect_file.look_at(disk, relative)) == [FaultKind.MISSING], (
+    claim = inspector._claim(disk, relative)
+    assert inspector.kinds(disk, relative, claim, inspect_file.look_at(disk, relative)) == [FaultKind.MISSING], (
         "what he would say"
     )
-    assert looker.look(disk, relative, deep=True) == []
+    assert inspector.inspect(disk, relative, deep=True) == []
 
 
 def test_a_fault_names_what_and_what_to_do() -> None:

@@ -74,7 +74,7 @@ def without_key(office: Office) -> None:
     office.enrol("door")
     office.segment("door")
     office.store.ledger.sign_now()
-    assert office.store.ledger.plight().unsigned is not None
+    assert office.store.ledger.status().unsigned is not None
 
 
 def keys_in_state(office: Office) -> set[str]:
@@ -155,7 +155,7 @@ def test_without_its_key_the_box_gets_a_new_one_that_vouches_for_what_was_unsign
     assert new.note is not None
     assert new.verifier is not None
     assert parse(new.note).signed_by(new.verifier)
-    assert office.store.ledger.plight().unsigned is None
+    assert office.store.ledger.status().unsigned is None
     aside = office.state / f"{key.NAME}.old"
     assert (aside.read_bytes() if aside.exists() else None) == left, "whoever asks how it came there can look"
 
@@ -165,7 +165,7 @@ def signs_nothing_until_renewed(office: Office, given_up: Generation, present: G
     office.segment("door")
     office.store.ledger.sign_now()
     assert {one.origin: one.size for one in every(office)} == heads
-    unsigned = office.store.ledger.plight().unsigned
+    unsigned = office.store.ledger.status().unsigned
     assert unsigned is not None
     assert f"replaced with leaf {present.first}, where {present.origin} begins" in unsigned
     assert office.store.ledger.head_signer.signer() is None
@@ -173,7 +173,7 @@ def signs_nothing_until_renewed(office: Office, given_up: Generation, present: G
     *_, last = every(office)
     assert last.public not in {None, given_up.public}
     assert last.size > 0
-    assert office.store.ledger.plight().unsigned is None
+    assert office.store.ledger.status().unsigned is None
 
 
 @pytest.mark.parametrize("what", [key.NAME, ""], ids=["the key", "the state directory"])
@@ -202,7 +202,7 @@ def test_after_a_loss_a_key_that_was_put_there_by_anybody_is_not_gone_by(office:
     office.segment("door")
     office.store.ledger.sign_now()
     assert every(office)[-1].key is None
-    assert "not the one that the ledger was signed with" in (office.store.ledger.plight().unsigned or "")
+    assert "not the one that the ledger was signed with" in (office.store.ledger.status().unsigned or "")
 
 
 def test_a_credential_that_was_given_up_has_to_be_replaced() -> None:
@@ -300,15 +300,15 @@ def test_a_leaf_that_is_missing_is_told_and_the_mirror_goes_on(office: Office) -
     office.store._database.submit(lambda db: db.execute("DELETE FROM leaves WHERE number = ?", (gone,))).result()
     office.segment("door")
     office.store.ledger.sign_now()
-    plight = office.store.ledger.plight()
-    assert str(gone) in plight.hole
+    status = office.store.ledger.status()
+    assert str(gone) in status.hole
     office.segment("door")
     office.store.ledger.mirror_now()
     last = office.store._database.read(lambda db: db.execute("SELECT max(number) FROM leaves").fetchone()[0])
     mirrored = [line for file in (office.disk / ".ledger").glob("*.jsonl") for line in file.read_bytes().splitlines()]
     assert max(json.loads(line)["n"] for line in mirrored) == last
     renew(office)
-    assert office.store.ledger.plight().hole == ""
+    assert office.store.ledger.status().hole == ""
     assert every(office)[-1].size > 0
     assert first_leaf(office, every(office)[-1])["previous"]["size"] == every(office)[0].size, "the last head is known"
 

@@ -179,16 +179,16 @@ def test_what_lies_in_the_place_of_the_key_counts_also_while_the_box_runs(office
     other = key.Keyring("office", tmp_path / "other.key")
     other.create_key()
     file.rename(aside)
-    assert f"{file}, is gone" in (office.store.ledger.plight().unsigned or "")
+    assert f"{file}, is gone" in (office.store.ledger.status().unsigned or "")
     office.segment("door")
     office.store.ledger.sign_now()
     assert present(office).size == size, "with what is gone nothing is signed"
     (tmp_path / "other.key").rename(file)
-    assert "not the one" in (office.store.ledger.plight().unsigned or "")
+    assert "not the one" in (office.store.ledger.status().unsigned or "")
     aside.replace(file)
     office.store.ledger.sign_now()
     assert present(office).size > size
-    assert office.store.ledger.plight().unsigned is None
+    assert office.store.ledger.status().unsigned is None
 
 
 @pytest.mark.parametrize("what", ["mode", "owner"])
@@ -196,20 +196,20 @@ def test_a_key_that_others_may_have_read_is_told_until_there_is_another(
     office: Office, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = office.state / key.NAME
-    assert office.store.ledger.plight().exposed is None
+    assert office.store.ledger.status().exposed is None
     if what == "mode":
         file.chmod(0o644)
     else:
         own = os.geteuid()
         monkeypatch.setattr(os, "geteuid", lambda: own + 1)
         os.utime(file)
-    plight = office.store.ledger.plight()
-    assert plight.unsigned is None, "it signs on"
-    assert str(file) in (plight.exposed or "")
-    assert ("mode 0644" if what == "mode" else f"uid {os.getuid()}") in (plight.exposed or "")
+    status = office.store.ledger.status()
+    assert status.unsigned is None, "it signs on"
+    assert str(file) in (status.exposed or "")
+    assert ("mode 0644" if what == "mode" else f"uid {os.getuid()}") in (status.exposed or "")
     monkeypatch.undo()
     renew(office.store, new_key=True)
-    assert office.store.ledger.plight().exposed is None
+    assert office.store.ledger.status().exposed is None
 
 
 def test_a_key_from_systemd_is_used_and_never_made(tmp_path: Path) -> None:

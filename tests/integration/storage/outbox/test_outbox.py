@@ -180,7 +180,7 @@ async def drained(post: Outbox) -> list[dict[str, Any]]:
     drain.connected(now_s)
     async with asyncio.timeout(DEADLINE_S):
         while any(depth.events for depth in post.depth().values()):
-            drain.look(now_s)
+            drain.poll(now_s)
             while (parcel := traffic.take(now_s)) is not None:
                 said.append(json.loads(parcel.message.payload))
                 traffic.sent(len(said), parcel, now_s)

@@ -187,12 +187,12 @@ def test_inodes_that_others_took_stop_recording_where_nothing_may_go(tmp_path: P
         office = recorded(disk.path, LONG)
         strangers = disk.fill_with_files()
         sweep(office)
-        seen = office.store.admission.look({"lobby": 0})
+        seen = office.store.admission.volumes_now({"lobby": 0})
         assert set(seen.stopped) == {"lobby"}
         assert isinstance(seen.chosen, GapCause)
         for stranger in strangers:
             stranger.unlink()
         sweep(office)
-        seen = office.store.admission.look({"lobby": 0})
+        seen = office.store.admission.volumes_now({"lobby": 0})
         assert (seen.stopped, isinstance(seen.chosen, VolumeStatus)) == ({}, True)
         office.store.close()

@@ -176,7 +176,7 @@ def test_a_camera_whose_footage_is_gone_still_needs_room(tmp_path: Path) -> None
     size = office.segment("lobby").bytes
     (volume,) = office.store._pool.opened
     door = office.store.admission
-    door.look({"lobby": 1, "gate": 0})
+    door.volumes_now({"lobby": 1, "gate": 0})
     needed = door.headroom(volume)
     assert needed == demand([CameraNeed("lobby", 1, size), CameraNeed("gate", 0, size)], anybody_stopped=False)
     office.clock.tick(400_000)
@@ -195,7 +195,7 @@ def test_longer_segments_need_more_room_before_the_first_of_them_is_recorded(tmp
     length_ms = recorded[0].end.boottime_ms - recorded[0].start.boottime_ms
 
     def needed(segment_ms: int) -> int:
-        door.look({"lobby": 0}, segment_ms)
+        door.volumes_now({"lobby": 0}, segment_ms)
         return door.headroom(volume)
 
     assert needed(length_ms) == needed(0) == needed(length_ms // 4)

@@ -162,7 +162,7 @@ def test_a_lost_database_knows_its_tickets_again_but_no_names(office: Office) ->
         (office.state / name).unlink(missing_ok=True)
     office.start()
     assert [one.id for one in office.store.faults.open()] == [fault], "before anything was read back"
-    under = office.store.maintenance.look()
+    under = office.store.maintenance.under_way()
     assert under is not None
     assert (under.maintenance.cameras, dict(under.names)) == (("door",), {})
     assert office.store.faults.find(KEY, raised(office), DOOR) is None, "and is not opened twice"
@@ -171,7 +171,7 @@ def test_a_lost_database_knows_its_tickets_again_but_no_names(office: Office) ->
     one, steps = office.store.faults.one(fault)
     assert (one.ticket.state, one.ticket.version) == (FaultState.REPORTED, 2)
     assert [(step.body["what"], dict(step.words)) for step in steps] == [("found", {}), ("reported", {})]
-    assert office.store.maintenance.look() is not None
+    assert office.store.maintenance.under_way() is not None
 
 
 def test_what_was_closed_long_ago_goes_with_its_names_and_its_leaves_stay(office: Office) -> None:

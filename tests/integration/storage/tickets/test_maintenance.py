@@ -113,7 +113,7 @@ def test_a_kill_and_a_reboot_are_part_of_it_and_it_goes_on(office: Office, off_m
     else:
         office.clock.tick(60_000)
     office.start()
-    begun = office.store.maintenance.look()
+    begun = office.store.maintenance.under_way()
     assert begun is not None
     assert dict(begun.names) == WHO
     office.enrol("door")
@@ -130,7 +130,7 @@ def test_the_time_after_its_end_is_none_of_it_although_nobody_was_there_to_see_i
     office.crash()
     office.clock.tick(90_000)
     office.start()
-    assert office.store.maintenance.look() is None
+    assert office.store.maintenance.under_way() is None
     office.enrol("door")
     office.segment("door")
     assert [gap[:2] for gap in told(office)] == [("maintenance", "daemon-crash"), ("daemon-crash", None)]
@@ -142,11 +142,11 @@ def test_it_ends_by_itself_by_running_time_whatever_the_wall_clock_says(office: 
     drops(office)
     office.clock.step_wall(-HOUR_MS)
     office.clock.tick(59_000)
-    assert office.store.maintenance.look() is not None
+    assert office.store.maintenance.under_way() is not None
     office.clock.step_wall(2 * HOUR_MS)
-    assert office.store.maintenance.look() is not None
+    assert office.store.maintenance.under_way() is not None
     office.clock.tick(1500)
-    assert office.store.maintenance.look() is None
+    assert office.store.maintenance.under_way() is None
     gap = office.store.gaps("door", None, None)[-1]
     assert (gap.cause, gap.beneath, gap.end) == (GapCause.UNREACHABLE, None, None)
     assert gap.detail == "no route to host"
@@ -164,7 +164,7 @@ def test_what_a_suspended_box_missed_after_the_end_is_no_maintenance_although_re
     drops(office)
     office.clock.tick(5_000)
     office.segment("door")
-    assert office.store.maintenance.look() is None
+    assert office.store.maintenance.under_way() is None
     assert [gap[:2] for gap in told(office)] == [
         ("maintenance", "unreachable"), ("unreachable", None), ("unreachable", None),
     ]  # fmt: skip

@@ -56,11 +56,11 @@ def test_an_account_is_in_its_own_group_and_in_those_it_was_put_into() -> None:
 async def test_who_is_both_is_found_listed_or_by_calling() -> None:
     directory, now = AccountDirectory(), [ROLES]
     watch = RoleWatch(lambda: now[0], directory)
-    assert await watch.look(0) == RolesSeen(("chen", "lin"), ("ethics",), looked=True)
+    assert await watch.poll(0) == RolesSeen(("chen", "lin"), ("ethics",), looked=True)
     watch.clash(1003)
-    assert (await watch.look(2)) == RolesSeen(("chen", "lin", "wu"), ("ethics",), 2, looked=True)
+    assert (await watch.poll(2)) == RolesSeen(("chen", "lin", "wu"), ("ethics",), 2, looked=True)
     now[0] = {Role.OPERATOR: ("cctv",), Role.AUTHORITY: ("hidden",)}
-    assert await watch.look(0) == RolesSeen((), (), looked=True), "nobody is, and nobody is suspected for ever"
+    assert await watch.poll(0) == RolesSeen((), (), looked=True), "nobody is, and nobody is suspected for ever"
     assert watch._suspects == set()
     directory.close()
 
@@ -85,7 +85,7 @@ async def test_suspects_are_bounded() -> None:
     for uid in range(role_watch.SUSPECTS_MAX + 5):
         watch.clash(uid)
     assert len(watch._suspects) == role_watch.SUSPECTS_MAX
-    assert await watch.look(0) == RolesSeen(looked=True)
+    assert await watch.poll(0) == RolesSeen(looked=True)
     directory.close()
 
 

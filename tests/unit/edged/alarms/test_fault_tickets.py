@@ -51,15 +51,15 @@ def test_of_each_alarm_it_is_decided_whether_it_is_a_fault_and_whether_it_waits(
 
 @pytest.mark.parametrize(("stood_ms", "count", "due"), [(599_999, 4, False), (600_000, 1, True), (0, 5, True)])
 def test_a_fault_has_stood_for_its_patience_or_comes_back_too_often(stood_ms: int, count: int, *, due: bool) -> None:
-    assert bool(judge.look([standing(stood_ms=stood_ms, count=count)], [], (), {}, 0).find) is due
+    assert bool(judge.ticket_changes([standing(stood_ms=stood_ms, count=count)], [], (), {}, 0).find) is due
 
 
 def test_what_a_ticket_knows_is_not_found_again_and_a_repair_has_time_to_take_effect() -> None:
-    assert judge.look([standing()], [ticket()], (), {}, 0).find == ()
-    assert judge.look([standing()], [ticket(over=True)], (), {}, 0).find
-    assert judge.look([standing()], [ticket(Stage.REPAIRED, since_ms=1000)], (), {}, 0).find == ()
-    assert judge.look([standing()], [ticket(Stage.REPAIRED, since_ms=600_000)], (), {}, 0).find
-    assert judge.look([standing("camera.degraded:lobby")], [ticket()], (), {}, 0).find
+    assert judge.ticket_changes([standing()], [ticket()], (), {}, 0).find == ()
+    assert judge.ticket_changes([standing()], [ticket(over=True)], (), {}, 0).find
+    assert judge.ticket_changes([standing()], [ticket(Stage.REPAIRED, since_ms=1000)], (), {}, 0).find == ()
+    assert judge.ticket_changes([standing()], [ticket(Stage.REPAIRED, since_ms=600_000)], (), {}, 0).find
+    assert judge.ticket_changes([standing("camera.degraded:lobby")], [ticket()], (), {}, 0).find
 
 
 @pytest.mark.parametrize(("since_ms", "again"), [(119_999, False), (120_000, True)])
@@ -67,19 +67,23 @@ def test_also_what_is_a_fault_at_once_has_some_time(since_ms: int, *, again: boo
     key = "storage.tampered:v"
     found = Ticket("F-1", "volume:v", key, None, "v", AT, Stage.REPAIRED, 1, over=False, keys=(key,))
     assert (
-        bool(judge.look([standing(key)], [Aged(found, HOUR_MS, {FaultStep.REPAIRED: since_ms})], (), {}, 0).find)
+        bool(
+            judge.ticket_changes(
+                [standing(key)], [Aged(found, HOUR_MS, {FaultStep.REPAIRED: since_ms})], (), {}, 0
+            ).find
+        )
         is again
     )
 
 
 def test_it_is_over_an_hour_after_the_last_alarm_and_not_while_maintenance_covers_it() -> None:
-    first = judge.look([], [ticket()], (), {}, 0)
+    first = judge.ticket_changes([], [ticket()], (), {}, 0)
     assert (first.over, first.gone) == ((), {"F-1": 0})
-    assert judge.look([], [ticket()], (), first.gone, HOUR_MS).over == ("F-1",)
-    assert judge.look([standing()], [ticket()], (), first.gone, HOUR_MS).gone == {}
-    held = judge.look([standing()], [], (DOWN,), {}, 0)
+    assert judge.ticket_changes([], [ticket()], (), first.gone, HOUR_MS).over == ("F-1",)
+    assert judge.ticket_changes([standing()], [ticket()], (), first.gone, HOUR_MS).gone == {}
+    held = judge.ticket_changes([standing()], [], (DOWN,), {}, 0)
     assert held.find == ()
-    assert judge.look([], [ticket()], (DOWN,), first.gone, HOUR_MS).over == ()
+    assert judge.ticket_changes([], [ticket()], (DOWN,), first.gone, HOUR_MS).over == ()
 
 
 def test_of_a_device_all_that_are_out_must_be_worked_on() -> None:

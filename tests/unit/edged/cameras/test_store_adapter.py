@@ -42,7 +42,7 @@ class FakeStore:
     def admission(self) -> FakeStore:
         return self
 
-    def look(self, priorities: Mapping[str, int], segment_ms: int) -> VolumesNow:
+    def volumes_now(self, priorities: Mapping[str, int], segment_ms: int) -> VolumesNow:
         assert (priorities, segment_ms) == (PRIORITIES, SEGMENT_MS)
         usable = [status for status in self.volumes() if status.state is IN_SERVICE]
         return VolumesNow(
@@ -73,10 +73,10 @@ def opening_on(volume: str) -> Opening:
 async def test_terms_name_the_volume_that_is_chosen_and_change_with_it() -> None:
     store = FakeStore(a=IN_SERVICE, b=IN_SERVICE)
     keeper = keeper_of(store)
-    assert await keeper.look()
-    assert not await keeper.look()
+    assert await keeper.refresh_volumes()
+    assert not await keeper.refresh_volumes()
     store.states["a"] = FULL
-    assert await keeper.look()
+    assert await keeper.refresh_volumes()
     terms = await keeper.terms("lobby")
     assert isinstance(terms, Terms)
     assert (terms.volume, terms.floor_s, terms.epoch) == ("b", 60, 7)
@@ -85,7 +85,7 @@ async def test_terms_name_the_volume_that_is_chosen_and_change_with_it() -> None
 async def test_a_segment_is_granted_on_any_volume_in_service() -> None:
     store = FakeStore(a=IN_SERVICE, b=IN_SERVICE)
     keeper = keeper_of(store)
-    await keeper.look()
+    await keeper.refresh_volumes()
     assert await keeper.open("lobby", opening_on("b")) == Granted(seq=1)
     assert store.opened == ["b"]
 
@@ -103,14 +103,14 @@ async def test_a_segment_is_refused_on_a_volume_that_takes_no_more(
 ) -> None:
     store = FakeStore(a=state, b=elsewhere)
     keeper = keeper_of(store)
-    await keeper.look()
+    await keeper.refresh_volumes()
     assert await keeper.open("lobby", opening_on("a")) == Refused(seq=1, cause=cause)
     assert store.opened == []
 
 
 async def test_without_a_volume_there_are_no_terms_but_a_cause() -> None:
     keeper = keeper_of(FakeStore(a=FULL))
-    await keeper.look()
+    await keeper.refresh_volumes()
     assert await keeper.terms("lobby") is GapCause.FLOOR_PROTECT
 
 
@@ -118,22 +118,22 @@ async def test_a_camera_that_is_stopped_begins_nothing_and_hears_of_it_when_it_m
     store = FakeStore(a=IN_SERVICE)
     store.stopped = frozenset({"door"})
     keeper = keeper_of(store)
-    await keeper.look()
+    await keeper.refresh_volumes()
     assert await keeper.terms("door") is GapCause.FLOOR_PROTECT
     assert await keeper.open("door", opening_on("a")) == Refused(seq=1, cause=GapCause.FLOOR_PROTECT)
     assert isinstance(await keeper.terms("lobby"), Terms)
     assert await keeper.open("lobby", opening_on("a")) == Granted(seq=1)
-    assert not await keeper.look()
+    assert not await keeper.refresh_volumes()
     store.stopped = frozenset()
-    assert await keeper.look(), "its worker has to be told the terms again"
+    assert await keeper.refresh_volumes(), "its worker has to be told the terms again"
     assert isinstance(await keeper.terms("door"), Terms)
 
 
 async def test_a_tight_disk_wakes_the_sweep_and_what_must_end_at_once_is_named() -> None:
     store = FakeStore(a=IN_SERVICE)
     keeper = keeper_of(store)
-    await keeper.look()
+    await keeper.refresh_volumes()
     assert (keeper.committed.is_set(), keeper.to_cut) == (False, frozenset())
     store.tight, store.stopped, store.at_once = True, frozenset({"door"}), frozenset({"door"})
-    await keeper.look()
+    await keeper.refresh_volumes()
     assert (keeper.committed.is_set(), keeper.to_cut) == (True, frozenset({"door"}))

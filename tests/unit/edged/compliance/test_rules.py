@@ -347,9 +347,9 @@ def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_clos
     eyes = OpenFileWatch()
 
     def passed() -> OpenFiles:
-        found = eyes.look(state, [volume])
+        found = eyes.poll(state, [volume])
         for _ in range(20):
-            found = eyes.look(state, [volume])
+            found = eyes.poll(state, [volume])
         return found
 
     assert (passed().whole, passed().count) == (True, 0)
@@ -358,9 +358,9 @@ def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_clos
     (found,) = passed().open
     assert found.path == str(old)
     old.chmod(0o640)
-    assert eyes.look(state, [volume]).count == 0, "what was open is looked at first"
+    assert eyes.poll(state, [volume]).count == 0, "what was open is looked at first"
     (volume / "desk" / "2026-05-02" / "1.mp4").chmod(0o604)
-    assert eyes.look(state, [volume]).count == 1, "the newest day is looked at each time"
+    assert eyes.poll(state, [volume]).count == 1, "the newest day is looked at each time"
 
 
 def document(name: str = "taipei-police", **changes: Any) -> documents.Compliance:

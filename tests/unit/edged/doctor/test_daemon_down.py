@@ -229,7 +229,7 @@ def test_of_a_crash_loop_what_to_mend_is_told() -> None:
 @given(
     st.builds(
         Evidence,
-        knock=st.sampled_from(["absent", "refused", "silent", "forbidden"]),
+        socket_answer=st.sampled_from(["absent", "refused", "silent", "forbidden"]),
         unit=st.none()
         | st.builds(
             replace,
@@ -253,7 +253,7 @@ def test_whatever_is_known_there_are_words_and_a_next_step(known: Evidence) -> N
     found = daemon.explain(known)
     assert found.said
     assert found.action
-    if known.holder and known.knock == "silent" and (known.unit is None or known.unit.load != "loaded"):
+    if known.holder and known.socket_answer == "silent" and (known.unit is None or known.unit.load != "loaded"):
         assert found.cause == "hung"
 
 

@@ -68,7 +68,7 @@ def test_timedated_is_believed_before_chrony(timedated: str | None, chrony: str 
 def test_where_the_kernel_answers_nobody_else_is_asked(tmp_path: Path, kernel: bool) -> None:
     programs = Programs("yes" if not kernel else "no")
     host = Host(programs, tmp_path, kernel)
-    host.look()
+    host.poll()
     assert host.synced() is kernel
     assert programs.asked == 0
 
@@ -76,7 +76,7 @@ def test_where_the_kernel_answers_nobody_else_is_asked(tmp_path: Path, kernel: b
 def test_nothing_is_synchronised_before_somebody_said_so(tmp_path: Path) -> None:
     host = Host(Programs("yes"), tmp_path)
     assert not host.synced()
-    host.look()
+    host.poll()
     assert host.synced()
 
 
@@ -91,35 +91,35 @@ def test_they_are_asked_once_a_minute(tmp_path: Path) -> None:
 def test_after_a_step_nobody_has_vouched_for_the_clock_yet(tmp_path: Path) -> None:
     """What was heard was said of another time."""
     host = Host(Programs("yes"), tmp_path)
-    host.look()
+    host.poll()
     host.after(1000, step_ms=-86_400_000)
     assert not host.synced()
-    host.look()
+    host.poll()
     assert host.synced()
 
 
 def test_the_mark_of_timesyncd_counts_until_the_clock_is_stepped(tmp_path: Path) -> None:
     host = Host(Programs(), tmp_path)
-    host.look()
+    host.poll()
     assert not host.synced()
     (tmp_path / "mark").touch()
     host.after(1000, step_ms=3_600_000)  # timesyncd has set it
-    host.look()
+    host.poll()
     assert host.synced()
     host.after(1000, step_ms=86_400_000)  # somebody else has
-    host.look()
+    host.poll()
     assert not host.synced()
     os.utime(tmp_path / "mark", ns=(1, 1))  # and timesyncd once more
-    host.look()
+    host.poll()
     assert host.synced()
 
 
 def test_the_hardware_clock_is_read_with_boottime(tmp_path: Path) -> None:
     host = Host(Programs(), tmp_path)
-    host.look()
+    host.poll()
     assert host.rtc_offset_ms() is None
     (tmp_path / "rtc").write_text("1772000007\n")
-    host.look()
+    host.poll()
     assert host.rtc_offset_ms() == 1_772_000_007_000 - 60_000
 
 

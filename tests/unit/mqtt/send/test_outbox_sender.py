@@ -80,7 +80,7 @@ class Running:
     async def work(self) -> None:
         """Until there is nothing to do at this moment."""
         while True:
-            self.drain.look(self.now_s)
+            self.drain.poll(self.now_s)
             if self.drain._job is None:
                 return
             async with asyncio.timeout(5):

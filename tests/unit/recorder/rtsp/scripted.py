@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, Final, cast
 
 from recorder.rtsp.connection import Connection
-from recorder.rtsp.dialogue import Account, Dialogue, Login
+from recorder.rtsp.dialogue import Credentials, Dialogue, Login
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
 
@@ -55,7 +55,7 @@ class Wire:
 
 def dialogue(wire: Wire, *, user: str = "viewer", deadline: float = 1000.0) -> Dialogue:
     """Whoever asks over this wire."""
-    login = Login(Account(user, SECRET), lambda: "c")
+    login = Login(Credentials(user, SECRET), lambda: "c")
     return Dialogue(cast("Connection", cast("Any", wire)), login, deadline, lambda: wire.now)
 
 

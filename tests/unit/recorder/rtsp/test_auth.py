@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtsp import dialogue
-from recorder.rtsp.dialogue import Account, Challenge, Login
+from recorder.rtsp.dialogue import Challenge, Credentials, Login
 
-MUFASA = Account("Mufasa", "Circle of Life")
+MUFASA = Credentials("Mufasa", "Circle of Life")
 RFC_7616 = (
     'realm="http-auth@example.org", qop="auth, auth-int", algorithm={}, '
     'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
@@ -20,7 +20,7 @@ RFC_7616 = (
 CNONCE_7616 = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
 
 
-def login(account: Account = MUFASA) -> Login:
+def login(account: Credentials = MUFASA) -> Login:
     return Login(account, lambda: CNONCE_7616)
 
 
@@ -53,7 +53,7 @@ def test_vector_of_rfc_2617() -> None:
     )
     challenge = dialogue.best([offered])
     assert challenge is not None
-    made = dialogue.digest(Account("Mufasa", "Circle Of Life"), challenge, "GET", "/dir/index.html", 1, "0a4f113b")
+    made = dialogue.digest(Credentials("Mufasa", "Circle Of Life"), challenge, "GET", "/dir/index.html", 1, "0a4f113b")
     assert field(made, "response") == "6629fae49393a05397450978507c4ef1"
     assert "algorithm" not in made
 
@@ -61,7 +61,7 @@ def test_vector_of_rfc_2617() -> None:
 def test_vector_of_rfc_2069() -> None:
     """As in its errata 749: without qop, counters and cnonce."""
     challenge = Challenge(basic=False, realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093")
-    made = dialogue.digest(Account("Mufasa", "CircleOfLife"), challenge, "GET", "/dir/index.html", 1, "unused")
+    made = dialogue.digest(Credentials("Mufasa", "CircleOfLife"), challenge, "GET", "/dir/index.html", 1, "unused")
     assert field(made, "response") == "1949323746fe6a43ef61f9606e7febea"
     assert "nc=" not in made
     assert "cnonce" not in made
@@ -113,7 +113,7 @@ def test_nothing_is_said_before_it_is_asked_for() -> None:
 
 
 def test_basic_only_where_nothing_better_is_offered() -> None:
-    way = login(Account("viewer", "pä:ss"))
+    way = login(Credentials("viewer", "pä:ss"))
     assert way.refused(['Basic realm="camera"'])
     assert way.header("DESCRIBE", "rtsp://h/") == "Basic " + base64.b64encode("viewer:pä:ss".encode()).decode()
 
@@ -153,7 +153,7 @@ def test_a_stale_nonce_is_renewed_even_at_first() -> None:
 
 
 def test_without_an_account_nothing_is_tried() -> None:
-    way = login(Account("", ""))
+    way = login(Credentials("", ""))
     assert not way.refused(['Basic realm="a"'])
     assert way.known
     assert way.header("DESCRIBE", "rtsp://h/") == ""

@@ -15,7 +15,7 @@ import pytest
 from edged.config.load import check
 from recorder.rtsp import source
 from recorder.rtsp.connection import Connection, Trust, reach
-from recorder.rtsp.dialogue import Account
+from recorder.rtsp.dialogue import Credentials
 from recorder.rtsp.message import Buffer
 from recorder.rtsp.source import Ports
 from recorder.words.address import Target, split_zone
@@ -24,7 +24,7 @@ from recorder.words.stream import Item
 from storage.words.model import GapCause
 from tests.unit.edged.config.test_warnings import SMALL
 
-NOBODY: Final = Account("", "")
+NOBODY: Final = Credentials("", "")
 SDP: Final = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:1\r\n"
 
 

@@ -12,7 +12,7 @@ from recorder.rtp import sdp
 from recorder.rtsp import connection
 from recorder.rtsp import source as opening
 from recorder.rtsp.connection import Trust, reach
-from recorder.rtsp.dialogue import Account
+from recorder.rtsp.dialogue import Credentials
 from recorder.rtsp.source import OpenStream, RtspSource
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
@@ -104,7 +104,7 @@ def test_a_redirect_without_a_usable_address_is_the_camera_s_fault(
     monkeypatch.setattr(wire, "close", lambda *_words: None, raising=False)
     monkeypatch.setattr(connection, "connect", lambda *_: wire)
     with pytest.raises(SessionEnded) as caught:
-        opening.open_stream(URL, Account("", ""), Trust(), lambda: wire.now)
+        opening.open_stream(URL, Credentials("", ""), Trust(), lambda: wire.now)
     assert caught.value.ended.cause is GapCause.NO_SUCH_STREAM
     assert "redirect" in caught.value.ended.came_back
 

@@ -31,7 +31,9 @@ class Journal:
         self.caplog.clear()
         said = Ended(cause, "", words, "it") if cause else None
         phase = Phase.BACKING_OFF if cause else Phase.RECORDING
-        self.cameras[camera].look(self.causes[camera], replace(WELL, phase=phase, cause=cause, words=said), self.now_ms)
+        self.cameras[camera].observe(
+            self.causes[camera], replace(WELL, phase=phase, cause=cause, words=said), self.now_ms
+        )
         self.causes[camera] = cause
         return [record.getMessage() for record in self.caplog.records]
 

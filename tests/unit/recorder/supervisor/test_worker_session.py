@@ -82,7 +82,7 @@ def test_a_wall_clock_that_was_stepped_is_no_lie_of_the_workers(step_ms: int) ->
 
 def test_a_wall_clock_that_nobody_saw_is_not_believed() -> None:
     account = TimeCheck(BEGAN)
-    account.look(Moment(NOW.wall_ms + 5_000, NOW.boottime_ms))
+    account.observe_clock(Moment(NOW.wall_ms + 5_000, NOW.boottime_ms))
     assert account.begins(1, BEGAN, NOW)
     assert not account.ends(1, Moment(NOW.wall_ms + 5_001 + SLACK_MS, NOW.boottime_ms), NOW)
     assert not account.ends(1, Moment(NOW.wall_ms - 1 - SLACK_MS, NOW.boottime_ms), NOW)
