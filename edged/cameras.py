@@ -253,7 +253,7 @@ class CameraRunners:
         self._keeper = keeper
         self._clock = clock
         self._shared = Shared(forkserver, ConnectQueue(clock), DeviceLog(), clock, random)
-        self._berths: dict[str, _RunningCamera] = {}
+        self._running: dict[str, _RunningCamera] = {}
         self._desks: dict[str, Backlog] = {}
         """Of all cameras that run, and of those that are gone and still owe something."""
         self._resting: set[str] = set()
@@ -262,13 +262,13 @@ class CameraRunners:
 
     def view(self, camera: str) -> CameraView | None:
         """What the runner of an enabled camera sees, or None when it has none."""
-        berth = self._berths.get(camera)
-        return berth.runner.view if berth and berth.runner else None
+        running = self._running.get(camera)
+        return running.runner.view if running and running.runner else None
 
     def hand(self, camera: str, what: Kind, to: socket.socket) -> bool:
         """Copies of what a camera sends, into this socket; False while nothing comes."""
-        berth = self._berths.get(camera)
-        return berth is not None and berth.runner is not None and berth.runner.hand(what, to)
+        running = self._running.get(camera)
+        return running is not None and running.runner is not None and running.runner.hand(what, to)
 
     async def apply(self, wanted: Mapping[str, CameraSettings], known: Collection[str]) -> Difference:
         """Make the runners match. Each camera changes by itself; one that fails to is tried again by the next `apply`.
@@ -276,10 +276,10 @@ class CameraRunners:
         `known` are all cameras that have a place in the catalog: those not wanted rest, and their time says so.
         """
         async with self._turn:
-            change = difference({name: berth.settings for name, berth in self._berths.items()}, wanted)
+            change = difference({name: running.settings for name, running in self._running.items()}, wanted)
             if self._closed:
                 return change
-            resting = [name for name in known if name not in wanted and name not in self._berths]
+            resting = [name for name in known if name not in wanted and name not in self._running]
             done = await asyncio.gather(
                 *(self._end(name, GapCause.DISABLED) for name in change.removed),
                 *(self._replace(wanted[name]) for name in change.changed),
@@ -296,25 +296,25 @@ class CameraRunners:
     async def reconnect(self, camera: str) -> bool:
         """Its connection and its worker begin anew; False where it is not recorded. The last segment is committed."""
         async with self._turn:
-            berth = self._berths.get(camera)
-            if berth is None or berth.runner is None or self._closed:
+            running = self._running.get(camera)
+            if running is None or running.runner is None or self._closed:
                 return False
-            berth.anew = True
-            await berth.runner.stop(GapCause.RELOAD)
+            running.anew = True
+            await running.runner.stop(GapCause.RELOAD)
             return True
 
     async def renew_terms(self) -> None:
         """Tell all workers under which terms their next segments are recorded."""
-        for camera, berth in list(self._berths.items()):
+        for camera, running in list(self._running.items()):
             terms = await self._keeper.terms(camera)
-            if berth.runner is not None and not isinstance(terms, GapCause):
-                berth.runner.set_terms(terms)
+            if running.runner is not None and not isinstance(terms, GapCause):
+                running.runner.set_terms(terms)
 
     def cut(self, reason: str, cameras: Collection[str] | None = None) -> None:
         """Begin a new segment on these cameras, or on all, at the next key frame."""
-        for camera, berth in self._berths.items():
-            if berth.runner is not None and (cameras is None or camera in cameras):
-                berth.runner.cut(reason)
+        for camera, running in self._running.items():
+            if running.runner is not None and (cameras is None or camera in cameras):
+                running.runner.cut(reason)
 
     async def stop(self) -> None:
         """Stop all at once, with their last segments committed. Takes as long as the slowest runner's deadline."""
@@ -322,7 +322,7 @@ class CameraRunners:
         loop = asyncio.get_running_loop()
         until_s = loop.time() + STOP_S
         async with self._turn:
-            ends = (self._end(camera, None) for camera in list(self._berths))
+            ends = (self._end(camera, None) for camera in list(self._running))
             for error in await asyncio.gather(*ends, return_exceptions=True):
                 if isinstance(error, BaseException):
                     log.error("a camera did not stop in order", exc_info=error)
@@ -333,32 +333,32 @@ class CameraRunners:
     async def _begin(self, settings: CameraSettings) -> None:
         await asyncio.wrap_future(self._store.enrol(settings.id, self._clock.now()))
         self._resting.discard(settings.id)
-        berth = self._berths[settings.id] = _RunningCamera(settings)
-        berth.runner = self._runner(settings)
-        berth.task = asyncio.create_task(self._keep(berth), name=f"camera {settings.id}")
+        running = self._running[settings.id] = _RunningCamera(settings)
+        running.runner = self._runner(settings)
+        running.task = asyncio.create_task(self._keep(running), name=f"camera {settings.id}")
 
     async def _replace(self, settings: CameraSettings) -> None:
         await self._end(settings.id, GapCause.RELOAD)
         await self._begin(settings)
 
     async def _end(self, camera: str, cause: GapCause | None) -> None:
-        berth = self._berths[camera]
-        berth.leaving = True
+        running = self._running[camera]
+        running.leaving = True
         try:
-            if berth.runner is not None:
-                await berth.runner.stop(cause)
-            elif berth.task is not None:
-                berth.task.cancel()
-            if berth.task is not None:
-                await asyncio.wait([berth.task])
+            if running.runner is not None:
+                await running.runner.stop(cause)
+            elif running.task is not None:
+                running.task.cancel()
+            if running.task is not None:
+                await asyncio.wait([running.task])
         finally:
-            del self._berths[camera]
+            del self._running[camera]
             self._tidy()
 
     def _tidy(self) -> None:
         """Desks of cameras that are gone stay until nothing lies on them."""
         for camera, desk in list(self._desks.items()):
-            if camera not in self._berths:
+            if camera not in self._running:
                 desk.keep_trying()
                 if desk.is_clear and not self._closed:
                     del self._desks[camera]
@@ -370,26 +370,26 @@ class CameraRunners:
         await asyncio.wrap_future(self._store.begin_gap(camera, now, GapCause.DISABLED, ""))
         self._resting.add(camera)
 
-    async def _keep(self, berth: _RunningCamera) -> None:
+    async def _keep(self, running: _RunningCamera) -> None:
         """Run the camera's runner; one that fails is a defect, told and covered, and a new one takes its place."""
-        camera = berth.settings.id
-        while berth.runner is not None and not self._closed:
+        camera = running.settings.id
+        while running.runner is not None and not self._closed:
             try:
-                await berth.runner.run()
+                await running.runner.run()
             except Exception as error:
                 log.exception("%s: its runner failed; a new one begins in %g s", camera, ANEW_AFTER_S)
-                berth.runner = None
+                running.runner = None
                 detail = f"edged's own runner of this camera failed: {type(error).__name__}"
                 try:
                     await self._keeper.gap(camera, None, GapCause.WORKER_CRASH, detail)
                 except StoreError as refused:
                     log.error("%s: its gap could not be written down: %s", camera, refused)  # noqa: TRY400 - told above
-            if berth.leaving:
+            if running.leaving:
                 return
-            if not berth.anew:
+            if not running.anew:
                 await asyncio.sleep(ANEW_AFTER_S)
-            berth.anew = False
-            berth.runner = self._runner(berth.settings)
+            running.anew = False
+            running.runner = self._runner(running.settings)
 
     def _runner(self, settings: CameraSettings) -> CameraRunner:
         self._tidy()

@@ -136,7 +136,7 @@ class CameraFiles:
     hashes: Hashes
     reads: dict[int, Read]
     """By leaf."""
-    reels: list[FilmFile] = field(default_factory=list)
+    film_files: list[FilmFile] = field(default_factory=list)
     loose: list[Read] = field(default_factory=list)
     """Their files leave whole, and no film is made of them."""
     originals: dict[int, str] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class CameraFiles:
 
     @property
     def films(self) -> list[Film]:
-        return [reel.film for reel in self.reels]
+        return [one.film for one in self.film_files]
 
     def header_bytes(self, leaf: int) -> int:
         """Length of part 0 of a segment that is in a film."""
@@ -175,7 +175,7 @@ class ExportJob:
     @property
     def digest(self) -> str:
         """Of what leaves, and where it lies: another one means other bytes."""
-        films = [(reel.path, str(reel.film.takes)) for camera in self.cameras for reel in camera.reels]
+        films = [(one.path, str(one.film.takes)) for camera in self.cameras for one in camera.film_files]
         lengths = sorted((path, source.size) for path, source in self.sources.items())
         return sha256(json.dumps([self.export.id, films, lengths]).encode()).hexdigest()
 
@@ -183,20 +183,20 @@ class ExportJob:
         """Read every segment, and plan the films. OSError for the state directory; what `told` raises."""
         shutil.rmtree(self.spool, ignore_errors=True)
         self.spool.mkdir(parents=True, mode=0o700)
-        stems = UsedNames()
-        named = [(name, one, stems.camera(name)) for name, one in contents.cameras.items()]
+        names = UsedNames()
+        named = [(name, one, names.camera(name)) for name, one in contents.cameras.items()]
         for number, (name, one, stem) in enumerate(named):
             hashes = Hashes(self.spool / f"{number}.hashes")
             reads = {segment.leaf: read(segment, opened, hashes, told) for segment in one.segments}
             title = self.place.cameras.get(name, name)
             camera = CameraFiles(name, title, one, f"proof/{stem}.hashes", f"proof/{stem}.headers", hashes, reads)
-            self._film(camera, stem, stems, opened)
+            self._film(camera, stem, names, opened)
             self._headers(camera, self.spool / f"{number}.headers", opened)
             self._originals(camera, stem, opened)
             self.sources[camera.hash_list] = FileStream(32 * len(hashes), hashes.blocks)
             self.cameras.append(camera)
 
-    def _film(self, camera: CameraFiles, stem: str, stems: UsedNames, opened: Opened) -> None:
+    def _film(self, camera: CameraFiles, stem: str, names: UsedNames, opened: Opened) -> None:
         segments = {one.segment.leaf: one.segment for one in camera.reads.values()}
         opener = lambda leaf: opened(segments[leaf])  # noqa: E731
         unfit: dict[int, str] = {}
@@ -212,12 +212,12 @@ class ExportJob:
         camera.loose = [one for one in camera.reads.values() if one.trouble is not None and one.there]
         missing = list(_missing(camera.contents))
         for number, film in enumerate(planned.films):
-            name = stems.film(stem, number)
-            reel = FilmFile(f"{name}{film.suffix}", f"{name}.vtt", film)
-            camera.reels.append(reel)
-            self.sources[reel.path] = FileStream(film.bytes, partial(blocks, film, opener))
+            name = names.film(stem, number)
+            one = FilmFile(f"{name}{film.suffix}", f"{name}.vtt", film)
+            camera.film_files.append(one)
+            self.sources[one.path] = FileStream(film.bytes, partial(blocks, film, opener))
             text = partial(remux.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
-            self.sources[reel.subtitles] = of_text(text)
+            self.sources[one.subtitles] = of_text(text)
 
     def _planned(self, segments: Sequence[Recorded], opener: remux.Opener) -> remux.Plan:
         interval, order = self.export.order.interval, self.export.order

@@ -106,7 +106,7 @@ def _proofs(
 
 
 def _for_people(work: ExportJob, listed: Manifest) -> dict[str, FileStream]:
-    played = {reel.path: folder.spans(reel.film) for camera in work.cameras for reel in camera.reels}
+    played = {one.path: folder.spans(one.film) for camera in work.cameras for one in camera.film_files}
     clocks = {
         camera.id: told[-1]
         for camera in work.cameras
@@ -134,10 +134,10 @@ def _sum(source: FileStream, read: Told) -> str:
 
 def _camera(camera: CameraFiles, at: Callable[[int], str]) -> dict[str, Any]:
     """As the list has it."""
-    spans = [span for reel in camera.reels for span in folder.spans(reel.film)]
+    spans = [span for one in camera.film_files for span in folder.spans(one.film)]
     files, segments = list[dict[str, Any]](), list[dict[str, Any]]()
-    for number, reel in enumerate(camera.reels):
-        files.append({"path": reel.path, "subtitles": reel.subtitles})
+    for number, one in enumerate(camera.film_files):
+        files.append({"path": one.path, "subtitles": one.subtitles})
         segments += [
             {
                 "leaf": take.segment,
@@ -152,7 +152,7 @@ def _camera(camera: CameraFiles, at: Callable[[int], str]) -> dict[str, Any]:
                 "header_bytes": camera.header_bytes(take.segment),
                 "original": camera.originals.get(take.segment),
             }
-            for take in takes([reel.film])
+            for take in takes([one.film])
         ]
     told = camera.contents
     return {

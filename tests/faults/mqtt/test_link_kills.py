@@ -27,8 +27,8 @@ UP_S: Final = 60.0
 DRAINED_S: Final = 150.0
 PROBING: Final = """
 if __name__ == "__main__":
-    from mqtt.send import outbox
-    outbox.PROBE_EVERY_S = 5.0
+    from mqtt import send
+    send.PROBE_EVERY_S = 5.0
 """
 """A kind that nobody listened to is tried again after five seconds, and not after a minute."""
 

@@ -194,8 +194,8 @@ def test_a_look_at_what_the_daemon_does_itself_would_raise_alarms(tmp_path: Path
     sabotage += (
         "from storage.integrity import inspect_file as look\n"
         "kept = {}\n"
-        "read = look.Looker._claim\n"
-        "look.Looker._claim = lambda self, disk, name: kept.setdefault(name, read(self, disk, name))\n"
+        "read = look.NameInspector._claim\n"
+        "look.NameInspector._claim = lambda self, disk, name: kept.setdefault(name, read(self, disk, name))\n"
     )
     with Daemon(tmp_path / "edged", Setup(CAMERAS, segment="2s", floor="1s", ceiling="4s"), sabotage=sabotage) as edged:
         edged.until(lambda: alarm(edged), 40.0, "it raises alarms about what edged destroyed itself")
