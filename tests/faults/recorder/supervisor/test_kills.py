@@ -71,7 +71,10 @@ def until_a_cut(edged: Daemon, camera: str) -> None:
 
 
 def is_gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}/fd").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def wait_until_written(edged: Daemon, names: Sequence[str]) -> None:
