@@ -37,11 +37,22 @@ SILENT: Final = {
     "open of storage.segments.segment_file": "of the volume: as the looks below; a file that cannot be made is told",
     "open of storage.recovery.detect": "of a volume, before the start: asked again as soon as it is there",
     "stat of storage.database.readers": "a connection is made anew; what is really wrong with the database shows then",
+    "open of storage.mirror.files": "how this box was called, before the start: its volumes say it, too",
+    "open of storage.ledger.signer": "of a volume, before the start: it is gone through like any other",
+    "scandir of storage.recovery.walk": "of a new volume: the same",
+    "stat of storage.ledger.key": "a renewal that was cut off is settled at the next start; an unfit key is told",
+    "pwrite of storage.store.opening": "our process id in the lock, for people only",
+    "mkdir of storage.store.opening": "of a state directory that is there",
 }
 """Calls whose failure nobody needs to hear of."""
-LOOKS: Final = ("of storage.volumes.", "of storage.ring.ballast")
+LOOKS: Final = (
+    "of storage.volumes.",
+    "of storage.ring.volume_operations",
+    "of storage.ring.admission",
+    "of storage.ring.ballast",
+)
 """A volume that fails at one look is away for that look and looked at again, and told as soon as somebody asks for it;
-what the ballast takes is an estimate, and what it lacks is made up at the next sweep."""
+what ballast and others take is an estimate, and what the ballast lacks is made up at the next sweep."""
 ROOM_BYTES: Final = 1 << 20
 """The scenario takes less."""
 SIZE_BYTES: Final = 8 << 20
