@@ -107,7 +107,9 @@ def faults_of(edged: Daemon, server: RtspServer, camera: Camera, kills: Sequence
     gaps, starts_ms = edged.gaps(camera.id), [moment(one.start) * 1000 for one in edged.segments(camera.id)]
     within_ms = (BACK_S + camera.picture.gop / camera.picture.fps) * 1000
     for kill in kills:
-        around = [gap for gap in gaps if moment(gap.start) * 1000 <= kill.at_ms + 500 and end_ms(gap) >= kill.at_ms]
+        around = [gap for gap in gaps if is_around(gap, kill)]
+        if kill not in own:  # it may still wait for a key frame after a kill of its own
+            around = [gap for gap in around if not any(is_around(gap, one) for one in own)]
         if [gap.cause for gap in around] != ([kill.cause] if kill in own else []):
             faults.append(f"{camera.id}: gaps around {kill}: {around}")
         elif around and kill.at_ms - moment(around[0].start) * 1000 > MAX_LOSS_S * 1000 + 500:
@@ -121,6 +123,10 @@ def faults_of(edged: Daemon, server: RtspServer, camera: Camera, kills: Sequence
     if edged.camera(camera.id).unexplained_s > 0:
         faults.append(f"{camera.id}: not all is explained")
     return faults
+
+
+def is_around(gap: documents.Gap, kill: Kill) -> bool:
+    return moment(gap.start) * 1000 <= kill.at_ms + 500 and end_ms(gap) >= kill.at_ms
 
 
 def end_ms(gap: documents.Gap) -> float:
