@@ -23,7 +23,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from edged.words import units
-from mqtt.commands import Verb
 from recorder.words.address import plain_host
 
 PROFILES: Final = ("wenshan-household", "jiancheng-land", "taipei-police", "dahu-township", "nangang-school")
@@ -260,6 +259,8 @@ def _public_key(value: str) -> str:
 
 
 def _command_verb(value: str) -> str:
+    from mqtt.commands import Verb  # noqa: PLC0415  it loads cryptography, which most verbs of edgectl do without
+
     if value not in set(Verb):
         raise _refuse(f"{units.shown(value)} is nothing that a box can be told to do", f"some of {', '.join(Verb)}")
     return value

@@ -505,5 +505,15 @@ def test_version_imports_little() -> None:
     )
     line, modules = done.stdout.splitlines()
     assert line.startswith("edged ")
-    heavy = {"rich", "aiohttp", "asyncio", "paho", "msgspec", "sqlite_utils", "edged.config", "edged.cli.configuration"}
+    heavy = {
+        "rich",
+        "aiohttp",
+        "asyncio",
+        "paho",
+        "msgspec",
+        "sqlite_utils",
+        "cryptography",
+        "edged.config",
+        "edged.cli.configuration",
+    }
     assert not heavy & set(modules.split())
