@@ -135,9 +135,9 @@ LONG: Final = Profile(
 
 LONG_MINUTES: Final = {
     "tests/unit": 70,
-    "tests/model": 120,
+    "tests/model": 150,
     "tests/faults/storage/store/test_power_cuts.py": 12,
-    "tests/faults/storage/store/test_io_faults.py": 55,
+    "tests/faults/storage/store/test_io_faults.py": 60,
     "tests/faults/mqtt/test_link.py": 22,
     "tests/faults/recorder/supervisor/test_kills.py": 17,
     "tests/faults/storage/store/test_power_cuts_live.py": 7,
