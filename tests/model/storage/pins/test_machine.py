@@ -166,7 +166,7 @@ class PinMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.pins)
     @rule(data=st.data())
     def approve(self, data: st.DataObject) -> None:
-        pin_id = data.draw(st.sampled_from(sorted(self.pins)))
+        pin_id = data.draw(st.sampled_from(list(self.pins)))
         try:
             self.office.store.pins.approve(pin_id, LIN)
         except OrderRefused:
@@ -176,7 +176,7 @@ class PinMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.pins)
     @rule(data=st.data(), step=st.none() | st.sampled_from(RELEASING))
     def release(self, data: st.DataObject, step: Failpoint | None) -> None:
-        pin_id = data.draw(st.sampled_from(sorted(self.pins)))
+        pin_id = data.draw(st.sampled_from(list(self.pins)))
         store = self.office.store
 
         def work() -> None:
