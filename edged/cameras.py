@@ -247,14 +247,14 @@ class CameraRunners:
     """All runners. Lives on the event loop; `apply` and `stop` take turns."""
 
     def __init__(
-        self, store: Store, keeper: StoreAdapter, forkserver: Forkserver, clock: Clock, random: Callable[[], float]
+        self, store: Store, adapter: StoreAdapter, forkserver: Forkserver, clock: Clock, random: Callable[[], float]
     ) -> None:
         self._store = store
-        self._keeper = keeper
+        self._adapter = adapter
         self._clock = clock
         self._shared = Shared(forkserver, ConnectQueue(clock), DeviceLog(), clock, random)
         self._running: dict[str, _RunningCamera] = {}
-        self._desks: dict[str, Backlog] = {}
+        self._backlogs: dict[str, Backlog] = {}
         """Of all cameras that run, and of those that are gone and still owe something."""
         self._resting: set[str] = set()
         self._turn = asyncio.Lock()
@@ -306,7 +306,7 @@ class CameraRunners:
     async def renew_terms(self) -> None:
         """Tell all workers under which terms their next segments are recorded."""
         for camera, running in list(self._running.items()):
-            terms = await self._keeper.terms(camera)
+            terms = await self._adapter.terms(camera)
             if running.runner is not None and not isinstance(terms, GapCause):
                 running.runner.set_terms(terms)
 
@@ -327,8 +327,8 @@ class CameraRunners:
                 if isinstance(error, BaseException):
                     log.error("a camera did not stop in order", exc_info=error)
             left_s = max(0.0, until_s - loop.time())
-            await asyncio.gather(*(desk.finish(left_s) for desk in self._desks.values()))
-            self._desks.clear()
+            await asyncio.gather(*(backlog.finish(left_s) for backlog in self._backlogs.values()))
+            self._backlogs.clear()
 
     async def _begin(self, settings: CameraSettings) -> None:
         await asyncio.wrap_future(self._store.enrol(settings.id, self._clock.now()))
@@ -356,12 +356,12 @@ class CameraRunners:
             self._tidy()
 
     def _tidy(self) -> None:
-        """Desks of cameras that are gone stay until nothing lies on them."""
-        for camera, desk in list(self._desks.items()):
+        """Backlogs of cameras that are gone stay until they are empty."""
+        for camera, backlog in list(self._backlogs.items()):
             if camera not in self._running:
-                desk.keep_trying()
-                if desk.is_clear and not self._closed:
-                    del self._desks[camera]
+                backlog.keep_trying()
+                if backlog.is_clear and not self._closed:
+                    del self._backlogs[camera]
 
     async def _rest(self, camera: str) -> None:
         """A camera that is disabled, or no longer configured: the time from here on has that cause."""
@@ -381,7 +381,7 @@ class CameraRunners:
                 running.runner = None
                 detail = f"edged's own runner of this camera failed: {type(error).__name__}"
                 try:
-                    await self._keeper.gap(camera, None, GapCause.WORKER_CRASH, detail)
+                    await self._adapter.gap(camera, None, GapCause.WORKER_CRASH, detail)
                 except StoreError as refused:
                     log.error("%s: its gap could not be written down: %s", camera, refused)  # noqa: TRY400 - told above
             if running.leaving:
@@ -393,8 +393,8 @@ class CameraRunners:
 
     def _runner(self, settings: CameraSettings) -> CameraRunner:
         self._tidy()
-        desk = self._desks.setdefault(settings.id, Backlog(settings.id, self._keeper))
-        return CameraRunner(settings, desk, self._shared)
+        backlog = self._backlogs.setdefault(settings.id, Backlog(settings.id, self._adapter))
+        return CameraRunner(settings, backlog, self._shared)
 
 
 WINDOW_MS: Final = 300_000

@@ -213,11 +213,11 @@ class ExportJob:
         missing = list(_missing(camera.contents))
         for number, film in enumerate(planned.films):
             name = names.film(stem, number)
-            one = FilmFile(f"{name}{film.suffix}", f"{name}.vtt", film)
-            camera.film_files.append(one)
-            self.sources[one.path] = FileStream(film.bytes, partial(blocks, film, opener))
+            film_file = FilmFile(f"{name}{film.suffix}", f"{name}.vtt", film)
+            camera.film_files.append(film_file)
+            self.sources[film_file.path] = FileStream(film.bytes, partial(blocks, film, opener))
             text = partial(remux.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
-            self.sources[one.subtitles] = of_text(text)
+            self.sources[film_file.subtitles] = of_text(text)
 
     def _planned(self, segments: Sequence[Recorded], opener: remux.Opener) -> remux.Plan:
         interval, order = self.export.order.interval, self.export.order
