@@ -65,6 +65,8 @@ class Profile:
     """Of so many calls to kernel and database one fails, in each way."""
     full_disk_states: int
     """A disk that is full at so many places of a scenario."""
+    nvr_simulations: int
+    """Of each way in which an NVR goes away."""
     model_examples: int
     """Random walks of each state machine of tests/model."""
     export_s: int
@@ -98,6 +100,7 @@ SHORT: Final = Profile(
     failpoint_times=(1,),
     io_fault_each=211,
     full_disk_states=4,
+    nvr_simulations=1,
     model_examples=10,
     export_s=240,
     export_kbps=400,
@@ -126,6 +129,7 @@ LONG: Final = Profile(
     failpoint_times=(1, 2, 5),
     io_fault_each=1,
     full_disk_states=256,
+    nvr_simulations=50,
     model_examples=2000,
     export_s=3600,
     export_kbps=2000,
@@ -149,7 +153,7 @@ LONG_MINUTES: Final = {
     "tests/faults/storage/store/test_failpoints.py": 10,
     "tests/integration/edged/evidence/test_export_hour.py": 15,
     "tests/integration/edged/evidence/test_verify.py": 15,
-    "tests/integration/recorder/worker/test_four_cameras.py": 12,
+    "tests/integration/recorder/worker/test_four_cameras.py": 14,
     "tests/integration/storage/ring/test_ring.py": 15,
 }
 """About how long what takes ten minutes and more takes with `--long`, on two cores: most of it as it was measured, unit

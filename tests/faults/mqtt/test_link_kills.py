@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,7 +19,7 @@ from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL
-from tests.support.waiting import wait_until
+from tests.support.waiting import let_run, wait_until
 
 UP_S: Final = 60.0
 """For a start; nothing is promised of it here."""
@@ -78,11 +77,11 @@ def test_every_committed_event_arrives(tmp_path: Path, profile: Profile) -> None
                 broker.stop()
                 away = True
             wait_until(partial(entered_since, edged, last), UP_S, "something was entered")
-            time.sleep(random.random() * 1.5)
+            let_run(random.random() * 1.5, edged.check_alive)
             if away and random.random() < 0.7:
                 broker.start()
                 away = False
-                time.sleep(random.random() * 0.5)
+                let_run(random.random() * 0.5, edged.check_alive)
             edged.sigkill()
             last = max(committed(edged))
             edged.start()

@@ -99,7 +99,8 @@ def test_it_ends_when_the_file_is_as_it_was(edged: Daemon, tmp_path: Path) -> No
     (path,) = segments(edged, 1)
     fsck_clean(edged)
     shutil.move(path, tmp_path / "kept")
-    edged.until(lambda: alarm(edged), SEEN_S, "it is missed")
+    missed = edged.until(lambda: alarm(edged), SEEN_S, "it is missed")
+    assert f"{path.name} is gone" in missed
     shutil.copy2(tmp_path / "kept", path)
     edged.until(lambda: not alarm(edged), SEEN_S + 25, "it is there again")
     fsck_clean(edged)
@@ -198,4 +199,6 @@ def test_a_look_at_what_the_daemon_does_itself_would_raise_alarms(tmp_path: Path
         "look.NameInspector._claim = lambda self, disk, name: kept.setdefault(name, read(self, disk, name))\n"
     )
     with Daemon(tmp_path / "edged", Setup(CAMERAS, segment="2s", floor="1s", ceiling="4s"), sabotage=sabotage) as edged:
-        edged.until(lambda: alarm(edged), 40.0, "it raises alarms about what edged destroyed itself")
+        assert "is gone" in edged.until(
+            lambda: alarm(edged), 40.0, "it raises alarms about what edged destroyed itself"
+        )

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import av
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.codec import h264, h265
@@ -201,7 +201,6 @@ def test_pictures_that_cannot_be_reordered_are_known_without_vui() -> None:
     assert h264.parse_sps(plain_sps(0, 20, 15, profile=77, order=0)).reorder is None
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from(["high", "4:4:4 with matrices", "4:2:2 with HRD", "hevc", "hevc 10 bit with HRD"]),
     changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=12),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtp import pictures as bounds
@@ -295,7 +295,6 @@ def test_a_new_count_or_sender_is_taken_with_its_second_packet_and_nothing_is_lo
         assert track.losses.packets == 0
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     codec=st.sampled_from(["h264", "h265"]),
     seed=st.integers(0, 2**32),

@@ -6,7 +6,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.codec.aac import parse_config
@@ -165,7 +165,6 @@ def test_what_cannot_be_kept_is_refused_in_words() -> None:
     assert video_track(media("H265", fmtp={"sprop-max-don-diff": "0"})).video is None
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.binary(max_size=50), max_size=20),
     st.dictionaries(

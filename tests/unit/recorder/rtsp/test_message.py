@@ -9,7 +9,7 @@ import time
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtsp import message
@@ -189,7 +189,6 @@ def in_pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[low:high] for low, high in itertools.pairwise(edges)]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(PARTS, max_size=12), st.lists(st.integers(0, 10_000), max_size=30))
 def test_pieces_make_no_difference(parts: list[bytes], cuts: list[int]) -> None:
     data = b"".join(parts)
@@ -200,7 +199,6 @@ def test_pieces_make_no_difference(parts: list[bytes], cuts: list[int]) -> None:
     assert whole.inbox.frames == sum(part.startswith(b"$") for part in parts)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.one_of(PARTS, st.binary(max_size=200), st.sampled_from([b"$", b"RTSP/1.", b"\r\n", b"PLAY "])), max_size=12

@@ -20,6 +20,7 @@ from recorder.supervisor.state import Action, Event, Exited, Kill, Limits, Opene
 from recorder.words.messages import Connected, Ended, Stats
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause, Moment
+from tests.conftest import Profile
 from tests.support.session import ToldClock
 
 PACE = Pace()
@@ -341,7 +342,7 @@ class Simulation:
             self._say(channel, 5_000, Ended(GapCause.UNREACHABLE, "", "no answer", ""), Exited(0))
 
 
-def simulations(nvr: Nvr, seeds: int = 3) -> Iterator[Simulation]:
+def simulations(nvr: Nvr, seeds: int) -> Iterator[Simulation]:
     for seed in range(seeds):
         run = Simulation(replace(nvr, gone_ms=nvr.gone_ms + 777 * seed), seed)
         run.run()
@@ -350,13 +351,13 @@ def simulations(nvr: Nvr, seeds: int = 3) -> Iterator[Simulation]:
 
 @pytest.mark.parametrize("channels", [1, 32, 64])
 @pytest.mark.parametrize("how", ["refuses", "is away", "hangs"])
-def test_l1_all_channels_of_an_nvr_record_again_15_s_after_it_is_back(channels: int, how: str) -> None:
+def test_l1_all_channels_of_an_nvr_record_15_s_after_it_is_back(channels: int, how: str, profile: Profile) -> None:
     """Measured over 50 seeds, with 1 s to connect and up to 2 s to a key frame, until the last channel records again
     (worst / median, s): port closed 12.0 / 7.6 with 32 channels, 11.1 / 10.2 with 64; no answer 10.9 / 7.6 and
     11.0 / 10.2; accepted and silent until our patience ends 14.6 / 13.8 and 14.6 / 13.7. One camera alone: 10.3, 11.1
     and 13.9. While it is away it is tried once a second, in the first 6 s 16 times.
     """
-    for run in simulations(Nvr(channels, how)):
+    for run in simulations(Nvr(channels, how), profile.nvr_simulations):
         back = [min((ms for ms in one.opened_ms if ms >= run.back_ms), default=None) for one in run.channels]
         assert None not in back
         assert max(ms for ms in back if ms is not None) - run.back_ms <= L1_MS
@@ -364,8 +365,8 @@ def test_l1_all_channels_of_an_nvr_record_again_15_s_after_it_is_back(channels: 
         assert max(per_second.values(), default=0) <= 2, "an NVR that starts is not stormed"
 
 
-def test_l1_holds_when_the_daemon_starts() -> None:
-    for run in simulations(Nvr(64, "refuses")):
+def test_l1_holds_when_the_daemon_starts(profile: Profile) -> None:
+    for run in simulations(Nvr(64, "refuses"), profile.nvr_simulations):
         assert max(min(one.opened_ms) for one in run.channels) - run.began_ms <= L1_MS
         assert all(b - a >= PACE.overall_ms for a, b in pairwise(run.attempts))
 

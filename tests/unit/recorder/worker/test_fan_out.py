@@ -4,6 +4,7 @@ bounded."""
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -292,6 +293,16 @@ def test_the_end_of_the_session_is_the_end_of_the_socket(hall: Hall) -> None:
     assert not hall.handout.wanted
 
 
+@pytest.fixture
+def turns() -> Iterator[None]:
+    """Two busy threads take turns each 0.1 ms: fifty times as many meetings as with Python's 5 ms, in less time."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    yield
+    sys.setswitchinterval(before_s)
+
+
+@pytest.mark.usefixtures("turns")
 def test_watchers_may_come_and_go_while_the_camera_is_read(hall: Hall) -> None:
     stop = threading.Event()
 
