@@ -313,7 +313,7 @@ def test_watchers_may_come_and_go_while_the_camera_is_read(hall: Hall) -> None:
     reader = threading.Thread(target=read_the_camera)
     reader.start()
     try:
-        for number in range(40):
+        for number in range(20):
             viewer = Viewer(hall.handout, Kind.ALL if number % 2 else Kind.KEY)
             while not viewer.read() and not viewer.over:
                 pass
