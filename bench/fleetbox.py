@@ -31,7 +31,7 @@ from edged.health.stream import CameraState, Condition, Stream
 from edged.overview import CameraHealth, Measurements, Overview
 from mqtt import client, commands
 from mqtt.connection import Connection
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from storage.database.writer import Database
 from storage.ledger import table
 from storage.ledger.note import Checkpoint
@@ -40,6 +40,7 @@ from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind, EventRank, Outbox, OutboxDepth
 from storage.tickets.alarms_table import Alarms
 from storage.words.clock import SystemClock
+from storage.words.message import NOTHING, as_message
 from storage.words.model import AlarmRow, CameraUsage, Coverage, GapCause, Moment, Severity, VolumeState, VolumeStatus
 
 TELL_S: Final = 5.0
@@ -58,10 +59,10 @@ LONG_S: Final = (60.0, 180.0)
 ALARM_AFTER_S: Final = 42.0
 DAY_S: Final = 86_400
 STREAM: Final = Stream("h264", 1920, 1080, "aac")
-FINE: Final = Condition(CameraState.RECORDING, "", fps=25.0, bitrate_bps=4_000_000, last_frame_age_s=0.04)
-GONE: Final = Condition(CameraState.DOWN, "RTSP over TCP to 10.0.0.12:554, path /stream1: no route to host")
+FINE: Final = Condition(CameraState.RECORDING, NOTHING, fps=25.0, bitrate_bps=4_000_000, last_frame_age_s=0.04)
+GONE: Final = Condition(CameraState.DOWN, as_message("RTSP over TCP to 10.0.0.12:554, path /stream1: no route to host"))
 TEXT: Final = "Camera %s is not recorded: RTSP over TCP to 10.0.0.12:554, path /stream1: no route to host"
-ACTION: Final = "Check power and network of this camera"
+ACTION: Final = as_message("Check power and network of this camera")
 _Fact = Callable[[Sqlite], object]
 
 
@@ -139,7 +140,7 @@ class Box:
         del payload
         asyncio.get_running_loop().call_soon(self._reporter.release_checkpoint)
 
-    def passed_on(self, message: Message) -> None:
+    def passed_on(self, message: Publication) -> None:
         """Not written down."""
 
     def overview(self) -> Overview:
@@ -155,7 +156,15 @@ class Box:
         held_ms = 41 * DAY_S * 1000
         used = (now.plus_ms(-held_ms), held_ms, now, 21.5e9)
         volume = VolumeStatus(
-            "v1", Path("/srv/edged"), VolumeState.IN_SERVICE, "", 16 * 10**12, 10**12, 14 * 10**12, 15 * 10**12, 190_400
+            "v1",
+            Path("/srv/edged"),
+            VolumeState.IN_SERVICE,
+            NOTHING,
+            16 * 10**12,
+            10**12,
+            14 * 10**12,
+            15 * 10**12,
+            190_400,
         )
         return Measurements(
             now,
@@ -239,7 +248,9 @@ class Box:
             self._turns(camera, FINE)
 
     async def _raised(self, camera: str) -> None:
-        await asyncio.wrap_future(self._alarms.raised(_key(camera), Severity.CRITICAL, TEXT % camera, ACTION))
+        await asyncio.wrap_future(
+            self._alarms.raised(_key(camera), Severity.CRITICAL, as_message(TEXT % camera), ACTION)
+        )
         self._rows = tuple(await asyncio.to_thread(self._alarms.all))
         self._reporter.tell(self.overview())
 

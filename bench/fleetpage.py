@@ -77,7 +77,7 @@ async def update(page: Page, mouth: Mouth, box: Box, number: int) -> float:
     changed = box.but(gaps=1000 + number, degraded=(camera,) if number % 2 else ())
     await page.run(AWAIT % (box.node, f"{changed.gaps + box.gaps * (len(box.cameras) - 1):,}"))
     began = time.time()
-    mouth.say([messages.message(box.node, changed.health(camera))])
+    mouth.say([messages.publication(box.node, changed.health(camera))])
     return float(await page.run("return await globalThis.shown")) - began * 1000
 
 

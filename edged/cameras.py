@@ -35,6 +35,7 @@ from recorder.words.messages import HELD_MS, Kind
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
+from storage.words.message import Message, message
 from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Parts, VolumesNow, VolumeStatus
 
 LOOK_EVERY_S: Final = 1.0
@@ -150,7 +151,7 @@ class StoreAdapter:
         await asyncio.wrap_future(self._store.commit_segment(closing))
         self.committed.set()
 
-    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> bool:
+    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: Message) -> bool:
         """Adopt what was left of a segment as `.part`. False: not possible yet."""
         salvaged = await asyncio.wrap_future(self._store.salvage(camera, cause, detail, seq=seq))
         for segment in salvaged.segments:
@@ -159,11 +160,11 @@ class StoreAdapter:
             self.committed.set()
         return not salvaged.left
 
-    async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
+    async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: Message) -> None:
         """From `at` on (None: from the end of what is recorded) nothing is recorded, because of `cause`."""
         await asyncio.wrap_future(self._store.begin_gap(camera, at, cause, detail))
 
-    async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
+    async def hole(self, camera: str, start: Moment, end: Moment, detail: Message) -> None:
         """The camera paused within what is recorded."""
         await asyncio.wrap_future(self._store.note_hole(camera, start, end, GapCause.STALLED, detail))
 
@@ -379,7 +380,11 @@ class CameraRunners:
             except Exception as error:
                 log.exception("%s: its runner failed; a new one begins in %g s", camera, ANEW_AFTER_S)
                 running.runner = None
-                detail = f"edged's own runner of this camera failed: {type(error).__name__}"
+                detail = message(
+                    "gap.runner-failed",
+                    "edged's own runner of this camera failed: {kind}",
+                    kind=type(error).__name__,
+                )
                 try:
                     await self._adapter.gap(camera, None, GapCause.WORKER_CRASH, detail)
                 except StoreError as refused:

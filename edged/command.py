@@ -33,12 +33,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
 
 from edged.cli.options import AS_GIVEN
-from edged.words import exit_codes, units
+from edged.words import exit_codes, help_screens, units
+from edged.words.catalogue import Reader, language_of
 from edged.words.units import timestamp
 from edged.words.value_types import KEY_PREFIX
 from mqtt import client, commands
 from mqtt.commands import ARGS, COUNTER_MAX, LIFETIME_MAX_MS, MODELS, Reason, Reply, SignedCommand, State, Verb, plain
 from storage.files import fsync_directory
+from storage.words.message import Message, as_message, joined, message
 
 CODES: Final[Mapping[str, int]] = {
     Reason.BUSY: exit_codes.TRY_LATER,
@@ -53,10 +55,11 @@ INTERRUPTED: Final = 130
 
 
 class Failed(Exception):
-    """Ends with a sentence and a code."""
+    """Ends with a sentence (`said`) and a code."""
 
-    def __init__(self, what: str, action: str, code: int) -> None:
-        super().__init__(f"{what}; {action}")
+    def __init__(self, what: Message, action: Message, code: int) -> None:
+        self.said = joined((what, action))
+        super().__init__(self.said)
         self.code = code
 
 
@@ -159,16 +162,35 @@ def _ask(
     try:
         finished = client.ask(broker, question, wait_s, heard)
     except client.Unreachable as error:
-        tls = "" if broker.tls else "; no TLS was tried: --ca FILE"
-        wants = "check broker, account and network; it may want a certificate: --cert and --cert-key"
-        raise Failed(str(error), f"{wants}{tls}", exit_codes.UNREACHABLE) from None
+        wants = message(
+            "host.command.unreachable.action",
+            "check broker, account and network; it may want a certificate: --cert and --cert-key",
+        )
+        if not broker.tls:
+            wants = joined((wants, message("host.command.no-tls", "no TLS was tried: --ca FILE")))
+        raise Failed(as_message(error.args[0]), wants, exit_codes.UNREACHABLE) from None
     if last is not None and as_json:
         click.echo(_json({"schema": "edged.command/1", **last.model_dump(mode="json")}))
     if last is None:
-        words = "it may be off, or not know this key: whom it does not know it never answers"
-        raise Failed(f"{command.node} did not answer within {wait_s:g} s", words, exit_codes.UNREACHABLE)
+        raise Failed(
+            message(
+                "host.command.no-answer",
+                "{node} did not answer within {seconds} s",
+                node=command.node,
+                seconds=float(wait_s),
+            ),
+            message(
+                "host.command.no-answer.action",
+                "it may be off, or not know this key: whom it does not know it never answers",
+            ),
+            exit_codes.UNREACHABLE,
+        )
     if not finished:
-        click.echo("it was accepted, and not done in time; its end is an event under up/event/command", err=True)
+        late = message(
+            "host.command.accepted",
+            "it was accepted, and not done in time; its end is an event under up/event/command",
+        )
+        click.echo(_read(late), err=True)
         return exit_codes.TRY_LATER
     return exit_codes.OK if State(last.state) is State.DONE else CODES.get(last.reason, exit_codes.FAILED)
 
@@ -176,12 +198,36 @@ def _ask(
 def _show(reply: Reply) -> None:
     """Anybody may have written it, and a terminal obeys what it is given."""
     why = f" ({plain(reply.reason)})" if reply.reason else ""
-    click.echo(f"{reply.state}{why}: {plain(reply.text)}")
+    told = Message.of(reply.text, getattr(reply, "code", ""), getattr(reply, "values", {}))
+    click.echo(f"{reply.state}{why}: {plain(_read(told))}")
     if reply.result:
         click.echo(_json(reply.result, indent=2))
     if reply.reason in (Reason.EXPIRED, Reason.EARLY):
-        synced = "synchronised" if reply.clock_synced else "not synchronised"
-        click.echo(f"the clock of the box says {timestamp(reply.ts)} and is {synced}; if that is so, use --box-time")
+        click.echo(_read(_clock(reply)))
+
+
+def _clock(reply: Reply) -> Message:
+    says = timestamp(reply.ts)
+    if reply.clock_synced:
+        return message(
+            "host.command.clock",
+            "the clock of the box says {time} and is synchronised; if that is so, use --box-time",
+            time=says,
+        )
+    return message(
+        "host.command.clock-unsynchronised",
+        "the clock of the box says {time} and is not synchronised; if that is so, use --box-time",
+        time=says,
+    )
+
+
+def _read(told: Message) -> str:
+    """In the language of whoever called."""
+    return Reader(language_of())(told)
+
+
+def _usage(told: Message) -> click.UsageError:
+    return click.UsageError(_read(told))
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -197,18 +243,22 @@ def given(verb: Verb, arguments: Sequence[str]) -> dict[str, Any]:
     for argument in arguments:
         name, sign, value = argument.partition("=")
         if not sign:
-            raise click.UsageError(f"{units.shown(argument)} is not NAME=VALUE")
+            raise _usage(
+                message("host.command.no-pair", "{argument} is not NAME=VALUE", argument=units.shown(argument))
+            )
         kind = kinds.get(name, str)
         if kind is list:
             found.setdefault(name, []).append(value)
         elif name in found:
-            raise click.UsageError(f"{units.shown(name)} is given twice")
+            raise _usage(message("host.command.twice", "{name} is given twice", name=units.shown(name)))
         else:
             found[name] = int(value) if kind is int and value.isascii() and value.isdecimal() else value
     try:
         args: BaseModel = ARGS[verb].validate_python(found)
     except ValidationError as error:
-        raise click.UsageError(f"{_wrong(error)}. {_takes(verb, found.get('do'))}") from None
+        raise _usage(
+            message("host.command.wrong", "{wrong}. {takes}", wrong=_wrong(error), takes=_takes(verb, found.get("do")))
+        ) from None
     return args.model_dump(mode="json", by_alias=True)
 
 
@@ -235,31 +285,36 @@ def _first(error: ValidationError) -> str:
     return f"{where}: {first['msg']}" if where else first["msg"]
 
 
-def _wrong(error: ValidationError) -> str:
+def _wrong(error: ValidationError) -> Message:
     """All that is, in words for whoever typed it."""
     words = []
     for one in error.errors(include_url=False, include_input=False, include_context=False):
         name = next((str(part) for part in reversed(one["loc"]) if isinstance(part, str)), "do")
         match one["type"]:
             case "missing":
-                words.append(f"{name}= is missing")
+                words.append(message("host.command.missing", "{name}= is missing", name=name))
             case "extra_forbidden":
-                words.append(f"there is no {units.shown(name)}=")
+                words.append(message("host.command.unknown-name", "there is no {name}=", name=units.shown(name)))
             case "union_tag_not_found" | "union_tag_invalid":
-                words.append("do= is place or extend")
+                words.append(message("host.command.do", "do= is place or extend"))
             case _:
-                words.append(f"{name}=: {one['msg'][:1].lower()}{one['msg'][1:]}")
-    return "; ".join(words)
+                words.append(Message(f"{name}=: {one['msg'][:1].lower()}{one['msg'][1:]}"))
+    return joined(words)
 
 
-def _takes(verb: Verb, do: object) -> str:
+def _takes(verb: Verb, do: object) -> Message:
     """What may be given."""
     models = [model for model in MODELS[verb] if do in _tags(model)] or MODELS[verb]
     forms = []
     for model in models:
         fields = {field.alias or name: field.is_required() for name, field in model.model_fields.items()}
         forms.append(" ".join(f"{name}=" if needed else f"[{name}=]" for name, needed in fields.items()))
-    return f"{verb} takes {' or '.join(forms)}" if forms[0] else f"{verb} takes no arguments"
+    if not forms[0]:
+        return message("host.command.takes-nothing", "{verb} takes no arguments", verb=verb.value)
+    either = forms[0]
+    for form in forms[1:]:
+        either = message("host.command.or", "{one} or {other}", one=either, other=form)
+    return message("host.command.takes", "{verb} takes {arguments}", verb=verb.value, arguments=either)
 
 
 def _tags(model: type[BaseModel]) -> tuple[object, ...]:
@@ -276,7 +331,11 @@ def _broker(options: Mapping[str, Any]) -> client.Broker:
         try:
             password = file.read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise Failed(f"{file}: {error}", "name a file that holds the password", exit_codes.FAILED) from None
+            raise Failed(
+                Message(f"{file}: {error}"),
+                message("host.command.password.action", "name a file that holds the password"),
+                exit_codes.FAILED,
+            ) from None
     number = int(port) if port else (PORT if tls is None else TLS_PORT)
     return client.Broker(
         host.strip("[]"), number, tls, options["username"] or "", password, is_v5=options["version"] == "5"
@@ -287,7 +346,9 @@ def _tls(options: Mapping[str, Any]) -> ssl.SSLContext | None:
     """None without --ca: then the way to the broker must be safe otherwise."""
     if options["ca"] is None:
         if options["cert"] or options["cert_key"]:
-            raise click.UsageError("--cert and --cert-key need --ca: without it there is no TLS")
+            raise _usage(
+                message("host.command.cert-without-ca", "--cert and --cert-key need --ca: without it there is no TLS")
+            )
         return None
     try:
         context = ssl.create_default_context(cafile=options["ca"])
@@ -296,7 +357,9 @@ def _tls(options: Mapping[str, Any]) -> ssl.SSLContext | None:
             context.load_cert_chain(options["cert"], options["cert_key"])
     except (OSError, ValueError) as error:
         raise Failed(
-            f"--ca, --cert, --cert-key: {error}", "name PEM files that belong together", exit_codes.FAILED
+            Message(f"--ca, --cert, --cert-key: {error}"),
+            message("host.command.certificates.action", "name PEM files that belong together"),
+            exit_codes.FAILED,
         ) from None
     return context
 
@@ -305,13 +368,21 @@ def _ms(option: str, text: str) -> int:
     try:
         return max(1, units.parse_duration(text) // timedelta(milliseconds=1))
     except units.UnitError as error:
-        raise click.UsageError(f"{option} {error.problem}: {error.instead}") from None
+        raise _usage(
+            message(
+                "host.command.duration",
+                "{option} {problem}: {instead}",
+                option=option,
+                problem=error.problem,
+                instead=error.instead,
+            )
+        ) from None
 
 
 def _valid_ms(text: str) -> int:
     valid_ms = _ms("--valid", text)
     if valid_ms > LIFETIME_MAX_MS:
-        raise click.UsageError("--valid is at most 1h")
+        raise _usage(message("host.command.valid", "--valid is at most 1h"))
     return valid_ms
 
 
@@ -319,22 +390,27 @@ def _instant_ms(text: str) -> int:
     try:
         return commands.instant_ms(text)
     except (ValueError, OverflowError):
-        raise click.UsageError("--box-time is not a time such as 2026-05-01T08:00:00Z") from None
+        raise _usage(
+            message("host.command.box-time", "--box-time is not a time such as 2026-05-01T08:00:00Z")
+        ) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        result = cli.main(words, prog_name="edged-command", standalone_mode=False)
+        language = language_of()
+        help_screens.speak(language)
+        spoken = help_screens.translated(cli, language)
+        result = spoken.main(words, prog_name="edged-command", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return exit_codes.USAGE if isinstance(error, click.UsageError) else error.exit_code
     except Failed as failed:
-        click.echo(f"edged-command: {failed}", err=True)
+        click.echo(f"edged-command: {_read(failed.said)}", err=True)
         return failed.code
     except KeyFileError as error:
-        click.echo(f"edged-command: {error.what}; {error.action}", err=True)
+        click.echo(f"edged-command: {_read(joined((error.what, error.action)))}", err=True)
         return exit_codes.FAILED
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
@@ -351,7 +427,7 @@ COUNTER: Final = ".counter"
 class KeyFileError(Exception):
     """What is wrong with the key or its counter, and what to do."""
 
-    def __init__(self, what: str, action: str) -> None:
+    def __init__(self, what: Message, action: Message) -> None:
         super().__init__(what)
         self.what = what
         self.action = action
@@ -369,9 +445,15 @@ def make_key(path: Path) -> Ed25519PrivateKey:
             os.fsync(file.fileno())
         fsync_directory(path.parent)
     except FileExistsError:
-        raise KeyFileError(f"there is something in {path} already", "name another file") from None
+        raise KeyFileError(
+            message("host.command.key-exists", "there is something in {file} already", file=str(path)),
+            message("host.command.key-exists.action", "name another file"),
+        ) from None
     except OSError as error:
-        raise KeyFileError(f"{path}: {error.strerror}", "name a file that can be written") from None
+        raise KeyFileError(
+            Message(f"{path}: {error.strerror}"),
+            message("host.command.key-unwritten.action", "name a file that can be written"),
+        ) from None
     return key
 
 
@@ -386,12 +468,20 @@ def read_key(path: Path) -> Ed25519PrivateKey:
         with path.open("rb") as file:
             key = serialization.load_pem_private_key(file.read(MAX_BYTES), password=None)
     except OSError as error:
-        raise KeyFileError(f"{path}: {error.strerror}", "make one: edged-command keygen FILE") from None
+        raise KeyFileError(
+            Message(f"{path}: {error.strerror}"),
+            message("host.command.key-unread.action", "make one: edged-command keygen FILE"),
+        ) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise KeyFileError(f"{path} is no private key", "name the file that edged-command keygen wrote") from None
+        what = message("host.command.no-key", "{file} is no private key", file=str(path))
+        raise KeyFileError(what, _KEYGENS) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileError(f"{path} is not an Ed25519 key", "name the file that edged-command keygen wrote")
+        what = message("host.command.other-key", "{file} is not an Ed25519 key", file=str(path))
+        raise KeyFileError(what, _KEYGENS)
     return key
+
+
+_KEYGENS: Final = message("host.command.keygen.action", "name the file that edged-command keygen wrote")
 
 
 def next_counter(path: Path, now_ms: int) -> int:
@@ -401,7 +491,10 @@ def next_counter(path: Path, now_ms: int) -> int:
         with _locked(path):
             counter = max(_last(place) + 1, now_ms)
             if counter > COUNTER_MAX:
-                raise KeyFileError(f"{place} has come to its end", "make another key: edged-command keygen FILE")
+                raise KeyFileError(
+                    message("host.command.counter-end", "{file} has come to its end", file=str(place)),
+                    message("host.command.counter-end.action", "make another key: edged-command keygen FILE"),
+                )
             beside = place.with_name(place.name + ".new")
             fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, KEY_MODE)
             with os.fdopen(fd, "w") as file:
@@ -412,7 +505,10 @@ def next_counter(path: Path, now_ms: int) -> int:
             fsync_directory(place.parent)
             return counter
     except OSError as error:
-        raise KeyFileError(f"{error.filename or place}: {error.strerror}", "its directory must be writable") from None
+        raise KeyFileError(
+            Message(f"{error.filename or place}: {error.strerror}"),
+            message("host.command.counter-unwritten.action", "its directory must be writable"),
+        ) from None
 
 
 @contextmanager
@@ -431,6 +527,8 @@ def _last(place: Path) -> int:
     except FileNotFoundError:
         return 0
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(COUNTER_MAX))):
-        what = f"{place} holds no number"
-        raise KeyFileError(what, "remove it: the next counter is then taken from the clock")
+        raise KeyFileError(
+            message("host.command.no-counter", "{file} holds no number", file=str(place)),
+            message("host.command.no-counter.action", "remove it: the next counter is then taken from the clock"),
+        )
     return int(text)

@@ -8,7 +8,7 @@ The rules have four subjects:
 - Streams: whether cameras send what their clause demands: all the time, large, often, in colour, heard.
 
 What edged offers is read from the table of roles and from the calls as they are served, so that a verb or a route that
-somebody adds is judged like all others. What is told to people is Chinese.
+somebody adds is judged like all others. What is told is messages; clauses are quoted as they are, in Chinese.
 
 Begin with `Facts` and `ClauseFinding`, then `findings`. May enter evidence, for what it calls things, and the rooms
 below.
@@ -19,25 +19,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
+from functools import reduce
 from itertools import combinations
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Final, NamedTuple
 
 from edged.alarms.conditions import TAMPERED
 from edged.config.model import CameraConfig
-from edged.evidence.verify import CAUSES
 from edged.health.faults import MediaFault, MediaHealth
 from edged.host.file_access import OpenFiles
 from edged.overview import CameraHealth, ComplianceSummary, Overview
 from edged.profiles.loader import Judgement, Picture, Profile, ProfileClause
-from edged.words import units
 from edged.words.roles import NAMES, TABLE, Record, Role, Verb, VerbRule
+from edged.words.units import timestamp
 from storage.pins.rules import Ground, Left, PinState
-from storage.register.queries import Kept, Tally, Violation
+from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.retention.plan import effective
 from storage.segments.coverage_queries import CoverageShares
+from storage.words.gap_causes import CAUSES
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import OpenFault, VolumeState
 
 
@@ -50,18 +50,10 @@ class ClauseStatus(StrEnum):
     NOT_BUILT = "not-built"
 
 
-LABELS: Final[Mapping[ClauseStatus, str]] = {
-    ClauseStatus.MET: "符合",
-    ClauseStatus.NOT_MET: "不符合",
-    ClauseStatus.BY_HAND: "人工查核",
-    ClauseStatus.NOT_BUILT: "尚未建置",
-}
-
-
-GROUNDS: Final[Mapping[Ground, str]] = {
-    Ground.LAW: "法律規定",
-    Ground.INVESTIGATION: "犯罪或違法調查",
-    Ground.INTERNAL: "機關自身事由",
+GROUNDS: Final[Mapping[Ground, Message]] = {
+    Ground.LAW: message("clause.ground.law", "law"),
+    Ground.INVESTIGATION: message("clause.ground.investigation", "investigation of an offence"),
+    Ground.INTERNAL: message("clause.ground.internal", "reasons of the office itself"),
 }
 
 
@@ -94,8 +86,8 @@ class Outcome:
     """What one judgement came to. `faults` break the clause; `evidence` is what was measured."""
 
     status: ClauseStatus
-    faults: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
+    faults: tuple[Message, ...] = ()
+    evidence: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +96,8 @@ class ClauseFinding:
 
     clause: ProfileClause
     status: ClauseStatus
-    faults: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
+    faults: tuple[Message, ...] = ()
+    evidence: tuple[Message, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -113,35 +105,34 @@ class ClauseFinding:
         return not (self.clause.by_hand or self.clause.not_built)
 
 
-def met(*evidence: str) -> Outcome:
+def met(*evidence: Message) -> Outcome:
     return Outcome(ClauseStatus.MET, (), evidence)
 
 
-def judged(faults: list[str], evidence: list[str]) -> Outcome:
+def judged(faults: list[Message], evidence: list[Message]) -> Outcome:
     """Not met by one fault."""
     return Outcome(ClauseStatus.NOT_MET if faults else ClauseStatus.MET, tuple(faults), tuple(evidence))
 
 
 def named(camera: CameraConfig) -> str:
-    return camera.name if camera.name == camera.id else f"{camera.name}（{camera.id}）"
+    if camera.name == camera.id:
+        return camera.name
+    return message("clause.camera", "{name} ({camera})", name=camera.name, camera=camera.id)
 
 
-def span(seconds: float) -> str:
-    """ "31天2時"."""
-    return units.approximate_duration(seconds).translate(_UNITS)
+def _of(camera: CameraConfig, what: Message) -> Message:
+    return message("clause.of-camera", "{camera}: {what}", camera=named(camera), what=what)
 
 
-def when(wall_ms: int, zone: ZoneInfo) -> str:
-    """民國115年5月3日 08:00:00."""
-    return units.roc(datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone).isoformat())
+def _paths(paths: list[str], *, more: bool) -> Message:
+    if more:
+        return message("clause.paths.more", "{paths} and others", paths=paths)
+    return message("clause.paths", "{paths}", paths=paths)
 
 
 def percent(part: float) -> str:
     """Never rounded up to 100."""
     return "100%" if part >= 1 else f"{int(part * 10_000) / 100:.2f}%"
-
-
-_UNITS: Final = str.maketrans({"d": "天", "h": "時", "m": "分", "s": "秒", " ": ""})
 
 
 DAY_MS: Final = 86_400_000
@@ -151,26 +142,48 @@ REPORTED_WITHIN_MS: Final = DAY_MS
 
 def pins(clause: ProfileClause, facts: Facts) -> Outcome:
     """Each that lasts has a case and somebody who answers for it, and none goes on beyond its term unapproved."""
-    faults, evidence = [], []
+    faults, told = [], []
     most = clause.demands.pin_default
     for left in facts.seen.measured.pins:
-        faults += [f"證據保存 {left.pin.id}：{wrong}" for wrong in _lacks(left)]
+        faults += [message("clause.pin", "pin {pin}: {wrong}", pin=left.pin.id, wrong=wrong) for wrong in _lacks(left)]
         if most is not None and left.pin.order.span_ms > most.total_seconds() * 1000 and not _is_approved(left):
-            faults.append(f"證據保存 {left.pin.id}：逾 {span(most.total_seconds())} 而未經核可")
-        evidence.append(_pin_told(left, facts))
+            faults.append(
+                message(
+                    "clause.pin.unapproved",
+                    "pin {pin}: longer than {most_s}, and not approved",
+                    pin=left.pin.id,
+                    most_s=most.total_seconds(),
+                )
+            )
+        told.append(_pin_told(left))
     default_s = facts.seen.config.pins.default.total_seconds()
     if most is not None and default_s > most.total_seconds():
-        faults.append(f"證據保存預設 {span(default_s)}，應為 {span(most.total_seconds())} 以下")
-    return judged(faults, [f"證據保存 {len(evidence)} 件；預設期限 {span(default_s)}", *evidence])
+        faults.append(
+            message(
+                "clause.pin-default",
+                "pins last {default_s} unless said otherwise, and should last {most_s} at most",
+                default_s=default_s,
+                most_s=most.total_seconds(),
+            )
+        )
+    count = message(
+        "clause.pins", "{count} pins; they last {default_s} unless said otherwise", count=len(told), default_s=default_s
+    )
+    return judged(faults, [count, *told])
 
 
-def _lacks(left: Left) -> list[str]:
+def _lacks(left: Left) -> list[Message]:
     """One that an earlier database had, and of which its persons are lost, has to be looked after."""
-    order = left.pin.order
-    lacking = [what for what, text in (("案由", order.case), ("核可人", order.approver)) if not text.strip()]
-    wrong = [f"沒有{'及'.join(lacking)}"] if lacking else []
+    order, wrong = left.pin.order, []
+    case, approver = order.case.strip(), order.approver.strip()
+    if not case and not approver:
+        wrong.append(message("clause.pin.no-case-nor-approver", "it has no case and nobody who approves it"))
+    elif not case:
+        wrong.append(message("clause.pin.no-case", "it has no case"))
+    elif not approver:
+        wrong.append(message("clause.pin.no-approver", "it has nobody who approves it"))
     if order.ground.crosses_ceiling and not order.reference.strip():
-        wrong.append("沒有法條或文號")
+        wrong.append(message("clause.pin.no-reference", "it has no article and no number of a letter"))
     return wrong
 
 
@@ -178,34 +191,57 @@ def _is_approved(left: Left) -> bool:
     return left.pin.state is PinState.APPROVED
 
 
-def _pin_told(left: Left, facts: Facts) -> str:
+_APPROVED: Final = message("clause.pin.approved", "approved")
+_PROVISIONAL: Final = message("clause.pin.provisional", "waiting for approval")
+
+
+def _pin_told(left: Left) -> Message:
     """Without names and cases, which are nobody's business here."""
-    state = "已核可" if _is_approved(left) else "待核可"
-    ground, lasts = GROUNDS[left.pin.order.ground], span(left.pin.order.span_ms / 1000)
-    return f"{left.pin.id}：{ground}，{state}，期限 {lasts}，至 {when(left.until_ms, facts.seen.config.site.zone)}"
+    return message(
+        "clause.pin.told",
+        "{pin}: {ground}, {state}, for {span_s}, until {until_at}",
+        pin=left.pin.id,
+        ground=GROUNDS[left.pin.order.ground],
+        state=_APPROVED if _is_approved(left) else _PROVISIONAL,
+        span_s=left.pin.order.span_ms / 1000,
+        until_at=timestamp(left.until_ms),
+    )
 
 
 def faults(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Each is reported soon, and followed until it is closed."""
-    wrong, evidence = [], []
+    wrong, told = [], []
     for one in facts.seen.measured.faults:
+        age_s = one.age_ms / 1000
         if one.reported_ms is None and one.age_ms > REPORTED_WITHIN_MS:
-            wrong.append(f"{_fault(one)}：已 {span(one.age_ms / 1000)}，尚未報修")
-        evidence.append(f"{_fault(one)}：已 {span(one.age_ms / 1000)}，{_stage(one)}")
-    return judged(wrong, [f"未結故障 {len(evidence)} 件", *evidence])
+            wrong.append(
+                message(
+                    "clause.fault.unreported", "{fault}: for {age_s}, not reported yet", fault=_fault(one), age_s=age_s
+                )
+            )
+        told.append(
+            message(
+                "clause.fault.stage", "{fault}: for {age_s}, {stage}", fault=_fault(one), age_s=age_s, stage=_stage(one)
+            )
+        )
+    return judged(wrong, [message("clause.faults", "{count} open faults", count=len(told)), *told])
 
 
-def _fault(one: OpenFault) -> str:
-    what = one.camera or one.volume or ""
-    return f"故障 {one.id}{f'（{what}）' if what else ''}"
+def _fault(one: OpenFault) -> Message:
+    about = one.camera or one.volume
+    if about:
+        return message("clause.fault.about", "fault {fault} ({about})", fault=one.id, about=about)
+    return message("clause.fault", "fault {fault}", fault=one.id)
 
 
-def _stage(one: OpenFault) -> str:
+def _stage(one: OpenFault) -> Message:
     if one.repaired_ms is not None:
-        return "已修復，待查驗"
+        return message("clause.fault.repaired", "repaired, to be checked")
     if one.reported_ms is not None:
-        return "已報修"
-    return "已恢復，待報修結案" if one.over else "待報修"
+        return message("clause.fault.reported", "reported")
+    if one.over:
+        return message("clause.fault.over", "over, to be reported and closed")
+    return message("clause.fault.found", "to be reported")
 
 
 DESTROYING: Final = frozenset({
@@ -223,16 +259,37 @@ WATCHES: Final = ("internal:tamper watch", "internal:rescan")
 
 def undeletable(_clause: ProfileClause, facts: Facts) -> Outcome:
     """No verb and no route deletes or formats, and what is removed behind edged's back is noticed."""
-    faults = [f"功能 {name} 可刪除或格式化" for name in destroying(Verb, facts)]
+    faults = [
+        message("clause.destroying", "{function} can delete or format", function=name)
+        for name in destroying(Verb, facts)
+    ]
     if not facts.calls:
-        faults.append("介面清單尚未讀取")
+        faults.append(NO_CALLS)
     for one in facts.seen.tampered:
-        paths = "、".join(path for path, _ in one.files)
-        faults.append(f"錄影硬碟 {one.path} 上有檔案遭移除或更動：{paths}{'等' if one.more else ''}")
+        paths = _paths([path for path, _ in one.files], more=one.more)
+        faults.append(_tampered(str(one.path), paths))
     if any(row.raised and row.key in WATCHES for row in facts.seen.alarms):
-        faults.append("檔案遭移除的監看未運作")
-    told = f"已核對 {len(TABLE)} 項功能及 {len(facts.calls)} 個介面，均無刪除或格式化"
-    return judged(faults, ["無檔案遭移除的異常通報（storage.tampered）", told] if not faults else [])
+        faults.append(message("clause.unwatched", "nothing notices whether a file is removed: the watch does not run"))
+    if faults:
+        return judged(faults, [])
+    return met(
+        message("clause.untampered", "no alarm tells of a file that was removed (storage.tampered)"),
+        message(
+            "clause.nothing-destroys",
+            "{verbs} functions and {calls} calls were looked through: none deletes or formats",
+            verbs=len(TABLE),
+            calls=len(facts.calls),
+        ),
+    )
+
+
+NO_CALLS: Final = message("clause.no-calls", "the calls that there are have not been read yet")
+
+
+def _tampered(volume: str, paths: Message) -> Message:
+    return message(
+        "clause.tampered", "files on volume {volume} were removed or changed: {paths}", volume=volume, paths=paths
+    )
 
 
 def destroying(verbs: Iterable[Verb], facts: Facts) -> list[str]:
@@ -250,49 +307,73 @@ def _parts(name: str) -> set[str]:
 
 def assigned(clause: ProfileClause, facts: Facts) -> Outcome:
     """Roles are given, by groups that this box has."""
-    faults = [f"沒有群組具有{_role(role)}的權限" for role in clause.demands.roles if not _groups(facts, role)]
+    faults = _ungiven(clause.demands.roles, facts)
     if not facts.seen.roles.looked:
-        faults.append("群組尚未查核")
-    faults += [f"設定中的群組 {group} 不存在" for group in facts.seen.roles.unknown]
-    evidence = [f"{_role(role)}：群組 {' '.join(_groups(facts, role))}" for role in Role if _groups(facts, role)]
-    return judged(faults, evidence)
+        faults.append(message("clause.groups-unseen", "the groups have not been looked up yet"))
+    faults += [
+        message("clause.group-unknown", "group {group} of the configuration file does not exist", group=group)
+        for group in facts.seen.roles.unknown
+    ]
+    return judged(faults, [_given(role, facts) for role in Role if _groups(facts, role)])
 
 
 def apart(clause: ProfileClause, facts: Facts) -> Outcome:
     """Nobody is both; an account that is in both groups holds neither role, and is told."""
     faults = [*_in_common(clause, facts), *_ungiven(clause.demands.apart, facts)]
+    roles = reduce(_and, map(_role, clause.demands.apart))
     if not facts.seen.roles.looked:
-        faults.append("帳號的群組尚未查核")
-    names = "、".join(facts.seen.roles.clashing)
-    if names:
-        faults.append(f"帳號 {names} 同時在{'與'.join(map(_role, clause.demands.apart))}的群組內（兩項權限均已停用）")
-    return judged(faults, [] if faults else ["沒有帳號兼具" + "與".join(map(_role, clause.demands.apart)) + "的權限"])
+        faults.append(message("clause.members-unseen", "the groups of the accounts have not been looked up yet"))
+    if facts.seen.roles.clashing:
+        faults.append(
+            message(
+                "clause.clash",
+                "accounts {accounts} are in the groups of {roles} (and so hold neither role)",
+                accounts=list(facts.seen.roles.clashing),
+                roles=roles,
+            )
+        )
+    if faults:
+        return judged(faults, [])
+    return met(message("clause.apart", "no account holds the roles {roles} at once", roles=roles))
 
 
 def offices(clause: ProfileClause, facts: Facts) -> Outcome:
     """Groups of their own for each; whether their people are of different units the office knows."""
     faults = [*_ungiven(clause.demands.roles, facts), *_in_common(clause, facts)]
-    evidence = [f"{_role(role)}：群組 {' '.join(_groups(facts, role))}" for role in clause.demands.roles]
-    return judged(faults, [] if faults else evidence)
+    return judged(faults, [] if faults else [_given(role, facts) for role in clause.demands.roles])
 
 
 def auditor(_clause: ProfileClause, facts: Facts) -> Outcome:
     faults = _ungiven([Role.AUDITOR], facts)
-    return judged(
-        faults, [f"{_role(Role.AUDITOR)}：群組 {' '.join(_groups(facts, Role.AUDITOR))}"] if not faults else []
-    )
+    return judged(faults, [] if faults else [_given(Role.AUDITOR, facts)])
 
 
 def recorded(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Whatever shows footage is on record first."""
     loose = unrecorded({verb: rule for verb, rule in TABLE.items() if {call.verb for call in facts.calls} >= {verb}})
-    faults = [f"功能 {name} 提供影像而不留紀錄" for name in loose]
+    faults = [
+        message("clause.unrecorded", "{function} shows footage and leaves no record", function=name) for name in loose
+    ]
     if not facts.calls:
-        faults.append("介面清單尚未讀取")
+        faults.append(NO_CALLS)
     if facts.seen.roles.owed:
-        faults.append(f"有 {facts.seen.roles.owed} 筆人員作業尚未寫入稽核軌跡")
-    shown = "、".join(f"{rule.zh}（{verb}）" for verb, rule in TABLE.items() if _discloses(verb))
-    return judged(faults, [f"提供影像的功能均先寫入稽核軌跡：{shown}"] if not faults else [])
+        faults.append(
+            message(
+                "clause.owed",
+                "what people did is not all in the ledger yet: {count} entries are owed",
+                count=facts.seen.roles.owed,
+            )
+        )
+    if faults:
+        return judged(faults, [])
+    shown: list[str] = [
+        message("clause.function", "{name} ({verb})", name=rule.name, verb=verb.value)
+        for verb, rule in TABLE.items()
+        if _discloses(verb)
+    ]
+    return met(
+        message("clause.recorded", "what shows footage is entered in the ledger first: {functions}", functions=shown)
+    )
 
 
 def unrecorded(table: dict[Verb, VerbRule]) -> list[str]:
@@ -306,52 +387,96 @@ def _discloses(verb: Verb) -> bool:
 
 def sealed(_clause: ProfileClause, facts: Facts) -> Outcome:
     """No account of people can read what lies on the disks: modes, owners, access lists, members of edged's group."""
-    reached, faults = facts.reached, []
+    reached = facts.reached
     if reached is None:
-        return judged(["檔案權限尚未查核"], [])
-    faults += [f"{one.path}：{one.why}" for one in reached.open]
+        return judged([message("clause.modes-unseen", "the modes of the files have not been looked at yet")], [])
+    faults = [message("clause.file-open", "{path}: {why}", path=one.path, why=one.why) for one in reached.open]
     if reached.count > len(reached.open):
-        faults.append(f"另有 {reached.count - len(reached.open)} 個檔案或目錄可供他人存取")
-    faults += [f"{place} 無法查核" for place in reached.unread]
+        faults.append(
+            message(
+                "clause.files-open",
+                "{count} more files or directories are open to others",
+                count=reached.count - len(reached.open),
+            )
+        )
+    faults += [message("clause.place-unseen", "{place} cannot be looked at", place=place) for place in reached.unread]
     if not facts.seen.roles.looked:
-        faults.append("edged 群組的成員尚未查核")
+        faults.append(message("clause.readers-unseen", "the members of the group edged have not been looked up yet"))
     if facts.seen.roles.readers:
-        faults.append(f"帳號 {'、'.join(facts.seen.roles.readers)} 在 edged 的群組內，可直接讀取錄影檔")
-    whole = "全部" if reached.whole else "目前為止"
-    told = f"已查核{whole} {reached.looked} 個檔案及目錄的擁有者、權限及存取清單"
-    return judged(faults, [told] if faults else [told, "edged 的群組內沒有其他帳號"])
+        faults.append(
+            message(
+                "clause.readers",
+                "accounts {accounts} are in edged's group, and can read footage directly",
+                accounts=list(facts.seen.roles.readers),
+            )
+        )
+    if reached.whole:
+        told = message(
+            "clause.modes",
+            "owner, mode and access list of all {count} files and directories were looked at",
+            count=reached.looked,
+        )
+    else:
+        told = message(
+            "clause.modes.so-far",
+            "owner, mode and access list of {count} files and directories were looked at so far",
+            count=reached.looked,
+        )
+    if faults:
+        return judged(faults, [told])
+    return met(told, message("clause.no-readers", "there is no other account in edged's group"))
 
 
 def _groups(facts: Facts, role: Role) -> list[str]:
     return list((facts.seen.config.assignment() or {}).get(role, ()))
 
 
-def _ungiven(wanted: Iterable[Role], facts: Facts) -> list[str]:
-    return [f"沒有群組具有{_role(role)}的權限" for role in wanted if not _groups(facts, role)]
+def _given(role: Role, facts: Facts) -> Message:
+    groups = " ".join(_groups(facts, role))
+    return message("clause.role", "{role}: groups {groups}", role=_role(role), groups=groups)
 
 
-def _in_common(clause: ProfileClause, facts: Facts) -> list[str]:
+def _ungiven(wanted: Iterable[Role], facts: Facts) -> list[Message]:
+    return [
+        message("clause.role-ungiven", "no group has the role {role}", role=_role(role))
+        for role in wanted
+        if not _groups(facts, role)
+    ]
+
+
+def _in_common(clause: ProfileClause, facts: Facts) -> list[Message]:
     both = (
         (first, second, sorted(set(_groups(facts, first)) & set(_groups(facts, second))))
         for first, second in combinations(clause.demands.apart, 2)
     )
-    return [f"群組 {groups[0]} 同時具有{_role(one)}與{_role(other)}的權限" for one, other, groups in both if groups]
+    return [
+        message("clause.group-of-both", "group {group} has the roles {roles}", group=groups[0], roles=roles)
+        for one, other, groups in both
+        if groups
+        for roles in (_and(_role(one), _role(other)),)
+    ]
 
 
-def _role(role: Role) -> str:
-    return NAMES[role][0]
+def _role(role: Role) -> Message:
+    return NAMES[role].name
+
+
+def _and(one: Message, other: Message) -> Message:
+    return message("clause.and", "{one} and {other}", one=one, other=other)
 
 
 REGISTER_MS: Final = 365 * DAY_MS
 """What was destroyed against a bound breaks a clause for so long: what an auditor of a year would find."""
 CEILING_GRACE_S: Final = 3600
 """S3: destroying what is past its ceiling takes at most this much running time."""
-UNMEASURED: Final = "尚未量測：edged 剛啟動，或量測失敗"
+UNMEASURED: Final = message("clause.unmeasured", "not measured yet: edged has just started, or could not measure it")
+NO_CAMERA: Final = message("clause.no-camera", "no camera is enabled")
 
 
 def floor(clause: ProfileClause, facts: Facts) -> Outcome:
     """Nothing within its floor is gone, as far as the box has run."""
-    faults, evidence = list(_unmeasured(facts)), []
+    faults: list[Message] = list(_unmeasured(facts))
+    evidence: list[Message] = []
     if not faults:
         faults += [*_configured(clause, facts), *_early(clause, facts), *_unshowable(facts)]
         for camera in facts.seen.config.cameras:
@@ -363,118 +488,194 @@ def floor(clause: ProfileClause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def _camera_kept(camera: CameraConfig, facts: Facts) -> tuple[str, list[str]]:
+def _camera_kept(camera: CameraConfig, facts: Facts) -> tuple[Message, list[Message]]:
     """A sentence on one camera, and what is wrong with it."""
-    seen, zone = facts.seen, facts.seen.config.site.zone
+    seen = facts.seen
     usage, bounds = seen.measured.usage.get(camera.id), seen.config.bounds(camera.id)
-    name, least = named(camera), span(bounds.floor_s)
     if usage is None or usage.oldest_age_ms is None:
-        wrong = [f"{name}：沒有錄影可供查核"] if camera.enabled else []
-        return f"{name}：沒有錄影（最低 {least}）", wrong
+        nothing = message("clause.nothing-kept", "no footage (floor {floor_s})", floor_s=bounds.floor_s)
+        wrong = [_of(camera, message("clause.nothing-to-check", "there is no footage to check"))]
+        return _of(camera, nothing), wrong if camera.enabled else []
     wrong = []
     if usage.gone_ms:
-        wrong.append(f"{name}：最低期限內的錄影已銷毀 {span(usage.gone_ms / 1000)}")
+        gone = message(
+            "clause.gone-below-floor",
+            "{gone_s} of footage within its floor was destroyed",
+            gone_s=usage.gone_ms / 1000,
+        )
+        wrong.append(_of(camera, gone))
     if usage.lost:
-        wrong.append(f"{name}：仍應保存的錄影已隨硬碟遺失")
-    coverage = seen.measured.coverage.get(camera.id)
+        wrong.append(_of(camera, LOST))
     held_s = usage.oldest_age_ms / 1000
-    short = ""
-    if held_s < bounds.floor_s and coverage is not None and coverage.known_since_ms is not None:
-        began = f"；自 {when(coverage.known_since_ms, zone)} 起納管，"
-        is_young = seen.now.wall_ms - coverage.known_since_ms < bounds.floor_s * 1000
-        short = began + ("尚未滿最低期限" if is_young else "更早的最低期限內沒有錄影（錄影中斷）")
-    return f"{name}：已保存 {span(held_s)}（最低 {least}）{short}", wrong
+    kept = message("clause.kept", "kept for {held_s} (floor {floor_s})", held_s=held_s, floor_s=bounds.floor_s)
+    coverage = seen.measured.coverage.get(camera.id)
+    if held_s >= bounds.floor_s or coverage is None or coverage.known_since_ms is None:
+        return _of(camera, kept), wrong
+    since = timestamp(coverage.known_since_ms)
+    if seen.now.wall_ms - coverage.known_since_ms < bounds.floor_s * 1000:
+        short = message(
+            "clause.kept.young",
+            "{kept}; known since {since_at}, which is less than its floor",
+            kept=kept,
+            since_at=since,
+        )
+    else:
+        short = message(
+            "clause.kept.short",
+            "{kept}; known since {since_at}, and within its floor nothing earlier was recorded (gaps)",
+            kept=kept,
+            since_at=since,
+        )
+    return _of(camera, short), wrong
 
 
-def _of_others(facts: Facts) -> Iterator[str]:
+LOST: Final = message("clause.lost", "footage that must still be kept is gone with its volume")
+
+
+def _of_others(facts: Facts) -> Iterator[Message]:
     """What cameras left behind that are in the file no longer has its floor, too; without any camera nothing has."""
     cameras, usage = facts.seen.config.cameras, facts.seen.measured.usage
     for name in sorted(usage.keys() - {camera.id for camera in cameras}):
         if usage[name].lost:
-            yield f"{name}（已不在設定中）：仍應保存的錄影已隨硬碟遺失"
+            yield message("clause.of-former", "{camera} (not configured any more): {what}", camera=name, what=LOST)
     if not any(camera.enabled for camera in cameras) and not any(one.segments for one in usage.values()):
-        yield "沒有啟用的攝影機，也沒有錄影可供查核"
+        yield message("clause.nothing-at-all", "no camera is enabled, and there is no footage to check")
 
 
-def _configured(clause: ProfileClause, facts: Facts) -> Iterator[str]:
+def _configured(clause: ProfileClause, facts: Facts) -> Iterator[Message]:
     """What holds may differ from the file: looser only before a profile was chosen."""
     config, demands = facts.seen.config, clause.demands
     for camera in config.cameras:
         bounds = config.bounds(camera.id)
         if demands.floor is not None and bounds.floor_s < demands.floor.total_seconds():
-            yield f"{named(camera)}：最低期限為 {span(bounds.floor_s)}，應為 {span(demands.floor.total_seconds())} 以上"
+            floor = message(
+                "clause.floor-too-short",
+                "its floor is {floor_s}, and should be {demanded_s} at least",
+                floor_s=bounds.floor_s,
+                demanded_s=demands.floor.total_seconds(),
+            )
+            yield _of(camera, floor)
     if demands.on_full and config.retention.on_full not in demands.on_full:
-        yield "硬碟已滿時會銷毀未滿最低期限的錄影（on_full）"
+        yield message("clause.on-full", "when the disks are full, footage below its floor is destroyed (on_full)")
     for breach in facts.seen.measured.ring.breaches:
         if "overwrite" not in demands.on_full:
-            yield f"{breach.camera}：硬碟已滿，{breach.segments} 個未滿最低期限的錄影檔已遭覆蓋"
+            yield message(
+                "clause.overwritten",
+                "{camera}: the disks were full, and {count} segments below their floor were overwritten",
+                camera=breach.camera,
+                count=breach.segments,
+            )
 
 
-def _early(clause: ProfileClause, facts: Facts) -> Iterator[str]:
+def _early(clause: ProfileClause, facts: Facts) -> Iterator[Message]:
     kinds = [Violation.EARLY] if "overwrite" in clause.demands.on_full else [Violation.EARLY, Violation.PERMITTED]
     for kind in kinds:
-        yield from _against(kind, "未滿最低期限即銷毀", facts)
+        for one in _against(kind, facts):
+            yield message(
+                "clause.destroyed-early",
+                "{camera}: by the register {count} segments were destroyed below their floor"
+                " (the last on {last_at}, entry {leaf} of the ledger)",
+                camera=one.camera,
+                count=one.amount.segments,
+                last_at=timestamp(one.amount.wall_ms),
+                leaf=one.amount.leaf,
+            )
 
 
-def _against(kind: Violation, what: str, facts: Facts) -> Iterator[str]:
+class _Against(NamedTuple):
+    """What of one camera was destroyed against a bound."""
+
+    camera: str
+    amount: Amount
+
+
+def _against(kind: Violation, facts: Facts) -> Iterator[_Against]:
     if facts.register is None:
         return
-    zone, since_ms = facts.seen.config.site.zone, facts.seen.now.wall_ms - REGISTER_MS
+    since_ms = facts.seen.now.wall_ms - REGISTER_MS
     for (camera, which), amount in sorted(facts.register.faults.items()):
         if which is kind and amount.wall_ms >= since_ms:
-            last = f"最近一次 {when(amount.wall_ms, zone)}，稽核軌跡第 {amount.leaf} 筆"
-            yield f"{camera}：銷毀紀錄有 {amount.segments} 個錄影檔{what}（{last}）"
+            yield _Against(camera, amount)
 
 
-def _unshowable(facts: Facts) -> Iterator[str]:
+def _unshowable(facts: Facts) -> Iterator[Message]:
     """Footage that cannot be shown is not shown to be kept."""
     for one in facts.seen.tampered:
-        paths = "、".join(path for path, kind in one.files if kind in TAMPERED)
-        yield f"錄影硬碟 {one.path} 上有檔案遭移除或更動：{paths}{'等' if one.more else ''}"
+        paths = _paths([path for path, kind in one.files if kind in TAMPERED], more=one.more)
+        yield _tampered(str(one.path), paths)
     for status in facts.seen.measured.volumes:
         if status.state is VolumeState.AWAY:
-            yield f"錄影硬碟 {status.path} 離線，其上錄影無法查核"
+            yield message(
+                "clause.away.unshown",
+                "volume {volume} is away, and its footage cannot be checked",
+                volume=str(status.path),
+            )
 
 
-def _register_read(facts: Facts) -> str:
+def _register_read(facts: Facts) -> Message:
     number = facts.register.segments if facts.register is not None else 0
-    return f"銷毀紀錄已查 {number} 個錄影檔"
+    return message("clause.register", "{count} segments of the register of destruction were looked at", count=number)
 
 
-def _unmeasured(facts: Facts) -> Iterator[str]:
+def _unmeasured(facts: Facts) -> Iterator[Message]:
     if not facts.seen.measured.volumes or facts.seen.last_sweep_ms is None:
         yield UNMEASURED
     elif facts.register is None:
-        yield "銷毀紀錄尚未讀畢"
+        yield message("clause.register-unread", "the register of destruction has not been read to its end yet")
     elif facts.seen.recovering:
-        yield "前次未正常停止的檔案尚在處理"
+        yield message("clause.recovering", "files that an unclean stop left are still being worked off")
 
 
 def ceiling(clause: ProfileClause, facts: Facts) -> Outcome:
     """Nothing without an excepting pin is older than its ceiling."""
-    faults, evidence = list(_unmeasured(facts)), []
+    faults: list[Message] = list(_unmeasured(facts))
+    evidence: list[Message] = []
     if not faults:
-        faults += [*_against(Violation.LATE, "逾銷毀期限始銷毀", facts), *_unmoved(facts)]
+        faults += [*_late(facts), *_unmoved(facts)]
         for name in sorted(facts.seen.measured.usage):
             told, wrong = _oldest(name, clause, facts)
             evidence += told
             faults += wrong
         wrong, told = _holding(clause, facts)
-        faults, evidence = faults + wrong, [*evidence, *told, _register_read(facts)]
+        faults += wrong
+        evidence += [*told, _register_read(facts)]
     return judged(faults, evidence)
 
 
-def _oldest(name: str, clause: ProfileClause, facts: Facts) -> tuple[list[str], list[str]]:
+def _late(facts: Facts) -> Iterator[Message]:
+    for one in _against(Violation.LATE, facts):
+        yield message(
+            "clause.destroyed-late",
+            "{camera}: by the register {count} segments were destroyed beyond their ceiling"
+            " (the last on {last_at}, entry {leaf} of the ledger)",
+            camera=one.camera,
+            count=one.amount.segments,
+            last_at=timestamp(one.amount.wall_ms),
+            leaf=one.amount.leaf,
+        )
+
+
+def _oldest(name: str, clause: ProfileClause, facts: Facts) -> tuple[list[Message], list[Message]]:
     """Of one camera, configured or not: footage of one that is gone has its ceiling, too."""
     seen = facts.seen
     usage, oldest = seen.measured.usage[name], seen.measured.oldest.get(name)
-    shown = next((named(camera) for camera in seen.config.cameras if camera.id == name), f"{name}（已停用）")
-    configured = any(camera.id == name for camera in seen.config.cameras)
-    bounds = seen.config.bounds(name) if configured or oldest is None else oldest.bounds
+    configured = next((camera for camera in seen.config.cameras if camera.id == name), None)
+    shown = (
+        message("clause.former", "{camera} (switched off)", camera=name) if configured is None else named(configured)
+    )
+    bounds = seen.config.bounds(name) if configured is not None or oldest is None else oldest.bounds
     wrong = []
     demanded = clause.demands.ceiling
-    if configured and demanded is not None and bounds.ceiling_s > demanded.total_seconds():
-        wrong.append(f"{shown}：銷毀期限為 {span(bounds.ceiling_s)}，應為 {span(demanded.total_seconds())} 以下")
+    if configured is not None and demanded is not None and bounds.ceiling_s > demanded.total_seconds():
+        wrong.append(
+            message(
+                "clause.ceiling-too-long",
+                "{camera}: its ceiling is {ceiling_s}, and should be {demanded_s} at most",
+                camera=shown,
+                ceiling_s=bounds.ceiling_s,
+                demanded_s=demanded.total_seconds(),
+            )
+        )
     if usage.oldest_age_ms is None:
         return [], wrong
     held_s = usage.oldest_age_ms / 1000
@@ -482,72 +683,145 @@ def _oldest(name: str, clause: ProfileClause, facts: Facts) -> tuple[list[str], 
     binding = effective(oldest.bounds, in_force) if oldest is not None else in_force
     most_s = binding.ceiling_s if demanded is None else min(binding.ceiling_s, demanded.total_seconds())
     if held_s > most_s + CEILING_GRACE_S:
-        wrong.append(f"{shown}：最舊的錄影已 {span(held_s)}，逾銷毀期限 {span(most_s)}")
+        wrong.append(
+            message(
+                "clause.past-ceiling",
+                "{camera}: its oldest footage is {held_s} old, beyond its ceiling of {most_s}",
+                camera=shown,
+                held_s=held_s,
+                most_s=most_s,
+            )
+        )
+    told = message(
+        "clause.oldest",
+        "{camera}: its oldest footage is {held_s} old (ceiling {ceiling_s})",
+        camera=shown,
+        held_s=held_s,
+        ceiling_s=binding.ceiling_s,
+    )
     waits = seen.measured.ring.waiting.get(name)
-    later = f"；縮短後的期限於 {span(waits.left_ms / 1000)}後適用" if waits is not None else ""
-    return [f"{shown}：最舊的錄影 {span(held_s)}（至遲 {span(binding.ceiling_s)}）{later}"], wrong
+    if waits is not None:
+        left_s = waits.left_ms / 1000
+        told = message(
+            "clause.oldest.shortened", "{told}; its shortened ceiling holds in {left_s}", told=told, left_s=left_s
+        )
+    return [told], wrong
 
 
-def _unmoved(facts: Facts) -> Iterator[str]:
+def _unmoved(facts: Facts) -> Iterator[Message]:
     if facts.seen.ceiling_unproven:
-        yield "有錄影可能已逾銷毀期限，因關機時間無法證明而未銷毀（edgectl boots）"
+        yield message(
+            "clause.ceiling-unproven",
+            "footage may be past its ceiling and is not destroyed, because it is not proven how long the box was off"
+            " (edgectl boots)",
+        )
     if any(row.key == "internal:destroying" and row.raised for row in facts.seen.alarms):
-        yield "有逾期的錄影無法移除（edgectl alarms）"
+        yield message("clause.undestroyed", "footage that is past its ceiling cannot be removed (edgectl alarms)")
     for status in facts.seen.measured.volumes:
         if status.state is VolumeState.AWAY:
-            yield f"錄影硬碟 {status.path} 離線，其上錄影無法銷毀"
+            yield message(
+                "clause.away.undestroyed",
+                "volume {volume} is away, and its footage cannot be destroyed",
+                volume=str(status.path),
+            )
 
 
-def _holding(clause: ProfileClause, facts: Facts) -> tuple[list[str], list[str]]:
+def _holding(clause: ProfileClause, facts: Facts) -> tuple[list[Message], list[Message]]:
     """Pins that reach beyond a ceiling: on a ground that the text does not name, and on one that it does."""
     faults, evidence = [], []
     for left in facts.seen.measured.pins:
         order, crossing = left.pin.order, clause.demands.crossing
         age_s = (facts.seen.now.wall_ms - order.interval.first_ms) / 1000
         most_s = min((facts.seen.config.bounds(camera).ceiling_s for camera in order.cameras), default=0)
-        if order.ground.crosses_ceiling and age_s > most_s + CEILING_GRACE_S:
-            if crossing and order.ground not in crossing:
-                faults.append(f"證據保存 {left.pin.id} 逾銷毀期限，其事由不在規定之列")
-            else:
-                evidence.append(f"證據保存 {left.pin.id} 依{GROUNDS[order.ground]}逾期續存")
+        if not order.ground.crosses_ceiling or age_s <= most_s + CEILING_GRACE_S:
+            continue
+        if crossing and order.ground not in crossing:
+            faults.append(
+                message(
+                    "clause.pin.crossing-unnamed",
+                    "pin {pin} holds footage beyond its ceiling, on a ground that the regulation does not name",
+                    pin=left.pin.id,
+                )
+            )
+        else:
+            evidence.append(
+                message(
+                    "clause.pin.crossing",
+                    "pin {pin} holds footage beyond its ceiling: {ground}",
+                    pin=left.pin.id,
+                    ground=GROUNDS[order.ground],
+                )
+            )
     return faults, evidence
 
 
 def stated(_clause: ProfileClause, facts: Facts) -> Outcome:
     """The text names no period, the office does: a configuration without one is refused, so it is said."""
     retention = facts.seen.config.retention
-    low, high = span(retention.min.total_seconds()), span(retention.max.total_seconds())
-    return judged([], [f"機關訂定：最低保存 {low}，至遲 {high} 銷毀"])
+    return met(
+        message(
+            "clause.stated",
+            "the office has set: kept for {floor_s} at least, destroyed after {ceiling_s} at the latest",
+            floor_s=retention.min.total_seconds(),
+            ceiling_s=retention.max.total_seconds(),
+        )
+    )
 
 
 def coverage(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Every second of the last day is recorded, or in a gap with a cause; and now it is recorded."""
-    faults, evidence = [], []
+    faults: list[Message] = []
+    evidence: list[Message] = []
     live = [camera for camera in facts.seen.config.cameras if camera.enabled]
     if not live:
-        faults.append("沒有啟用的攝影機")
+        faults.append(NO_CAMERA)
     for camera in live:
         shares, health = facts.shares.get(camera.id), facts.seen.health.get(camera.id)
         if shares is None or health is None:
-            faults.append(f"{named(camera)}：{UNMEASURED}")
+            faults.append(_of(camera, UNMEASURED))
             continue
         whole_ms = shares.recorded_ms + shares.unexplained_ms + sum(shares.causes.values())
         if not whole_ms:
-            faults.append(f"{named(camera)}：尚無紀錄")
+            faults.append(_of(camera, message("clause.nothing-on-record", "nothing is on record yet")))
             continue
-        causes = "、".join(f"{_cause(cause)} {ms / 1000:.1f} 秒" for cause, ms in shares.causes.items())
-        part = percent(shares.recorded_ms / whole_ms)
-        told = f"{named(camera)}：24 小時錄影完整率 {part}；原因不明 {shares.unexplained_ms / 1000:.1f} 秒"
-        evidence.append(f"{told}{f'；中斷：{causes}' if causes else ''}")
+        evidence.append(_of(camera, _day(shares, whole_ms)))
         if shares.unexplained_ms:
-            faults.append(f"{named(camera)}：有 {shares.unexplained_ms / 1000:.1f} 秒沒有錄影，原因不明")
+            missing = message(
+                "clause.unexplained",
+                "{seconds} s are not recorded, and nobody knows why",
+                seconds=_tenths(shares.unexplained_ms),
+            )
+            faults.append(_of(camera, missing))
         if health.condition.state.value == "down":
-            faults.append(f"{named(camera)}：目前沒有錄影")
+            faults.append(_of(camera, NOT_RECORDED))
     return judged(faults, evidence)
 
 
+NOT_RECORDED: Final = message("clause.not-recorded", "it is not recorded now")
+
+
+def _day(shares: CoverageShares, whole_ms: int) -> Message:
+    told = message(
+        "clause.coverage",
+        "coverage of 24 hours {share}; unexplained {seconds} s",
+        share=percent(shares.recorded_ms / whole_ms),
+        seconds=_tenths(shares.unexplained_ms),
+    )
+    if not shares.causes:
+        return told
+    causes: list[str] = [
+        message("clause.cause", "{cause} {seconds} s", cause=_cause(cause), seconds=_tenths(ms))
+        for cause, ms in shares.causes.items()
+    ]
+    return message("clause.coverage.gaps", "{told}; gaps: {causes}", told=told, causes=causes)
+
+
+def _tenths(ms: int) -> str:
+    return f"{ms / 1000:.1f}"
+
+
 def _cause(cause: str) -> str:
-    return CAUSES.get(cause, (cause, cause))[0]
+    return next((words for known, words in CAUSES.items() if known == cause), cause)
 
 
 FPS_SLACK: Final = 0.02
@@ -555,10 +829,10 @@ FPS_SLACK: Final = 0.02
 DRIFT_MS: Final = 200
 """Sound this far from its picture is not that of what is seen (P2: drift below 0.2 s)."""
 _UNHEARD: Final = {
-    MediaFault.SILENT: "聽不到聲音",
-    MediaFault.CLIPPED: "聲音過大而失真",
-    MediaFault.MUTE: "沒有聲音",
-    MediaFault.DRIFT: "聲音與畫面不同步",
+    MediaFault.SILENT: message("clause.sound.silent", "nothing can be heard"),
+    MediaFault.CLIPPED: message("clause.sound.clipped", "the sound is so loud that it is cut off"),
+    MediaFault.MUTE: message("clause.sound.mute", "there is no sound"),
+    MediaFault.DRIFT: message("clause.sound.drift", "sound and picture lie apart"),
 }
 
 
@@ -569,102 +843,175 @@ def mode(_clause: ProfileClause, facts: Facts) -> Outcome:
         health = facts.seen.health.get(camera.id)
         state = health.condition.state.value if health is not None else "down"
         if not camera.enabled:
-            evidence.append(f"{named(camera)}：已停用")
+            evidence.append(_of(camera, message("clause.disabled", "disabled")))
         elif state in ("recording", "degraded"):
-            evidence.append(f"{named(camera)}：全時錄影，目前錄影中")
+            evidence.append(_of(camera, message("clause.mode", "recorded all the time, and now")))
         else:
-            faults.append(f"{named(camera)}：設定為全時錄影，目前沒有錄影")
+            faults.append(
+                _of(camera, message("clause.mode.not-now", "to be recorded all the time, and not recorded now"))
+            )
     if not any(camera.enabled for camera in facts.seen.config.cameras):
-        faults.append("沒有啟用的攝影機")
+        faults.append(NO_CAMERA)
     return judged(faults, evidence)
 
 
 def picture(clause: ProfileClause, facts: Facts) -> Outcome:
     asked = clause.demands.picture
-    faults: list[str] = []
-    evidence: list[str] = []
+    faults: list[Message] = []
+    evidence: list[Message] = []
     live = [camera for camera in facts.seen.config.cameras if camera.enabled]
     if asked is None or not live:
-        return Outcome(ClauseStatus.NOT_MET, ("沒有啟用的攝影機",))
+        return Outcome(ClauseStatus.NOT_MET, (NO_CAMERA,))
     for camera in live:
         wrong, told = _picture(facts.seen.health.get(camera.id), facts.seen.judged.get(camera.id), asked)
-        faults += [f"{named(camera)}：{one}" for one in wrong]
-        evidence += [f"{named(camera)}：{told}"] if told else []
+        faults += [_of(camera, one) for one in wrong]
+        evidence += [_of(camera, told)] if told else []
     return judged(faults, evidence)
 
 
-def _picture(health: CameraHealth | None, seen: MediaHealth | None, asked: Picture) -> tuple[list[str], str]:
+def _picture(health: CameraHealth | None, seen: MediaHealth | None, asked: Picture) -> tuple[list[Message], Message]:
     """What is wrong, and what was measured."""
     stream = health.stream if health is not None else None
     if health is None or stream is None or not stream.width or not stream.height:
-        return ["沒有畫面，無法量測"], ""
+        return [message("clause.picture.none", "there is no picture to measure")], NOTHING
     pixels, fps, wrong = stream.width * stream.height, health.condition.fps, []
     if stream.height < asked.height:
-        wrong.append(f"畫面高度 {stream.height}，應為 {asked.height} 以上")
+        wrong.append(
+            message(
+                "clause.picture.low",
+                "the picture is {height} high, and should be {demanded} at least",
+                height=stream.height,
+                demanded=asked.height,
+            )
+        )
     if pixels < asked.pixels:
-        wrong.append(f"每張圖像 {stream.width}×{stream.height}＝{pixels:,} 圖素，應為 {asked.pixels:,} 以上")
+        wrong.append(
+            message(
+                "clause.picture.small",
+                "each picture has {width}×{height}＝{pixels} pixels, and should have {demanded} at least",
+                width=stream.width,
+                height=stream.height,
+                pixels=f"{pixels:,}",
+                demanded=f"{asked.pixels:,}",
+            )
+        )
     if fps is None:
-        wrong.append("每秒張數尚未量測")
+        wrong.append(message("clause.rate.unmeasured", "pictures a second have not been measured yet"))
     elif fps < asked.fps * (1 - FPS_SLACK):
-        wrong.append(f"每秒 {fps:.1f} 張，應為 {asked.fps:g} 張以上")
+        wrong.append(
+            message(
+                "clause.rate.low",
+                "{fps} pictures a second, which should be {demanded} at least",
+                fps=f"{fps:.1f}",
+                demanded=f"{asked.fps:g}",
+            )
+        )
     colour, grey = _colour(seen)
     if asked.colour and grey:
         wrong.append(grey)
-    rate = "每秒張數未知" if fps is None else f"每秒 {fps:.1f} 張"
-    return wrong, f"{stream.width}×{stream.height}（{pixels:,} 圖素），{rate}，{stream.video}，{colour}"
+    told = message(
+        "clause.picture",
+        "{width}×{height} ({pixels} pixels), {rate}, {codec}, {colour}",
+        width=stream.width,
+        height=stream.height,
+        pixels=f"{pixels:,}",
+        rate=message("clause.rate.unknown", "pictures a second unknown")
+        if fps is None
+        else message("clause.rate", "{fps} pictures a second", fps=f"{fps:.1f}"),
+        codec=str(stream.video),
+        colour=colour,
+    )
+    return wrong, told
 
 
-def _colour(seen: MediaHealth | None) -> tuple[str, str]:
+_COLOUR_UNKNOWN: Final = message("clause.colour.unknown", "colour unknown")
+_COLOUR_UNMEASURED: Final = message("clause.colour.unmeasured", "colour has not been measured yet")
+
+
+def _colour(seen: MediaHealth | None) -> tuple[Message, Message]:
     """What was seen of colour, and what is wrong with it. Grey at night is no fault."""
     if seen is None or not seen.at_ms:
-        return "色彩未知", "色彩尚未量測"
+        return _COLOUR_UNKNOWN, _COLOUR_UNMEASURED
     if seen.day is False:
-        return "夜間紅外線，無色彩", ""
+        return message("clause.colour.night", "infrared at night, no colour"), NOTHING
     if any(one.fault is MediaFault.COLOURLESS for one in seen.findings) or (seen.colour is False and seen.day):
-        return "日間無色彩", "日間畫面沒有色彩，應以彩色為主"
+        return (
+            message("clause.colour.none-by-day", "no colour by day"),
+            message("clause.colour.grey-by-day", "its picture has no colour by day, and should have"),
+        )
     if seen.colour is None:
-        return "色彩未知", "色彩尚未量測"
-    return ("彩色", "") if seen.colour else ("無色彩", "畫面沒有色彩，日夜尚未判定")
+        return _COLOUR_UNKNOWN, _COLOUR_UNMEASURED
+    if seen.colour:
+        return message("clause.colour", "in colour"), NOTHING
+    return (
+        message("clause.colour.none", "no colour"),
+        message("clause.colour.grey", "its picture has no colour, and whether it is day is not known yet"),
+    )
 
 
 def sound(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Of cameras at duty desks."""
     desks = [camera for camera in facts.seen.config.cameras if camera.duty_desk]
     if not desks:
-        nobody = "設定中沒有標示值勤臺或受理民眾報案地點的攝影機（duty_desk），請查核是否確無"
+        nobody = message(
+            "clause.no-desk",
+            "the configuration file marks no camera as one of a duty desk or a place where people report (duty_desk): "
+            "see whether there is none",
+        )
         return Outcome(ClauseStatus.BY_HAND, (), (nobody,))
-    faults: list[str] = []
-    evidence: list[str] = []
+    faults: list[Message] = []
+    evidence: list[Message] = []
     unknown = False
     for camera in desks:
         wrong, told, doubtful = _sound(camera, facts)
-        faults += [f"{named(camera)}：{one}" for one in wrong]
-        evidence += [f"{named(camera)}：{one}" for one in told]
+        faults += [_of(camera, one) for one in wrong]
+        evidence += [_of(camera, one) for one in told]
         unknown = unknown or doubtful
     if unknown and not faults:
         return Outcome(ClauseStatus.BY_HAND, (), tuple(evidence))
     return judged(faults, evidence)
 
 
-def _sound(camera: CameraConfig, facts: Facts) -> tuple[list[str], list[str], bool]:
+def _sound(camera: CameraConfig, facts: Facts) -> tuple[list[Message], list[Message], bool]:
     """What is wrong, what was measured, and whether some of it cannot be."""
     if not camera.enabled:
-        return ["已停用，沒有錄影及錄音"], [], False
+        return [message("clause.sound.disabled", "disabled: neither picture nor sound is recorded")], [], False
     health, ear = facts.seen.health.get(camera.id), facts.seen.judged.get(camera.id)
     if health is None or health.stream is None:
-        return ["沒有訊號，無法量測"], [], False
+        return [message("clause.sound.no-stream", "there is no stream to measure")], [], False
     if not health.stream.audio:
-        return ["沒有錄音"], [], False
+        return [message("clause.sound.none", "no sound is recorded")], [], False
+    codec = str(health.stream.audio)
     if ear is None or ear.sound_db is None:
-        return ["音量尚未量測"], [f"錄音 {health.stream.audio}"], False
+        unmeasured = message("clause.sound.unmeasured", "how loud it is has not been measured yet")
+        return [unmeasured], [message("clause.sound.codec", "sound {codec}", codec=codec)], False
     wrong = [_UNHEARD[one.fault] for one in ear.findings if one.fault.of_sound]
+    drift = (
+        message("clause.sound.drift-unknown", "how far sound and picture lie apart cannot be measured: look at it")
+        if ear.drift_ms is None
+        else message("clause.sound.drift-told", "sound and picture lie {seconds} s apart", seconds=_drift(ear.drift_ms))
+    )
     if ear.drift_ms is not None and abs(ear.drift_ms) >= DRIFT_MS and _UNHEARD[MediaFault.DRIFT] not in wrong:
-        wrong.append(f"聲音與畫面相差 {abs(ear.drift_ms) / 1000:.2f} 秒，應小於 {DRIFT_MS / 1000:g} 秒")
-    if ear.drift_ms is None:
-        drift = "聲音與畫面的時間差無法量測，請人工查核"
-    else:
-        drift = f"聲音與畫面相差 {abs(ear.drift_ms) / 1000:.2f} 秒"
-    return wrong, [f"錄音 {health.stream.audio}，音量 {ear.sound_db:.0f} dBFS，{drift}"], ear.drift_ms is None
+        wrong.append(
+            message(
+                "clause.sound.drift-too-long",
+                "sound and picture lie {seconds} s apart, and should lie less than {demanded} s",
+                seconds=_drift(ear.drift_ms),
+                demanded=f"{DRIFT_MS / 1000:g}",
+            )
+        )
+    told = message(
+        "clause.sound",
+        "sound {codec}, {loudness} dBFS, {drift}",
+        codec=codec,
+        loudness=f"{ear.sound_db:.0f}",
+        drift=drift,
+    )
+    return wrong, [told], ear.drift_ms is None
+
+
+def _drift(ms: float) -> str:
+    return f"{abs(ms) / 1000:.2f}"
 
 
 JUDGES: Final[Mapping[Judgement, Callable[[ProfileClause, Facts], Outcome]]] = {

@@ -31,6 +31,7 @@ from storage.ring.service import RingView
 from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
 from storage.tickets.maintenance_table import Lasting
+from storage.words.message import Message
 from storage.words.model import (
     AlarmRow,
     CameraUsage,
@@ -143,8 +144,8 @@ class AlarmCondition:
     """A condition that holds now, with what a person should read and do."""
 
     severity: Severity
-    text: str
-    action: str
+    text: Message
+    action: Message
     raise_after_s: float = 0.0
     names: str = ""
     """Of the people it is about: they stand behind the text on this box, and are told nobody outside."""
@@ -152,7 +153,7 @@ class AlarmCondition:
     """Cameras that are in it, where its key does not name one."""
 
     @property
-    def words(self) -> tuple[str, str, str]:
+    def words(self) -> tuple[Message, Message, str]:
         """What is told beside the severity."""
         return self.text, self.action, self.names
 

@@ -23,7 +23,7 @@ function show(node, fleet, now) {
   const known = fleet.boxes.get(node);
   for (const part of $("box").children) part.classList.toggle("unknown", known === undefined && part.id !== "box-name");
   if (known === undefined) {
-    Rows.write($("box-name"), say("no-such-box", node));
+    Rows.write($("box-name"), say("no-such-box", {node}));
     return;
   }
   const box = Model.standing(known, fleet, now);
@@ -32,7 +32,7 @@ function show(node, fleet, now) {
   $("box-state").dataset.tone = box.state;
   $("box").classList.toggle("stale", box.absent !== null);
   $("box-stale").hidden = box.absent === null;
-  Rows.write($("box-stale"), say("box-stale", when(box.heard)));
+  Rows.write($("box-stale"), say("box-stale", {time: when(box.heard)}));
   list($("box-problems"), [...under(box), ...box.why]);
   facts(box);
   const stale = box.absent !== null;
@@ -54,9 +54,10 @@ function show(node, fleet, now) {
 function under({under: work}) {
   if (work === null) return [];
   const what = Model.brief(work.cameras) || say("whole-box");
-  const held = work.held ? [say("under-held", number(work.held))] : [];
-  const words = [say("under-full", what, when(work.started_ms), when(work.until_ms)), ...held, say("under-why")];
-  return [{state: "attention", words: ["alarm", words.join(Words.locale === "en" ? " " : "")]}];
+  const held = work.held ? [say("under-held", {count: number(work.held)})] : [];
+  const span = {begin: when(work.started_ms), end: when(work.until_ms)};
+  const words = [say("under-full", {what, ...span}), ...held, say("under-why")];
+  return [{state: "attention", words: ["alarm", {alarm: words.join(Words.locale === "en" ? " " : "")}]}];
 }
 
 function list(element, problems) {
@@ -76,10 +77,12 @@ function facts({birth, heartbeat, node, office, checkpoint}) {
   }
   if (heartbeat) {
     known.push(["clock", say(heartbeat.clock_synced ? "synced" : "unsynced")],
-      ["disk", say("disk-free", bytes(heartbeat.disk_free_bytes), bytes(heartbeat.disk_total_bytes))],
+      ["disk", say("disk-free", {free: bytes(heartbeat.disk_free_bytes), all: bytes(heartbeat.disk_total_bytes)})],
       ["outbox", number(heartbeat.outbox_messages)]);
   }
-  if (checkpoint) known.push(["checkpoint", `${say("leaves", number(checkpoint.size))} · ${when(checkpoint.ts)}`]);
+  if (checkpoint) {
+    known.push(["checkpoint", `${say("leaves", {count: number(checkpoint.size)})} · ${when(checkpoint.ts)}`]);
+  }
   const element = $("box-facts");
   while (element.children.length > known.length) element.lastElementChild.remove();
   known.forEach(([word, value], place) => {
@@ -95,12 +98,15 @@ function fact() {
   return pair;
 }
 
-function alarm({key, severity, since_ms, count, text, action, acknowledged}) {
-  const known = Alarms.chinese(key);
-  return {key, cells: [known ? {text: known.what, sub: text} : {text, sub: key},
+function alarm(one) {
+  const {key, severity, since_ms, count, acknowledged} = one, {what, action} = Alarms.shown(one);
+  return {key, cells: [what,
     {text: say(severity), sub: say(acknowledged ? "acknowledged" : "not-acknowledged"), tone: TONES[severity]},
-    when(since_ms), number(count), known ? {text: known.action, sub: action} : action]};
+    when(since_ms), number(count), action]};
 }
+
+/** Why a camera or a volume is as it is. */
+const reason = ({reason: text, reason_code: code, reason_values: values}) => Words.read({text, code, values});
 
 function pin({pin: id, state, ground, cameras: held, from_ms, to_ms, until_ms}) {
   return {key: id, cells: [id, {text: say(state), sub: say(ground)}, held.join(", "),
@@ -127,12 +133,12 @@ function cameras({health, retention, untold, excused, isWorkedOn}) {
     ...told.map(one => ({key: one.camera, cells: [
       one.camera,
       {text: say(one.state),
-        sub: [isWorkedOn(one.camera) ? say("worked-on") : "", Alarms.wrong(one.faults), one.reason]
+        sub: [isWorkedOn(one.camera) ? say("worked-on") : "", Alarms.wrong(one.faults), reason(one)]
           .filter(Boolean).join(" · "),
         tone: excused.has(one) || one.faults.length ? "attention" : TONES[one.state] ?? ""},
       {text: one.width && one.height ? `${one.width}×${one.height} ${one.codec ?? ""}` : "–", sub: rate(one)},
       {text: percent(one.coverage_24h),
-        sub: one.unexplained_s >= 1 ? say("unexplained", Math.floor(one.unexplained_s)) : ""},
+        sub: one.unexplained_s >= 1 ? say("unexplained", {seconds: Math.floor(one.unexplained_s)}) : ""},
       number(one.gaps_24h),
       span(kept.get(one.camera)),
     ]})),
@@ -144,16 +150,16 @@ const rate = ({fps, bitrate_bps}) => [fps === null ? "" : `${Words.tenth(fps)} f
 
 function span(kept) {
   if (kept === undefined) return "–";
-  const forecast = kept.forecast_s === null ? "" : ` · ${say("forecast", days(kept.forecast_s))}`;
-  return {text: say("days", days(kept.retained_s)), tone: kept.compliant ? "" : "attention",
-    sub: say("bounds", days(kept.floor_s), days(kept.ceiling_s)) + forecast};
+  const forecast = kept.forecast_s === null ? "" : ` · ${say("forecast", {days: days(kept.forecast_s)})}`;
+  return {text: say("days", {days: days(kept.retained_s)}), tone: kept.compliant ? "" : "attention",
+    sub: say("bounds", {floor: days(kept.floor_s), ceiling: days(kept.ceiling_s)}) + forecast};
 }
 
 function volume(one) {
   return {key: one.volume, cells: [{text: one.path, sub: one.volume},
-    {text: say(one.state === "lost" ? "gone" : one.state), sub: one.reason, tone: TONES[one.state] ?? ""},
-    {text: bytes(one.ring_bytes), sub: say("limit", bytes(one.limit_bytes))},
-    {text: bytes(one.free_bytes), sub: one.full_in_s === null ? "" : say("full-in", days(one.full_in_s))},
+    {text: say(one.state === "lost" ? "gone" : one.state), sub: reason(one), tone: TONES[one.state] ?? ""},
+    {text: bytes(one.ring_bytes), sub: say("limit", {bytes: bytes(one.limit_bytes)})},
+    {text: bytes(one.free_bytes), sub: one.full_in_s === null ? "" : say("full-in", {days: days(one.full_in_s)})},
     number(one.segments)]};
 }
 

@@ -173,7 +173,7 @@ function forget() {
 }
 
 function ask(why = "") {
-  Rows.write($("login-why"), why && say(why, broker));
+  Rows.write($("login-why"), why && say(why, {broker}));
   $("login-plain").hidden = !broker.startsWith("ws:");
   $("login").hidden = false;
   $("user").focus();
@@ -247,16 +247,16 @@ function draw() {
 }
 
 function link(lost) {
-  Rows.write($("link"), broker === null ? "" : say(lost ? "connecting" : "connected", broker));
+  Rows.write($("link"), broker === null ? "" : say(lost ? "connecting" : "connected", {broker}));
   const words = broker === null ? say("bad-broker")
-    : denied && !lost ? say("refused", READ)
+    : denied && !lost ? say("refused", {topics: READ})
     : !lost || refused ? ""
-    : fleet.lostAt !== null && fleet.boxes.size ? say("lost", broker, Words.clock(fleet.lostAt))
-    : failures ? say("unreachable", broker) : "";
+    : fleet.lostAt !== null && fleet.boxes.size ? say("lost", {broker, time: Words.clock(fleet.lostAt)})
+    : failures ? say("unreachable", {broker}) : "";
   Rows.write($("banner"), words);
   $("banner").hidden = words === "";
   $("account").hidden = broker === null;
-  Rows.write($("account"), account() === null ? say("login") : say("logout", account().user));
+  Rows.write($("account"), account() === null ? say("login") : say("logout", {user: account().user}));
 }
 
 /** The box in the address of the page, or null for the overview. */

@@ -74,15 +74,16 @@ function cells(box, now) {
       sub: cameras.all ? percent(cameras.working / cameras.all) : "",
       tone: cameras.working < cameras.all ? "attention" : ""},
     {text: percent(box.coverage),
-      sub: percent(box.lowest) === percent(box.coverage) ? "" : say("lowest", percent(box.lowest))},
+      sub: percent(box.lowest) === percent(box.coverage) ? "" : say("lowest", {share: percent(box.lowest)})},
     box.health.length ? number(box.gaps) : "–",
-    tightest === null ? "–" : {text: say("days", days(tightest.retained_s)),
+    tightest === null ? "–" : {text: say("days", {days: days(tightest.retained_s)}),
       tone: tightest.compliant ? "" : "attention",
-      sub: `${say("bounds", days(tightest.floor_s), days(tightest.ceiling_s))}${
-        box.forecast === null ? "" : ` · ${say("forecast", days(box.forecast))}`}`},
+      sub: `${say("bounds", {floor: days(tightest.floor_s), ceiling: days(tightest.ceiling_s)})}${
+        box.forecast === null ? "" : ` · ${say("forecast", {days: days(box.forecast)})}`}`},
     {text: alarms.length ? number(alarms.length) : say("none"), sub: waiting(box),
       tone: alarms.length === 0 ? "" : severe ? "critical" : "attention"},
-    checkpoint === null ? "–" : {text: say("leaves", number(checkpoint.size)), sub: Words.ago(checkpoint.ts, now)},
+    checkpoint === null ? "–"
+      : {text: say("leaves", {count: number(checkpoint.size)}), sub: Words.ago(checkpoint.ts, now)},
   ];
 }
 
@@ -94,13 +95,15 @@ function why(problems) {
 
 /** Maintenance, wherever there is some: it explains what is missing elsewhere. */
 function under({under: work}) {
-  return work === null ? "" : say("under", Model.brief(work.cameras) || say("whole-box"), Words.hour(work.until_ms));
+  return work === null ? ""
+    : say("under", {what: Model.brief(work.cameras) || say("whole-box"), time: Words.hour(work.until_ms)});
 }
 
 /** What waits for somebody: alarms to be acknowledged, alarms held back, faults to be mended and to be closed. */
 function waiting({unseen, under: work, tickets, toMend}) {
   const counts = {unseen, held: work?.held ?? 0, "to-mend": toMend, "to-close": tickets.length - toMend};
-  return Object.entries(counts).filter(([, count]) => count).map(([word, count]) => say(word, number(count))).join(" · ");
+  return Object.entries(counts).filter(([, count]) => count)
+    .map(([word, count]) => say(word, {count: number(count)})).join(" · ");
 }
 
 /** Brings the screen up to date. `touched`: the nodes that said something since. */
@@ -114,7 +117,7 @@ function show(fleet, touched, now) {
   for (const box of shown) if (aged(box, now)) line(box, now);
   table.arrange(order === "office" ? grouped(shown) : shown.map(box => box.node));
   const words = fleet.boxes.size === 0 ? (fleet.connectedAt === null ? "" : say("no-boxes"))
-    : shown.length === 0 ? say("none-match") : say("shown", number(shown.length), number(boxes.length));
+    : shown.length === 0 ? say("none-match") : say("shown", {shown: number(shown.length), all: number(boxes.length)});
   Rows.write($("shown"), fleet.full ? `${words} ${say("full-fleet")}` : words);
 }
 
@@ -140,7 +143,8 @@ function grouped(shown) {
     const present = boxes.filter(box => !box.absent);
     const sum = field => present.reduce((total, box) => total + box.cameras[field], 0);
     const key = `\0${office}`;
-    table.update(key, {group: true, text: say("group", office || "–", boxes.length, sum("working"), sum("all"))});
+    table.update(key, {group: true, text: 
+      say("group", {office: office || "–", boxes: boxes.length, working: sum("working"), all: sum("all")})});
     keys.push(key, ...boxes.map(box => box.node));
   }
   return keys;
@@ -167,10 +171,11 @@ function summary(boxes) {
   const working = sum(present, box => box.cameras.working), all = sum(present, box => box.cameras.all);
   const coverage = covered.length ? sum(covered, box => box.coverage) / covered.length : null;
   const note = present.length < boxes.length ? say("totals-note") : "";
-  const words = say("totals", number(working), number(all), percent(all ? working / all : null), percent(coverage),
-    number(sum(present, box => box.alarms.length)));
+  const words = say("totals", {working: number(working), all: number(all), share: percent(all ? working / all : null),
+    coverage: percent(coverage), alarms: number(sum(present, box => box.alarms.length))});
   const upkeep = {"totals-under": sum(present, box => box.under ? 1 : 0), "totals-mend": sum(present, box => box.toMend)};
-  const more = Object.entries(upkeep).filter(([, count]) => count).map(([word, count]) => say(word, number(count)));
+  const more = Object.entries(upkeep).filter(([, count]) => count)
+    .map(([word, count]) => say(word, {count: number(count)}));
   Rows.write($("totals"), boxes.length ? [words, ...more, note].join("") : "");
 }
 

@@ -116,7 +116,7 @@ function absence(box, fleet, now) {
   if (box.round < fleet.round) return ["unheard"];
   if (box.live !== null && now - box.live <= SILENT_MS) return null;
   const awaited = now - fleet.connectedAt <= SILENT_MS && box.heard >= fleet.connectedAt - RETAINED_FRESH_MS;
-  return awaited ? null : ["silent", SILENT_MS / 1000];
+  return awaited ? null : ["silent", {seconds: SILENT_MS / 1000}];
 }
 
 /** A will of an earlier run, which the broker passed on after the box was back. */
@@ -195,7 +195,8 @@ function problems(box, known) {
   const {birth, heartbeat, health, retention, volumes, alarms, defects, untold, cameras, unexplained} = known;
   const {raised, excused, late, maintenance} = known;
   const found = [], add = (state, ...words) => found.push({state, words});
-  const names = (state, key, list, field) => list.length && add(state, key, brief(list.map(one => one[field])));
+  const names = (state, key, list, field) => list.length
+    && add(state, key, {names: brief(list.map(one => one[field]))});
   const are = (list, ...states) => list.filter(one => states.includes(one.state));
   const aside = list => list.filter(one => excused.has(one)), others = list => list.filter(one => !excused.has(one));
   const down = are(health, "down"), starting = down.filter(one => one.reason === "starting");
@@ -205,30 +206,31 @@ function problems(box, known) {
     ...down.map(one => `camera.down:${one.camera}`), ...degraded.map(one => `camera.degraded:${one.camera}`),
     ...gone.map(one => `storage.away:${one.volume}`)]);
   const standing = severity => alarms.filter(one => one.severity === severity && !said.has(one.key)).forEach(one =>
-    add(severity === "critical" ? "critical" : "attention", "alarm", Alarms.brief(one)));
+    add(severity === "critical" ? "critical" : "attention", "alarm", {alarm: Alarms.brief(one)}));
   standing("critical");
   names("critical", "cameras-down", others(out), "camera");
   names("critical", "volumes-gone", others(gone), "volume");
   standing("warning");
   names("attention", "not-compliant", retention.filter(one => !one.compliant), "camera");
   const risk = least(retention.map(one => one.floor_at_risk_in_s));
-  if (risk !== null) add("attention", "floor-at-risk", Math.floor(risk / 86400));
+  if (risk !== null) add("attention", "floor-at-risk", {days: Math.floor(risk / 86400)});
   names("attention", "volumes-full", are(volumes, "full"), "volume");
-  if (late && maintenance) add("attention", "maintenance-late", later(() => Words.when(maintenance.until_ms)));
+  if (late && maintenance) add("attention", "maintenance-late", {time: later(() => Words.when(maintenance.until_ms))});
   names("attention", "cameras-worked-on", aside(out), "camera");
   names("attention", "volumes-gone", aside(gone), "volume");
   names("attention", "cameras-degraded", degraded, "camera");
   for (const {camera, faults} of health) {
     const unsaid = faults.filter(one => !raised.has(`camera.${one}:${camera}`));
-    if (unsaid.length) add("attention", "camera-faulty", camera, later(() => Alarms.wrong(unsaid)));
+    if (unsaid.length) add("attention", "camera-faulty", {camera, wrong: later(() => Alarms.wrong(unsaid))});
   }
   names("attention", "cameras-starting", starting, "camera");
-  if (untold.length) add("attention", "cameras-untold", brief(untold));
-  if (unexplained >= 1) add("attention", "unexplained", Math.floor(unexplained));
+  if (untold.length) add("attention", "cameras-untold", {names: brief(untold)});
+  if (unexplained >= 1) add("attention", "unexplained", {seconds: Math.floor(unexplained)});
   if (heartbeat?.clock_synced === false) add("attention", "clock-unsynced");
-  if (Math.abs(box.clockOff) > CLOCK_OFF_MS) add("attention", "clock-off", Math.round(Math.abs(box.clockOff) / 60000));
-  if (defects.length) add("attention", "defective", defects.length);
-  if (box.flooded) add("attention", "flood", TOPICS_MAX);
+  const off = Math.abs(box.clockOff);
+  if (off > CLOCK_OFF_MS) add("attention", "clock-off", {minutes: Math.round(off / 60000)});
+  if (defects.length) add("attention", "defective", {count: defects.length});
+  if (box.flooded) add("attention", "flood", {count: TOPICS_MAX});
   if (birth === null) add("attention", "no-birth");
   else if (cameras.all === 0) add("attention", "no-camera");
   return found;

@@ -17,6 +17,16 @@ const flag = value => typeof value === "boolean";
 const name = text(NAME_MAX), ms = whole(0, MS_MAX), span = between(0, SPAN_MAX_S), count = whole(0, COUNT_MAX);
 const size = whole(0, Number.MAX_SAFE_INTEGER), share = between(0, 1);
 
+/** Values of a message, by name: words, numbers, messages with values of their own, so deep; or lists of these. */
+const NESTED_MAX = 8, VALUES_MAX = 64;
+const isObject = value => typeof value === "object" && value !== null && !Array.isArray(value);
+const single = deep => value => text(TEXT_MAX)(value) || Number.isFinite(value) || (deep > 0 && isObject(value)
+  && text(TEXT_MAX)(value.text) && name(value.code) && valued(deep - 1)(value.values));
+const valued = deep => given => isObject(given) && Object.keys(given).length <= VALUES_MAX
+  && Object.values(given).every(value => Array.isArray(value)
+    ? value.length <= LIST_MAX && value.every(single(deep)) : single(deep)(value));
+const values = valued(NESTED_MAX);
+
 const STAMP = {ts: ms, epoch: size};
 const KINDS = {
   status: {state: oneOf("online", "offline", "stopping"), boot: name},
@@ -25,17 +35,19 @@ const KINDS = {
   heartbeat: {clock_synced: flag, disk_total_bytes: size, disk_free_bytes: size, outbox_messages: size,
     uptime_s: between(0, 1e10)},
   health: {camera: name, state: oneOf("recording", "degraded", "down", "disabled"), reason: text(TEXT_MAX),
-    since_ms: either(ms), fps: either(between(0, 1e4)), width: either(whole(0, 1e5)), height: either(whole(0, 1e5)),
+    reason_code: orElse("", name), reason_values: orElse({}, values), since_ms: either(ms),
+    fps: either(between(0, 1e4)), width: either(whole(0, 1e5)), height: either(whole(0, 1e5)),
     codec: either(name), bitrate_bps: either(between(0, 1e12)), coverage_24h: either(share),
     unexplained_s: between(0, 2 * 86400), gaps_24h: count, faults: orElse([], several)},
   retention: {camera: name, floor_s: span, ceiling_s: span, retained_s: span, forecast_s: either(span),
     floor_at_risk_in_s: either(span), compliant: flag, segments: size, bytes: size},
   storage: {volume: name, path: text(TEXT_MAX), state: oneOf("in-service", "full", "away", "retired", "lost"),
-    reason: text(TEXT_MAX), free_bytes: size, ring_bytes: size, limit_bytes: size, segments: size,
-    full_in_s: either(span)},
+    reason: text(TEXT_MAX), reason_code: orElse("", name), reason_values: orElse({}, values),
+    free_bytes: size, ring_bytes: size, limit_bytes: size, segments: size, full_in_s: either(span)},
   checkpoint: {origin: name, size: whole(1, Number.MAX_SAFE_INTEGER), root: text(64), note: text(TEXT_MAX)},
   alarm: {key: name, severity: oneOf("info", "warning", "critical"), state: oneOf("raised", "cleared"), since_ms: ms,
-    count, acknowledged: flag, text: text(TEXT_MAX), action: text(TEXT_MAX)},
+    count, acknowledged: flag, text: text(TEXT_MAX), code: orElse("", name), values: orElse({}, values),
+    action: text(TEXT_MAX), action_code: orElse("", name), action_values: orElse({}, values)},
   pin: {pin: name, state: oneOf("provisional", "approved"), ground: name, cameras: several, from_ms: ms, to_ms: ms,
     until_ms: ms},
   fault: {fault: name, state: oneOf("found", "reported", "repaired"), key: name, camera: either(name),
@@ -74,19 +86,19 @@ function route(topic) {
 
 /** `{value}` with the fields that the page knows, or `{defect: [words, what it is about]}`. */
 function read({node, kind, id}, bytes) {
-  if (bytes.length > BYTES_MAX) return {defect: ["too-big", BYTES_MAX]};
+  if (bytes.length > BYTES_MAX) return {defect: ["too-big", {bytes: BYTES_MAX}]};
   let said;
   try { said = new TextDecoder("utf-8", {fatal: true}).decode(bytes); } catch { return {defect: ["not-text"]}; }
   try { said = JSON.parse(said); } catch { return {defect: ["not-json"]}; }
-  if (typeof said !== "object" || said === null || Array.isArray(said)) return {defect: ["not-object"]};
+  if (!isObject(said)) return {defect: ["not-object"]};
   const value = Object.create(null);
   for (const [field, fits] of Object.entries({...STAMP, ...KINDS[kind]})) {
     const given = Object.hasOwn(said, field) ? said[field] : fits.instead;
-    if (!fits(given)) return {defect: ["field", field]};
+    if (!fits(given)) return {defect: ["field", {field}]};
     value[field] = given;
   }
   const named = NAMED[kind];
-  if (named && value[named] !== (kind === "birth" ? node : id)) return {defect: ["other-name", named]};
+  if (named && value[named] !== (kind === "birth" ? node : id)) return {defect: ["other-name", {field: named}]};
   return {value: Object.freeze(value)};
 }
 

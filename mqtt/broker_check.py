@@ -18,7 +18,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt.connection import BrokerSettings, Connection, ConnectionEnded, Connector, Outcome, Protocol
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
+from storage.words.message import NOTHING, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class BrokerAnswer:
 
     address: str
     protocol: str
-    said: str = ""
-    check: str = ""
+    said: Message = NOTHING
+    check: Message = NOTHING
 
 
 class _CheckConnection(Connection):
@@ -36,7 +37,7 @@ class _CheckConnection(Connection):
 
     _taken_up = False
 
-    def _make_client(self, node: str, will: Message | None) -> paho.Client:
+    def _make_client(self, node: str, will: Publication | None) -> paho.Client:
         client = super()._make_client(node, will)
         client.manual_ack_set(True)
         return client

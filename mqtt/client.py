@@ -44,8 +44,9 @@ from mqtt.connection import (
     RetainedRead,
 )
 from mqtt.contract import messages
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from mqtt.send import ANSWER_DEADLINE_S, OutboxSender, Outgoing, Post, SendQueue
+from storage.words.message import NOTHING, Message, message
 
 __all__ = ["BrokerSettings", "Link", "LinkView", "Orders", "Post", "RetainedTopic"]
 
@@ -63,9 +64,9 @@ class LinkView:
     address: str
     protocol: str
     """"5", "3.1.1", or "" while not connected."""
-    reason: str
+    reason: Message
     """What was tried and what came back; empty when all is well."""
-    check: str
+    check: Message
     """What to check first; may be empty although there is a reason."""
     since_ms: int
     """Wall clock at which it became connected, or ceased to be."""
@@ -79,7 +80,7 @@ class RetainedTopic:
     kept: Callable[[bytes | None], object]
     """Hears at each connection what the broker has kept; None: nothing, or nothing that it lets us read. Until
     `Link.release` nothing is said there."""
-    passed_on: Callable[[Message], object]
+    passed_on: Callable[[Publication], object]
     """Hears of each message there that somebody is known to have got."""
 
 
@@ -103,8 +104,8 @@ class Link:
         settings: BrokerSettings,
         node: str,
         *,
-        greeting: Callable[[], list[Message]],
-        will: Message,
+        greeting: Callable[[], list[Publication]],
+        will: Publication,
         random: Callable[[], float],
         now_ms: Callable[[], int],
         retained_topic: RetainedTopic | None = None,
@@ -133,14 +134,14 @@ class Link:
         self._shortened = False
         """At this connection an event was left out."""
         self._told = False
-        self.view = LinkView(False, settings.address, "", "not tried yet", "", now_ms())
+        self.view = LinkView(False, settings.address, "", message("link.not-tried", "not tried yet"), NOTHING, now_ms())
 
     @property
     def waiting(self) -> int:
         """Messages that the broker has not acknowledged."""
         return self._queue.state.waiting
 
-    def publish(self, message: Message) -> None:
+    def publish(self, message: Publication) -> None:
         """Retained state: shown by the broker as soon as it can be, the newest per topic. QoS 0: now or never."""
         if message.retain:
             self._queue.state.put(message)
@@ -153,7 +154,7 @@ class Link:
             except ConnectionEnded:
                 self._connection.wake()  # `run` finds the same and deals with it
 
-    def answer(self, message: Message) -> None:
+    def answer(self, message: Publication) -> None:
         """Neither state nor an event: said once, ahead of all state, and not again by another run of the daemon."""
         self._queue.state.answer(message)
         self._woken()
@@ -204,7 +205,7 @@ class Link:
                 if self._sender is not None:
                     self._sender.flush()
                 if self.view.connected:  # cancelled, or a defect is on its way out
-                    self._set_view(None, LinkFault("stopped", ""))
+                    self._set_view(None, LinkFault(message("link.stopped", "stopped")))
             await asyncio.sleep(reconnect.wait_s(self._random()))
 
     async def _converse(self, connection: Connection, protocol: Protocol) -> None:
@@ -337,7 +338,7 @@ class Link:
         connected = protocol is not None
         since_ms = self.view.since_ms if connected == self.view.connected else self._now_ms()
         spoken = protocol.value if protocol else ""
-        said, check = (reason.said, reason.check) if reason else ("", "")
+        said, check = (reason.said, reason.check) if reason else (NOTHING, NOTHING)
         self.view = LinkView(connected, self._settings.address, spoken, said, check, since_ms)
 
 
@@ -347,7 +348,11 @@ NOBODY_LISTENS: Final = 0x10
 
 
 class Unreachable(Exception):
-    """The broker cannot be used, or hands nothing on; in words."""
+    """The broker cannot be used, or hands nothing on: a message says why."""
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,16 +385,25 @@ def ask(broker: Broker, request: CommandRequest, wait_s: float, heard: Callable[
     try:
         client.connect(broker.host, broker.port, keepalive=30)
     except (OSError, ValueError) as error:
-        raise Unreachable(f"{broker.host}:{broker.port}: {error}") from None
+        raise Unreachable(
+            message(
+                "link.ask-refused", "{address}: {reason}", address=f"{broker.host}:{broker.port}", reason=str(error)
+            )
+        ) from None
     client.loop_start()
     try:
-        code = _awaited(told, "connected", "does not answer")
+        code = _awaited(told, "connected", message("link.ask-silent", "the broker does not answer"))
         if code.is_failure:
-            raise Unreachable(f"the broker says “{code}”")
+            raise Unreachable(message("link.ask-answer", "the broker says “{answer}”", answer=str(code)))
         client.subscribe(request.answers, qos=1)
-        granted = _awaited(told, "subscribed", "does not answer to a subscription")
+        unanswered = message("link.ask-unsubscribed", "the broker does not answer to a subscription")
+        granted = _awaited(told, "subscribed", unanswered)
         if any(one.is_failure for one in granted):
-            raise Unreachable(f"the broker does not let this account read {request.answers}")
+            raise Unreachable(
+                message(
+                    "link.ask-unreadable", "the broker does not let this account read {topic}", topic=request.answers
+                )
+            )
         client.publish(request.topic, request.message, qos=1, retain=False, properties=_expiry(broker, request))
         return _listen(told, request, wait_s, heard)
     finally:
@@ -421,15 +435,17 @@ def _expiry(broker: Broker, request: CommandRequest) -> Properties | None:
     return properties
 
 
-def _awaited(told: queue.Queue[tuple[str, Any]], wanted: str, otherwise: str) -> Any:
+def _awaited(told: queue.Queue[tuple[str, Any]], wanted: str, otherwise: Message) -> Any:
     until_s = time.monotonic() + CONNECT_S
     while True:
         try:
             what, value = told.get(timeout=max(0.0, until_s - time.monotonic()))
         except queue.Empty:
-            raise Unreachable(f"the broker {otherwise}") from None
+            raise Unreachable(otherwise) from None
         if what == "gone":
-            raise Unreachable(f"the broker closed the connection: “{value}”")
+            raise Unreachable(
+                message("link.ask-closed", "the broker closed the connection: “{answer}”", answer=str(value))
+            )
         if what == wanted:
             return value
 
@@ -447,10 +463,25 @@ def _listen(
             case "answer" if heard(value):
                 return True
             case "published" if value.is_failure:
-                raise Unreachable(f"the broker does not take it for {request.topic}: “{value}”")
+                raise Unreachable(
+                    message(
+                        "link.ask-not-taken",
+                        "the broker does not take it for {topic}: “{answer}”",
+                        topic=request.topic,
+                        answer=str(value),
+                    )
+                )
             case "published" if value.value == NOBODY_LISTENS:
                 raise Unreachable(
-                    f"no box hears {request.topic}: it is not connected to this broker, or has no such name"
+                    message(
+                        "link.ask-unheard",
+                        "no box hears {topic}: it is not connected to this broker, or has no such name",
+                        topic=request.topic,
+                    )
                 )
             case "gone":
-                raise Unreachable(f"the connection to the broker broke off: “{value}”")
+                raise Unreachable(
+                    message(
+                        "link.ask-broke-off", "the connection to the broker broke off: “{answer}”", answer=str(value)
+                    )
+                )

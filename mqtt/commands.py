@@ -27,8 +27,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mqtt.contract.messages import ROOT, Payload
+from mqtt.contract.messages import CODE, ROOT, VALUES, Payload, Values
 from storage.ledger import note
+from storage.words.message import Message, Value, message
 
 PAYLOAD_TYPE: Final = "application/vnd.edged.command+json"
 COUNTER_MAX: Final = 2**53 - 1
@@ -227,6 +228,8 @@ class Reply(Payload):
     text: str = Field(description="the same as a sentence, or what was done")
     clock_synced: bool = Field(description="whether the box's clock, of which ts is told, is synchronised")
     result: dict[str, Any] = Field(description="what the verb answers with; empty until it is done")
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
 
     def topic(self, node: str) -> str:
         return reply_topic(node, self.requester)
@@ -300,13 +303,13 @@ class Refusal:
     """`command`: to be answered; None: no answer is due. `commander`: whose key signed it, as far as that is proven."""
 
     reason: Reason
-    words: str
+    words: Message
     commander: Commander | None = None
     command: SignedCommand | None = None
 
 
 class _Refused(Exception):
-    def __init__(self, reason: Reason, words: str) -> None:
+    def __init__(self, reason: Reason, words: Message) -> None:
         super().__init__(words)
         self.refusal = Refusal(reason, words)
 
@@ -329,29 +332,40 @@ def validate(
         return Refusal(refusal.reason, plain(refusal.words), commander, due)
 
 
-def _vouched(message: bytes, commanders: Commanders) -> tuple[Commander, bytes]:
+def _vouched(sent: bytes, commanders: Commanders) -> tuple[Commander, bytes]:
     """Whose key signed it, and what exactly was signed."""
-    if len(message) > MAX_BYTES:
-        raise _Refused(Reason.TOO_BIG, f"the message has {len(message)} bytes, and at most {MAX_BYTES} are taken")
-    envelope = _read(message, "the message")
+    if len(sent) > MAX_BYTES:
+        words = message(
+            "command.too-big",
+            "the message has {count} bytes, and at most {most} are taken",
+            count=len(sent),
+            most=MAX_BYTES,
+        )
+        raise _Refused(Reason.TOO_BIG, words)
+    envelope = _read(sent, message("command.the-message", "the message"))
     if not isinstance(envelope, dict) or envelope.keys() != {"payload", "payloadType", "signatures"}:
-        raise _Refused(Reason.NO_ENVELOPE, "the message is no DSSE envelope: payload, payloadType, signatures")
+        words = message("command.no-envelope", "the message is no DSSE envelope: payload, payloadType, signatures")
+        raise _Refused(Reason.NO_ENVELOPE, words)
     if envelope["payloadType"] != PAYLOAD_TYPE:
-        raise _Refused(Reason.NO_ENVELOPE, f"the payload is not of type {PAYLOAD_TYPE}")
+        words = message("command.wrong-type", "the payload is not of type {type}", type=PAYLOAD_TYPE)
+        raise _Refused(Reason.NO_ENVELOPE, words)
     signatures = envelope["signatures"]
     if signatures == []:
-        raise _Refused(Reason.UNSIGNED, "the command is not signed")
+        raise _Refused(Reason.UNSIGNED, message("command.unsigned", "the command is not signed"))
     if not isinstance(signatures, list) or len(signatures) != 1 or not _is_signature(signatures[0]):
-        raise _Refused(Reason.NO_ENVELOPE, "the envelope has not one signature of keyid and sig")
+        words = message("command.signatures", "the envelope has not one signature of keyid and sig")
+        raise _Refused(Reason.NO_ENVELOPE, words)
     commander = commanders.get(signatures[0]["keyid"])
     if commander is None:
-        raise _Refused(Reason.UNKNOWN_KEY, "the command is signed with a key that this box does not know")
+        words = message("command.unknown-key", "the command is signed with a key that this box does not know")
+        raise _Refused(Reason.UNKNOWN_KEY, words)
     payload = _unbase64(envelope["payload"])
     try:
         signature = _unbase64(signatures[0]["sig"])
         Ed25519PublicKey.from_public_bytes(commander.public).verify(signature, note.pae(PAYLOAD_TYPE, payload))
     except (InvalidSignature, ValueError):
-        raise _Refused(Reason.WRONG_SIGNATURE, "the signature is not of this key over these bytes") from None
+        words = message("command.wrong-signature", "the signature is not of this key over these bytes")
+        raise _Refused(Reason.WRONG_SIGNATURE, words) from None
     return commander, payload
 
 
@@ -361,41 +375,77 @@ def _is_signature(given: Any) -> bool:
 
 def _command(payload: bytes, node: str) -> SignedCommand:
     """For this box."""
-    content = _read(payload, "the signed payload")
+    content = _read(payload, message("command.the-payload", "the signed payload"))
     try:
         command = SignedCommand.model_validate(content)
     except ValidationError as error:
-        raise _Refused(Reason.MALFORMED, f"the signed payload is no command: {_first(error)}") from None
+        words = message("command.malformed", "the signed payload is no command: {error}", error=_first(error))
+        raise _Refused(Reason.MALFORMED, words) from None
     if command.node != node:
-        raise _Refused(Reason.WRONG_NODE, f"the command is for {command.node}, and this box is {node}")
+        words = message(
+            "command.wrong-node", "the command is for {other}, and this box is {node}", other=command.node, node=node
+        )
+        raise _Refused(Reason.WRONG_NODE, words)
     return command
 
 
 def _fresh(command: SignedCommand, retained: bool, now_ms: int) -> None:
     if retained:
-        raise _Refused(Reason.RETAINED, "a command must not be retained: the broker would give it out again and again")
+        words = message(
+            "command.retained", "a command must not be retained: the broker would give it out again and again"
+        )
+        raise _Refused(Reason.RETAINED, words)
     if not 0 < command.expires_ms - command.issued_ms <= LIFETIME_MAX_MS:
-        words = f"it must expire after it is issued, and within {LIFETIME_MAX_MS // 60_000} minutes"
+        words = message(
+            "command.too-long",
+            "it must expire after it is issued, and within {minutes} minutes",
+            minutes=LIFETIME_MAX_MS // 60_000,
+        )
         raise _Refused(Reason.TOO_LONG, words)
     if command.issued_ms > now_ms + AHEAD_MAX_MS:
-        ahead_s = (command.issued_ms - now_ms) / 1000
-        raise _Refused(Reason.EARLY, f"by the clock of this box it is issued in {ahead_s:.0f} s")
-    if now_ms >= command.expires_ms:
-        raise _Refused(
-            Reason.EXPIRED, f"by the clock of this box it expired {(now_ms - command.expires_ms) / 1000:.0f} s ago"
+        words = message(
+            "command.early",
+            "by the clock of this box it is issued in {seconds} s",
+            seconds=f"{(command.issued_ms - now_ms) / 1000:.0f}",
         )
+        raise _Refused(Reason.EARLY, words)
+    if now_ms >= command.expires_ms:
+        words = message(
+            "command.expired",
+            "by the clock of this box it expired {seconds} s ago",
+            seconds=f"{(now_ms - command.expires_ms) / 1000:.0f}",
+        )
+        raise _Refused(Reason.EXPIRED, words)
 
 
 def _permitted(command: SignedCommand, verb: str, commander: Commander, now_ms: int) -> Verb:
     if command.verb != verb:
-        raise _Refused(Reason.WRONG_VERB, f"it was sent as {plain(verb)}, and {command.verb} was signed")
+        words = message(
+            "command.wrong-verb",
+            "it was sent as {sent}, and {signed} was signed",
+            sent=plain(verb),
+            signed=command.verb,
+        )
+        raise _Refused(Reason.WRONG_VERB, words)
     if command.verb not in set(Verb):
-        raise _Refused(Reason.UNKNOWN_VERB, f"there is no verb {command.verb}; there are {', '.join(Verb)}")
+        words = message(
+            "command.unknown-verb",
+            "there is no verb {verb}; there are {verbs}",
+            verb=command.verb,
+            verbs=[one.value for one in Verb],
+        )
+        raise _Refused(Reason.UNKNOWN_VERB, words)
     if commander.until_ms is not None and now_ms >= commander.until_ms:
-        raise _Refused(Reason.KEY_EXPIRED, "the time of this key is over")
+        raise _Refused(Reason.KEY_EXPIRED, message("command.key-expired", "the time of this key is over"))
     known = Verb(command.verb)
     if known not in commander.verbs:
-        raise _Refused(Reason.NOT_ALLOWED, f"this key may not {known}; it may {', '.join(sorted(commander.verbs))}")
+        words = message(
+            "command.not-allowed",
+            "this key may not {verb}; it may {verbs}",
+            verb=known.value,
+            verbs=sorted(one.value for one in commander.verbs),
+        )
+        raise _Refused(Reason.NOT_ALLOWED, words)
     return known
 
 
@@ -403,24 +453,29 @@ def _args(verb: Verb, command: SignedCommand) -> Args:
     try:
         found: Args = ARGS[verb].validate_python(command.args)
     except ValidationError as error:
-        raise _Refused(Reason.BAD_ARGS, f"the arguments of {verb} are wrong: {_first(error)}") from None
+        words = message(
+            "command.bad-args", "the arguments of {verb} are wrong: {error}", verb=verb.value, error=_first(error)
+        )
+        raise _Refused(Reason.BAD_ARGS, words) from None
     return found
 
 
-def _read(data: bytes, what: str) -> Any:
+def _read(data: bytes, what: Message) -> Any:
     """As JSON that every reader takes for the same: UTF-8 without a mark, no key twice, no NaN, not deep."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise _Refused(Reason.ENCODING, f"{what} is not UTF-8") from None
+        raise _Refused(Reason.ENCODING, message("command.not-utf8", "{what} is not UTF-8", what=what)) from None
     if text.startswith("\ufeff"):
-        raise _Refused(Reason.ENCODING, f"{what} begins with a byte order mark, which JSON has not")
+        words = message("command.mark", "{what} begins with a byte order mark, which JSON has not", what=what)
+        raise _Refused(Reason.ENCODING, words)
     if _depth(data) > DEPTH_MAX:
-        raise _Refused(Reason.TOO_DEEP, f"{what} is nested deeper than {DEPTH_MAX} levels")
+        words = message("command.too-deep", "{what} is nested deeper than {most} levels", what=what, most=DEPTH_MAX)
+        raise _Refused(Reason.TOO_DEEP, words)
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise _Refused(Reason.NOT_JSON, f"{what} is not JSON") from None
+        raise _Refused(Reason.NOT_JSON, message("command.not-json", "{what} is not JSON", what=what)) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -458,7 +513,7 @@ def _unbase64(text: Any) -> bytes:
     except (binascii.Error, ValueError, TypeError):
         data, text = b"", None
     if base64.b64encode(data).decode() != text:
-        raise _Refused(Reason.NO_ENVELOPE, "payload and sig are not base64")
+        raise _Refused(Reason.NO_ENVELOPE, message("command.not-base64", "payload and sig are not base64"))
     return data
 
 
@@ -468,6 +523,15 @@ def _first(error: ValidationError) -> str:
     return f"{where}: {first['msg']}"
 
 
-def plain(words: str) -> str:
+def plain(words: str) -> Message:
     """What may hold anything that somebody sent, as one short line."""
-    return "".join(sign if sign.isprintable() else "?" for sign in words[:WORDS_MAX])
+    line = "".join(sign if sign.isprintable() else "?" for sign in words[:WORDS_MAX])
+    if not isinstance(words, Message):
+        return Message(line)
+    return Message(line, words.code, {name: _plain(value) for name, value in words.values.items()})
+
+
+def _plain(value: Value) -> Value:
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return plain(value) if isinstance(value, str) else value

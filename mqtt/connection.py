@@ -44,8 +44,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from mqtt.tls import Keyring, Unusable, holds_more
+from storage.words.message import NOTHING, Message, message
+from storage.words.system_errors import KNOWN
 
 FIRST_LIMIT_S: Final = 1.0
 """After the first failure: short, because most interruptions are."""
@@ -212,7 +214,11 @@ class Incoming:
 
 
 class Unwanted(Exception):
-    """The broker has begun a packet that it was never asked for; `str()` is in words for people."""
+    """The broker has begun a packet that it was never asked for: `what`."""
+
+    def __init__(self, what: Message) -> None:
+        super().__init__(what)
+        self.what = what
 
 
 class BoundedClient(paho.Client):
@@ -227,16 +233,48 @@ class BoundedClient(paho.Client):
         if head["have_remaining"]:
             _check_head(head["command"], head["remaining_length"])
         elif len(self._out_packet) > ANSWERS_MAX:
-            raise Unwanted(f"more than {ANSWERS_MAX} messages that want an answer, and fetched none")
+            raise Unwanted(
+                message(
+                    "link.unfetched",
+                    "more than {most} messages that want an answer, and fetched none",
+                    most=ANSWERS_MAX,
+                )
+            )
         return super()._sock_recv(bufsize)
 
 
 def _check_head(command: int, remaining_bytes: int) -> None:
     """By the fixed header, the same in all versions of MQTT: type and flags, length of what follows."""
     if remaining_bytes > PACKET_MAX_BYTES:
-        raise Unwanted(f"a message of {remaining_bytes} bytes, where {PACKET_MAX_BYTES} are the most")
+        raise Unwanted(
+            message(
+                "link.too-long",
+                "a message of {count} bytes, where {most} are the most",
+                count=remaining_bytes,
+                most=PACKET_MAX_BYTES,
+            )
+        )
     if command >> 4 == PacketTypes.PUBLISH and (qos := command >> 1 & 3) > 1:
-        raise Unwanted(f"a message with QoS {qos}, which this box never asks for")
+        raise Unwanted(message("link.wrong-qos", "a message with QoS {qos}, which this box never asks for", qos=qos))
+
+
+def _tried(settings: BrokerSettings, protocol: Protocol) -> Message:
+    version, address, user = protocol.value, settings.address, settings.username
+    if settings.tls is None:
+        if not user:
+            return message("link.tried", "MQTT {version} to {address}", version=version, address=address)
+        return message(
+            "link.tried-as", "MQTT {version} to {address} as user {user}", version=version, address=address, user=user
+        )
+    if not user:
+        return message("link.tried-tls", "MQTT {version} over TLS to {address}", version=version, address=address)
+    return message(
+        "link.tried-tls-as",
+        "MQTT {version} over TLS to {address} as user {user}",
+        version=version,
+        address=address,
+        user=user,
+    )
 
 
 class ConnectionEnded(Exception):
@@ -256,7 +294,7 @@ class Connection:
         settings: BrokerSettings,
         node: str,
         protocol: Protocol,
-        will: Message | None,
+        will: Publication | None,
         connector: Connector,
         *,
         lasting: bool = False,
@@ -287,11 +325,9 @@ class Connection:
         self.obeying: bool | None = None
         """The broker's answer to `obey`; None: none yet."""
         self._client = self._make_client(node, will)
-        user = f" as user {settings.username}" if settings.username else ""
-        over = " over TLS" if settings.tls is not None else ""
-        self._tried = f"MQTT {protocol.value}{over} to {settings.address}{user}"
+        self._tried = _tried(settings, protocol)
 
-    def _make_client(self, node: str, will: Message | None) -> paho.Client:
+    def _make_client(self, node: str, will: Publication | None) -> paho.Client:
         version = paho.MQTTv5 if self._protocol is Protocol.V5 else paho.MQTTv311
         client = BoundedClient(
             CallbackAPIVersion.VERSION2,
@@ -339,7 +375,7 @@ class Connection:
         """Let a waiting `step` return."""
         self._wake.set()
 
-    def publish(self, message: Message) -> int:
+    def publish(self, message: Publication) -> int:
         """Hand one message to the socket and return its id. The caller keeps to `window`."""
         if len(message.payload) + len(message.topic.encode()) + HEADER_BYTES > self._largest:
             self._unsent -= 1  # no id of paho's
@@ -456,7 +492,7 @@ class Connection:
                 client.loop_write()
             client.loop_misc()
         except Unwanted as error:
-            raise ConnectionEnded(self._outcome(), LinkFault.unwanted(self._tried, str(error))) from error
+            raise ConnectionEnded(self._outcome(), LinkFault.unwanted(self._tried, error.what)) from error
         except Exception as error:  # paho's parser has raised all sorts of things at what brokers send (#894)
             raise ConnectionEnded(self._outcome(), LinkFault.unreadable(self._tried, error)) from error
         if self._gone or (self._answer is not None and self._answer.is_failure):
@@ -697,91 +733,166 @@ class RetainedRead:
         return NextStep.TELL
 
 
-_CHECK_LOG: Final = "the broker's own log"
+_CHECK_LOG: Final = message("link.log.check", "the broker's own log")
 
 _CHECK_BY_ANSWER: Final = {
-    "Bad user name or password": "user and password under [mqtt], and the broker's password file",
-    "Not authorized": "user and password under [mqtt], and whether the broker's access rules let this box in",
-    "Client identifier not valid": "[site] node: the broker does not accept it as a client id",
-    "Unsupported protocol version": "the broker's version: it must know MQTT 5 or 3.1.1",
-    "Session taken over": "whether a second box, or a second edged on this box, uses the same [site] node",
-    "Packet too large": "the broker's limit on message size (mosquitto: max_packet_size)",
-    "Quota exceeded": "the broker's limits for this client",
-    "Retain not supported": "the broker's settings: edged needs retained messages",
-    "QoS not supported": "the broker's settings: edged needs QoS 1",
-    "Server moved": "[mqtt] host: the broker has moved to another address",
-    "Use another server": "[mqtt] host: the broker sends its clients to another address",
+    "Bad user name or password": message(
+        "link.login.check", "user and password under [mqtt], and the broker's password file"
+    ),
+    "Not authorized": message(
+        "link.not-let-in.check",
+        "user and password under [mqtt], and whether the broker's access rules let this box in",
+    ),
+    "Client identifier not valid": message(
+        "link.client-id.check", "[site] node: the broker does not accept it as a client id"
+    ),
+    "Unsupported protocol version": message("link.version.check", "the broker's version: it must know MQTT 5 or 3.1.1"),
+    "Session taken over": message(
+        "link.taken-over.check", "whether a second box, or a second edged on this box, uses the same [site] node"
+    ),
+    "Packet too large": message(
+        "link.too-large.check", "the broker's limit on message size (mosquitto: max_packet_size)"
+    ),
+    "Quota exceeded": message("link.quota.check", "the broker's limits for this client"),
+    "Retain not supported": message("link.retain.check", "the broker's settings: edged needs retained messages"),
+    "QoS not supported": message("link.qos.check", "the broker's settings: edged needs QoS 1"),
+    "Server moved": message("link.moved.check", "[mqtt] host: the broker has moved to another address"),
+    "Use another server": message(
+        "link.other-server.check", "[mqtt] host: the broker sends its clients to another address"
+    ),
 }
 _NOT_OF_RULES: Final = frozenset({"Packet too large", "Quota exceeded", "Retain not supported", "QoS not supported"})
 """What turns a single message down, and no access rule is to blame."""
 
 
-_TLS_PORT: Final = "whether this is the broker's TLS port ([mqtt] port: 8883 is usual, 1883 is without TLS)"
-_OWN: Final = "the certificate under [mqtt] certificate"
-_CLOCK: Final = "the clock of this box (timedatectl)"
-
-_BY_VERIFY_CODE: Final = {
-    9: ("the broker's certificate begins only in the time to come", f"{_CLOCK}, then the broker's certificate"),
-    10: ("the broker's certificate has expired", f"{_CLOCK}; if it is right, the broker needs a new certificate"),
-    23: ("the broker's certificate has been revoked", "with the centre which broker this is"),
-    26: ("the broker's certificate is not made for a server", "its extendedKeyUsage: it must have serverAuth"),
-    62: ("", "[mqtt] host: write the name that stands in the broker's certificate (subjectAltName)"),
-    64: ("", "[mqtt] host: write a name or address that stands in the broker's certificate (subjectAltName)"),
-}
-"""What OpenSSL's X509_V_ERR_… of our own look at the broker mean."""
-
-_STRANGER: Final = (
-    "the broker's certificate is not signed by an authority in [mqtt] ca_file",
-    "that ca_file is the centre's, and that nobody stands between this box and the broker",
+_TLS_PORT: Final = message(
+    "link.tls-port.check", "whether this is the broker's TLS port ([mqtt] port: 8883 is usual, 1883 is without TLS)"
+)
+_OWN: Final = message("link.own.check", "the certificate under [mqtt] certificate")
+_OWN_AND_LOG: Final = message(
+    "link.own-and-log.check", "the certificate under [mqtt] certificate, and the broker's own log"
 )
 
+_BY_VERIFY_CODE: Final = {
+    9: (
+        message("link.to-come", "the broker's certificate begins only in the time to come"),
+        message("link.to-come.check", "the clock of this box (timedatectl), then the broker's certificate"),
+    ),
+    10: (
+        message("link.expired", "the broker's certificate has expired"),
+        message(
+            "link.expired.check",
+            "the clock of this box (timedatectl); if it is right, the broker needs a new certificate",
+        ),
+    ),
+    23: (
+        message("link.revoked", "the broker's certificate has been revoked"),
+        message("link.revoked.check", "with the centre which broker this is"),
+    ),
+    26: (
+        message("link.not-a-server", "the broker's certificate is not made for a server"),
+        message("link.not-a-server.check", "its extendedKeyUsage: it must have serverAuth"),
+    ),
+    62: (
+        None,
+        message(
+            "link.other-name.check",
+            "[mqtt] host: write the name that stands in the broker's certificate (subjectAltName)",
+        ),
+    ),
+    64: (
+        None,
+        message(
+            "link.other-address.check",
+            "[mqtt] host: write a name or address that stands in the broker's certificate (subjectAltName)",
+        ),
+    ),
+}
+"""What OpenSSL's X509_V_ERR_… of our own look at the broker mean. None: it is another's."""
+
+_STRANGER: Final = (
+    message("link.stranger", "the broker's certificate is not signed by an authority in [mqtt] ca_file"),
+    message(
+        "link.stranger.check",
+        "that ca_file is the centre's, and that nobody stands between this box and the broker",
+    ),
+)
+_NOT_TAKEN: Final = (
+    message("link.not-taken", "the broker does not take this box's certificate"),
+    _OWN_AND_LOG,
+)
+_NOT_TLS: Final = message("link.not-tls", "something that is not TLS"), _TLS_PORT
+_TLS_CLOSED: Final = message("link.tls-closed", "the connection was closed during the TLS handshake"), _TLS_PORT
+_CHECK_VERSIONS: Final = message("link.tls-versions.check", "the broker's: it must know TLS 1.2 or 1.3")
+
 _BY_TLS: Final = {
-    "CERTIFICATE_REQUIRED": ("the broker wants a certificate of this box", "[mqtt] certificate and key_file: set both"),
+    "CERTIFICATE_REQUIRED": (
+        message("link.certificate-wanted", "the broker wants a certificate of this box"),
+        message("link.certificate-wanted.check", "[mqtt] certificate and key_file: set both"),
+    ),
     "HANDSHAKE_FAILURE": (
-        "the broker broke off the TLS handshake",
-        f"{_OWN} (brokers that want one end it so), and the broker's TLS settings",
+        message("link.handshake", "the broker broke off the TLS handshake"),
+        message(
+            "link.handshake.check",
+            "the certificate under [mqtt] certificate (brokers that want one end it so), and the broker's TLS settings",
+        ),
     ),
-    "UNKNOWN_CA": ("the broker does not know who signed this box's certificate", f"{_OWN}: it must be the centre's"),
+    "UNKNOWN_CA": (
+        message("link.unknown-authority", "the broker does not know who signed this box's certificate"),
+        message("link.unknown-authority.check", "the certificate under [mqtt] certificate: it must be the centre's"),
+    ),
     "CERTIFICATE_EXPIRED": (
-        "the broker says that this box's certificate has expired",
-        f"{_OWN}, and the broker's clock",
+        message("link.own-expired", "the broker says that this box's certificate has expired"),
+        message("link.own-expired.check", "the certificate under [mqtt] certificate, and the broker's clock"),
     ),
-    "CERTIFICATE_REVOKED": ("the broker says that this box's certificate was revoked", "with the centre, and why"),
+    "CERTIFICATE_REVOKED": (
+        message("link.own-revoked", "the broker says that this box's certificate was revoked"),
+        message("link.own-revoked.check", "with the centre, and why"),
+    ),
     "UNSUPPORTED_CERTIFICATE": (
-        "the broker says that this box's certificate is not for this",
-        f"{_OWN}: it must have extendedKeyUsage = clientAuth",
+        message("link.own-unsupported", "the broker says that this box's certificate is not for this"),
+        message(
+            "link.own-unsupported.check",
+            "the certificate under [mqtt] certificate: it must have extendedKeyUsage = clientAuth",
+        ),
     ),
-    "BAD_CERTIFICATE": ("the broker does not take this box's certificate", f"{_OWN}, and {_CHECK_LOG}"),
-    "CERTIFICATE_UNKNOWN": ("the broker does not take this box's certificate", f"{_OWN}, and {_CHECK_LOG}"),
-    "PROTOCOL_VERSION": ("no version of TLS that both know", "the broker's: it must know TLS 1.2 or 1.3"),
-    "UNSUPPORTED_PROTOCOL": ("a version of TLS older than 1.2", "the broker's: it must know TLS 1.2 or 1.3"),
-    "WRONG_VERSION_NUMBER": ("something that is not TLS", _TLS_PORT),
-    "RECORD_LAYER_FAILURE": ("something that is not TLS", _TLS_PORT),
-    "UNEXPECTED_EOF_WHILE_READING": ("the connection was closed during the TLS handshake", _TLS_PORT),
+    "BAD_CERTIFICATE": _NOT_TAKEN,
+    "CERTIFICATE_UNKNOWN": _NOT_TAKEN,
+    "PROTOCOL_VERSION": (message("link.no-version", "no version of TLS that both know"), _CHECK_VERSIONS),
+    "UNSUPPORTED_PROTOCOL": (message("link.old-tls", "a version of TLS older than 1.2"), _CHECK_VERSIONS),
+    "WRONG_VERSION_NUMBER": _NOT_TLS,
+    "RECORD_LAYER_FAILURE": _NOT_TLS,
+    "UNEXPECTED_EOF_WHILE_READING": _TLS_CLOSED,
 }
 """By how the names of OpenSSL's reasons end (TLSV13_ALERT_CERTIFICATE_REQUIRED, SSLV3_ALERT_…)."""
 
 
-def _tls(error: ssl.SSLError) -> tuple[str, str]:
+def _tls(error: ssl.SSLError) -> tuple[Message, Message]:
     """What came back and what to check, where TLS came to nothing."""
     if isinstance(error, ssl.SSLCertVerificationError):
         back, check = _BY_VERIFY_CODE.get(error.verify_code, _STRANGER)
-        return back or f"the broker's certificate is another's ({error.verify_message.rstrip('.')})", check
+        other = message(
+            "link.other-certificate",
+            "the broker's certificate is another's ({error})",
+            error=error.verify_message.rstrip("."),
+        )
+        return back or other, check
     name = getattr(error, "reason", None) or (
         "UNEXPECTED_EOF_WHILE_READING" if isinstance(error, ssl.SSLEOFError) else ""
     )
     for ending, words in _BY_TLS.items():
         if name.endswith(ending):
             return words
-    return f"TLS failed ({name.replace('_', ' ').lower() or 'no reason given'})", f"{_OWN}, and {_CHECK_LOG}"
+    reason = name.replace("_", " ").lower() or message("link.no-reason", "no reason given")
+    return message("link.tls-failed", "TLS failed ({reason})", reason=reason), _OWN_AND_LOG
 
 
 @dataclass(frozen=True, slots=True)
 class LinkFault:
     """`said` is what was tried and what came back, `check` what a technician looks at first; `str()` is both."""
 
-    said: str
-    check: str
+    said: Message
+    check: Message = NOTHING
 
     def __str__(self) -> str:
         return f"{self.said}. Check {self.check}."
@@ -791,52 +902,75 @@ class LinkFault:
         """No connection at all. `error` is what `connect` raised."""
         match error:
             case Unusable(fault=fault):
-                back, check = (
-                    f"nothing yet: {fault.problem}",
-                    f"[mqtt] {fault.key}: {fault.instead}",
+                back = message("link.nothing-yet", "nothing yet: {problem}", problem=fault.problem)
+                check = message(
+                    "link.certificate.check", "[mqtt] {key}: {instead}", key=fault.key, instead=fault.instead
                 )
             case ssl.SSLError():
                 back, check = _tls(error)
             case ConnectionResetError() | BrokenPipeError() if _over_tls(tried):
-                back, check = _BY_TLS["UNEXPECTED_EOF_WHILE_READING"]
+                back, check = _TLS_CLOSED
             case socket.gaierror():
-                back, check = "the name has no address", "the spelling of [mqtt] host, and the name server of this box"
+                back = message("link.no-address", "the name has no address")
+                check = message("link.no-address.check", "the spelling of [mqtt] host, and the name server of this box")
             case ConnectionRefusedError():
-                back, check = "connection refused", "whether the broker runs and listens on this port, and its firewall"
+                back = message("link.refused", "connection refused")
+                check = message(
+                    "link.refused.check", "whether the broker runs and listens on this port, and its firewall"
+                )
             case TimeoutError():
-                back, check = f"nothing within {timeout_s:g} s", "[mqtt] host and port, cable, routing and firewall"
+                back = message("link.timeout", "nothing within {seconds} s", seconds=f"{timeout_s:g}")
+                check = message("link.timeout.check", "[mqtt] host and port, cable, routing and firewall")
             case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH | errno.ENETDOWN as number):
-                back, check = os.strerror(number).lower(), "network cable, address and gateway of this box"
+                back = _system(number)
+                check = message("link.network.check", "network cable, address and gateway of this box")
             case OSError(errno=int(number)):
-                back, check = os.strerror(number).lower(), "[mqtt] host and port, and the network of this box"
+                back = _system(number)
+                check = message("link.host.check", "[mqtt] host and port, and the network of this box")
             case _:
-                back, check = "it is no usable address", "the spelling of [mqtt] host"
+                back = message("link.bad-address", "it is no usable address")
+                check = message("link.bad-address.check", "the spelling of [mqtt] host")
         return _reason(tried, back, check)
 
     @staticmethod
     def hung(tried: str, deadline_s: float) -> LinkFault:
         """The attempt has neither succeeded nor failed: what it waits for is the resolver, or a kernel that hangs."""
-        return _reason(tried, f"neither yes nor no for {deadline_s:g} s", "the name server of this box")
+        back = message("link.hung", "neither yes nor no for {seconds} s", seconds=f"{deadline_s:g}")
+        return _reason(tried, back, message("link.hung.check", "the name server of this box"))
 
     @staticmethod
     def unheard(topic: str) -> LinkFault:
         """Connected, and events go to nobody."""
-        check = (
-            "whether the centre's collector runs and is subscribed to the events of this box; until then they are kept"
+        check = message(
+            "link.unheard.check",
+            "whether the centre's collector runs and is subscribed to the events of this box; until then they are kept",
         )
-        return _reason(f"to publish {topic}", "nobody is subscribed", check)
+        return _reason(_publishing(topic), message("link.unheard", "nobody is subscribed"), check)
 
     @staticmethod
     def closed_unanswered(tried: str) -> LinkFault:
         """Also TLS 1.3 that wants another certificate ends so, where the broker closes before its alert is read."""
-        port = "MQTT port over TLS, whether it takes this box's certificate" if _over_tls(tried) else ""
-        check = f"whether this is the broker's {port or 'MQTT port (not its TLS or web port)'}, and {_CHECK_LOG}"
-        return _reason(tried, "the connection was closed without an answer", check)
+        check = (
+            message(
+                "link.unanswered-tls.check",
+                "whether this is the broker's MQTT port over TLS, whether it takes this box's certificate, "
+                "and the broker's own log",
+            )
+            if _over_tls(tried)
+            else message(
+                "link.unanswered.check",
+                "whether this is the broker's MQTT port (not its TLS or web port), and the broker's own log",
+            )
+        )
+        return _reason(tried, message("link.unanswered", "the connection was closed without an answer"), check)
 
     @staticmethod
     def silent(tried: str, timeout_s: float) -> LinkFault:
-        back = f"the connection was accepted, then nothing for {timeout_s:g} s"
-        return _reason(tried, back, "whether this is the broker's MQTT port, and whether the broker hangs")
+        back = message(
+            "link.silent", "the connection was accepted, then nothing for {seconds} s", seconds=f"{timeout_s:g}"
+        )
+        check = message("link.silent.check", "whether this is the broker's MQTT port, and whether the broker hangs")
+        return _reason(tried, back, check)
 
     @staticmethod
     def refused(tried: str, answer: str) -> LinkFault:
@@ -846,60 +980,81 @@ class LinkFault:
     @staticmethod
     def closed(tried: str, answer: str) -> LinkFault:
         """An established connection was closed by the broker with a reason code."""
-        back = f"connected, then closed by the broker: {_quoted(answer)}"
+        back = message("link.closed", "connected, then closed by the broker: {answer}", answer=_quoted(answer))
         return _reason(tried, back, _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
 
     @staticmethod
     def renewed(tried: str) -> LinkFault:
-        return _reason(tried, "connected, then closed by this box to come again with its new certificate", _OWN)
+        back = message("link.renewed", "connected, then closed by this box to come again with its new certificate")
+        return _reason(tried, back, _OWN)
 
     @staticmethod
     def lost(tried: str) -> LinkFault:
         """mosquitto 2.0 also just closes when a second client of our name comes."""
-        back = "connected, then the connection broke off or the broker stopped answering"
-        check = (
-            "whether the broker runs, the network between it and this box, and that no second box uses this [site] node"
+        back = message("link.lost", "connected, then the connection broke off or the broker stopped answering")
+        check = message(
+            "link.lost.check",
+            "whether the broker runs, the network between it and this box, "
+            "and that no second box uses this [site] node",
         )
         return _reason(tried, back, check)
 
     @staticmethod
     def unreadable(tried: str, error: Exception) -> LinkFault:
-        back = f"something that is not MQTT ({type(error).__name__})"
-        return _reason(tried, back, "whether this is the broker's MQTT port, and the broker's version")
+        back = message("link.not-mqtt", "something that is not MQTT ({kind})", kind=type(error).__name__)
+        check = message("link.not-mqtt.check", "whether this is the broker's MQTT port, and the broker's version")
+        return _reason(tried, back, check)
 
     @staticmethod
     def unwanted(tried: str, what: str) -> LinkFault:
         """This box closed the connection at the head of `what`."""
-        check = "whether this is the centre's broker, its version, and who publishes to this box"
-        return _reason(tried, f"{what}: this box closed the connection", check)
+        check = message(
+            "link.unwanted.check", "whether this is the centre's broker, its version, and who publishes to this box"
+        )
+        return _reason(tried, message("link.unwanted", "{what}: this box closed the connection", what=what), check)
 
     @staticmethod
     def stalled(tried: str, deadline_s: float) -> LinkFault:
-        back = f"connected, but no message was acknowledged for {deadline_s:g} s"
-        return _reason(tried, back, f"whether the broker is overloaded or its disk full, and {_CHECK_LOG}")
+        back = message(
+            "link.stalled", "connected, but no message was acknowledged for {seconds} s", seconds=f"{deadline_s:g}"
+        )
+        check = message(
+            "link.stalled.check", "whether the broker is overloaded or its disk full, and the broker's own log"
+        )
+        return _reason(tried, back, check)
 
     @staticmethod
     def rejected(topic: str, answer: str) -> LinkFault:
         """Connected, and one message was turned down."""
-        check = "whether the broker's access rules let this box write its own topics"
+        check = message("link.rules.check", "whether the broker's access rules let this box write its own topics")
         if answer in _NOT_OF_RULES:
             check = _CHECK_BY_ANSWER[answer]
-        return _reason(f"to publish {topic}", _quoted(answer), check)
+        return _reason(_publishing(topic), _quoted(answer), check)
 
     @staticmethod
     def shortened(topic: str) -> LinkFault:
         """An event is larger than what the broker takes: that it happened was told, the whole was left out."""
-        back = "the broker takes no message of its size, so it was sent in short"
-        return _reason(f"to publish {topic}", back, _CHECK_BY_ANSWER["Packet too large"])
+        back = message("link.shortened", "the broker takes no message of its size, so it was sent in short")
+        return _reason(_publishing(topic), back, _CHECK_BY_ANSWER["Packet too large"])
 
 
 def _over_tls(tried: str) -> bool:
     return " over TLS " in tried
 
 
-def _quoted(answer: str) -> str:
-    return f"“{answer}”"
+def _system(number: int) -> Message:
+    """The system's word for an error."""
+    text, known = os.strerror(number).lower(), KNOWN.get(number, NOTHING)
+    return Message(text, known.code, known.values)
 
 
-def _reason(tried: str, back: str, check: str) -> LinkFault:
-    return LinkFault(f"Tried {tried}. Came back: {back}", check)
+def _publishing(topic: str) -> Message:
+    return message("link.publishing", "to publish {topic}", topic=topic)
+
+
+def _quoted(answer: str) -> Message:
+    return message("link.answer", "“{answer}”", answer=answer)
+
+
+def _reason(tried: str, back: Message, check: Message) -> LinkFault:
+    return LinkFault(message("link.fault", "Tried {tried}. Came back: {back}", tried=tried, back=back), check)

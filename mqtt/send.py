@@ -35,7 +35,7 @@ from typing import Any, Final, Protocol
 
 from mqtt.connection import WINDOW, Delivery
 from mqtt.contract import events
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from storage.outbox.table import RANKS, Event, EventKind
 from storage.words.errors import StoreError
 
@@ -305,7 +305,7 @@ ANSWERS_MAX: Final = 64
 class Outgoing:
     """A message, and the event that it tells of, if any; `short`: only that there is one, too large for the broker."""
 
-    message: Message
+    message: Publication
     event: Event | None = None
     short: bool = False
 
@@ -324,7 +324,7 @@ class SendQueue:
         self._events_turn = False
         self._leaving = False
 
-    def connected(self, greeting: Iterable[Message], granted: int, largest: float = math.inf) -> None:
+    def connected(self, greeting: Iterable[Publication], granted: int, largest: float = math.inf) -> None:
         """A new connection, whose broker takes so many messages unacknowledged, of so many bytes at most."""
         self._largest = largest
         self._flying.clear()
@@ -333,7 +333,7 @@ class SendQueue:
         self.state.connected(greeting)
         self.outbox.connected()
 
-    def leave(self, farewell: Message, last: str = "") -> None:
+    def leave(self, farewell: Publication, last: str = "") -> None:
         """Only what `RetainedState.leave` leaves is still to be said, as fast as it can be; events keep."""
         self._leaving = True
         self.state.leave(farewell, last)
@@ -371,7 +371,7 @@ class SendQueue:
         event = self.outbox.take(now_s)
         if event is None:
             return None
-        message = events.message(self._node, event)
+        message = events.publication(self._node, event)
         if (size := _size(message)) <= self._largest:
             return Outgoing(message, event)
         return Outgoing(events.short(self._node, event, size, int(self._largest)), event, short=True)
@@ -398,7 +398,7 @@ class SendQueue:
         return self._in_flight.stalled(now_s)
 
 
-def _size(message: Message) -> int:
+def _size(message: Publication) -> int:
     return len(message.topic.encode()) + len(message.payload)
 
 
@@ -452,10 +452,10 @@ class RetainedState:
     """What is to be shown under each topic. A message that takes a topic away leaves the board once it has arrived."""
 
     def __init__(self) -> None:
-        self._newest: dict[str, Message] = {}
+        self._newest: dict[str, Publication] = {}
         self._owed: dict[str, None] = {}  # an ordered set
-        self._flying: dict[int, Message] = {}
-        self._answers: deque[Message] = deque(maxlen=ANSWERS_MAX)
+        self._flying: dict[int, Publication] = {}
+        self._answers: deque[Publication] = deque(maxlen=ANSWERS_MAX)
         self._withheld = ""
         self._unsaid = 0
 
@@ -471,7 +471,7 @@ class RetainedState:
     def release(self) -> None:
         self._withheld = ""
 
-    def put(self, message: Message) -> None:
+    def put(self, message: Publication) -> None:
         if message.topic not in self._newest and len(self._newest) >= MAX_TOPICS:
             oldest = next(iter(self._newest))
             del self._newest[oldest]
@@ -479,11 +479,11 @@ class RetainedState:
         self._newest[message.topic] = message
         self._owed.setdefault(message.topic)
 
-    def answer(self, message: Message) -> None:
+    def answer(self, message: Publication) -> None:
         """Not kept by the broker: to be said once to whoever listens, before any state."""
         self._answers.append(message)
 
-    def connected(self, greeting: Iterable[Message]) -> None:
+    def connected(self, greeting: Iterable[Publication]) -> None:
         """A new connection: the greeting first and in its order, then whatever else is on the board."""
         unheard = [message for message in self._flying.values() if not message.retain]
         self._answers = deque([*unheard, *self._answers], maxlen=ANSWERS_MAX)
@@ -500,7 +500,7 @@ class RetainedState:
         """Of what was owed at the beginning of the connection, not all has been sent."""
         return self._unsaid > 0
 
-    def leave(self, farewell: Message, last: str = "") -> None:
+    def leave(self, farewell: Publication, last: str = "") -> None:
         """Only this is still to be said, and before it answers, and what waits under `last`, unless it is withheld."""
         owed = last in self._owed and last != self._withheld
         self._owed.clear()
@@ -508,7 +508,7 @@ class RetainedState:
             self._owed[last] = None
         self.put(farewell)
 
-    def take(self) -> Message | None:
+    def take(self) -> Publication | None:
         """The next message to send, if any may be; one in flight per topic, so that none overtakes another."""
         if self._answers:
             return self._answers.popleft()
@@ -520,11 +520,11 @@ class RetainedState:
                 return self._newest[topic]
         return None
 
-    def sent(self, mid: int, message: Message) -> None:
+    def sent(self, mid: int, message: Publication) -> None:
         """`take`n, and handed to the connection under that id."""
         self._flying[mid] = message
 
-    def acknowledged(self, mid: int) -> Message | None:
+    def acknowledged(self, mid: int) -> Publication | None:
         """The message that this acknowledgement is for; None if it is for none of ours."""
         message = self._flying.pop(mid, None)
         if message is not None and not message.payload and self._newest.get(message.topic) is message:

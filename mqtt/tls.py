@@ -30,11 +30,13 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from storage.words.message import Message, message
+from storage.words.system_errors import said
+
 log = logging.getLogger(__name__)
 WARN_MS: Final = 30 * 86_400_000
 """A certificate that ends within this time raises an alarm: whoever makes a new one has a month."""
 KEYS: Final = ("ca_file", "certificate", "key_file")
-HOW: Final = "docs/mosquitto/README.md shows how one is made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,29 @@ class CertificateFault:
     """`key` is the key under [mqtt] whose file it is; `instead` what to do."""
 
     key: str
-    problem: str
-    instead: str
+    problem: Message
+    instead: Message
     weight: Weight = Weight.BROKEN
 
     def __str__(self) -> str:
-        return f"[mqtt] {self.key}: {self.problem}. {self.action}"
+        return str(self.said)
 
     @property
-    def action(self) -> str:
+    def said(self) -> Message:
+        """All of it, on one line."""
+
+        return message(
+            "link.certificate-fault",
+            "[mqtt] {key}: {problem}. {action}",
+            key=self.key,
+            problem=self.problem,
+            action=self.action,
+        )
+
+    @property
+    def action(self) -> Message:
         """`instead` as a sentence."""
-        return self.instead[:1].upper() + self.instead[1:]
+        return Message(self.instead[:1].upper() + self.instead[1:], self.instead.code, self.instead.values)
 
 
 class Unusable(ValueError):
@@ -137,31 +151,58 @@ def _certificates(key: str, path: str, pem: bytes, faults: list[CertificateFault
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
     except (ValueError, UnsupportedAlgorithm):
-        instead = "name a PEM file: text that begins with -----BEGIN CERTIFICATE-----"
-        faults.append(CertificateFault(key, f"{path} holds no certificates that can be read", f"{instead}; {HOW}"))
+        problem = message("tls.no-certificates", "{path} holds no certificates that can be read", path=path)
+        instead = message(
+            "tls.no-certificates.action",
+            "name a PEM file: text that begins with -----BEGIN CERTIFICATE-----; "
+            "docs/mosquitto/README.md shows how one is made",
+        )
+        faults.append(CertificateFault(key, problem, instead))
         return ()
 
 
 def _key_faults(files: Files, held: Contents, box: x509.Certificate | None) -> Iterator[CertificateFault]:
     path = files.key_file
     if held.key_mode & (stat.S_IROTH | stat.S_IWOTH):
-        problem = f"everybody on this machine can read {path}, and so pose as this box"
-        instead = f"run chmod o= {path}, and have a new key and certificate made if others could log in here"
+        problem = message(
+            "tls.key-open", "everybody on this machine can read {path}, and so pose as this box", path=path
+        )
+        instead = message(
+            "tls.key-open.action",
+            "run chmod o= {path}, and have a new key and certificate made if others could log in here",
+            path=path,
+        )
         yield CertificateFault("key_file", problem, instead, Weight.WRONG)
     try:
         key = load_pem_private_key(held.key, None)
     except TypeError:
-        problem = f"the key in {path} is locked with a password, which nobody is there to type"
-        yield CertificateFault("key_file", problem, f"run openssl pkey -in {path}, and put what it prints in its place")
+        problem = message(
+            "tls.key-locked", "the key in {path} is locked with a password, which nobody is there to type", path=path
+        )
+        instead = message(
+            "tls.key-locked.action", "run openssl pkey -in {path}, and put what it prints in its place", path=path
+        )
+        yield CertificateFault("key_file", problem, instead)
         return
     except (ValueError, UnsupportedAlgorithm):
-        instead = "name a PEM file: text that begins with -----BEGIN PRIVATE KEY-----"
-        yield CertificateFault("key_file", f"{path} holds no key that can be read", f"{instead}; {HOW}")
+        problem = message("tls.no-key", "{path} holds no key that can be read", path=path)
+        instead = message(
+            "tls.no-key.action",
+            "name a PEM file: text that begins with -----BEGIN PRIVATE KEY-----; "
+            "docs/mosquitto/README.md shows how one is made",
+        )
+        yield CertificateFault("key_file", problem, instead)
         return
     spki = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if box is not None and key.public_key().public_bytes(*spki) != box.public_key().public_bytes(*spki):
-        problem = f"the key in {path} does not belong to the certificate in {files.certificate}"
-        yield CertificateFault("key_file", problem, "put the two in place that were made together")
+        problem = message(
+            "tls.not-a-pair",
+            "the key in {path} does not belong to the certificate in {certificate}",
+            path=path,
+            certificate=files.certificate,
+        )
+        instead = message("tls.not-a-pair.action", "put the two in place that were made together")
+        yield CertificateFault("key_file", problem, instead)
 
 
 def _purpose(files: Files, box: x509.Certificate) -> Iterator[CertificateFault]:
@@ -170,10 +211,16 @@ def _purpose(files: Files, box: x509.Certificate) -> Iterator[CertificateFault]:
     except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
         return  # no word on it: good for everything
     if not uses & {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
-        problem = f"the certificate in {files.certificate} is not made for a client: brokers refuse it"
-        yield CertificateFault(
-            "certificate", problem, f"have one made with extendedKeyUsage = clientAuth; {HOW}", Weight.WRONG
+        problem = message(
+            "tls.not-for-a-client",
+            "the certificate in {path} is not made for a client: brokers refuse it",
+            path=files.certificate,
         )
+        instead = message(
+            "tls.not-for-a-client.action",
+            "have one made with extendedKeyUsage = clientAuth; docs/mosquitto/README.md shows how one is made",
+        )
+        yield CertificateFault("certificate", problem, instead, Weight.WRONG)
 
 
 def _name(files: Files, box: x509.Certificate, node: str, username: str) -> Iterator[CertificateFault]:
@@ -181,9 +228,27 @@ def _name(files: Files, box: x509.Certificate, node: str, username: str) -> Iter
     names = [str(name.value) for name in box.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names == [node] or username:
         return
-    said = f"made out to {', '.join(map(repr, names))}" if names else "made out to nobody"
-    problem = f"the certificate in {files.certificate} is {said}, not to {node!r}, this box's [site] node"
-    instead = f"have one made with CN = {node}: the broker gives a box the topics of the name in its certificate"
+    problem = (
+        message(
+            "tls.other-name",
+            "the certificate in {path} is made out to {names}, not to {node}, this box's [site] node",
+            path=files.certificate,
+            names=[repr(name) for name in names],
+            node=repr(node),
+        )
+        if names
+        else message(
+            "tls.no-name",
+            "the certificate in {path} is made out to nobody, not to {node}, this box's [site] node",
+            path=files.certificate,
+            node=repr(node),
+        )
+    )
+    instead = message(
+        "tls.name.action",
+        "have one made with CN = {node}: the broker gives a box the topics of the name in its certificate",
+        node=node,
+    )
     yield CertificateFault("certificate", problem, instead, Weight.WRONG)
 
 
@@ -224,12 +289,13 @@ def estranged(
     known, knows = (any(_vouches(one, shown) for one in some) for some in (held, wished))
     if knows or not known or not wished:
         return ()
-    problem = f"{files.ca_file} holds no authority that vouches for the broker that this box is connected to"
-    return (
-        CertificateFault(
-            "ca_file", problem, "put the broker's authority into it, too; it may hold several", Weight.WRONG
-        ),
+    problem = message(
+        "tls.estranged",
+        "{path} holds no authority that vouches for the broker that this box is connected to",
+        path=files.ca_file,
     )
+    instead = message("tls.estranged.action", "put the broker's authority into it, too; it may hold several")
+    return (CertificateFault("ca_file", problem, instead, Weight.WRONG),)
 
 
 def lapses(files: Files, examined: Examined, now_ms: int) -> tuple[CertificateFault, ...]:
@@ -246,14 +312,22 @@ def lifetimes(files: Files, examined: Examined) -> dict[str, Lifetime]:
 
 def lapse(key: str, life: Lifetime, now_ms: int) -> CertificateFault | None:
     if now_ms > life.ends_ms:
-        problem = f"the certificate in {life.source} ended on {day(life.ends_ms)}"
-        return CertificateFault(key, problem, f"put a new one in its place; {HOW}", Weight.TIME)
-    if now_ms < life.begins_ms:
-        problem = (
-            f"the certificate in {life.source} begins on {day(life.begins_ms)}, and by the clock of this box that is "
-            "still to come"
+        problem = message(
+            "tls.ended", "the certificate in {path} ended on {day}", path=life.source, day=day(life.ends_ms)
         )
-        return CertificateFault(key, problem, "check the clock of this box (timedatectl) first", Weight.TIME)
+        instead = message(
+            "tls.ended.action", "put a new one in its place; docs/mosquitto/README.md shows how one is made"
+        )
+        return CertificateFault(key, problem, instead, Weight.TIME)
+    if now_ms < life.begins_ms:
+        problem = message(
+            "tls.to-come",
+            "the certificate in {path} begins on {day}, and by the clock of this box that is still to come",
+            path=life.source,
+            day=day(life.begins_ms),
+        )
+        instead = message("tls.to-come.action", "check the clock of this box (timedatectl) first")
+        return CertificateFault(key, problem, instead, Weight.TIME)
     return None
 
 
@@ -262,6 +336,7 @@ def day(wall_ms: int) -> str:
     return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
+NAME_ONE: Final = message("tls.name-one.action", "name a PEM file")
 MAX_FILE_BYTES: Final = 2 << 20
 """A system's whole list of authorities has a quarter of it."""
 LOOK_EVERY_S: Final = 60.0
@@ -423,26 +498,38 @@ def _bytes(key: str, path: str) -> tuple[bytes, int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
-        raise Unusable(CertificateFault(key, f"there is no file {path}", f"put it there; {HOW}")) from None
+        problem = message("tls.no-file", "there is no file {path}", path=path)
+        instead = message("tls.no-file.action", "put it there; docs/mosquitto/README.md shows how one is made")
+        raise Unusable(CertificateFault(key, problem, instead)) from None
     except PermissionError:
-        problem = f"{path} may not be read by the account {_account()}"
-        instead = f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}"
+        problem = message(
+            "tls.barred", "{path} may not be read by the account {account}", path=path, account=_account()
+        )
+        instead = message(
+            "tls.barred.action",
+            "let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}",
+            path=path,
+        )
         raise Unusable(CertificateFault(key, problem, instead)) from None
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable file name"
-        raise Unusable(CertificateFault(key, f"{path} cannot be opened: {reason}", "name a PEM file")) from None
+        unusable = message("tls.no-name-of-a-file", "not a usable file name")
+        reason = said(error) if isinstance(error, OSError) and error.strerror else unusable
+        problem = message("tls.not-opened", "{path} cannot be opened: {error}", path=path, error=reason)
+        raise Unusable(CertificateFault(key, problem, NAME_ONE)) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unusable(CertificateFault(key, f"{path} is not a file", "name a PEM file"))
+            problem = message("tls.not-a-file", "{path} is not a file", path=path)
+            raise Unusable(CertificateFault(key, problem, NAME_ONE))
         if status.st_size > MAX_FILE_BYTES:
-            raise Unusable(CertificateFault(key, f"{path} is larger than {MAX_FILE_BYTES} bytes", "name a PEM file"))
+            problem = message("tls.too-large", "{path} is larger than {most} bytes", path=path, most=MAX_FILE_BYTES)
+            raise Unusable(CertificateFault(key, problem, NAME_ONE))
         with os.fdopen(os.dup(descriptor), "rb") as file:
             return file.read(MAX_FILE_BYTES), status.st_mode
     except OSError as error:
-        raise Unusable(
-            CertificateFault(key, f"{path} cannot be read: {error.strerror}", "check the disk it lies on")
-        ) from None
+        problem = message("tls.not-read", "{path} cannot be read: {error}", path=path, error=said(error))
+        instead = message("tls.not-read.action", "check the disk it lies on")
+        raise Unusable(CertificateFault(key, problem, instead)) from None
     finally:
         os.close(descriptor)
 
@@ -497,9 +584,16 @@ def _context(
                 context.load_cert_chain(chain, private)
     except (OSError, ValueError) as error:
         known = getattr(error, "reason", None) or getattr(error, "strerror", None) or "it is not usable"
-        words = str(known).replace("_", " ").lower()
-        problem = f"OpenSSL does not take what {getattr(files, key)} holds: {words}"
-        instead = "have one made with a key and a signature that are still held to be safe (EC P-256, SHA-256)"
+        problem = message(
+            "tls.not-taken",
+            "OpenSSL does not take what {path} holds: {error}",
+            path=getattr(files, key),
+            error=str(known).replace("_", " ").lower(),
+        )
+        instead = message(
+            "tls.not-taken.action",
+            "have one made with a key and a signature that are still held to be safe (EC P-256, SHA-256)",
+        )
         return None, (*examined.faults, CertificateFault(key, problem, instead))
     return context, examined.faults
 

@@ -36,6 +36,7 @@ from recorder.words.stream import Losses, Parameters, Reading, SenderReport, Sou
 from recorder.worker.disk import NS_PER_MS, Sync, Timeline
 from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp, TimestampRepair
 from storage.words.clock import Clock
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, Moment
 
 LOOK_S: Final = 10.0
@@ -61,7 +62,7 @@ class Track:
     codec: str
     rate: int
     channels: int
-    why_not: str
+    why_not: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Found:
     width: int = 0
     height: int = 0
     sound: str = ""
-    detail: str = ""
+    detail: Message = NOTHING
     """What was refused or is odd, in words."""
     measured: Measured | None = None
     others: tuple[str, ...] = ()
@@ -175,8 +176,8 @@ class _Look:
         if isinstance(source, RtspSource):
             tracks = used(tracks, source.played)
         else:
-            tracks = (Track("video", video.codec, video.rate, 0, ""),)
-            tracks += () if sound is None else (Track("audio", sound.codec, sound.rate, sound.channels, ""),)
+            tracks = (Track("video", video.codec, video.rate, 0, NOTHING),)
+            tracks += () if sound is None else (Track("audio", sound.codec, sound.rate, sound.channels, NOTHING),)
         self.found = replace(
             self.found,
             udp=isinstance(source, RtspSource) and source.udp,
@@ -222,7 +223,7 @@ def offered(medias: tuple[Media, ...]) -> tuple[Track, ...]:
     return tuple(Track(one.kind, named(one), one.clock_rate, one.channels, _refused(one)) for one in medias)
 
 
-def _refused(media: Media) -> str:
+def _refused(media: Media) -> Message:
     try:
         match media.kind:
             case "video":
@@ -230,10 +231,10 @@ def _refused(media: Media) -> str:
             case "audio":
                 sound_track(media)
             case _:
-                return "neither picture nor sound: not recorded"
+                return message("probe.neither", "neither picture nor sound: not recorded")
     except Unsupported as refusal:
-        return str(refusal)
-    return ""
+        return refusal.why
+    return NOTHING
 
 
 def used(tracks: tuple[Track, ...], played: tuple[Media, ...]) -> tuple[Track, ...]:
@@ -246,7 +247,8 @@ def used(tracks: tuple[Track, ...], played: tuple[Media, ...]) -> tuple[Track, .
                 left.remove((track.kind, track.codec))
             told.append(track)
         else:
-            told.append(replace(track, why_not="one track of picture and one of sound are recorded"))
+            other = message("probe.other-track", "one track of picture and one of sound are recorded")
+            told.append(replace(track, why_not=other))
     return tuple(told)
 
 

@@ -18,7 +18,7 @@ from tests.support.office import in_memory
 
 T = TypeVar("T")
 
-settings.register_profile("short", max_examples=20, derandomize=True, database=None, deadline=None)
+settings.register_profile("short", max_examples=16, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True)
 
 

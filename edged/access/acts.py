@@ -30,6 +30,7 @@ from storage.retention import table as retention_table
 from storage.retention.bounds import Loosening, loosenings
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, OrderWrong, StoreError
+from storage.words.message import NOTHING, Message, as_message, joined, message
 
 EXTEND: Final = "pin-extend"
 """The kind of act by which a pin is to last longer; people and keys of the centre ask for it."""
@@ -49,12 +50,12 @@ def _nothing(act: Act) -> None:
     del act
 
 
-def _silence(act: Act) -> str:
+def _silence(act: Act) -> Message:
     del act
-    return ""
+    return NOTHING
 
 
-def _never(act: Act) -> str | None:
+def _never(act: Act) -> Message | None:
     del act
     return None
 
@@ -79,12 +80,12 @@ class Kind:
 
     asked_by: Verb
     """Whoever has it may ask; who has it no more by the time of the approval has asked in vain."""
-    sentence: Callable[[Arguments], str]
+    sentence: Callable[[Arguments], Message]
     """What will be done, as the second person reads it before approving."""
     doing: Doing
-    outcome: Callable[[Act], str] = _silence
+    outcome: Callable[[Act], Message] = _silence
     """What there is to tell once it is done. Blocking."""
-    outdated: Callable[[Act], str | None] = _never
+    outdated: Callable[[Act], Message | None] = _never
     """Why it cannot be approved as things are, in words that go behind "waits no longer"; None: it can."""
 
 
@@ -105,7 +106,10 @@ class Acts:
         OrderWrong where the reason would show the second person something else than it is.
         """
         if not str(arguments.get("reason", "-")).isprintable():
-            raise OrderWrong("the reason is not one line of plain text", "write it without line ends")
+            raise OrderWrong(
+                message("approval.reason-one-line", "the reason is not one line of plain text"),
+                message("approval.reason-one-line.action", "write it without line ends"),
+            )
         verb = self._kinds[name].asked_by.value
         leaf = DoneAct(verb, "asked", caller.role, {"who": caller.who}, caller.ids)
         return self._store.acts.ask(name, arguments, person(caller), caller.uid, leaf)
@@ -120,10 +124,10 @@ class Acts:
         ended = [act for act in self._store.acts.ended() if act.verb in self._kinds]
         return [act for act in seen if act.ended is None], [*ended, *(act for act in seen if act.ended is not None)]
 
-    def sentence(self, act: Act) -> str:
+    def sentence(self, act: Act) -> Message:
         return self._kinds[act.verb].sentence(act.arguments)
 
-    def outcome(self, act: Act) -> str:
+    def outcome(self, act: Act) -> Message:
         """Of one that is done."""
         return self._kinds[act.verb].outcome(act)
 
@@ -131,14 +135,25 @@ class Acts:
         """One that waits, and the verb of whoever may ask for it. UnknownId, OrderRefused."""
         act = self._store.acts.find(act_id)
         if act.verb not in self._kinds:
-            raise OrderRefused(f"{act.id} is of a kind ({act.verb}) that this version does not know", "ask again")
+            raise OrderRefused(
+                message(
+                    "approval.kind-unknown",
+                    "{act} is of a kind ({kind}) that this version does not know",
+                    act=act.id,
+                    kind=act.verb,
+                ),
+                message("approval.kind-unknown.action", "ask again"),
+            )
         return act, self._kinds[act.verb].asked_by
 
     def check(self, act: Act, caller: Caller) -> None:
         """Whether this person may approve it, as things are. SamePerson, OrderRefused."""
         check(act, person(caller), caller.uid)
         if (why := self._kinds[act.verb].outdated(act)) is not None:
-            raise OrderRefused(f"{act.id} waits no longer: {why}", "have it asked for anew")
+            raise OrderRefused(
+                message("approval.waits-no-longer", "{act} waits no longer: {why}", act=act.id, why=why),
+                message("approval.ask-anew", "have it asked for anew"),
+            )
 
     def approve(self, act_id: str, caller: Caller) -> Act:
         """Done, when this returns. UnknownId, SamePerson, or whatever keeps it from being done."""
@@ -170,7 +185,8 @@ class Agreement:
         self._loop = asyncio.get_running_loop()
         loosen = doing(self._deed, self._tell)
         acts.register(
-            LOOSEN, Kind(Verb.RELOAD, lambda arguments: str(arguments["words"]), loosen, outdated=self._outdated)
+            LOOSEN,
+            Kind(Verb.RELOAD, self._sentence, loosen, outdated=self._outdated),
         )
 
     async def hold(self, wished: Config) -> Config:
@@ -189,32 +205,64 @@ class Agreement:
         """As `hold`, of what was wished last."""
         return None if self._wished is None else await self.hold(self._wished)
 
-    async def ask(self, by: Caller | None) -> tuple[str, ...]:
+    async def ask(self, by: Caller | None) -> tuple[Message, ...]:
         """After a reload: what of it waits, in words for whoever reloaded."""
         if not self.waiting or self._wished is None:
             return ()
         words = sentence(self.waiting)
         if by is None or by.login is None:
-            return (f"does not hold before two persons say so: {words}. Log in and run `edgectl reload`",)
+            return (
+                message(
+                    "approval.bound-waits-two",
+                    "does not hold before two persons say so: {what}. Log in and run `edgectl reload`",
+                    what=words,
+                ),
+            )
         arguments = {"words": words, "bounds": canonical(retention_table.approved_body(wished_by(self._wished)))}
         try:
             act = await asyncio.to_thread(self._acts.ask, LOOSEN, arguments, by)
         except StoreError as error:
-            return (f"does not hold, and nobody could be asked to approve it ({error}): {words}",)
-        return (f"does not hold before another person approves it (edgectl approve {act.id}): {words}",)
+            return (
+                message(
+                    "approval.bound-nobody-asked",
+                    "does not hold, and nobody could be asked to approve it ({reason}): {what}",
+                    reason=joined((error.what, error.action)),
+                    what=words,
+                ),
+            )
+        return (
+            message(
+                "approval.bound-waits",
+                "does not hold before another person approves it (edgectl approve {act}): {what}",
+                act=act.id,
+                what=words,
+            ),
+        )
+
+    def _sentence(self, arguments: Arguments) -> Message:
+        """What waits now is told with its codes; what it was asked for is kept as text."""
+        words, now = str(arguments["words"]), as_message(sentence(self.waiting))
+        return now if now == words else Message(words)
 
     def _deed(self, act: Act, _second: Person) -> TransactionPart:
         if (why := self._outdated(act)) is not None:
-            what = f"{act.id} waits no longer: {why}"
-            raise OrderRefused(what, "run `edgectl reload`, and let another person approve what that asks for")
+            what = message("approval.waits-no-longer", "{act} waits no longer: {why}", act=act.id, why=why)
+            raise OrderRefused(
+                what,
+                message(
+                    "approval.reload-again", "run `edgectl reload`, and let another person approve what that asks for"
+                ),
+            )
         return self._store.agreement.granting(retention_table.parse_approved(str(act.arguments["bounds"])))
 
-    def _outdated(self, act: Act) -> str | None:
+    def _outdated(self, act: Act) -> Message | None:
         wished = retention_table.parse_approved(str(act.arguments["bounds"]))
         same = self._wished is not None and wished == wished_by(self._wished)
         if same and act.arguments["words"] == sentence(self.waiting):
             return None
-        return "the configuration, or what holds, was changed since it was asked for"
+        return message(
+            "approval.configuration-changed", "the configuration, or what holds, was changed since it was asked for"
+        )
 
     def _tell(self, _act: Act) -> None:
         self._loop.call_soon_threadsafe(self.approved.set)

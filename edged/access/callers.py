@@ -29,6 +29,7 @@ from edged.documents import site as documents
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ledger.table import Value
+from storage.words.message import message
 
 PEERCRED: Final = struct.Struct("3i")
 NO_LOGIN: Final = 2**32 - 1
@@ -43,7 +44,7 @@ class Refusal(Exception):
 
     def __init__(self, error: str, action: str, exit_code: int, status: int = 400) -> None:
         super().__init__(error)
-        self.document = documents.Error(error=error, action=action, exit=exit_code)
+        self.document = documents.Error.of(error, action, exit_code)
         self.status = status
 
 
@@ -112,8 +113,17 @@ def logged_in(request: web.Request) -> Caller:
     """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
     who = caller(request)
     if who.login is None:
-        what = f"no login vouches for this process, so nobody can tell which person {who.account} is"
-        raise Refusal(what, "log in (console, ssh) and run it from there", exit_codes.NOT_ALLOWED, status=403)
+        what = message(
+            "access.no-login",
+            "no login vouches for this process, so nobody can tell which person {account} is",
+            account=who.account,
+        )
+        raise Refusal(
+            what,
+            message("access.no-login.action", "log in (console, ssh) and run it from there"),
+            exit_codes.NOT_ALLOWED,
+            status=403,
+        )
     return who
 
 
@@ -126,7 +136,11 @@ def instant(name: str, text: str | None) -> int | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Refusal(f"{name}={text} is not a time", "write it as 2026-05-01T08:00:00Z", exit_codes.USAGE)
+        raise Refusal(
+            message("api.no-time", "{name}={text} is not a time", name=name, text=text),
+            message("api.no-time.action", "write it as 2026-05-01T08:00:00Z"),
+            exit_codes.USAGE,
+        )
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
 

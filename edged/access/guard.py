@@ -28,6 +28,7 @@ from edged.words import exit_codes, roles
 from edged.words.roles import Assignment, Holding, Record, Verb, VerbRule
 from storage.store.facade import Store
 from storage.words.clock import Clock
+from storage.words.message import as_message, message
 
 ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
 """What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
@@ -126,9 +127,17 @@ class Guard:
         except (TimeoutError, OSError) as error:
             if at_home or not groups:
                 return HostAccount(f"uid {uid}", known=at_home)
-            what = f"the groups of uid {uid} cannot be looked up ({error or 'no answer'}), so nobody knows its role"
+            what = message(
+                "access.groups-unknown",
+                "the groups of uid {uid} cannot be looked up ({reason}), so nobody knows its role",
+                uid=uid,
+                reason=as_message(str(error)) if str(error) else message("access.no-answer", "no answer"),
+            )
             raise Refusal(
-                what, "check the directory service (getent group)", exit_codes.TRY_LATER, status=503
+                what,
+                message("access.groups-unknown.action", "check the directory service (getent group)"),
+                exit_codes.TRY_LATER,
+                status=503,
             ) from None
 
 

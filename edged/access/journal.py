@@ -33,6 +33,7 @@ from edged.host.journal import PERSONAL
 from edged.words import exit_codes
 from storage.ledger.table import Value
 from storage.words.errors import StoreError
+from storage.words.message import Message, message
 
 log = logging.getLogger("edged.access")
 PATIENCE_S: Final = 10.0
@@ -145,9 +146,17 @@ class ActJournal:
         try:
             return await self._written(entry, late)
         except (StoreError, TimeoutError, _Late) as error:
-            what = f"`{entry.verb}` cannot be put on record ({in_words(error)}), so it is not done"
+            what = message(
+                "access.not-on-record",
+                "`{verb}` cannot be put on record ({reason}), so it is not done",
+                verb=entry.verb,
+                reason=in_words(error),
+            )
             raise Refusal(
-                what, "check the disk of the state directory, then try again", exit_codes.TRY_LATER, 503
+                what,
+                message("access.not-on-record.action", "check the disk of the state directory, then try again"),
+                exit_codes.TRY_LATER,
+                503,
             ) from None
 
     async def seen(self, entry: ActEntry) -> None:
@@ -242,8 +251,10 @@ class ActJournal:
         raise _Late
 
 
-def in_words(error: Exception) -> str:
-    return error.what if isinstance(error, StoreError) else "the database does not answer"
+def in_words(error: Exception) -> Message:
+    return (
+        error.what if isinstance(error, StoreError) else message("database.no-answer", "the database does not answer")
+    )
 
 
 @dataclass(frozen=True, slots=True)

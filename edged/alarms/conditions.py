@@ -43,7 +43,7 @@ from edged.access.role_watch import RolesSeen
 from edged.config.loosened_bounds import sentence
 from edged.health import faults
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition
-from edged.overview import CRITICAL_S, WARN_S, AlarmCondition, CameraHealth, Overview, blames_others
+from edged.overview import CRITICAL_S, WARN_S, AlarmCondition, Overview, blames_others
 from edged.words import units
 from mqtt.tls import WARN_MS, Lifetime, TlsView, Weight, day
 from recorder.supervisor.runner import CameraView
@@ -54,6 +54,7 @@ from storage.mirror.table import ON_PURPOSE
 from storage.pins.rules import DAY_MS, HOUR_MS, Left, PinState
 from storage.recovery.service import LedgerStatus
 from storage.segments.findings_table import TamperedFiles
+from storage.words.message import NOTHING, Message, as_message, joined, message
 from storage.words.model import GapCause, Severity, VolumeState, VolumeStatus
 
 SIBLINGS_S: Final = 5.0
@@ -72,22 +73,39 @@ def camera_troubles(
             wait_s = DOWN_AFTER_S if condition.lost_s is None else SIBLINGS_S if name in patient else 0.0
             yield (
                 f"camera.down:{name}",
-                AlarmCondition(Severity.CRITICAL, *_words(name, "is not recorded", health), wait_s),
+                AlarmCondition(
+                    Severity.CRITICAL,
+                    message(
+                        "alarm.camera-down",
+                        "Camera {camera} is not recorded: {reason}",
+                        camera=name,
+                        reason=without_login(health.condition.reason),
+                    ),
+                    _check(health.condition.check),
+                    wait_s,
+                ),
             )
         elif condition.state is CameraState.DEGRADED:
             wait_s = SIBLINGS_S if name in patient else 0.0
             yield (
                 f"camera.degraded:{name}",
-                AlarmCondition(Severity.WARNING, *_words(name, "is degraded", health), wait_s),
+                AlarmCondition(
+                    Severity.WARNING,
+                    message(
+                        "alarm.camera-degraded",
+                        "Camera {camera} is degraded: {reason}",
+                        camera=name,
+                        reason=without_login(health.condition.reason),
+                    ),
+                    _check(health.condition.check),
+                    wait_s,
+                ),
             )
 
 
-def _words(name: str, what: str, health: CameraHealth) -> tuple[str, str]:
-    return f"Camera {name} {what}: {without_login(health.condition.reason)}", _action(health.condition.check)
-
-
-def _action(check: str) -> str:
-    return f"Check {check}" if check else ""
+def _check(what: str) -> Message:
+    """What to look at first; nothing where nobody knows."""
+    return message("action.check", "Check {what}", what=what) if what else NOTHING
 
 
 def picture_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
@@ -96,12 +114,24 @@ def picture_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
         if health is None or health.condition.state not in (CameraState.RECORDING, CameraState.DEGRADED):
             continue
         for finding in judged.findings:
-            text = f"Camera {camera}: {faults.what_is_wrong(finding.fault)} ({finding.evidence})"
-            action = f"Check {faults.what_to_check(finding.fault)}"
+            text = message(
+                "alarm.camera-picture",
+                "Camera {camera}: {wrong} ({evidence})",
+                camera=camera,
+                wrong=faults.what_is_wrong(finding.fault),
+                evidence=finding.evidence,
+            )
+            action = _check(faults.what_to_check(finding.fault))
             yield f"camera.{finding.fault}:{camera}", AlarmCondition(Severity.WARNING, text, action)
         if judged.unjudged:
-            text = f"Camera {camera} is recorded, but its picture cannot be judged: {judged.unjudged}"
-            yield f"camera.unjudged:{camera}", AlarmCondition(Severity.WARNING, text, f"Check {faults.UNJUDGED_CHECK}")
+            text = message(
+                "alarm.camera-unjudged",
+                "Camera {camera} is recorded, but its picture cannot be judged: {reason}",
+                camera=camera,
+                reason=judged.unjudged,
+            )
+            action = _check(faults.UNJUDGED_CHECK)
+            yield f"camera.unjudged:{camera}", AlarmCondition(Severity.WARNING, text, action)
 
 
 REFUSED_ALIKE: Final = frozenset({GapCause.UNREACHABLE, GapCause.REFUSED, GapCause.UNAUTHORISED})
@@ -134,10 +164,14 @@ NAMED: Final = 16
 _SAID: Final = frozenset({GapCause.REFUSED, GapCause.UNTRUSTED, GapCause.BAD_DATA})
 """What to check is then said best by the session itself: it knows which limit, port or certificate."""
 _CHECKS: Final = {
-    GapCause.UNREACHABLE: "power and network of this device, and its address in edged's configuration",
-    GapCause.UNAUTHORISED: "the account's password and rights, on the device and in edged's configuration",
+    GapCause.UNREACHABLE: message(
+        "device.check-network", "power and network of this device, and its address in edged's configuration"
+    ),
+    GapCause.UNAUTHORISED: message(
+        "device.check-account", "the account's password and rights, on the device and in edged's configuration"
+    ),
 }
-CHECK: Final = "whether this device restarts or is overloaded, its power and its network"
+CHECK: Final = message("device.check", "whether this device restarts or is overloaded, its power and its network")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +185,8 @@ class DeviceCamera:
     lost_s: float
     """For how long nothing of it has been recorded."""
     cause: GapCause | None
-    came_back: str
-    check: str
+    came_back: Message
+    check: Message
 
     @property
     def is_unwell(self) -> bool:
@@ -171,8 +205,8 @@ class Episode:
     whole: bool
     """At some instant it served nobody."""
     cause: GapCause | None = None
-    came_back: str = ""
-    check: str = ""
+    came_back: Message = NOTHING
+    check: Message = NOTHING
     rival: GapCause | None = None
     rival_since_ms: int = 0
     out: frozenset[str] = frozenset()
@@ -189,8 +223,8 @@ def device_camera(camera: str, view: CameraView, condition: Condition) -> Device
         unsteady=condition.unsteady,
         lost_s=condition.lost_s or 0.0,
         cause=view.cause,
-        came_back=view.came_back,
-        check=view.check,
+        came_back=as_message(view.came_back),
+        check=as_message(view.check),
     )
 
 
@@ -253,7 +287,7 @@ def _worded(episode: Episode, members: Sequence[DeviceCamera], now_ms: int) -> E
         if now_ms - episode.rival_since_ms < REWORD_MS:
             return episode
     voice = spoken[commonest]
-    check = voice.check if commonest in _SAID else ""
+    check = voice.check if commonest in _SAID else NOTHING
     check = check or _CHECKS.get(commonest or GapCause.UNKNOWN, CHECK)
     return replace(episode, cause=commonest, came_back=voice.came_back, check=check, rival=None)
 
@@ -269,23 +303,45 @@ def device_troubles(episodes: Mapping[str, Episode], cameras: Sequence[DeviceCam
             address = device.partition("://")[2] or device
             severity = Severity.CRITICAL if is_down else Severity.WARNING
             text = _text(address, episode, len(members), is_down=is_down)
-            action = f"Check {episode.check or CHECK}"
+            action = _check(episode.check or CHECK)
             found[f"device.fault:{address}"] = AlarmCondition(severity, text, action, GATHER_S, about=episode.cameras)
     return found
 
 
-def _text(address: str, episode: Episode, known: int, *, is_down: bool) -> str:
-    names = sorted(episode.cameras)
-    what = "not recorded" if is_down else "recorded only part of the time"
-    count = f"All {known}" if episode.whole else f"{len(names)} of {known}"
-    why = f": {episode.came_back}" if episode.came_back else ""
-    return f"{count} cameras behind {address} are {what} ({_listed(names)}){why}"
+def _text(address: str, episode: Episode, known: int, *, is_down: bool) -> Message:
+    names = listed(sorted(episode.cameras))
+    who = (
+        message("device.all", "All {cameras} cameras", cameras=known)
+        if episode.whole
+        else message("device.some", "{out} of {cameras} cameras", out=len(episode.cameras), cameras=known)
+    )
+    what = (
+        message(
+            "alarm.device-down",
+            "{who} behind {device} are not recorded ({names})",
+            who=who,
+            device=address,
+            names=names,
+        )
+        if is_down
+        else message(
+            "alarm.device-unsteady",
+            "{who} behind {device} are recorded only part of the time ({names})",
+            who=who,
+            device=address,
+            names=names,
+        )
+    )
+    if not episode.came_back:
+        return what
+    return message("alarm.because", "{what}: {reason}", what=what, reason=episode.came_back)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], most: int = NAMED) -> Message:
     """The first of them, and how many more."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
+    if len(names) <= most:
+        return message("list", "{names}", names=list(names))
+    return message("list.more", "{names} and {more} more", names=list(names[:most]), more=len(names) - most)
 
 
 BROKER_PATIENCE_S: Final = 60.0
@@ -304,46 +360,87 @@ CLOCK_PATIENCE_S: Final = 60.0
 def broker_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     if seen.link is None:
         return
-    action = f"Check {seen.link.check}" if seen.link.check else ""
+    action = _check(seen.link.check)
     if not seen.link.connected:
-        text = f"The centre cannot be reached: {seen.link.reason}"
+        text = message("alarm.centre-unreachable", "The centre cannot be reached: {reason}", reason=seen.link.reason)
         yield "mqtt.down", AlarmCondition(Severity.WARNING, text, action, BROKER_PATIENCE_S)
         return
     if seen.link.reason:
-        text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
+        text = message(
+            "alarm.broker-refuses",
+            "The broker takes not all that this box has to tell: {reason}",
+            reason=seen.link.reason,
+        )
         yield "mqtt.refused", AlarmCondition(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
     oldest_ms = min((one.oldest_ms for one in seen.measured.outbox.values() if one.oldest_ms is not None), default=None)
     if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
-        text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
-        action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
+        text = message(
+            "alarm.events-unheard",
+            "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them",
+        )
+        action = message(
+            "alarm.events-unheard.action",
+            "Check whether the centre's program that subscribes to edged/v1/+/up/# is running",
+        )
         yield "mqtt.unheard", AlarmCondition(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)
 
 
-class _Kind(NamedTuple):
+class _Certificate(NamedTuple):
+    """What is said of it."""
+
     key: str
-    named: str
-    over: str
-    action: str
+    life: Lifetime | None
+    named: Message
+    over: Message
+    """What becomes of it once it has ended."""
+    action: Message
 
 
-_BOX: Final = _Kind(
-    "box",
-    "The certificate by which the broker knows this box ({source})",
-    "the broker refuses this box",
-    "Have the centre make a new one, and put it and its key in place of the old: edged takes them within a minute",
-)
-_AUTHORITY: Final = _Kind(
-    "authority",
-    "The certificate of the authority that vouches for the broker ({source})",
-    "this box refuses the broker",
-    "Have the centre renew it, and add the new one to that file, which may hold both: edged takes it within a minute",
-)
-_BROKER: Final = _Kind(
-    "broker",
-    "The certificate of the broker {source}",
-    "no box can connect to it any more",
-    "Tell the centre: the broker needs a new one",
-)
+def _certificates(view: TlsView, broker: str) -> list[_Certificate]:
+    def source(life: Lifetime | None) -> str:
+        return (life.source if life is not None else "") or broker
+
+    return [
+        _Certificate(
+            "box",
+            view.box,
+            message(
+                "alarm.certificate-of-box",
+                "The certificate by which the broker knows this box ({source})",
+                source=source(view.box),
+            ),
+            message("alarm.certificate-of-box.over", "the broker refuses this box"),
+            message(
+                "alarm.certificate-of-box.action",
+                "Have the centre make a new one, and put it and its key in place of the old: edged takes them within "
+                "a minute",
+            ),
+        ),
+        _Certificate(
+            "authority",
+            view.authority,
+            message(
+                "alarm.certificate-of-authority",
+                "The certificate of the authority that vouches for the broker ({source})",
+                source=source(view.authority),
+            ),
+            message("alarm.certificate-of-authority.over", "this box refuses the broker"),
+            message(
+                "alarm.certificate-of-authority.action",
+                "Have the centre renew it, and add the new one to that file, which may hold both: edged takes it "
+                "within a minute",
+            ),
+        ),
+        _Certificate(
+            "broker",
+            view.broker,
+            message(
+                "alarm.certificate-of-broker", "The certificate of the broker {source}", source=source(view.broker)
+            ),
+            message("alarm.certificate-of-broker.over", "no box can connect to it any more"),
+            message("alarm.certificate-of-broker.action", "Tell the centre: the broker needs a new one"),
+        ),
+    ]
 
 
 def certificate_troubles(
@@ -354,53 +451,97 @@ def certificate_troubles(
         return
     if view.faults:
         yield "mqtt.certificate:files", _files_trouble(view)
-    lives = [
-        (kind, kind.named.format(source=life.source or broker), life)
-        for kind, life in ((_BOX, view.box), (_AUTHORITY, view.authority), (_BROKER, view.broker))
-        if life is not None
-    ]
-    early = max((life.begins_ms for _, _, life in lives), default=now_ms)
+    lives = [(one, one.life) for one in _certificates(view, broker) if one.life is not None]
+    early = max((life.begins_ms for _, life in lives), default=now_ms)
     if early > now_ms and not synced:
-        text = (
-            f"The clock of this box says a time before {day(early)}, when certificates of the link had already been "
-            "made: it is wrong, and until it is set the centre cannot be reached. Recording goes on"
+        text = message(
+            "alarm.clock-before-certificates",
+            "The clock of this box says a time before {day}, when certificates of the link had already been made: it "
+            "is wrong, and until it is set the centre cannot be reached. Recording goes on",
+            day=day(early),
         )
-        action = "Set the clock, and let this box reach a time server (timedatectl)"
+        action = message(
+            "alarm.clock-before-certificates.action",
+            "Set the clock, and let this box reach a time server (timedatectl)",
+        )
         yield "mqtt.certificate:clock", AlarmCondition(Severity.CRITICAL, text, action, CLOCK_PATIENCE_S)
         return
-    for kind, named, life in lives:
-        if (trouble := _dated_trouble(kind, named, life, now_ms, synced=synced)) is not None:
-            yield f"mqtt.certificate:{kind.key}", trouble
+    for one, life in lives:
+        if (trouble := _dated_trouble(one, life, now_ms, synced=synced)) is not None:
+            yield f"mqtt.certificate:{one.key}", trouble
 
 
 def _files_trouble(view: TlsView) -> AlarmCondition:
-    problems = "; ".join(fault.problem for fault in view.faults)
-    action = max(view.faults, key=lambda fault: fault.weight).action
+    problems = joined(as_message(fault.problem) for fault in view.faults)
+    action = as_message(max(view.faults, key=lambda fault: fault.weight).action)
     if view.kept:
-        text = f"The files of the link's TLS cannot take the place of what was there before: {problems}"
-        then = "The link goes on with the old ones until edged is restarted"
-        return AlarmCondition(Severity.WARNING, f"{text}. {then}", action, REPLACING_S)
-    text = f"The files of the link's TLS are not in order: {problems}"
-    if any(fault.weight is Weight.BROKEN for fault in view.faults):
-        then = "Until they are the centre cannot be reached. Recording goes on"
-        return AlarmCondition(Severity.CRITICAL, f"{text}. {then}", action)
-    return AlarmCondition(Severity.WARNING, f"{text}. The link is tried all the same", action)
-
-
-def _dated_trouble(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool) -> AlarmCondition | None:
-    action = kind.action if synced else f"Check the clock of this box (timedatectl). {kind.action}"
-    if now_ms < life.begins_ms:
-        text = f"{named} is not valid before {day(life.begins_ms)}"
-        return AlarmCondition(
-            Severity.CRITICAL, text, f"Check the clocks of this box and of whoever made it. {kind.action}"
+        text = message(
+            "alarm.tls-files-kept",
+            "The files of the link's TLS cannot take the place of what was there before: {problems}. The link goes on "
+            "with the old ones until edged is restarted",
+            problems=problems,
         )
+        return AlarmCondition(Severity.WARNING, text, action, REPLACING_S)
+    if any(fault.weight is Weight.BROKEN for fault in view.faults):
+        text = message(
+            "alarm.tls-files-broken",
+            "The files of the link's TLS are not in order: {problems}. Until they are the centre cannot be reached. "
+            "Recording goes on",
+            problems=problems,
+        )
+        return AlarmCondition(Severity.CRITICAL, text, action)
+    text = message(
+        "alarm.tls-files-wrong",
+        "The files of the link's TLS are not in order: {problems}. The link is tried all the same",
+        problems=problems,
+    )
+    return AlarmCondition(Severity.WARNING, text, action)
+
+
+def _dated_trouble(one: _Certificate, life: Lifetime, now_ms: int, *, synced: bool) -> AlarmCondition | None:
+    if now_ms < life.begins_ms:
+        text = message(
+            "alarm.certificate-not-yet",
+            "{certificate} is not valid before {day}",
+            certificate=one.named,
+            day=day(life.begins_ms),
+        )
+        action = message(
+            "alarm.certificate-not-yet.action",
+            "Check the clocks of this box and of whoever made it. {action}",
+            action=one.action,
+        )
+        return AlarmCondition(Severity.CRITICAL, text, action)
     left_ms = life.ends_ms - now_ms
     if left_ms > WARN_MS:
         return None
+    action = (
+        one.action
+        if synced
+        else message(
+            "alarm.certificate-by-wrong-clock.action",
+            "Check the clock of this box (timedatectl). {action}",
+            action=one.action,
+        )
+    )
     if left_ms <= 0:
-        return AlarmCondition(Severity.CRITICAL, f"{named} ended on {day(life.ends_ms)}: {kind.over}", action)
+        text = message(
+            "alarm.certificate-ended",
+            "{certificate} ended on {day}: {over}",
+            certificate=one.named,
+            day=day(life.ends_ms),
+            over=one.over,
+        )
+        return AlarmCondition(Severity.CRITICAL, text, action)
     severity = Severity.CRITICAL if left_ms <= CRITICAL_MS else Severity.WARNING
-    return AlarmCondition(severity, f"{named} ends on {day(life.ends_ms)}: after that {kind.over}", action)
+    text = message(
+        "alarm.certificate-ends",
+        "{certificate} ends on {day}: after that {over}",
+        certificate=one.named,
+        day=day(life.ends_ms),
+        over=one.over,
+    )
+    return AlarmCondition(severity, text, action)
 
 
 ROUND_MS: Final = 300_000
@@ -409,13 +550,19 @@ UNPROVEN_PATIENCE_S: Final = 3600.0
 """After a reboot the clock may take a while to be synchronised, and a ceiling may be late by as much anyway (S3)."""
 BOOTS_NAMED: Final = 8
 """Boots that are named in a text; `edgectl boots` shows each of them."""
+DAY: Final = message("alarm.a-day", "a day")
+THREE_DAYS: Final = message("alarm.three-days", "three days")
+TWO_WEEKS: Final = message("alarm.two-weeks", "two weeks")
 ENDING: Final = (
-    (DAY_MS, Severity.CRITICAL, "a day"),
-    (3 * DAY_MS, Severity.WARNING, "three days"),
-    (14 * DAY_MS, Severity.INFO, "two weeks"),
+    (DAY_MS, Severity.CRITICAL, DAY),
+    (3 * DAY_MS, Severity.WARNING, THREE_DAYS),
+    (14 * DAY_MS, Severity.INFO, TWO_WEEKS),
 )
 """An approved pin: who needs it longer has time to ask, and somebody to approve."""
-UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR_MS, Severity.WARNING, "a day"))
+UNAPPROVED: Final = (
+    (3 * HOUR_MS, Severity.CRITICAL, message("alarm.three-hours", "three hours")),
+    (24 * HOUR_MS, Severity.WARNING, DAY),
+)
 """A provisional one."""
 
 
@@ -423,36 +570,59 @@ def bounds_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     zone = seen.config.site.zone
     for camera, waits in seen.measured.ring.waiting.items():
         old, new = (units.format_duration(timedelta(seconds=s)) for s in (waits.old_s, waits.new_s))
-        text = (
-            f"The ceiling of camera {camera} was shortened from {old} to {new}: what is older is destroyed from "
-            f"{_holds_from(seen, waits.left_ms)} on, and nothing brings it back"
+        text = message(
+            "alarm.ceiling-shortened",
+            "The ceiling of camera {camera} was shortened from {old} to {new}: what is older is destroyed from {time} "
+            "on, and nothing brings it back",
+            camera=camera,
+            old=old,
+            new=new,
+            time=_holds_from(seen, waits.left_ms),
         )
-        action = f'If that is a mistake, write max = "{old}" for it again and run `edgectl reload` before then'
+        action = message(
+            "alarm.ceiling-shortened.action",
+            'If that is a mistake, write max = "{old}" for it again and run `edgectl reload` before then',
+            old=old,
+        )
         yield f"retention.ceiling-shortened:{camera}", AlarmCondition(Severity.WARNING, text, action)
     overwriting = seen.measured.ring.overwriting
     if overwriting.left_ms is not None:
-        text = (
-            f'on_full = "overwrite" does not hold yet: from {_holds_from(seen, overwriting.left_ms)} on footage '
-            "younger than its floor is destroyed where nothing else makes room, and nothing brings it back"
+        text = message(
+            "alarm.overwriting",
+            'on_full = "overwrite" does not hold yet: from {time} on footage younger than its floor is destroyed '
+            "where nothing else makes room, and nothing brings it back",
+            time=_holds_from(seen, overwriting.left_ms),
         )
-        action = 'If nobody wants that, write on_full = "stop" and run `edgectl reload` before then'
+        action = message(
+            "alarm.overwriting.action",
+            'If nobody wants that, write on_full = "stop" and run `edgectl reload` before then',
+        )
         yield "retention.overwriting", AlarmCondition(Severity.WARNING, text, action)
     if seen.loosening:
-        words = sentence(seen.loosening)
-        text = f"What the configuration file loosens takes two persons, and until then is not done: {words}"
-        action = (
+        text = message(
+            "alarm.loosening",
+            "What the configuration file loosens takes two persons, and until then is not done: {what}",
+            what=sentence(seen.loosening),
+        )
+        action = message(
+            "alarm.loosening.action",
             "If it is meant, log in and run `edgectl reload`, and let another person approve what that asks for "
-            "(`edgectl approve`); if not, correct the file"
+            "(`edgectl approve`); if not, correct the file",
         )
         yield "retention.loosening", AlarmCondition(Severity.WARNING, text, action)
     breaches = seen.measured.ring.breaches
     if breaches:
-        since_ms = min(one.since.wall_ms for one in breaches)
-        text = (
-            f"Footage younger than its floor has been destroyed since {site_time(since_ms, zone)}, because the volumes "
-            f'are full and on_full is "overwrite": {", ".join(one.camera for one in breaches)}'
+        text = message(
+            "alarm.floor-broken",
+            "Footage younger than its floor has been destroyed since {time}, because the volumes are full and on_full "
+            'is "overwrite": {cameras}',
+            time=site_time(min(one.since.wall_ms for one in breaches), zone),
+            cameras=[one.camera for one in breaches],
         )
-        action = "Add space or lower what is recorded; `edgectl retention` says how many segments it has cost"
+        action = message(
+            "alarm.floor-broken.action",
+            "Add space or lower what is recorded; `edgectl retention` says how many segments it has cost",
+        )
         yield "retention.floor-broken", AlarmCondition(Severity.CRITICAL, text, action)
 
 
@@ -480,15 +650,25 @@ def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondit
     if not doubts:
         return
     numbers = [str(one.boot) for one in doubts]
-    named = ", ".join(numbers[-BOOTS_NAMED:])
-    more = f" and {len(numbers) - BOOTS_NAMED} earlier ones" if len(numbers) > BOOTS_NAMED else ""
-    text = (
+    named = message("list", "{names}", names=numbers[-BOOTS_NAMED:])
+    if len(numbers) > BOOTS_NAMED:
+        named = message(
+            "alarm.ceiling-unproven.earlier",
+            "{boots} and {more} earlier ones",
+            boots=named,
+            more=len(numbers) - BOOTS_NAMED,
+        )
+    text = message(
+        "alarm.ceiling-unproven",
         "Footage may be past its ceiling and is kept, because it is not proven how long the box was off before boot "
-        f"{named}{more}"
+        "{boots}",
+        boots=named,
     )
-    action = (
-        "Let the clock be synchronised (timedatectl), or let two people say how long it was: "
-        f"edgectl boots attest {numbers[-1]} --off-for … --reason …"
+    action = message(
+        "alarm.ceiling-unproven.action",
+        "Let the clock be synchronised (timedatectl), or let two people say how long it was: edgectl boots attest "
+        "{boot} --off-for … --reason …",
+        boot=numbers[-1],
     )
     yield "retention.ceiling-unproven", AlarmCondition(Severity.WARNING, text, action, UNPROVEN_PATIENCE_S)
 
@@ -497,20 +677,35 @@ def pin_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     for standing in seen.measured.pins:
         yield from pin_trouble(standing)
     for pin_id, words in seen.measured.pin_troubles.items():
-        text = f"Pin {pin_id} is not on the disk as it should be: {words}"
-        yield f"pin.unfiled:{pin_id}", AlarmCondition(Severity.WARNING, text, "Check the disk; edged goes on trying")
-    for pin_id in seen.measured.pins_unvouched:
-        text = (
-            f"Pin {pin_id} was found on a volume and bears no signature of this box: somebody put it there, or it "
-            "was written while there was no key and the database was lost since; it protects its footage, for 30 days "
-            "at the most"
+        text = message(
+            "alarm.pin-unfiled", "Pin {pin} is not on the disk as it should be: {reason}", pin=pin_id, reason=words
         )
-        needed = f"If somebody needs it: edgectl pin extend {pin_id} --until … --reason …"
-        action = f"{needed}; if nobody knows of it, find out who put it there"
+        action = message("alarm.pin-unfiled.action", "Check the disk; edged goes on trying")
+        yield f"pin.unfiled:{pin_id}", AlarmCondition(Severity.WARNING, text, action)
+    for pin_id in seen.measured.pins_unvouched:
+        text = message(
+            "alarm.pin-unvouched",
+            "Pin {pin} was found on a volume and bears no signature of this box: somebody put it there, or it was "
+            "written while there was no key and the database was lost since; it protects its footage, for 30 days at "
+            "the most",
+            pin=pin_id,
+        )
+        action = message(
+            "alarm.pin-unvouched.action",
+            "If somebody needs it: edgectl pin extend {pin} --until … --reason …; if nobody knows of it, find out who "
+            "put it there",
+            pin=pin_id,
+        )
         yield f"pin.unvouched:{pin_id}", AlarmCondition(Severity.WARNING, text, action)
     for volume, words in seen.measured.pins_unread.items():
-        text = f"The pins on a volume cannot be read, and nothing is destroyed there, whatever its ceiling: {words}"
-        action = "Check the disk, and what was put into its .pins; edged goes on trying"
+        text = message(
+            "alarm.pins-unread",
+            "The pins on a volume cannot be read, and nothing is destroyed there, whatever its ceiling: {reason}",
+            reason=words,
+        )
+        action = message(
+            "alarm.pins-unread.action", "Check the disk, and what was put into its .pins; edged goes on trying"
+        )
         yield f"pin.unread:{volume}", AlarmCondition(Severity.CRITICAL, text, action)
 
 
@@ -518,21 +713,43 @@ def pin_trouble(standing: Left) -> Iterator[tuple[str, AlarmCondition]]:
     pin = standing.pin
     waits = pin.state is PinState.PROVISIONAL
     if waits and pin.adopted:
-        text = (
-            f"Pin {pin.id} was found on a volume and nobody knows whether its placing was ever finished; it protects "
-            "its footage until it lapses"
+        text = message(
+            "alarm.pin-adopted",
+            "Pin {pin} was found on a volume and nobody knows whether its placing was ever finished; it protects its "
+            "footage until it lapses",
+            pin=pin.id,
         )
-        action = f"If it is wanted: edgectl pin approve {pin.id}; if not, let it lapse"
+        action = message(
+            "alarm.pin-adopted.action", "If it is wanted: edgectl pin approve {pin}; if not, let it lapse", pin=pin.id
+        )
         yield f"pin.adopted:{pin.id}", AlarmCondition(Severity.WARNING, text, action)
-    for left_ms, severity, words in UNAPPROVED if waits else ENDING:
+    for left_ms, severity, span in UNAPPROVED if waits else ENDING:
         if standing.left_ms <= left_ms:
             if waits:
-                text = f"Pin {pin.id} lapses in less than {words}: nobody has approved it"
-                action = f"Another person than who placed it: edgectl pin approve {pin.id}"
+                text = message(
+                    "alarm.pin-unapproved",
+                    "Pin {pin} lapses in less than {span}: nobody has approved it",
+                    pin=pin.id,
+                    span=span,
+                )
+                action = message(
+                    "alarm.pin-unapproved.action",
+                    "Another person than who placed it: edgectl pin approve {pin}",
+                    pin=pin.id,
+                )
                 yield f"pin.unapproved:{pin.id}", AlarmCondition(severity, text, action)
             else:
-                text = f"Pin {pin.id} ends in less than {words}; its footage is then destroyed in its time"
-                action = f"If it is needed longer: edgectl pin extend {pin.id} --until … --reason …"
+                text = message(
+                    "alarm.pin-ending",
+                    "Pin {pin} ends in less than {span}; its footage is then destroyed in its time",
+                    pin=pin.id,
+                    span=span,
+                )
+                action = message(
+                    "alarm.pin-ending.action",
+                    "If it is needed longer: edgectl pin extend {pin} --until … --reason …",
+                    pin=pin.id,
+                )
                 yield f"pin.ending:{pin.id}", AlarmCondition(severity, text, action)
             return
 
@@ -544,29 +761,32 @@ PATIENCE_S: Final = 60.0
 OF_THE_BOX: Final = frozenset(WITHHELD)
 """Why cameras are not recorded through no fault of theirs."""
 _OF_VOLUMES: Final = ("storage.full:", "storage.away:")
-_AGAINST: Final[Mapping[GapCause | None, str]] = {
-    GapCause.DISK_FULL: "Remove what others keep there, or add space",
-    GapCause.IO_ERROR: "Check the disk (`journalctl -k`, `smartctl -a`) and what `edgectl alarms` says of destroying",
+_ADD_SPACE: Final = message("alarm.volume-full.action", "Add space or lower what is recorded")
+_AGAINST: Final[Mapping[GapCause | None, Message]] = {
+    GapCause.DISK_FULL: message("alarm.volume-full-of-others.action", "Remove what others keep there, or add space"),
+    GapCause.IO_ERROR: message(
+        "alarm.volume-failing.action",
+        "Check the disk (`journalctl -k`, `smartctl -a`) and what `edgectl alarms` says of destroying",
+    ),
 }
 """What helps depends on what is in the way."""
 _RECORDED: Final = frozenset({CameraState.RECORDING, CameraState.DEGRADED})
-_FIGURES: Final = "`edgectl retention` shows the figures"
-REPORT: Final = (
-    "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: `edgectl volume "
-    "retire {id}`"
+STRUCK_OFF: Final = message(
+    "alarm.volume-lost.struck-off.action",
+    "It is struck off; this notice ends when what was lost would have been destroyed in its time",
 )
-STRUCK_OFF: Final = "It is struck off; this notice ends when what was lost would have been destroyed in its time"
-TAMPERED = {
-    "missing": "is gone",
-    "size": "has another size",
-    "content": "has other content",
-    "unreadable": "cannot be read",
-    "appeared": "appeared",
-    "strange": "appeared",
-    "link": "was given another name",
-    "pin": "lost the link that pins it",
-    "sidecar": "does not say what is pinned any more",
+TAMPERED: Final = {
+    "missing": message("alarm.file-missing", "is gone"),
+    "size": message("alarm.file-resized", "has another size"),
+    "content": message("alarm.file-changed", "has other content"),
+    "unreadable": message("alarm.file-unreadable", "cannot be read"),
+    "appeared": (_APPEARED := message("alarm.file-appeared", "appeared")),
+    "strange": _APPEARED,
+    "link": message("alarm.file-linked", "was given another name"),
+    "pin": message("alarm.file-unpinned", "lost the link that pins it"),
+    "sidecar": message("alarm.sidecar-changed", "does not say what is pinned any more"),
 }
+_DIFFERS: Final = message("alarm.file-differs", "differs")
 
 
 def not_recorded_for_volume(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
@@ -584,12 +804,23 @@ def space_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     for at, status in enumerate(full):
         yield f"storage.full:{status.id}", _full(status, status.stopped if at == 0 else (), ending)
     if seen.measured.ballast_owed:
-        kept = "the space that is kept for the database on a full disk (ballast)"
-        text = f"Part of {kept} is used up"
-        if seen.measured.ballast_gone:
-            then = "once that disk is full to the last byte, nothing can be recorded or cleared away any more"
-            text = f"Nothing is left of {kept}, or it never fitted: {then}"
-        action = f"Free space on the disk of {seen.config.paths.state}: it is laid out again by itself"
+        text = (
+            message(
+                "alarm.ballast-gone",
+                "Nothing is left of the space that is kept for the database on a full disk (ballast), or it never "
+                "fitted: once that disk is full to the last byte, nothing can be recorded or cleared away any more",
+            )
+            if seen.measured.ballast_gone
+            else message(
+                "alarm.ballast-owed",
+                "Part of the space that is kept for the database on a full disk (ballast) is used up",
+            )
+        )
+        action = message(
+            "alarm.ballast.action",
+            "Free space on the disk of {path}: it is laid out again by itself",
+            path=str(seen.config.paths.state),
+        )
         yield "storage.ballast", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
     yield from _floor_troubles(seen)
 
@@ -598,58 +829,128 @@ def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str])
     """`waiting`: cameras without room on any volume, so they are told with one of them; those of them that are in
     `ending` still record the segment that they have begun.
     """
-    who = _named(". Not recorded until there is room", [name for name in waiting if name not in ending])
-    who += _named(". Stopping at the end of their segment", [name for name in waiting if name in ending])
-    text = f"Volume {status.path} is full: {status.reason}"
+    text = message("alarm.volume-full", "Volume {path} is full: {reason}", path=str(status.path), reason=status.reason)
     if status.cause is GapCause.DISK_FULL and blames_others(status):
-        taken = units.rough_size(status.others_bytes)
-        text = f"Others have taken at least {taken} on the file system of {status.path}: no room is left for recording"
-    return AlarmCondition(
-        Severity.CRITICAL, f"{text}{who}", _AGAINST.get(status.cause, "Add space or lower what is recorded")
-    )
-
-
-def _named(lead: str, names: Sequence[str]) -> str:
-    return f"{lead}: {_listed(names)}" if names else ""
+        text = message(
+            "alarm.volume-full-of-others",
+            "Others have taken at least {size} on the file system of {path}: no room is left for recording",
+            size=units.rough_size(status.others_bytes),
+            path=str(status.path),
+        )
+    if out := [name for name in waiting if name not in ending]:
+        text = message(
+            "alarm.volume-full.not-recorded",
+            "{what}. Not recorded until there is room: {cameras}",
+            what=text,
+            cameras=listed(out),
+        )
+    if stopping := [name for name in waiting if name in ending]:
+        text = message(
+            "alarm.volume-full.stopping",
+            "{what}. Stopping at the end of their segment: {cameras}",
+            what=text,
+            cameras=listed(stopping),
+        )
+    return AlarmCondition(Severity.CRITICAL, text, _AGAINST.get(status.cause, _ADD_SPACE))
 
 
 def _floor_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all cameras: they share the volumes, and it is these that are too small."""
-    foresight = seen.foresight
-    in_s = foresight.at_risk_in_s
+    in_s = seen.foresight.at_risk_in_s
     if in_s is not None and in_s <= WARN_S:
         severity = Severity.CRITICAL if in_s <= CRITICAL_S else Severity.WARNING
-        within = "three days" if in_s <= CRITICAL_S else "two weeks"
-        overwrites = seen.measured.ring.overwriting.holds_in(in_s * 1000)
-        then = "the oldest of it is destroyed before its time" if overwrites else "recording stops"
-        stopped = any(status.cause is GapCause.FLOOR_PROTECT and status.stopped for status in seen.measured.volumes)
-        full = "the volumes are full of footage that must still be kept, and"
-        what = f"{full} cameras have stopped" if stopped else f"within {within} {full} {then}"
-        text = f"Floors {'are not' if stopped else 'will not be'} met: {what}"
-        action = f"Add space, or lower bit rates; {_FIGURES}"
-        if foresight.others:
-            text = f"What others keep on {', '.join(foresight.others)} takes the room that floors need: {what}"
-            action = f"Remove what others keep there, or add space; {_FIGURES}"
-        yield "retention.floor-at-risk", AlarmCondition(severity, text, action, PATIENCE_S)
-    elif not foresight.fits:
-        text = "The floors do not fit the volumes: at the present rates they ask for more than there is room for"
-        action = f"Add space, lower bit rates or shorten floors before the volumes are full; {_FIGURES}"
+        yield "retention.floor-at-risk", AlarmCondition(severity, *_floor_at_risk(seen, in_s), PATIENCE_S)
+    elif not seen.foresight.fits:
+        text = message(
+            "alarm.floors-do-not-fit",
+            "The floors do not fit the volumes: at the present rates they ask for more than there is room for",
+        )
+        action = message(
+            "alarm.floors-do-not-fit.action",
+            "Add space, lower bit rates or shorten floors before the volumes are full; `edgectl retention` shows the "
+            "figures",
+        )
         yield "retention.floors-do-not-fit", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
+
+
+def _floor_at_risk(seen: Overview, in_s: float) -> tuple[Message, Message]:
+    stopped = any(status.cause is GapCause.FLOOR_PROTECT and status.stopped for status in seen.measured.volumes)
+    span = THREE_DAYS if in_s <= CRITICAL_S else TWO_WEEKS
+    if stopped:
+        what = message(
+            "alarm.floors.stopped",
+            "the volumes are full of footage that must still be kept, and cameras have stopped",
+        )
+    elif seen.measured.ring.overwriting.holds_in(in_s * 1000):
+        what = message(
+            "alarm.floors.will-break",
+            "within {span} the volumes are full of footage that must still be kept, and the oldest of it is destroyed "
+            "before its time",
+            span=span,
+        )
+    else:
+        what = message(
+            "alarm.floors.will-stop",
+            "within {span} the volumes are full of footage that must still be kept, and recording stops",
+            span=span,
+        )
+    if seen.foresight.others:
+        text = message(
+            "alarm.floors-and-others",
+            "What others keep on {volumes} takes the room that floors need: {what}",
+            volumes=list(seen.foresight.others),
+            what=what,
+        )
+        action = message(
+            "alarm.floors-and-others.action",
+            "Remove what others keep there, or add space; `edgectl retention` shows the figures",
+        )
+        return text, action
+    text = (
+        message("alarm.floors-not-met", "Floors are not met: {what}", what=what)
+        if stopped
+        else message("alarm.floors-at-risk", "Floors will not be met: {what}", what=what)
+    )
+    action = message(
+        "alarm.floors-at-risk.action", "Add space, or lower bit rates; `edgectl retention` shows the figures"
+    )
+    return text, action
 
 
 def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     for status in seen.measured.volumes:
         if status.state is VolumeState.AWAY:
-            text = f"Volume {status.path} cannot be used: {status.reason}"
-            action = f"Check its disk, cable and mount; if it is gone for good: edgectl volume replace {status.path}"
+            text = message(
+                "alarm.volume-away",
+                "Volume {path} cannot be used: {reason}",
+                path=str(status.path),
+                reason=status.reason,
+            )
+            action = message(
+                "alarm.volume-away.action",
+                "Check its disk, cable and mount; if it is gone for good: edgectl volume replace {path}",
+                path=str(status.path),
+            )
             yield f"storage.away:{status.id}", AlarmCondition(Severity.CRITICAL, text, action)
 
 
 def lost_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     for status in seen.measured.volumes:
         if status.state is VolumeState.LOST:
-            text = f"Volume {status.path} ({status.id}): {status.reason}"
-            action = STRUCK_OFF if status.noted else REPORT.format(id=status.id)
+            text = message(
+                "alarm.volume-lost",
+                "Volume {path} ({volume}): {reason}",
+                path=str(status.path),
+                volume=status.id,
+                reason=status.reason,
+            )
+            report = message(
+                "alarm.volume-lost.action",
+                "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: "
+                "`edgectl volume retire {volume}`",
+                volume=status.id,
+            )
+            action = STRUCK_OFF if status.noted else report
             yield f"storage.lost:{status.id}", AlarmCondition(loss_severity(status), text, action)
 
 
@@ -668,23 +969,49 @@ def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> It
     spoken = {view.came_back for view in views.values() if view.cause is GapCause.IO_ERROR}
     told = any(status.state in (VolumeState.AWAY, VolumeState.FULL) for status in seen.measured.volumes)
     if spoken and not told:
-        text = f"The disk does not take what is written, and cameras are not recorded: {min(spoken)}"
-        action = "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors"
+        text = message(
+            "alarm.disk-failing",
+            "The disk does not take what is written, and cameras are not recorded: {reason}",
+            reason=min(spoken),
+        )
+        action = message(
+            "alarm.disk-failing.action",
+            "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors",
+        )
         yield "storage.failing", AlarmCondition(Severity.CRITICAL, text, action, DOWN_AFTER_S)
 
 
 def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
     if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
-        text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
-        yield "storage.slow", AlarmCondition(Severity.WARNING, text, "Check the disk and what else uses it")
+        text = message(
+            "alarm.disk-slow",
+            "The disk takes more than {limit} ms to make footage durable: a power cut would cost more of it",
+            limit=SLOW_SYNC_MS,
+        )
+        action = message("alarm.disk-slow.action", "Check the disk and what else uses it")
+        yield "storage.slow", AlarmCondition(Severity.WARNING, text, action)
 
 
 def tampering_troubles(tampered: Iterable[TamperedFiles]) -> Iterator[tuple[str, AlarmCondition]]:
     for one in tampered:
-        named = ", ".join(f"{path} {TAMPERED.get(kind, 'differs')}" for path, kind in one.files)
-        text = f"Files on volume {one.path} are not as edged left them: {named}{' and others' if one.more else ''}"
-        action = "Find out who did it and secure what is left; `edgectl fsck --level hash` names every file"
+        files: list[str] = [
+            message("alarm.file", "{path} {change}", path=path, change=TAMPERED.get(kind, _DIFFERS))
+            for path, kind in one.files
+        ]
+        named = message("list", "{names}", names=files)
+        if one.more:
+            named = message("list.others", "{names} and others", names=files)
+        text = message(
+            "alarm.files-tampered",
+            "Files on volume {path} are not as edged left them: {files}",
+            path=str(one.path),
+            files=named,
+        )
+        action = message(
+            "alarm.files-tampered.action",
+            "Find out who did it and secure what is left; `edgectl fsck --level hash` names every file",
+        )
         yield f"storage.tampered:{one.volume}", AlarmCondition(Severity.CRITICAL, text, action)
 
 
@@ -692,16 +1019,34 @@ def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     rebuild = seen.measured.rebuild
     if rebuild is None:
         return
-    lies = f". The damaged one lies in {rebuild.aside}" if rebuild.aside else ""
     if rebuild.end is None:
-        what = "is being made anew from the volumes; recording goes on, and nothing is destroyed until it is done"
-        text = f"The database was lost ({rebuild.reason}) and {what}{lies}"
-        action = "Leave the volumes where they are; `edgectl rebuild` shows how far it is"
-        yield "database.rebuilt", AlarmCondition(Severity.CRITICAL, text, action)
+        text = message(
+            "alarm.database-lost",
+            "The database was lost ({reason}) and is being made anew from the volumes; recording goes on, and nothing "
+            "is destroyed until it is done",
+            reason=rebuild.reason,
+        )
+        action = message(
+            "alarm.database-lost.action", "Leave the volumes where they are; `edgectl rebuild` shows how far it is"
+        )
+        yield "database.rebuilt", AlarmCondition(Severity.CRITICAL, _set_aside(text, rebuild.aside), action)
     elif rebuild.reason != ON_PURPOSE:
-        text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes{lies}"
-        action = "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`"
-        yield "database.rebuilt", AlarmCondition(Severity.WARNING, text, action)
+        text = message(
+            "alarm.database-rebuilt",
+            "The database was lost ({reason}) and has been made anew from the volumes",
+            reason=rebuild.reason,
+        )
+        action = message(
+            "alarm.database-rebuilt.action",
+            "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`",
+        )
+        yield "database.rebuilt", AlarmCondition(Severity.WARNING, _set_aside(text, rebuild.aside), action)
+
+
+def _set_aside(what: Message, path: str | None) -> Message:
+    if not path:
+        return what
+    return message("alarm.database-aside", "{what}. The damaged one lies in {path}", what=what, path=path)
 
 
 TURN_S: Final = 15.0
@@ -710,66 +1055,131 @@ UNWRITTEN_S: Final = 60.0
 """A disk that is busy for some seconds is no trouble."""
 OWED_WAIT_S: Final = 10.0
 """A database that is busy for a moment is no alarm."""
-_APPROVED: Final = "--reason …, which another person, with the role authority, approves"
-RENEW: Final = f"run edgectl ledger renew {_APPROVED}"
-RENEW_KEY: Final = f"run edgectl ledger renew --new-key {_APPROVED}"
-_KNOWN_OTHERWISE: Final = {
-    HeadAgreement.LONGER: "of which leaves are not here",
-    HeadAgreement.OTHER: "which are others than those that are here",
-    HeadAgreement.UNKNOWN: "of a generation that this box does not know",
-}
+RENEW: Final = message(
+    "action.ledger-renew",
+    "run edgectl ledger renew --reason …, which another person, with the role authority, approves",
+)
+RENEW_KEY: Final = message(
+    "action.ledger-renew-key",
+    "run edgectl ledger renew --new-key --reason …, which another person, with the role authority, approves",
+)
 
 
 def ledger_troubles(seen: LedgerStatus) -> Iterator[tuple[str, AlarmCondition]]:
     if seen.contradiction is not None:
         yield "ledger.contradicted", AlarmCondition(Severity.CRITICAL, *_contradicted(seen.contradiction))
     if seen.hole:
-        text = f"The ledger is not signed, because it is not whole: {seen.hole}. Recording goes on"
-        action = f"Leave the volumes and the state directory as they are and call the auditor; then {RENEW}"
+        text = message(
+            "alarm.ledger-damaged",
+            "The ledger is not signed, because it is not whole: {hole}. Recording goes on",
+            hole=seen.hole,
+        )
+        action = message(
+            "alarm.ledger-damaged.action",
+            "Leave the volumes and the state directory as they are and call the auditor; then {renew}",
+            renew=RENEW,
+        )
         yield "ledger.damaged", AlarmCondition(Severity.CRITICAL, text, action)
     if seen.checked is not None and seen.checked.findings:
         yield "ledger.tampered", AlarmCondition(Severity.CRITICAL, *_tampered(seen.checked))
     if seen.unsigned is not None:
-        text = (
-            f"The ledger is not signed: {seen.unsigned}. Recording goes on, but nobody outside can prove what happens "
-            "meanwhile"
+        text = message(
+            "alarm.ledger-unsigned",
+            "The ledger is not signed: {reason}. Recording goes on, but nobody outside can prove what happens "
+            "meanwhile",
+            reason=seen.unsigned,
         )
-        action = f"Put the last key back where it was only moved away; else {RENEW}: the new one vouches for this, too"
+        action = message(
+            "alarm.ledger-unsigned.action",
+            "Put the last key back where it was only moved away; else {renew}: the new one vouches for this, too",
+            renew=RENEW,
+        )
         yield "ledger.unsigned", AlarmCondition(Severity.CRITICAL, text, action, TURN_S)
     if seen.exposed is not None:
-        text = f"Whoever has the key of this box can sign another ledger in its name, and {seen.exposed}"
-        action = (
-            f"Find out who could read it, then {RENEW_KEY}: edged alone reads the new key. Setting owner and mode "
-            "right does not take the old one back from whoever has read it"
+        text = message(
+            "alarm.ledger-exposed",
+            "Whoever has the key of this box can sign another ledger in its name, and {reason}",
+            reason=seen.exposed,
+        )
+        action = message(
+            "alarm.ledger-exposed.action",
+            "Find out who could read it, then {renew}: edged alone reads the new key. Setting owner and mode right "
+            "does not take the old one back from whoever has read it",
+            renew=RENEW_KEY,
         )
         yield "ledger.exposed", AlarmCondition(Severity.WARNING, text, action, TURN_S)
     for place, words in seen.unwritten.items():
-        what = "is not written beside the database" if place in ("", "state") else "does not reach a volume"
-        text = f"The ledger {what}: {words}. If the database were lost now, what happened since would be, too"
-        action = "Check that disk, its free space and who owns what lies there; edged goes on trying"
+        text = (
+            message(
+                "alarm.ledger-unwritten",
+                "The ledger is not written beside the database: {reason}. If the database were lost now, what "
+                "happened since would be, too",
+                reason=words,
+            )
+            if place in ("", "state")
+            else message(
+                "alarm.ledger-unwritten-on-volume",
+                "The ledger does not reach a volume: {reason}. If the database were lost now, what happened since "
+                "would be, too",
+                reason=words,
+            )
+        )
+        action = message(
+            "alarm.ledger-unwritten.action",
+            "Check that disk, its free space and who owns what lies there; edged goes on trying",
+        )
         yield f"ledger.unwritten:{place or 'state'}", AlarmCondition(Severity.WARNING, text, action, UNWRITTEN_S)
 
 
-def _tampered(checked: Checked) -> tuple[str, str]:
+def _tampered(checked: Checked) -> tuple[Message, Message]:
     """In the words of the first finding: it says what is to be done first."""
-    more = "" if checked.findings == 1 else f", and {units.counted(checked.findings - 1, 'more finding')}"
-    first = next((f"{one.where}: {one.what}" for one in checked.named), "more than is named")
-    text = f"The ledger of this box is not as it was entered: {first}{more}. Recording goes on"
-    action = (
-        "Leave the volumes and the state directory as they are and call the auditor; edgectl ledger verify names all"
+    found = next(
+        (message("alarm.ledger-finding", "{where}: {what}", where=one.where, what=one.what) for one in checked.named),
+        message("alarm.ledger-finding.unnamed", "more than is named"),
     )
-    return text, f"{action}, and with --checkpoint holds the box against the head that the centre kept"
+    if checked.findings == 2:
+        found = message("alarm.ledger-finding.one-more", "{finding}, and 1 more finding", finding=found)
+    elif checked.findings > 2:
+        found = message(
+            "alarm.ledger-finding.more",
+            "{finding}, and {more} more findings",
+            finding=found,
+            more=checked.findings - 1,
+        )
+    text = message(
+        "alarm.ledger-tampered",
+        "The ledger of this box is not as it was entered: {finding}. Recording goes on",
+        finding=found,
+    )
+    action = message(
+        "alarm.ledger-tampered.action",
+        "Leave the volumes and the state directory as they are and call the auditor; edgectl ledger verify names all, "
+        "and with --checkpoint holds the box against the head that the centre kept",
+    )
+    return text, action
 
 
-def _contradicted(found: Contradiction) -> tuple[str, str]:
-    head = found.head
-    text = (
-        f"The centre holds a head of {head.size} leaves of this box's ledger ({head.origin}) "
-        f"{_KNOWN_OTHERWISE[found.word]}: an older state was put back, or leaves were taken away or replaced"
+_KNOWN_OTHERWISE: Final = {
+    HeadAgreement.LONGER: message("alarm.ledger-contradicted.longer", "of which leaves are not here"),
+    HeadAgreement.OTHER: message("alarm.ledger-contradicted.other", "which are others than those that are here"),
+    HeadAgreement.UNKNOWN: message("alarm.ledger-contradicted.unknown", "of a generation that this box does not know"),
+}
+
+
+def _contradicted(found: Contradiction) -> tuple[Message, Message]:
+    text = message(
+        "alarm.ledger-contradicted",
+        "The centre holds a head of {size} leaves of this box's ledger ({origin}) {how}: an older state was put back, "
+        "or leaves were taken away or replaced",
+        size=found.head.size,
+        origin=found.head.origin,
+        how=_KNOWN_OTHERWISE[found.word],
     )
-    action = (
-        "Do not restart or reinstall anything, keep the volumes and the state directory as they are, call the auditor; "
-        f"once it is known what happened, {RENEW}"
+    action = message(
+        "alarm.ledger-contradicted.action",
+        "Do not restart or reinstall anything, keep the volumes and the state directory as they are, call the "
+        "auditor; once it is known what happened, {renew}",
+        renew=RENEW,
     )
     return text, action
 
@@ -777,18 +1187,43 @@ def _contradicted(found: Contradiction) -> tuple[str, str]:
 def role_troubles(seen: RolesSeen) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all accounts: their names stand apart from its words, which go to the centre."""
     if seen.clashing:
-        text = "Accounts are in a group of operators and in one of authorities, and so hold neither role"
-        action = "Take each of them out of one of the two groups; who gives rights must not be who uses them"
+        text = message(
+            "alarm.roles-clash",
+            "Accounts are in a group of operators and in one of authorities, and so hold neither role",
+        )
+        action = message(
+            "alarm.roles-clash.action",
+            "Take each of them out of one of the two groups; who gives rights must not be who uses them",
+        )
         yield "roles.clash", AlarmCondition(Severity.WARNING, text, action, names=", ".join(seen.clashing))
     if seen.unknown:
-        text = f"[roles] names groups that this box does not have: {', '.join(seen.unknown)}; nobody has a role by them"
-        action = "Make the groups (`groupadd`), or correct [roles] and run `edgectl reload`"
+        text = message(
+            "alarm.roles-unknown-group",
+            "[roles] names groups that this box does not have: {groups}; nobody has a role by them",
+            groups=list(seen.unknown),
+        )
+        action = message(
+            "alarm.roles-unknown-group.action",
+            "Make the groups (`groupadd`), or correct [roles] and run `edgectl reload`",
+        )
         yield "roles.unknown-group", AlarmCondition(Severity.WARNING, text, action)
     if seen.readers:
-        text = "Accounts are in edged's own group, and so read footage and names past roles and record"
-        action = "Take them out of it (`gpasswd --delete ACCOUNT edged`); [roles] gives people what they need"
+        text = message(
+            "alarm.roles-readers",
+            "Accounts are in edged's own group, and so read footage and names past roles and record",
+        )
+        action = message(
+            "alarm.roles-readers.action",
+            "Take them out of it (`gpasswd --delete ACCOUNT edged`); [roles] gives people what they need",
+        )
         yield "roles.readers", AlarmCondition(Severity.CRITICAL, text, action, names=", ".join(seen.readers))
     if seen.owed:
-        text = "Not all that people did is on record: the database could not be written when they did it"
-        action = "Check the disk of the state directory; the entries are made up for once it takes them"
+        text = message(
+            "alarm.journal-owed",
+            "Not all that people did is on record: the database could not be written when they did it",
+        )
+        action = message(
+            "alarm.journal-owed.action",
+            "Check the disk of the state directory; the entries are made up for once it takes them",
+        )
         yield "journal.owed", AlarmCondition(Severity.CRITICAL, text, action, OWED_WAIT_S)

@@ -20,11 +20,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Final
 
+from edged.alarms.conditions import listed
 from edged.overview import AlarmCondition, Overview
 from storage.store.facade import Store
 from storage.tickets.faults import Aged, StandingAlarm, Subject
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.clock import Clock
+from storage.words.message import Message, message
 from storage.words.model import OpenFault, Severity
 
 log = logging.getLogger("edged.alarms")
@@ -198,18 +200,27 @@ def neglected_fault_troubles(seen: Overview) -> Iterator[tuple[str, AlarmConditi
     unreported = [one for one in standing if one.reported_ms is None and one.age_ms > REPORT_WITHIN_MS]
     overdue = [one for one in standing if one.reported_ms is not None and one.age_ms > MEND_WITHIN_MS]
     if unreported:
-        text = f"Faults were found more than a day ago, and nobody has reported them: {_faults_named(unreported)}"
-        action = "Report them to whoever repairs them: edgectl faults report ID --to WHOM"
+        text = message(
+            "fault.unreported",
+            "Faults were found more than a day ago, and nobody has reported them: {faults}",
+            faults=_faults_named(unreported),
+        )
+        action = message(
+            "fault.unreported.action", "Report them to whoever repairs them: edgectl faults report ID --to WHOM"
+        )
         yield "fault.unreported", AlarmCondition(Severity.WARNING, text, action)
     if overdue:
-        text = f"Faults were found more than two weeks ago, and nobody has repaired them: {_faults_named(overdue)}"
-        yield "fault.overdue", AlarmCondition(Severity.WARNING, text, "Ask where they were reported: edgectl faults")
+        text = message(
+            "fault.overdue",
+            "Faults were found more than two weeks ago, and nobody has repaired them: {faults}",
+            faults=_faults_named(overdue),
+        )
+        action = message("fault.overdue.action", "Ask where they were reported: edgectl faults")
+        yield "fault.overdue", AlarmCondition(Severity.WARNING, text, action)
 
 
-def _faults_named(faults: list[OpenFault]) -> str:
-    names = sorted(one.id for one in faults)
-    more = len(names) - FAULTS_NAMED
-    return ", ".join(names[:FAULTS_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _faults_named(faults: list[OpenFault]) -> Message:
+    return listed(sorted(one.id for one in faults), FAULTS_NAMED)
 
 
 class FaultWatch:

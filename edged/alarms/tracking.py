@@ -29,6 +29,7 @@ from edged.alarms.conditions import Episode
 from edged.overview import AlarmCondition, Overview
 from recorder.supervisor.runner import CameraView
 from storage.tickets.maintenance_table import Lasting
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import AlarmRow, Severity
 
 CLEAR_AFTER_S: Final = 20.0
@@ -120,9 +121,9 @@ def remembered(rows: Iterable[AlarmRow], tracked: Mapping[str, Tracked], now_ms:
     )
 
 
-def in_full(text: str, names: str) -> str:
+def in_full(text: Message, names: str) -> Message:
     """For people on this box."""
-    return f"{text}: {names}" if names else text
+    return message("alarm.named", "{told}: {names}", told=text, names=names) if names else text
 
 
 def retained(rows: Iterable[AlarmRow], now_ms: int) -> tuple[AlarmRow, ...]:
@@ -191,17 +192,15 @@ def troubles(
 
 def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, AlarmCondition]]:
     if stepped_at_ms is not None and seen.now.boottime_ms - stepped_at_ms < STEP_TOLD_FOR_MS:
-        text = "The wall clock was stepped; recording went on and no footage aged by it"
-        yield (
-            "clock.stepped",
-            AlarmCondition(Severity.WARNING, text, "Check the time source (timedatectl, chronyc tracking)"),
-        )
+        text = message("alarm.clock-stepped", "The wall clock was stepped; recording went on and no footage aged by it")
+        action = message("alarm.clock-stepped.action", "Check the time source (timedatectl, chronyc tracking)")
+        yield "clock.stepped", AlarmCondition(Severity.WARNING, text, action)
 
 
 def _internal(name: str, words: str) -> AlarmCondition:
-    return AlarmCondition(
-        Severity.CRITICAL, f"edged's own {name} fails: {words}", "See the journal: journalctl -u edged"
-    )
+    text = message("alarm.internal", "edged's own {part} fails: {reason}", part=name, reason=words)
+    action = message("alarm.internal.action", "See the journal: journalctl -u edged")
+    return AlarmCondition(Severity.CRITICAL, text, action)
 
 
 CAMERA: Final = "camera."
@@ -236,7 +235,7 @@ NEVER: Final[Mapping[str, str]] = {
 """By name, or by the part before the point: raised whoever is at work, and why."""
 
 
-NOTHING: Final[Mapping[str, Tracked]] = {}
+NONE_TRACKED: Final[Mapping[str, Tracked]] = {}
 
 
 def is_held(key: str, about: Collection[str], under: Lasting | None) -> bool:
@@ -252,7 +251,7 @@ def is_held(key: str, about: Collection[str], under: Lasting | None) -> bool:
 
 
 def held(
-    troubles: Mapping[str, AlarmCondition], under: Lasting | None, tracked: Mapping[str, Tracked] = NOTHING
+    troubles: Mapping[str, AlarmCondition], under: Lasting | None, tracked: Mapping[str, Tracked] = NONE_TRACKED
 ) -> frozenset[str]:
     """Those of them that wait. `tracked`: since when each is there."""
     if under is None:
@@ -272,13 +271,26 @@ def waiting(tracked: Mapping[str, Tracked], keys: Collection[str], now_s: float)
     }
 
 
-def maintenance_sentence(under: Lasting | None, held_back: int, quiet: Sequence[str]) -> str:
-    """What the verdict says, so that nobody takes cameras that are worked on for cameras that record; "": nothing."""
+def maintenance_sentence(under: Lasting | None, held_back: int, quiet: Sequence[str]) -> Message:
+    """What the verdict says, so that nobody takes cameras that are worked on for cameras that record."""
     if under is None or not (held_back or quiet):
-        return ""
-    what = ", ".join(under.maintenance.cameras) or "the whole box"
-    waits = f", {held_back} alarms wait" if held_back != 1 else ", 1 alarm waits"
-    return f"maintenance of {what} is under way{waits if held_back else ''}. See: edgectl maintenance"
+        return NOTHING
+    cameras = list(under.maintenance.cameras)
+    what = message("list", "{names}", names=cameras) if cameras else message("site.whole-box", "the whole box")
+    if not held_back:
+        return message("site.maintenance", "maintenance of {what} is under way. See: edgectl maintenance", what=what)
+    if held_back == 1:
+        return message(
+            "site.maintenance.one-waits",
+            "maintenance of {what} is under way, 1 alarm waits. See: edgectl maintenance",
+            what=what,
+        )
+    return message(
+        "site.maintenance.many-wait",
+        "maintenance of {what} is under way, {alarms} alarms wait. See: edgectl maintenance",
+        what=what,
+        alarms=held_back,
+    )
 
 
 def not_recording(states: Iterable[tuple[str, str]], under: Lasting | None) -> list[str]:

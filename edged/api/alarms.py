@@ -27,6 +27,7 @@ from storage.store.facade import Store
 from storage.tickets.faults import Aged
 from storage.tickets.faults_table import Ticket
 from storage.words.errors import UnknownId
+from storage.words.message import message
 from storage.words.model import AlarmRow
 
 
@@ -36,9 +37,9 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         key = (await asked(request, documents.AlarmAckAsked)).key
         found = await asyncio.to_thread(store.alarms.find, key)
         if found is None:
-            raise _nothing(f"there is no alarm {key}")
+            raise _nothing(message("ticket.unknown-alarm", "there is no alarm {alarm}", alarm=key))
         if not found.raised:
-            raise _nothing(f"alarm {key} stands no longer")
+            raise _nothing(message("ticket.alarm-over", "alarm {alarm} stands no longer", alarm=key))
         return found
 
     async def named(request: web.Request) -> Details:
@@ -59,7 +60,9 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
 
 
 def _nothing(what: str) -> Refusal:
-    return Refusal(what, "`edgectl alarms` lists what stands", exit_codes.USAGE, status=404)
+    return Refusal(
+        what, message("ticket.alarm-over.action", "`edgectl alarms` lists what stands"), exit_codes.USAGE, status=404
+    )
 
 
 def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
@@ -82,11 +85,17 @@ def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
         known = {camera.id for camera in site.config.cameras}
         if unknown := sorted(set(wanted.cameras) - known):
             raise Refusal(
-                f"there is no camera {', '.join(unknown)}", f"known: {', '.join(sorted(known))}", exit_codes.USAGE
+                message("api.no-cameras", "there is no camera {cameras}", cameras=unknown),
+                message("api.known", "known: {names}", names=sorted(known)),
+                exit_codes.USAGE,
             )
         for words in (wanted.reason, wanted.accompanied):
             if words and (not words.strip() or not words.isprintable()):
-                raise Refusal("reason and name are one line of text each", "say in a few words", exit_codes.USAGE)
+                raise Refusal(
+                    message("ticket.reason-and-name", "reason and name are one line of text each"),
+                    message("ticket.reason-and-name.action", "say in a few words"),
+                    exit_codes.USAGE,
+                )
         return {"cameras": list[Value](sorted(set(wanted.cameras)))}
 
     async def start(request: web.Request) -> web.Response:
@@ -98,7 +107,12 @@ def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
         await site.look_at_maintenance()
         under = site_documents.under_way(site.overview())
         if under is None:
-            raise Refusal("the maintenance is over already", "announce it for longer", exit_codes.FAILED, status=409)
+            raise Refusal(
+                message("ticket.maintenance-over", "the maintenance is over already"),
+                message("ticket.maintenance-over.action", "announce it for longer"),
+                exit_codes.FAILED,
+                status=409,
+            )
         return answer(fault_documents.MaintenanceStart(maintenance=under))
 
     async def end(request: web.Request) -> web.Response:
@@ -198,8 +212,12 @@ def _id(request: web.Request) -> str:
 
 def _refuse_unknown(what: str, name: str | None, known: Collection[str | None]) -> None:
     if name is not None and name not in known:
-        names = ", ".join(sorted(filter(None, known)))
-        raise Refusal(f"there is no {what} {name}", f"known: {names}", exit_codes.USAGE, 404)
+        if what == "camera":
+            told = message("api.no-cameras", "there is no camera {cameras}", cameras=[name])
+        else:
+            told = message("api.no-volume", "there is no volume {volume}", volume=name)
+        names = sorted(filter(None, known))
+        raise Refusal(told, message("api.known", "known: {names}", names=names), exit_codes.USAGE, 404)
 
 
 def _is_wanted(one: Aged, camera: str | None, begin_ms: int | None, end_ms: int | None) -> bool:
@@ -210,7 +228,11 @@ def _is_wanted(one: Aged, camera: str | None, begin_ms: int | None, end_ms: int 
 
 def _line(name: str, words: str) -> str:
     if not words.strip() or not words.isprintable():
-        raise Refusal(f"{name}: this is not one line of text", "say it in a few words", exit_codes.USAGE)
+        raise Refusal(
+            message("api.not-one-line", "{name}: this is not one line of text", name=name),
+            message("api.not-one-line.action", "say it in a few words"),
+            exit_codes.USAGE,
+        )
     return words
 
 

@@ -25,6 +25,7 @@ from storage.approvals.service import Act, Arguments, Person
 from storage.database.writer import TransactionPart
 from storage.store.facade import Store
 from storage.words.clock import Clock
+from storage.words.message import NOTHING, Message, as_message, message
 
 
 def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:
@@ -36,8 +37,19 @@ def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:
         who = logged_in(request)
         act, verb = await carried_out(lambda: acts.find(request.match_info["act"]))
         if not await may_ask(act.asker.uid if act.account is None else act.account, verb):
-            what = f"{act.id} was asked for by {act.asker.name}, who has not the right to `{verb}` any more"
-            raise Refusal(what, "have somebody ask who has it", exit_codes.NOT_ALLOWED, status=409)
+            what = message(
+                "approval.right-gone",
+                "{act} was asked for by {who}, who has not the right to `{verb}` any more",
+                act=act.id,
+                who=act.asker.name,
+                verb=verb.value,
+            )
+            raise Refusal(
+                what,
+                message("approval.right-gone.action", "have somebody ask who has it"),
+                exit_codes.NOT_ALLOWED,
+                status=409,
+            )
         await carried_out(lambda: acts.check(act, who))
         return {}
 
@@ -54,23 +66,32 @@ def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:
 
 def listed(acts: Acts, clock: Clock, done: Act | None) -> documents.Approve:
     waiting, ended = acts.listed()
+    outcome = NOTHING if done is None else acts.outcome(done)
     return documents.Approve(
         done=None if done is None else act_document(acts, done, clock),
-        outcome="" if done is None else acts.outcome(done),
+        outcome=outcome,
+        outcome_code=outcome.code,
+        outcome_values=outcome.data,
         acts=[act_document(acts, act, clock) for act in waiting],
         ended=[act_document(acts, act, clock) for act in ended],
     )
 
 
 def act_document(acts: Acts, act: Act, clock: Clock) -> documents.Act:
+    sentence = acts.sentence(act)
+    why = NOTHING if act.ended is None else as_message(act.ended)
     return documents.Act(
         id=act.id,
         verb=act.verb,
-        sentence=acts.sentence(act),
+        sentence=sentence,
         asked_by=act.asker.name,
         asked=timestamp(act.asked.wall_ms),
         until=timestamp(clock.now().wall_ms + act.left_ms),
         ended=act.ended,
+        sentence_code=sentence.code,
+        sentence_values=sentence.data,
+        ended_code=why.code,
+        ended_values=why.data,
     )
 
 
@@ -94,18 +115,33 @@ def boot_routes(store: Store, acts: Acts) -> Sequence[Route]:
             return acts.ask(ATTEST, arguments, who)
 
         act = await carried_out(work)
-        action = f"a second person types: edgectl approve {act.id}"
-        return answer(machine_documents.Attest(act=act.id, sentence=attest_sentence(arguments), action=action))
+        action = message("approval.second-person", "a second person types: edgectl approve {act}", act=act.id)
+        sentence = attest_sentence(arguments)
+        return answer(
+            machine_documents.Attest(
+                act=act.id,
+                sentence=sentence,
+                action=action,
+                sentence_code=sentence.code,
+                sentence_values=sentence.data,
+                action_code=action.code,
+                action_values=action.data,
+            )
+        )
 
     return [get("/v1/boots", Verb.BOOTS, listed), post("/v1/boots/attest", Verb.BOOTS_ATTEST, attest)]
 
 
-def attest_sentence(arguments: Arguments) -> str:
+def attest_sentence(arguments: Arguments) -> Message:
     """As the second person reads it. What is destroyed because of it comes back by nothing."""
     off = units.format_duration(timedelta(milliseconds=int(arguments["off_ms"])))
-    return (
-        f"the box was off for at least {off} before boot {arguments['boot']} ({arguments['reason']}); "
-        "footage recorded before is that much older for certain, and is destroyed that much earlier"
+    return message(
+        "approval.attest",
+        "the box was off for at least {off} before boot {boot} ({reason}); footage recorded before is that much older"
+        " for certain, and is destroyed that much earlier",
+        off=off,
+        boot=str(arguments["boot"]),
+        reason=str(arguments["reason"]),
     )
 
 

@@ -25,6 +25,7 @@ from edged.documents.base import Document
 from edged.host.journal import PERSONAL
 from edged.words import exit_codes
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, StoreError, UnknownId
+from storage.words.message import Message, message
 
 log = logging.getLogger("edged.api")
 PROGRESS_EVERY_S: Final = 0.5
@@ -44,7 +45,9 @@ async def asked(request: web.Request, model: type[Asked]) -> Asked:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
         raise Refusal(
-            f"{where}: {first['msg']}", "edgectl and edged must be of one version", exit_codes.USAGE
+            Message(f"{where}: {first['msg']}"),
+            message("api.one-version", "edgectl and edged must be of one version"),
+            exit_codes.USAGE,
         ) from None
 
 
@@ -83,7 +86,16 @@ async def follow(request: web.Request, work: Callable[[Progress, threading.Event
 def in_words(error: StoreError) -> documents.Error:
     """What storage says went wrong."""
     code = exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED
-    return documents.Error(error=error.what, action=error.action, exit=code)
+    return documents.Error.of(error.what, error.action, code)
+
+
+def failed() -> documents.Error:
+    """A defect: its trace is in the journal."""
+    return documents.Error.of(
+        message("api.failed", "the daemon failed to answer"),
+        message("api.failed.action", "see its journal: journalctl -u edged"),
+        exit_codes.FAILED,
+    )
 
 
 def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
@@ -96,9 +108,7 @@ def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
         return {"error": in_words(error).model_dump(mode="json", by_alias=True)}
     except Exception:
         log.exception("a long call failed", extra=PERSONAL)
-        known = documents.Error(
-            error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exit_codes.FAILED
-        )
+        known = failed()
         return {"error": known.model_dump(mode="json", by_alias=True)}
 
 

@@ -27,6 +27,8 @@ from edged.words.roles import Verb
 from recorder.remux.film import Changed
 from storage.exports.service import EXPORTS_MAX
 from storage.files import become_idle
+from storage.words.message import message
+from storage.words.system_errors import said
 
 T = TypeVar("T", bound=Document)
 
@@ -79,7 +81,11 @@ class ExportCalls:
         path, offset = request.query.get("path", ""), request.query.get("offset", "0")
         source: FileStream = await carried_out(lambda: self._exports.source(request.match_info["export"], path))
         if not (offset.isascii() and offset.isdecimal() and len(offset) < 20 and int(offset) <= source.size):
-            raise Refusal(f"offset={offset[:32]} is not within the file", "give a whole number", exit_codes.USAGE)
+            raise Refusal(
+                message("export.offset", "offset={offset} is not within the file", offset=offset[:32]),
+                message("export.offset.action", "give a whole number"),
+                exit_codes.USAGE,
+            )
         blocks = source.blocks(int(offset))
         block = await self._next(blocks)
         length = str(source.size - int(offset))
@@ -111,9 +117,14 @@ class ExportCalls:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, next, blocks, None)
         except (OSError, Changed) as error:
-            what = f"what was to be copied is not there as it was: {error}"
+            what = message(
+                "export.copy-changed", "what was to be copied is not there as it was: {reason}", reason=said(error)
+            )
             raise Refusal(
-                what, "edgectl fsck; undo this export and begin another one", exit_codes.FAILED, 409
+                what,
+                message("export.copy-changed.action", "edgectl fsck; undo this export and begin another one"),
+                exit_codes.FAILED,
+                409,
             ) from error
 
     def _long(
@@ -126,10 +137,16 @@ class ExportCalls:
             return self._readers.submit(work, progress, gone).result()
         except Gone:
             raise Refusal(
-                "edged is stopping", "go on with: edgectl export --resume FOLDER", exit_codes.TRY_LATER
+                message("api.stopping", "edged is stopping"),
+                message("export.resume", "go on with: edgectl export --resume FOLDER"),
+                exit_codes.TRY_LATER,
             ) from None
         except (OSError, Changed) as error:
-            raise Refusal(f"what leaves cannot be read: {error}", "edgectl fsck", exit_codes.FAILED) from error
+            raise Refusal(
+                message("export.cannot-read", "what leaves cannot be read: {reason}", reason=said(error)),
+                message("export.cannot-read.action", "edgectl fsck"),
+                exit_codes.FAILED,
+            ) from error
 
 
 async def _list(_request: web.Request) -> Details:

@@ -44,6 +44,7 @@ from storage.ledger.table import Leaf
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import StoreBusy, UnknownId
+from storage.words.message import Message, message
 
 
 def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
@@ -85,13 +86,13 @@ def leaf(one: ListedLeaf) -> documents.Leaf:
         number=entry.number,
         kind=entry.kind,
         at=timestamp(entry.wall_ms),
-        text=ledger_text.sentence(entry.kind, body, one.told.openings),
         body=body,
         openings=dict(one.told.openings),
         hash=entry.hash.hex(),
         generation=None if one.covered is None else one.covered.generation.origin,
         signed=one.is_signed,
         seen=one.is_seen,
+        **ledger_text.sentence(entry.kind, body, one.told.openings).told,
     )
 
 
@@ -119,8 +120,15 @@ def _kept(wanted: documents.VerifyAsked) -> Outside | None:
     try:
         return None if wanted.checkpoint is None else ledger_state.read(wanted.checkpoint)
     except NoteDamaged as damaged:
-        action = "give a file with the head that the centre kept: the message of up/ledger/checkpoint, or its note"
-        raise Refusal(f"that is no signed head: {damaged}", action, exit_codes.USAGE) from None
+        action = message(
+            "ledger.no-signed-note.action",
+            "give a file with the head that the centre kept: the message of up/ledger/checkpoint, or its note",
+        )
+        raise Refusal(
+            message("ledger.no-signed-note", "that is no signed head: {reason}", reason=damaged.why),
+            action,
+            exit_codes.USAGE,
+        ) from None
 
 
 def _verify(store: Store, kept: Outside | None, progress: Progress, gone: threading.Event) -> documents.LedgerVerify:
@@ -134,18 +142,29 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
         with ThreadPoolExecutor(1, "ledger-verify") as own:
             return own.submit(run).result()
     except Stopped:
-        raise Refusal("edged is stopping", "check again once it runs", exit_codes.TRY_LATER) from None
+        raise Refusal(
+            message("api.stopping", "edged is stopping"),
+            message("ledger.check-again", "check again once it runs"),
+            exit_codes.TRY_LATER,
+        ) from None
 
 
 def _wanted(request: web.Request) -> LeafFilter:
     query = request.query
     kinds = frozenset(filter(None, query.get("kind", "").split(",")))
     if strange := sorted(kinds - {kind.value for kind in Leaf}):
-        known = ", ".join(kind.value for kind in Leaf)
-        raise Refusal(f"there is no kind of leaf called {strange[0]}", f"kinds are: {known}", exit_codes.USAGE)
+        raise Refusal(
+            message("ledger.no-kind", "there is no kind of leaf called {kind}", kind=strange[0]),
+            message("ledger.no-kind.action", "kinds are: {kinds}", kinds=[kind.value for kind in Leaf]),
+            exit_codes.USAGE,
+        )
     verb = query.get("act")
     if verb is not None and verb not in set(Verb):
-        raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exit_codes.USAGE)
+        raise Refusal(
+            message("ledger.no-verb", "there is no verb called {verb}", verb=verb),
+            message("ledger.no-verb.action", "verbs are: {verbs}", verbs=[one.value for one in Verb]),
+            exit_codes.USAGE,
+        )
     return LeafFilter(
         from_ms=callers.instant("from", query.get("from")),
         to_ms=callers.instant("to", query.get("to")),
@@ -157,7 +176,11 @@ def _wanted(request: web.Request) -> LeafFilter:
 
 def _number(text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdecimal() and 0 < len(text) <= 9 and int(text)):
-        raise Refusal(f"last={text} is not a number of leaves", "give a whole number, e.g. last=100", exit_codes.USAGE)
+        raise Refusal(
+            message("api.not-leaves", "last={text} is not a number of leaves", text=text),
+            message("api.not-leaves.action", "give a whole number, e.g. last=100"),
+            exit_codes.USAGE,
+        )
     return None if text is None else int(text)
 
 
@@ -186,7 +209,11 @@ def _fsck(site: SiteState, store: Store, wanted: FsckAsked, progress: Progress, 
     except UnknownId as unknown:
         raise Refusal(unknown.what, unknown.action, exit_codes.USAGE) from None
     except Stopped:
-        raise Refusal("edged is stopping", "check again once it runs", exit_codes.TRY_LATER) from None
+        raise Refusal(
+            message("api.stopping", "edged is stopping"),
+            message("ledger.check-again", "check again once it runs"),
+            exit_codes.TRY_LATER,
+        ) from None
 
 
 def rebuild_routes(store: Store) -> Sequence[Route]:
@@ -227,31 +254,63 @@ def renewal(store: Store) -> Kind:
         with store.ledger.renewing(RotationOrder(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
             yield turn
 
-    def outcome(act: Act) -> str:
-        present = store.ledger.leaves.covered()[-1]
-        begun = f"Generation {present.generation.origin} of the ledger begins."
-        unsigned = "" if present.generation.size else " It is not signed yet: edgectl alarms."
-        verifier = present.generation.verifier
-        if verifier is None:
-            return f"{begun}{unsigned}"
+    def outcome(act: Act) -> Message:
+        present = store.ledger.leaves.covered()[-1].generation
+        if present.size:
+            begun = message(
+                "approval.generation-begins", "Generation {origin} of the ledger begins.", origin=present.origin
+            )
+        else:
+            begun = message(
+                "approval.generation-unsigned",
+                "Generation {origin} of the ledger begins. It is not signed yet: edgectl alarms.",
+                origin=present.origin,
+            )
+        if present.verifier is None:
+            return begun
         if act.arguments["key"]:
-            return f"{begun}{unsigned} The key stays the same: {verifier.fingerprint}."
-        publish = "Publish this fingerprint where the old one stands; the old one still counts for what it signed"
-        return f"{begun}{unsigned} The box has a new key: {verifier.fingerprint}. {publish}."
+            return message(
+                "approval.same-key",
+                "{begun} The key stays the same: {fingerprint}.",
+                begun=begun,
+                fingerprint=present.verifier.fingerprint,
+            )
+        return message(
+            "approval.new-key",
+            "{begun} The box has a new key: {fingerprint}. Publish this fingerprint where the old one stands; the old"
+            " one still counts for what it signed.",
+            begun=begun,
+            fingerprint=present.verifier.fingerprint,
+        )
 
     return Kind(Verb.LEDGER_RENEW, renewal_sentence, doing, outcome)
 
 
-def renewal_sentence(arguments: Arguments) -> str:
+def renewal_sentence(arguments: Arguments) -> Message:
     """As the second person reads it."""
     terms = _terms(arguments)
     if terms.public is None:
-        key = "a new key, which this box makes"
+        key = message("approval.renew-new-key", "a new key, which this box makes")
     else:
-        key = f"the same key as now ({Verifier('edged', terms.public).fingerprint})"
-    against = terms.contradicted
-    lost = "" if against is None else f", giving up what the centre holds of {against.origin} ({against.size} leaves)"
-    return f"begin a new generation of the ledger, signed with {key}{lost}: {arguments['reason']}"
+        fingerprint = Verifier("edged", terms.public).fingerprint
+        key = message("approval.renew-same-key", "the same key as now ({fingerprint})", fingerprint=fingerprint)
+    against, reason = terms.contradicted, str(arguments["reason"])
+    if against is None:
+        return message(
+            "approval.renew",
+            "begin a new generation of the ledger, signed with {key}: {reason}",
+            key=key,
+            reason=reason,
+        )
+    return message(
+        "approval.renew-giving-up",
+        "begin a new generation of the ledger, signed with {key}, giving up what the centre holds of {origin}"
+        " ({leaves} leaves): {reason}",
+        key=key,
+        origin=against.origin,
+        leaves=against.size,
+        reason=reason,
+    )
 
 
 def _arguments(terms: RotationTerms, reason: str) -> Arguments:

@@ -19,6 +19,7 @@ from storage.retention.plan import Policy
 from storage.store.facade import Store
 from storage.words.errors import NotOpen, UnknownCamera
 from storage.words.layout import is_camera, parse_segment_name, segment_path
+from storage.words.message import message
 from storage.words.model import Gap, Segment
 
 Row = TypeVar("Row", Segment, Gap)
@@ -26,7 +27,10 @@ Row = TypeVar("Row", Segment, Gap)
 PAGE: Final = 500
 """Rows read from the catalog at a time: short reads keep the WAL small."""
 
-WAYS: Final = "name it by its path, as CAMERA/DAY/NAME, by its NAME or as CAMERA/SEQ: `edgectl segments` lists them"
+WAYS: Final = message(
+    "segment.ways",
+    "name it by its path, as CAMERA/DAY/NAME, by its NAME or as CAMERA/SEQ: `edgectl segments` lists them",
+)
 
 Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
 """Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
@@ -95,7 +99,10 @@ def explain(store: Store, segment: str, policy: Policy, now_ms: int, zone: ZoneI
         return explanation(segment, store.ring.explain(camera, seq, policy), now_ms, zone)
     except (NotOpen, UnknownCamera) as error:
         raise Refusal(
-            error.what, error.action or "`edgectl segments` lists what is there", exit_codes.USAGE, 404
+            error.what,
+            error.action or message("segment.lists", "`edgectl segments` lists what is there"),
+            exit_codes.USAGE,
+            404,
         ) from None
 
 
@@ -106,20 +113,41 @@ def _named(store: Store, segment: str) -> tuple[str, int]:
     path = PurePosixPath(segment)
     parsed = parse_segment_name(path.name)
     if parsed is None:
-        raise Refusal(f"{segment} names no segment", WAYS, exit_codes.USAGE)
+        raise Refusal(
+            message("segment.names-none", "{segment} names no segment", segment=segment), WAYS, exit_codes.USAGE
+        )
     start_ms, seq = parsed
     begun = store.ring.begun(seq)
     having = [camera for camera, at_ms in begun.items() if at_ms == start_ms]
     if len(path.parts) == 1:
         if len(having) != 1:
-            whose = f"several cameras have a {segment}: {', '.join(having)}" if having else f"no camera has a {segment}"
+            if having:
+                whose = message(
+                    "segment.several-have",
+                    "several cameras have a {segment}: {cameras}",
+                    segment=segment,
+                    cameras=having,
+                )
+            else:
+                whose = message("segment.none-has", "no camera has a {segment}", segment=segment)
             raise Refusal(whose, WAYS, exit_codes.USAGE, 404)
         return having[0], seq
     camera = path.parts[-3] if len(path.parts) > 2 else ""
     if not is_camera(camera) or path.parent != path.parents[2] / segment_path(camera, start_ms, seq).parent:
-        raise Refusal(f"{segment} is no path of a segment", WAYS, exit_codes.USAGE)
+        raise Refusal(
+            message("segment.no-path", "{segment} is no path of a segment", segment=segment), WAYS, exit_codes.USAGE
+        )
     if begun.get(camera, start_ms) != start_ms:
         raise Refusal(
-            f"{segment} is not there: segment {seq} of {camera} has another name", WAYS, exit_codes.USAGE, 404
+            message(
+                "segment.other-name",
+                "{segment} is not there: segment {number} of {camera} has another name",
+                segment=segment,
+                number=seq,
+                camera=camera,
+            ),
+            WAYS,
+            exit_codes.USAGE,
+            404,
         )
     return camera, seq

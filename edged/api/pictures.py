@@ -27,6 +27,7 @@ from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from edged.words.units import optional_timestamp, timestamp
+from storage.words.message import NOTHING, Message, as_message, message
 
 log = logging.getLogger("edged.api")
 
@@ -90,8 +91,11 @@ class PictureCalls:
     async def _what_for(self, request: web.Request) -> Details:
         purpose = request.query.get("purpose", "")
         if purpose not in get_args(documents.Purpose):
-            words = ", ".join(get_args(documents.Purpose))
-            raise Refusal("a live picture is shown for a purpose only", f"say which: {words}", exit_codes.USAGE)
+            raise Refusal(
+                message("api.purpose", "a live picture is shown for a purpose only"),
+                message("api.purpose.action", "say which: {purposes}", purposes=list(get_args(documents.Purpose))),
+                exit_codes.USAGE,
+            )
         return {"cameras": [self._camera(request).id], "purpose": purpose}
 
     async def _which(self, request: web.Request) -> Details:
@@ -102,23 +106,40 @@ class PictureCalls:
         name = request.match_info["camera"]
         one = next((camera for camera in self._site.config.cameras if camera.id == name), None)
         if one is None:
-            raise Refusal(f"there is no camera {name!r}", "edgectl cameras lists them", exit_codes.USAGE, 404)
+            raise Refusal(
+                message("api.no-camera-quoted", "there is no camera {name}", name=repr(name)),
+                message("api.no-camera-quoted.action", "edgectl cameras lists them"),
+                exit_codes.USAGE,
+                404,
+            )
         if not one.enabled:
-            raise Refusal(f"camera {name} is disabled in the configuration", "edgectl cameras", exit_codes.FAILED, 409)
+            raise Refusal(
+                message("api.camera-disabled", "camera {camera} is disabled in the configuration", camera=name),
+                message("api.look-at-cameras", "edgectl cameras"),
+                exit_codes.FAILED,
+                409,
+            )
         return one
 
     def _none(self, camera: CameraConfig, error: NoPicture) -> Refusal:
         seen, zone = self._site.overview(), self._site.config.site.zone
         health = seen.health.get(camera.id)
-        why = down(health, zone) if health else ""
-        words = f"there is no picture of camera {camera.id} now: {why or error}"
-        return Refusal(words, "edgectl cameras", exit_codes.TRY_LATER, 503)
+        why = down(health, zone) if health else NOTHING
+        words = message(
+            "api.no-picture",
+            "there is no picture of camera {camera} now: {reason}",
+            camera=camera.id,
+            reason=why or as_message(error.args[0]),
+        )
+        return Refusal(words, message("api.look-at-cameras", "edgectl cameras"), exit_codes.TRY_LATER, 503)
 
 
-def down(health: CameraHealth, zone: ZoneInfo) -> str:
+def down(health: CameraHealth, zone: ZoneInfo) -> Message:
     """That it is down, since when and why, as the status has it; "" where it is not."""
     condition = health.condition
     if condition.state is not CameraState.DOWN:
-        return ""
-    why = site_documents.told(condition.reason, condition.check)
-    return f"it is down since {site_time(health.since_ms, zone)}{f': {why}' if why else ''}"
+        return NOTHING
+    why, since = site_documents.told(condition.reason, condition.check), site_time(health.since_ms, zone)
+    if why:
+        return message("api.down-because", "it is down since {since}: {reason}", since=since, reason=why)
+    return message("api.down", "it is down since {since}", since=since)

@@ -22,10 +22,11 @@ from edged.words.units import optional_timestamp, timestamp
 from storage.approvals.service import Act, Arguments, Person
 from storage.database.writer import TransactionPart
 from storage.pins.files import check_approver
-from storage.pins.rules import TEXT_MAX, Cost, Ground, Interval, PinOrder, PinStatus, Presence
+from storage.pins.rules import TEXT_MAX, Cost, Ground, Interval, PinOrder, PinState, PinStatus, Presence, why_over
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import OrderWrong
+from storage.words.message import Message, as_message, message
 
 RELEASE: Final = "pin-release"
 MS: Final = timedelta(milliseconds=1)
@@ -134,13 +135,24 @@ async def _plan(request: web.Request) -> Details:
     return {"step": "plan"} if (await asked(request, documents.PinAddAsked)).dry_run else {}
 
 
-def _extending(arguments: Arguments) -> str:
+def _extending(arguments: Arguments) -> Message:
     days = units.format_duration(timedelta(hours=round(int(arguments["span_ms"]) / 3_600_000)))
-    return f"extend pin {arguments['pin']} to {days} from its placing: {arguments['reason']}"
+    return message(
+        "approval.extend-pin",
+        "extend pin {pin} to {span} from its placing: {reason}",
+        pin=str(arguments["pin"]),
+        span=days,
+        reason=str(arguments["reason"]),
+    )
 
 
-def _releasing(arguments: Arguments) -> str:
-    return f"release pin {arguments['pin']}, whose footage is then destroyed in its time: {arguments['reason']}"
+def _releasing(arguments: Arguments) -> Message:
+    return message(
+        "approval.release-pin",
+        "release pin {pin}, whose footage is then destroyed in its time: {reason}",
+        pin=str(arguments["pin"]),
+        reason=str(arguments["reason"]),
+    )
 
 
 def _span_until(standing: PinStatus, until_ms: int, now_ms: int) -> int:
@@ -154,13 +166,21 @@ def _ms(name: str, text: str) -> int:
 
 def _reason(text: str) -> str:
     if not text.strip() or len(text) > TEXT_MAX or not text.isprintable():
-        raise OrderWrong(f"the reason is not one line of 1 to {TEXT_MAX} characters", "say why in a few words")
+        raise OrderWrong(
+            message("pin.reason-one-line", "the reason is not one line of 1 to {limit} characters", limit=TEXT_MAX),
+            message("pin.reason-one-line.action", "say why in a few words"),
+        )
     return text
 
 
 def document(standing: PinStatus) -> documents.Pin:
     """As programs and screens get it."""
     pin, order = standing.pin, standing.pin.order
+    reason = as_message(pin.ended_reason or "")
+    if pin.state is PinState.LAPSED:  # edged said it itself; a person said the others
+        before = PinState.PROVISIONAL if pin.approved_by is None else PinState.APPROVED
+        told = why_over(before, order.span_ms)
+        reason = told if told == reason else reason
     return documents.Pin(
         id=pin.id,
         state=pin.state.value,
@@ -194,6 +214,8 @@ def document(standing: PinStatus) -> documents.Pin:
         ended=optional_timestamp(pin.ended_ms),
         ended_by=pin.ended_by,
         reason=pin.ended_reason,
+        reason_code=reason.code,
+        reason_values=reason.data,
     )
 
 

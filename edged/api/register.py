@@ -32,6 +32,8 @@ from storage.retention.destruction import Totals
 from storage.retention.plan import Policy
 from storage.store.facade import Store
 from storage.words.errors import UnknownId
+from storage.words.message import as_message, message
+from storage.words.system_errors import said
 
 
 def routes(site: SiteState, store: Store) -> Sequence[Route]:
@@ -84,8 +86,16 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     name = known_camera(config, store, wanted.camera)
     from_ms, to_ms = _month(wanted.month, config.site.zone, now_ms)
     if ledger.waiting():
-        what = "the database was lost and is being made anew: a statement would say less than the volumes know"
-        raise Refusal(what, "edgectl rebuild shows how far it is", exit_codes.TRY_LATER, 503)
+        what = message(
+            "ledger.statement-waits",
+            "the database was lost and is being made anew: a statement would say less than the volumes know",
+        )
+        raise Refusal(
+            what,
+            message("ledger.statement-waits.action", "edgectl rebuild shows how far it is"),
+            exit_codes.TRY_LATER,
+            503,
+        )
     account = ledger.register.account(wanted.camera, from_ms, to_ms)
     holds = store.ring.view(policy).bounds.get(wanted.camera)
     in_force = None if holds is None or holds.ceiling_s >= UNBOUNDED_S else holds
@@ -93,7 +103,12 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     ledger.sign_now()
     signer, rests = ledger.head_signer.signer(), _rests(store)
     if signer is not None and rests is not None and rests.public != signer.public:
-        raise Refusal("the key of this box has just been replaced", "ask again", exit_codes.TRY_LATER, 503)
+        raise Refusal(
+            message("ledger.key-just-replaced", "the key of this box has just been replaced"),
+            message("ledger.key-just-replaced.action", "ask again"),
+            exit_codes.TRY_LATER,
+            503,
+        )
     box = StatementIssuer(
         node=config.site.node,
         office=config.site.office,
@@ -105,8 +120,10 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     public = None if signer is None else signer.public
     stated = statement.statement(box, wanted.month, account, standing, rests, public, now_ms)
     if signer is None:
-        why = ledger.head_signer.fault() or "this box has no ledger yet"
-        return documents.ProofOfRetention(statement=stated, envelope=None, unsigned=why)
+        told = as_message(ledger.head_signer.fault() or message("ledger.none-yet", "this box has no ledger yet"))
+        return documents.ProofOfRetention(
+            statement=stated, envelope=None, unsigned=told, unsigned_code=told.code, unsigned_values=told.data
+        )
     sealed = statement.sealed(stated, signer.public, signer.sign)
     return documents.ProofOfRetention(statement=stated, envelope=sealed, unsigned="")
 
@@ -115,9 +132,13 @@ def _month(month: str, zone: ZoneInfo, now_ms: int) -> tuple[int, int]:
     try:
         from_ms, to_ms = statement.interval(month, zone)
     except ValueError as error:
-        raise Refusal(str(error), "write the month as 2026-05", exit_codes.USAGE) from None
+        raise Refusal(said(error), message("api.month-form", "write the month as 2026-05"), exit_codes.USAGE) from None
     if from_ms >= now_ms:
-        raise Refusal(f"{month} has not begun", "a month can be stated once it has", exit_codes.USAGE)
+        raise Refusal(
+            message("api.month-not-begun", "{month} has not begun", month=month),
+            message("api.month-not-begun.action", "a month can be stated once it has"),
+            exit_codes.USAGE,
+        )
     return from_ms, to_ms
 
 
@@ -126,7 +147,10 @@ def known_camera(config: Config, store: Store, camera: str) -> str | None:
     names = {one.id: one.name for one in config.cameras}
     every = names.keys() | {one.camera for one in store.usage()}
     if camera not in every:
-        raise UnknownId(f"there is no camera {camera}", f"known are: {', '.join(sorted(every))}")
+        raise UnknownId(
+            message("api.no-cameras", "there is no camera {cameras}", cameras=[camera]),
+            message("api.known-are", "known are: {names}", names=sorted(every)),
+        )
     return names.get(camera)
 
 
@@ -151,21 +175,34 @@ def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
 def compliance_routes(site: SiteState, watch: ComplianceWatch) -> Sequence[Route]:
     def standing() -> ComplianceStanding:
         if site.config.site.profile is None:
-            what = "this box has no profile, so nobody knows which regulation it has to keep to"
+            what = message(
+                "api.no-profile", "this box has no profile, so nobody knows which regulation it has to keep to"
+            )
             raise Refusal(
-                what, 'write [site] profile = "…" (docs/configuration.md) and restart edged', exit_codes.CONFIG
+                what,
+                message(
+                    "api.no-profile.action", 'write [site] profile = "…" (docs/configuration.md) and restart edged'
+                ),
+                exit_codes.CONFIG,
             )
         if watch.standing is None:
-            what = "edged has just started, and nothing is judged yet"
-            raise Refusal(what, "ask again in some seconds", exit_codes.TRY_LATER, 503)
+            what = message("api.just-started", "edged has just started, and nothing is judged yet")
+            raise Refusal(
+                what, message("api.just-started.action", "ask again in some seconds"), exit_codes.TRY_LATER, 503
+            )
         return watch.standing
 
     def named(request: web.Request) -> str | None:
         clause, known = request.query.get("clause"), [one.clause.id for one in standing().findings]
         if clause is not None and clause not in known:
             raise Refusal(
-                f"there is no clause {clause} in {standing().profile.name}",
-                f"one of {' '.join(known)}",
+                message(
+                    "api.no-clause",
+                    "there is no clause {clause} in {profile}",
+                    clause=clause,
+                    profile=standing().profile.name,
+                ),
+                message("api.no-clause.action", "one of {clauses}", clauses=" ".join(known)),
                 exit_codes.USAGE,
                 404,
             )

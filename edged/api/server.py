@@ -31,7 +31,7 @@ from edged.access.acts import Acts, Agreement
 from edged.access.callers import Caller, Details, Handler, MayAsk, Peer, Refusal, Route, caller, get, meet, post
 from edged.access.guard import Guard
 from edged.api import alarms, approvals, exports, ledger, listings, pictures, pins, register, volumes
-from edged.api.base import answer, in_words, stream
+from edged.api.base import answer, failed, in_words, stream
 from edged.api.listings import Page
 from edged.cameras import Difference
 from edged.centre.reports import Reporter
@@ -41,6 +41,7 @@ from edged.config.loosened_bounds import granted, tightened
 from edged.config.model import Config
 from edged.config.problem import ConfigError
 from edged.documents import site as documents
+from edged.documents.base import Told
 from edged.documents.site import Explanation
 from edged.evidence.export_service import ExportService
 from edged.health.watch import HealthWatch
@@ -54,6 +55,7 @@ from edged.words.roles import Verb, is_of_the_house
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, StoreError, VolumeRefused
+from storage.words.message import NOTHING, Message, joined, message
 
 log = logging.getLogger("edged.api")
 SOCKET_MODE: Final = 0o666
@@ -147,7 +149,11 @@ class Control:
     async def _explain(self, request: web.Request) -> web.Response:
         segment = request.query.get("segment", "")
         if not segment:
-            raise Refusal("no segment named", "name it by path or as CAMERA/SEQ", exit_codes.USAGE)
+            raise Refusal(
+                message("segment.not-named", "no segment named"),
+                message("segment.not-named.action", "name it by path or as CAMERA/SEQ"),
+                exit_codes.USAGE,
+            )
         return answer(await self._site.explain(segment))
 
     async def _reload(self, request: web.Request) -> web.Response:
@@ -176,7 +182,11 @@ def _interval(request: web.Request) -> tuple[str | None, str | None, str | None,
     query = request.query
     limit = query.get("limit")
     if limit is not None and not (limit.isascii() and limit.isdecimal()):
-        raise Refusal(f"limit={limit} is not a number of rows", "give a whole number, e.g. limit=100", exit_codes.USAGE)
+        raise Refusal(
+            message("api.not-rows", "limit={text} is not a number of rows", text=limit),
+            message("api.not-rows.action", "give a whole number, e.g. limit=100"),
+            exit_codes.USAGE,
+        )
     return query.get("camera"), query.get("from"), query.get("to"), int(limit) if limit else None
 
 
@@ -197,8 +207,8 @@ async def in_one_word(request: web.Request, handler: Handler) -> web.StreamRespo
     except Refusal as refusal:
         return answer(refusal.document, refusal.status)
     except web.HTTPException as error:
-        known = documents.Error(
-            error=f"{request.method} {request.path}: {error.reason}", action="", exit=exit_codes.FAILED
+        known = documents.Error.of(
+            Message(f"{request.method} {request.path}: {error.reason}"), NOTHING, exit_codes.FAILED
         )
         return answer(known, error.status)
     except StoreError as error:
@@ -208,9 +218,7 @@ async def in_one_word(request: web.Request, handler: Handler) -> web.StreamRespo
         raise  # the caller went away: nobody is left to answer
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
-        known = documents.Error(
-            error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exit_codes.FAILED
-        )
+        known = failed()
         return answer(known, 500)
 
 
@@ -378,7 +386,10 @@ class Service:
         names = {configured.id for configured in seen.config.cameras} | seen.measured.usage.keys()
         if camera is not None and camera not in names:
             raise Refusal(
-                f"there is no camera {camera}", f"known are: {', '.join(sorted(names))}", exit_codes.USAGE, 404
+                message("api.no-cameras", "there is no camera {cameras}", cameras=[camera]),
+                message("api.known-are", "known are: {names}", names=sorted(names)),
+                exit_codes.USAGE,
+                404,
             )
         return camera
 
@@ -392,27 +403,39 @@ class Service:
                 in_force = self._site.config.site.profile
                 wished = await asyncio.to_thread(load, self._config_path, in_force=in_force)
             except ConfigError as error:
-                action = "nothing was changed; correct the file and reload again"
-                raise Refusal(str(error), action, exit_codes.CONFIG) from None
+                action = message("api.reload-config.action", "nothing was changed; correct the file and reload again")
+                raise Refusal(joined(problem.said for problem in error.problems), action, exit_codes.CONFIG) from None
             tls = await asyncio.to_thread(config_rules.certificate_faults, wished, self._site.overview().now.wall_ms)
             if mistakes := config_rules.mistakes(tls):
-                action = "nothing was changed; put it right and reload again"
-                raise Refusal("; ".join(map(str, mistakes)), action, exit_codes.CONFIG)
+                action = message("api.reload-tls.action", "nothing was changed; put it right and reload again")
+                raise Refusal(joined(mistake.said for mistake in mistakes), action, exit_codes.CONFIG)
             before = self._site.config
             if wished.site.node != before.site.node:
                 changed = NodeChanged(wished.site.node, before.site.node)
                 raise Refusal(
-                    changed.what, f"nothing was changed; {changed.action}, and reload again", exit_codes.CONFIG
+                    changed.what,
+                    message(
+                        "api.reload-node.action",
+                        "nothing was changed; {action}, and reload again",
+                        action=changed.action,
+                    ),
+                    exit_codes.CONFIG,
                 )
             after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
             try:
                 disks = await asyncio.to_thread(self._store.volume_operations.configure, after.volume_specs())
             except VolumeRefused as refused:
-                action = f"nothing was changed. {refused.action}"
-                raise Refusal(f"no volume could be used: {refused.what}", action, exit_codes.CONFIG) from None
+                action = message("api.reload-volumes.action", "nothing was changed. {action}", action=refused.action)
+                raise Refusal(
+                    message("api.reload-volumes", "no volume could be used: {reason}", reason=refused.what),
+                    action,
+                    exit_codes.CONFIG,
+                ) from None
             held = await self._agreement.hold(after)
             change = await self._use(held)
         waiting = await self._agreement.ask(by)
+        roles = tuple(granted(before, held))
+        warnings = (*disks.warnings, *tightened(before, held), *waiting, *(fault.said for fault in tls))
         return documents.Reload(
             added=list(change.added),
             removed=list(change.removed),
@@ -420,8 +443,10 @@ class Service:
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
             volumes=site_documents.reloaded_volumes(disks),
-            roles=list(granted(before, held)),
-            warnings=[*disks.warnings, *tightened(before, held), *waiting, *map(str, tls)],
+            roles=list(map(str, roles)),
+            roles_told=[Told(**one.told) for one in roles],
+            warnings=list(map(str, warnings)),
+            warnings_told=[Told(**one.told) for one in warnings],
         )
 
     async def _use(self, config: Config) -> Difference:

@@ -24,6 +24,7 @@ from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.store.facade import Store
 from storage.words.errors import RetryError, StoreError, UnknownId, VolumeAbsent
+from storage.words.message import message
 from storage.words.model import VolumeStatus
 
 log = logging.getLogger("edged.api")
@@ -98,5 +99,9 @@ def refusal(error: StoreError) -> Refusal:
 
 def absolute(text: str) -> Path:
     if not text.startswith("/") or "\0" in text:
-        raise Refusal(f"{text!r} is no absolute path", "name the directory from the root: /srv/…", exit_codes.USAGE)
+        raise Refusal(
+            message("volume.not-absolute", "{path} is no absolute path", path=repr(text)),
+            message("volume.not-absolute.action", "name the directory from the root: /srv/…"),
+            exit_codes.USAGE,
+        )
     return Path(text)

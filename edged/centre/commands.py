@@ -26,6 +26,7 @@ from storage.store.facade import Store
 from storage.tickets.commands_table import ROLE, CommandEntry, Taken
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, Replayed, StoreError, TooOften
+from storage.words.message import Message, message
 
 log = logging.getLogger("edged.centre")
 
@@ -152,7 +153,11 @@ class CentreCommands:
         if isinstance(judged, Refusal):
             await self._refuse(verb, judged)
         elif len(self._doing) >= DOING_MAX and judged.verb is not Verb.RESTART:
-            await self._turn_down(judged, Reason.BUSY, f"{DOING_MAX} commands are being done; try again later")
+            await self._turn_down(
+                judged,
+                Reason.BUSY,
+                message("centre.busy", "{count} commands are being done; try again later", count=DOING_MAX),
+            )
         else:
             await self._take(judged)
 
@@ -165,11 +170,17 @@ class CentreCommands:
         except Replayed as error:
             await self._turn_down(order, Reason.REPLAYED, error.what, error.state)
         except TooOften as error:
-            await self._turn_down(order, Reason.TOO_OFTEN, str(error))
+            await self._turn_down(order, Reason.TOO_OFTEN, _both(error))
         except StoreError as error:
-            await self._turn_down(order, Reason.BUSY, f"it cannot be put on record, so it is not done: {error.what}")
+            await self._turn_down(
+                order,
+                Reason.BUSY,
+                message(
+                    "centre.not-on-record", "it cannot be put on record, so it is not done: {reason}", reason=error.what
+                ),
+            )
         else:
-            self._answer(told, State.ACCEPTED, None, "on record, and being done")
+            self._answer(told, State.ACCEPTED, None, message("centre.accepted", "on record, and being done"))
             self._begin(self._do(order, taken))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -185,14 +196,16 @@ class CentreCommands:
         except Declined as declined:
             await self._fail(order, taken, declined.reason, declined.words)
         except TooOften as error:
-            await self._fail(order, taken, Reason.TOO_OFTEN, str(error))
+            await self._fail(order, taken, Reason.TOO_OFTEN, _both(error))
         except OrderRefused as error:
-            await self._fail(order, taken, Reason.NOT_POSSIBLE, str(error))
+            await self._fail(order, taken, Reason.NOT_POSSIBLE, _both(error))
         except StoreError as error:
             await self._fail(order, taken, Reason.FAILED, error.what)
         except Exception:
             log.exception("%s, as the centre commanded, failed", order.verb)
-            await self._fail(order, taken, Reason.FAILED, "edged failed to do it; see its journal")
+            await self._fail(
+                order, taken, Reason.FAILED, message("centre.failed", "edged failed to do it; see its journal")
+            )
         else:
             with suppress(StoreError):  # then the next run tells that it was interrupted, which nobody can rule out
                 await asyncio.wrap_future(self._store.commands.done(taken, words, result))
@@ -231,6 +244,7 @@ class CentreCommands:
     def _answer(
         self, told: CommandEntry, state: State, reason: Reason | None, words: str, result: Mapping[str, Any] = _NOTHING
     ) -> None:
+        known = words if isinstance(words, Message) else Message(words)
         self._say(
             Reply(
                 ts=0,
@@ -241,11 +255,20 @@ class CentreCommands:
                 requester=told.requester,
                 state=state.value,
                 reason="" if reason is None else reason.value,
-                text=words,
+                text=str(words),
+                code=known.code,
+                values=known.data,
                 clock_synced=self._site.overview().synced,
                 result=dict(result),
             )
         )
+
+
+def _both(error: StoreError) -> Message:
+    """What happened and what to do, as one sentence."""
+    if not error.action:
+        return error.what
+    return message("centre.what-and-action", "{what}; {action}", what=error.what, action=error.action)
 
 
 def _entry(commander: Commander, command: SignedCommand) -> CommandEntry:

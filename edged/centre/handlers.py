@@ -54,6 +54,7 @@ from storage.pins.rules import KEYS_FIRST, Ground, Interval, PinOrder
 from storage.store.facade import Store
 from storage.tickets.commands_table import ROLE, Limit, Rate
 from storage.words.clock import Clock
+from storage.words.message import message
 
 log = logging.getLogger("edged.centre")
 MS: Final = timedelta(milliseconds=1)
@@ -127,7 +128,7 @@ class CommandHandlers:
 
     async def _rebirth(self) -> Result:
         said = self.reporter.rebirth()
-        return "status, birth and all state are said again", {"messages": said}
+        return message("centre.rebirth", "status, birth and all state are said again"), {"messages": said}
 
     async def _status(self) -> Result:
         seen = self.site.overview()
@@ -180,7 +181,12 @@ class CommandHandlers:
             "segments": standing.segments,
             "bytes": standing.bytes,
         }
-        return f"placed, and provisional until somebody at the box approves it: edgectl pin approve {pin}", result
+        words = message(
+            "centre.pin-placed",
+            "placed, and provisional until somebody at the box approves it: edgectl pin approve {pin}",
+            pin=pin,
+        )
+        return words, result
 
     async def _extend(self, args: PinExtend, commander: Commander) -> Result:
         who = caller(commander, {"pin": args.pin})
@@ -193,25 +199,47 @@ class CommandHandlers:
             return self.acts.ask(EXTEND, {"pin": args.pin, "span_ms": span_ms, "reason": args.reason}, who).id
 
         act = await asyncio.to_thread(ask)
-        words = f"asked for; it is extended once somebody at the box approves: edgectl approve {act}"
+        words = message(
+            "centre.pin-extend",
+            "asked for; it is extended once somebody at the box approves: edgectl approve {act}",
+            act=act,
+        )
         return words, {"pin": args.pin, "act": act}
 
     async def _acknowledge(self, args: AlarmAck) -> Result:
         is_new = await asyncio.wrap_future(self.store.alarms.acknowledge(args.key, args.occurrence))
         await self.site.look_at_alarms()
-        words = "acknowledged" if is_new else "it was acknowledged before"
+        if is_new:
+            words = message("centre.acknowledged", "acknowledged")
+        else:
+            words = message("centre.acknowledged-before", "it was acknowledged before")
         return words, {"key": args.key, "occurrence": args.occurrence}
 
     async def _reconnect(self, args: CameraReconnect) -> Result:
         now_ms, before_ms = self.clock.now().boottime_ms, self._reconnected_ms.get(args.camera)
         if before_ms is not None and now_ms - before_ms < RECONNECT_EVERY_MS:
-            raise Declined(Reason.TOO_OFTEN, f"camera {args.camera} was told to reconnect less than a minute ago")
+            raise Declined(
+                Reason.TOO_OFTEN,
+                message(
+                    "centre.reconnected-just-now",
+                    "camera {camera} was told to reconnect less than a minute ago",
+                    camera=args.camera,
+                ),
+            )
         if args.camera not in self.site.priorities():
-            raise Declined(Reason.NOT_POSSIBLE, f"no camera {args.camera} is recorded on this box")
+            raise Declined(
+                Reason.NOT_POSSIBLE,
+                message("centre.no-camera", "no camera {camera} is recorded on this box", camera=args.camera),
+            )
         self._reconnected_ms[args.camera] = now_ms
         if not await self.site.reconnect(args.camera):
-            raise Declined(Reason.NOT_POSSIBLE, f"camera {args.camera} has no runner now")
-        return f"camera {args.camera} is connected anew", {"camera": args.camera}
+            raise Declined(
+                Reason.NOT_POSSIBLE,
+                message("centre.no-runner", "camera {camera} has no runner now", camera=args.camera),
+            )
+        return message("centre.reconnected", "camera {camera} is connected anew", camera=args.camera), {
+            "camera": args.camera
+        }
 
     def _prove(self, args: ConsistencyProof) -> Result:
         found = self.store.commands.consistency(args.origin, args.first_size, args.second_size)
@@ -223,7 +251,13 @@ class CommandHandlers:
             "second_root": found.second_root.hex(),
             "path": [one.hex() for one in found.path],
         }
-        return f"{found.origin}: {found.second_size} leaves begin with those {found.first_size}", result
+        return message(
+            "centre.proven",
+            "{origin}: {second} leaves begin with those {first}",
+            origin=found.origin,
+            second=found.second_size,
+            first=found.first_size,
+        ), result
 
     async def _diagnose(self) -> Result:
         seen = self.site.overview()
@@ -239,11 +273,15 @@ class CommandHandlers:
             "outbox": {rank.name.lower(): {"events": one.events, "bytes": one.bytes} for rank, one in depth.items()},
         }
         lines, earlier = self.tail.lines(), self.tail.held()
-        return "as it is now", await asyncio.to_thread(report, self.site.config, lines, more, earlier)
+        return message("centre.as-it-is", "as it is now"), await asyncio.to_thread(
+            report, self.site.config, lines, more, earlier
+        )
 
     async def _restart(self) -> Result:
         if not os.environ.get("NOTIFY_SOCKET"):
-            words = "edged does not run as a service of systemd here, so nobody would start it again"
+            words = message(
+                "centre.no-service", "edged does not run as a service of systemd here, so nobody would start it again"
+            )
             raise Declined(Reason.NOT_POSSIBLE, words)
         log.warning("the centre commands a restart")
         self.stop()

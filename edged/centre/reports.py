@@ -29,7 +29,7 @@ from edged.overview import Overview
 from edged.site import documents as site_documents
 from mqtt.client import BrokerSettings, Link, LinkView, Orders, Post, RetainedTopic
 from mqtt.contract import messages
-from mqtt.contract.messages import LedgerCheckpoint, Message, Payload, Stamp
+from mqtt.contract.messages import LedgerCheckpoint, Payload, Publication, Stamp
 from mqtt.tls import Keyring, TlsView
 from recorder.words.address import without_login
 from storage.ledger.signer import HeadAgreement, IssuedHead
@@ -38,6 +38,7 @@ from storage.pins.rules import Left, PinState
 from storage.recovery.service import LedgerService
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
+from storage.words.message import as_message, with_advice
 
 log = logging.getLogger("edged.centre")
 
@@ -71,7 +72,7 @@ class CheckpointListener(Protocol):
     """Hear of the ledger's head at the centre; `CheckpointPublisher` is some."""
 
     def kept(self, payload: bytes | None) -> None: ...
-    def passed_on(self, message: Message) -> None: ...
+    def passed_on(self, message: Publication) -> None: ...
 
 
 class Reporter:
@@ -202,7 +203,7 @@ class Reporter:
         """To whoever asked, while the link stands; no state, and no event."""
         if self._link is not None and self._overview is not None:
             seen = self._overview()
-            self._link.answer(messages.message(seen.config.site.node, self._stamped(seen, payload)))
+            self._link.answer(messages.publication(seen.config.site.node, self._stamped(seen, payload)))
 
     def _beat(self, seen: Overview, now_ms: int) -> None:
         if self._link is None or not self._link.view.connected:
@@ -213,7 +214,7 @@ class Reporter:
 
     def _publish(self, seen: Overview, payload: Payload) -> None:
         if self._link is not None:
-            self._link.publish(messages.message(seen.config.site.node, self._stamped(seen, payload)))
+            self._link.publish(messages.publication(seen.config.site.node, self._stamped(seen, payload)))
 
     def _keep_running(self) -> None:
         """Only a defect ends the link; it is told, and the link begins anew."""
@@ -221,7 +222,7 @@ class Reporter:
             log.error("the link to the centre ended; it is started again", exc_info=self._task.exception())
             self._task = asyncio.create_task(self._link.run(), name="link to the centre")
 
-    def _greeting(self) -> list[Message]:
+    def _greeting(self) -> list[Publication]:
         """Status, birth and a snapshot of all state, made anew at each connection."""
         if self._overview is None:
             return []
@@ -230,7 +231,7 @@ class Reporter:
         said = [online, self._birth(seen), *self._state(seen)]
         said += [self._checkpoint(self._head)] if self._head is not None else []
         node = seen.config.site.node
-        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
+        return [*(messages.publication(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
 
     @property
     def _blank(self) -> messages.Stamp:
@@ -260,6 +261,9 @@ class Reporter:
             "id",
             "name",
             "cause",
+            "reason",
+            "reason_code",
+            "reason_values",
             "since",
             "retained_s",
             "floor_s",
@@ -269,9 +273,18 @@ class Reporter:
             "looked",
         }
         since_ms = site_documents.since_ms(camera.id, seen)
-        faults = [finding.fault for finding in camera.findings]
-        shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason), "faults": faults}
-        return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)
+        faults: list[str] = [finding.fault for finding in camera.findings]
+        reason = as_message(without_login(camera.told))
+        return messages.CameraHealth(
+            **self._blank,
+            camera=camera.id,
+            since_ms=since_ms,
+            faults=faults,
+            reason=str(reason),
+            reason_code=reason.code,
+            reason_values=reason.data,
+            **camera.model_dump(exclude=taken),
+        )
 
     def _retention(self, retention: documents.CameraRetention) -> Payload:
         return messages.CameraRetention(**self._blank, **retention.model_dump(exclude={"oldest", "newest"}))
@@ -343,8 +356,7 @@ def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.AlarmState]:
             cleared_ms=row.cleared_ms,
             count=row.count,
             acknowledged=row.acknowledged,
-            text=row.text,
-            action=row.action,
+            **with_advice(row.text, row.action),
         )
 
 
@@ -455,7 +467,7 @@ def capabilities(config: Config) -> list[str]:
     return sorted([*CAPABILITIES, *(f"command.{verb}" for verb in verbs)])
 
 
-def gone(seen: Overview) -> Iterator[Message]:
+def gone(seen: Overview) -> Iterator[Publication]:
     """What the box knows of and does not report any more: it may have ended while edged was off, or the broker away.
 
     Cameras that are not configured, volumes that are not there, pins that ended, faults that are
@@ -481,7 +493,7 @@ def gone(seen: Overview) -> Iterator[Message]:
             yield messages.tombstone(messages.alarm_topic(node, row.key))
 
 
-def _over(seen: Overview) -> Iterator[Message]:
+def _over(seen: Overview) -> Iterator[Publication]:
     """Faults that were checked, maintenance that is over, a profile that is not configured any more."""
     node = seen.config.site.node
     open_faults = {one.id for one in seen.measured.faults}
@@ -528,7 +540,7 @@ class CheckpointPublisher:
         self._kept.append(payload)
         self.wake.set()
 
-    def passed_on(self, message: Message) -> None:
+    def passed_on(self, message: Publication) -> None:
         """Somebody has got this one."""
         told = LedgerCheckpoint.model_validate_json(message.payload)
         self._passed_on[told.origin] = max(told.size, self._passed_on.get(told.origin, 0))

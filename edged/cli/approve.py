@@ -12,7 +12,10 @@ from edged.cli.formatting import clean, local, text
 from edged.cli.options import address_given, json_option
 from edged.cli.output import Session, checked
 from edged.documents import pins as documents
+from edged.documents.base import told_in
 from edged.words import units
+from edged.words.catalogue import Reader
+from storage.words.message import message
 
 
 @click.command(short_help="Do what another person asked for, or show what waits.")
@@ -27,31 +30,44 @@ def approve(address: Address, *, id: str | None, as_json: bool) -> None:  # noqa
     else:
         word = id.strip().upper()
         if not word.replace("-", "").isalnum() or not word.isascii():
-            raise click.UsageError(f"{units.shown(id)} is no act: edgectl approve")
+            raise click.UsageError(
+                message("approve.no-id", "{given} is no act: edgectl approve", given=units.shown(id))
+            )
         if word.startswith("P-"):
-            raise click.UsageError(f"{word} is a pin: edgectl pin approve {word}")
+            raise click.UsageError(message("approve.pin", "{pin} is a pin: edgectl pin approve {pin}", pin=word))
         document = checked(documents.Approve, session.daemon.post(f"/v1/acts/{word}/approve"))
-    session.print(document, lambda: screen(document, session))
+    session.print(document, lambda: screen(document, session.reader))
 
 
-def screen(document: documents.Approve, session: Session) -> RenderableType:
-    done = [Text(f"Done: {clean(document.done.sentence)}")] if document.done is not None else []
-    done += [text(clean(document.outcome))] if document.outcome else []
-    nothing = [] if done or document.acts else [Text("Nothing waits for a second person.")]
-    return Group(*done, *nothing, *(_act(act, session) for act in (*document.acts, *document.ended)))
+def screen(document: documents.Approve, read: Reader) -> RenderableType:
+    done = []
+    if document.done is not None:
+        act = told_in(document.done, "sentence")
+        done.append(text(read.phrase("approve.done", "Done: {act}", act=act)))
+    done += [text(read(told_in(document, "outcome")))] if document.outcome else []
+    waits = read.phrase("approve.nothing", "Nothing waits for a second person.")
+    nothing = [] if done or document.acts else [Text(waits)]
+    return Group(*done, *nothing, *(_act(act, read) for act in (*document.acts, *document.ended)))
 
 
-def _act(act: documents.Act, session: Session) -> RenderableType:
-    asked = f"asked for by {act.asked_by} {local(act.asked, session.zone)}"
-    waits = f"waits until {local(act.until, session.zone)}" if act.ended is None else f"waits no longer: {act.ended}"
-    who = text(f"{asked}, {waits}", "dim")
-    heading = Text(act.id, style="bold").append(f"  {clean(act.sentence)}", style="not bold")
-    return Group(heading, Padding(who, (0, 0, 0, 2)))
-
-
-def next_step(act: documents.Act) -> Text:
-    """What the first person is told."""
-    return Text(
-        f"{act.id} waits: {clean(act.sentence)}.\n"
-        f"Now another person than {clean(act.asked_by)}: edgectl approve {act.id}"
+def _act(act: documents.Act, read: Reader) -> RenderableType:
+    asked = message(
+        "approve.asked", "asked for by {person} {moment}", person=act.asked_by, moment=local(act.asked, read)
     )
+    if act.ended is None:
+        waits = message("approve.waits", "waits until {moment}", moment=local(act.until, read))
+    else:
+        waits = message("approve.ended", "waits no longer: {why}", why=told_in(act, "ended"))
+    who = read.phrase("approve.act", "{asked}, {waits}", asked=asked, waits=waits)
+    heading = Text(act.id, style="bold").append(f"  {clean(read(told_in(act, 'sentence')))}", style="not bold")
+    return Group(heading, Padding(text(who, "dim"), (0, 0, 0, 2)))
+
+
+def next_step(act: documents.Act, read: Reader) -> Text:
+    """What the first person is told."""
+    waits = read.phrase("approve.act-waits", "{act} waits: {what}.", act=act.id, what=told_in(act, "sentence"))
+    now = read.phrase(
+        "approve.act-waits.action", "Now another person than {person}: edgectl approve {act}",
+        person=act.asked_by, act=act.id,
+    )  # fmt: skip
+    return Text(f"{clean(waits)}\n{clean(now)}")

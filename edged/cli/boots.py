@@ -6,18 +6,27 @@ from datetime import timedelta
 
 import click
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from edged.cli import output
 from edged.cli.client import Address
-from edged.cli.formatting import clean, span, table, text
+from edged.cli.formatting import span, table, text
 from edged.cli.options import address_given, json_option
 from edged.cli.output import Session, checked
 from edged.documents import machine as documents
+from edged.documents.base import told_in
 from edged.words import exit_codes, units
+from edged.words.catalogue import Reader
+from storage.words.message import Message, message
 
 SAME_S = 60.0
 """Two bounds that people read as one."""
+WORDS = {
+    "unproven": message("host.boots.unproven", "unproven"),
+    "sync": message("host.boots.sync", "sync"),
+    "sync+rtc": message("host.boots.sync-rtc", "sync+rtc"),
+    "attested": message("host.boots.attested", "attested"),
+}
+"""On which rests how long it was off."""
 
 
 @click.group(invoke_without_command=True)
@@ -28,11 +37,12 @@ def boots(address: Address, context: click.Context, *, as_json: bool) -> None:
     """Each boot of the box, how long it was off before, and on whose word."""
     if context.invoked_subcommand is not None:
         if as_json:
-            raise click.UsageError(f"write it as: edgectl boots {context.invoked_subcommand} --json")
+            verb = context.invoked_subcommand
+            raise click.UsageError(message("host.boots.usage", "write it as: edgectl boots {verb} --json", verb=verb))
         return
     session = Session(address.daemon(), as_json)
     document = session.read(documents.Boots, "/v1/boots")
-    session.print(document, lambda: screen(document))
+    session.print(document, lambda: screen(document, Reader(output.language())))
 
 
 @boots.command()
@@ -46,42 +56,59 @@ def attest(address: Address, *, number: int, off_for: str, reason: str, as_json:
     try:
         off_ms = units.parse_duration(off_for) // timedelta(milliseconds=1)
     except units.UnitError as error:
-        raise click.UsageError(f"--off-for: {error}") from None
+        raise click.UsageError(message("host.boots.off-for", "--off-for: {problem}", problem=error.said)) from None
     if off_ms <= 0:
-        raise click.UsageError("--off-for must be longer than nothing")
+        raise click.UsageError(message("host.boots.off-for-nothing", "--off-for must be longer than nothing"))
     wanted = documents.AttestAsked(boot=number, off_ms=off_ms, reason=reason.strip())
     body = address.daemon().post("/v1/boots/attest", wanted.model_dump_json().encode())
     document = checked(documents.Attest, body)
-    said = Group(text(f"Waits as {document.act}: {document.sentence}."), text(f"→ {document.action}"))
-    output.answer(document, lambda: said, as_json=as_json)
+    output.answer(document, lambda: attest_screen(document, Reader(output.language())), as_json=as_json)
     return exit_codes.OK
 
 
-def screen(document: documents.Boots) -> RenderableType:
+def attest_screen(document: documents.Attest, read: Reader) -> RenderableType:
+    waits = read.phrase(
+        "host.boots.waits", "Waits as {act}: {sentence}.", act=document.act, sentence=told_in(document, "sentence")
+    )
+    return Group(text(waits), text(f"→ {read(told_in(document, 'action'))}"))
+
+
+def screen(document: documents.Boots, read: Reader) -> RenderableType:
     """The newest last; what is missing stands below."""
-    made = table("Boot", "Ran", "Off before", "Word", "Synced after", right=("Boot",), folds=(2,))
+    number = read.phrase("host.boots.boot", "Boot")
+    made = table(
+        number,
+        read.phrase("host.boots.ran", "Ran"),
+        read.phrase("host.boots.off-before", "Off before"),
+        read.phrase("host.boots.word", "Word"),
+        read.phrase("host.boots.synced-after", "Synced after"),
+        right=(number,),
+        folds=(2,),
+    )
+    never = read.phrase("host.boots.never", "never")
     for boot in document.boots:
         first = boot.number == document.boots[0].number
         made.add_row(
             str(boot.number),
-            span(boot.ran_s),
-            text("" if first else off_before(boot)),
-            text("" if first else boot.word, "yellow" if boot.missing else ""),
-            "never" if boot.synced_after_s is None else span(boot.synced_after_s),
+            span(boot.ran_s, read),
+            text("" if first else read(off_before(boot))),
+            text("" if first else read(WORDS[boot.word]), "yellow" if boot.missing else ""),
+            never if boot.synced_after_s is None else span(boot.synced_after_s, read),
         )
-    lines = [
-        Text(f"before boot {boot.number}: {clean(boot.missing)}", style="yellow")
-        for boot in document.boots
-        if boot.missing
-    ]
-    return Group(made, *lines)
+    return Group(made, *(text(_missing(boot, read), "yellow") for boot in document.boots if boot.missing))
 
 
-def off_before(boot: documents.Boot) -> str:
+def _missing(boot: documents.Boot, read: Reader) -> str:
+    return read.phrase(
+        "host.boots.missing", "before boot {boot}: {missing}", boot=boot.number, missing=told_in(boot, "missing")
+    )
+
+
+def off_before(boot: documents.Boot) -> Message:
     """Both bounds, or one where they say the same."""
-    low = span(boot.off_low_s)
-    if boot.off_high_s is None:
-        return f"at least {low}"
-    if boot.off_high_s - boot.off_low_s <= SAME_S:
-        return low
-    return f"{low} to {span(boot.off_high_s)}"
+    low_s, high_s = boot.off_low_s, boot.off_high_s
+    if high_s is None:
+        return message("host.boots.at-least", "at least {low_s}", low_s=low_s)
+    if high_s - low_s <= SAME_S:
+        return message("host.boots.off", "{low_s}", low_s=low_s)
+    return message("host.boots.between", "{low_s} to {high_s}", low_s=low_s, high_s=high_s)

@@ -14,6 +14,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,10 @@ from urllib.parse import quote, urlencode
 import click
 
 from edged.words import exit_codes
-from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, UNIT
+from edged.words.catalogue import Language, Reader, language_of
+from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_TIMEZONE, UNIT
+from storage.words.message import NOTHING, Message, as_message, message
+from storage.words.system_errors import said
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""
@@ -33,8 +37,8 @@ FOLLOW_TIMEOUT_S: Final = 600.0
 PICTURE_TIMEOUT_S: Final = 70.0
 """A picture comes with the camera's next key frame, or not within a minute."""
 BLOCK: Final = 1 << 20
-LOOK_AT_UNIT: Final = "systemctl status edged, then journalctl -u edged -n 50"
-BE_ROOT: Final = "run edgectl as root or with sudo"
+LOOK_AT_UNIT: Final = message("call.look-at-unit", "systemctl status edged, then journalctl -u edged -n 50")
+BE_ROOT: Final = message("call.be-root", "run edgectl as root or with sudo")
 ASK_TIMEOUT_S: Final = 2.0
 """systemctl answers in milliseconds; a stuck one must not hold up the bad news."""
 _SYSTEMD_RUNS: Final = Path("/run/systemd/system")
@@ -53,9 +57,9 @@ class CallError(Exception):
     """No answer, or a refusal: what happened, the first thing to do, and the exit code it ends in."""
 
     def __init__(self, error: str, action: str, exit_code: int, *, said: bool = False) -> None:
-        super().__init__(f"{error}\n  → {action}" if action else error)
-        self.error = error
-        self.action = action
+        super().__init__(f"{error}\n  → {action}" if action else str(error))
+        self.error = as_message(error)
+        self.action = as_message(action)
         self.exit_code = exit_code
         self.said = said
         """The daemon itself said it."""
@@ -67,6 +71,7 @@ class Address:
 
     config: Path | None
     socket: Path | None
+    language: Language = "en"
 
     @property
     def config_file(self) -> Path:
@@ -88,17 +93,37 @@ def socket_in(config: Path | None) -> Path:
         return _path_in(tables(file), "socket", DEFAULT_SOCKET)
     except OSError as error:
         if config is not None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            what = f"--config: there is no file {file}: write the one that edged runs with, or leave it out"
+            what = message(
+                "call.no-config-file",
+                "--config: there is no file {file}: write the one that edged runs with, or leave it out",
+                file=str(file),
+            )
             raise click.UsageError(what) from None
-        reason = error.strerror or "it is not a file"
+        reason = error.strerror or message("call.not-a-file", "it is not a file")
         if config is None and isinstance(error, (FileNotFoundError, PermissionError)):
             return DEFAULT_SOCKET
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
-        reason = f"it is not TOML (edgectl config check {file})"
+        reason = message("call.not-toml", "it is not TOML (edgectl config check {file})", file=str(file))
     except ValueError as error:
-        reason = str(error)
-    click.echo(f"edgectl: {file} does not say where the socket is: {reason}; trying {DEFAULT_SOCKET}", err=True)
+        reason = as_message(error.args[0])
+    say(
+        message(
+            "call.socket-unknown",
+            "{file} does not say where the socket is: {reason}; trying {socket}",
+            file=str(file),
+            reason=reason,
+            socket=str(DEFAULT_SOCKET),
+        )
+    )
     return DEFAULT_SOCKET
+
+
+def say(told: Message) -> None:
+    """Beside the answer, to the person who reads it."""
+    context = click.get_current_context(silent=True)
+    given = None if context is None else context.find_root().obj
+    reader = Reader(given.language if isinstance(given, Address) else language_of())
+    click.echo(f"edgectl: {reader(told)}", err=True)
 
 
 def state_in(file: Path) -> Path | None:
@@ -106,6 +131,16 @@ def state_in(file: Path) -> Path | None:
     try:
         return _path_in(tables(file), "state", DEFAULT_STATE)
     except (OSError, ValueError):
+        return None
+
+
+def zone_in(file: Path) -> tzinfo | None:
+    """[site] timezone of a configuration, whatever else is wrong with it; None where it does not say that."""
+    from zoneinfo import ZoneInfo  # late: only of a daemon that is down
+
+    try:
+        return ZoneInfo(str(tables(file).get("site", {}).get("timezone", DEFAULT_TIMEZONE)))
+    except (OSError, ValueError, KeyError, AttributeError):
         return None
 
 
@@ -118,7 +153,7 @@ def _path_in(tables: Mapping[str, Any], key: str, default: Path) -> Path:
     paths = tables.get("paths", {})
     path = paths.get(key, str(default)) if isinstance(paths, dict) else None
     if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
-        raise ValueError(f"its paths.{key} is not an absolute path")
+        raise ValueError(message("call.not-absolute", "its paths.{key} is not an absolute path", key=key))
     return Path(path)
 
 
@@ -164,7 +199,13 @@ class DaemonClient:
             response = connection.getresponse()
             body = response.read()
         except (TimeoutError, http.client.HTTPException):
-            raise self._unreachable(f"the daemon at {self.socket_path} broke off before there was a picture") from None
+            raise self._unreachable(
+                message(
+                    "call.no-picture",
+                    "the daemon at {socket} broke off before there was a picture",
+                    socket=str(self.socket_path),
+                )
+            ) from None
         except OSError as error:
             raise self._no_connection(error) from None
         finally:
@@ -188,9 +229,19 @@ class DaemonClient:
                 raise _refusal(response.status, response.read())
             yield from pieces(response)
         except TimeoutError:
-            raise self._unreachable(f"the daemon at {self.socket_path} stopped answering") from None
+            raise self._unreachable(
+                message(
+                    "call.stopped-answering", "the daemon at {socket} stopped answering", socket=str(self.socket_path)
+                )
+            ) from None
         except http.client.HTTPException:
-            raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
+            raise self._unreachable(
+                message(
+                    "call.broke-off",
+                    "the daemon at {socket} broke off in the middle of its answer",
+                    socket=str(self.socket_path),
+                )
+            ) from None
         except OSError as error:
             raise self._no_connection(error) from None
         finally:
@@ -216,14 +267,30 @@ class DaemonClient:
                 else:
                     return json.dumps(told["document"]).encode()
         except TimeoutError:
-            raise self._unreachable(f"the daemon at {self.socket_path} stopped answering") from None
+            raise self._unreachable(
+                message(
+                    "call.stopped-answering", "the daemon at {socket} stopped answering", socket=str(self.socket_path)
+                )
+            ) from None
         except (http.client.HTTPException, ValueError):
-            raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
+            raise self._unreachable(
+                message(
+                    "call.broke-off",
+                    "the daemon at {socket} broke off in the middle of its answer",
+                    socket=str(self.socket_path),
+                )
+            ) from None
         except OSError as error:
             raise self._no_connection(error) from None
         finally:
             connection.close()
-        raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer")
+        raise self._unreachable(
+            message(
+                "call.broke-off",
+                "the daemon at {socket} broke off in the middle of its answer",
+                socket=str(self.socket_path),
+            )
+        )
 
     def _call(self, method: str, target: str, timeout_s: float, body: bytes = b"") -> bytes:
         connection = _Connection(self.socket_path, timeout_s)
@@ -233,10 +300,21 @@ class DaemonClient:
             answer = response.read()
         except TimeoutError:
             raise self._unreachable(
-                f"the daemon at {self.socket_path} did not answer within {timeout_s:.0f} s"
+                message(
+                    "call.no-answer",
+                    "the daemon at {socket} did not answer within {wait} s",
+                    socket=str(self.socket_path),
+                    wait=round(timeout_s),
+                )
             ) from None
         except http.client.HTTPException:
-            raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
+            raise self._unreachable(
+                message(
+                    "call.broke-off",
+                    "the daemon at {socket} broke off in the middle of its answer",
+                    socket=str(self.socket_path),
+                )
+            ) from None
         except OSError as error:
             raise self._no_connection(error) from None
         finally:
@@ -248,52 +326,97 @@ class DaemonClient:
     def _no_connection(self, error: OSError) -> CallError:
         path = self.socket_path
         if error.errno in (errno.EACCES, errno.EPERM):
-            return CallError(f"this user may not open {path}", BE_ROOT, exit_codes.NOT_ALLOWED)
+            return CallError(
+                message("call.not-allowed", "this user may not open {socket}", socket=str(path)),
+                BE_ROOT,
+                exit_codes.NOT_ALLOWED,
+            )
         if error.errno == errno.ENOENT:
-            return self._unreachable(f"there is no socket {path}: the daemon is not running, or it uses another socket")
+            return self._unreachable(
+                message(
+                    "call.no-socket",
+                    "there is no socket {socket}: the daemon is not running, or it uses another socket",
+                    socket=str(path),
+                )
+            )
         if error.errno == errno.ECONNREFUSED:
-            return self._unreachable(f"nobody answers at {path}: the daemon has stopped")
-        return self._unreachable(f"{path} cannot be reached: {error.strerror or error}")
+            return self._unreachable(
+                message("call.nobody-answers", "nobody answers at {socket}: the daemon has stopped", socket=str(path))
+            )
+        return self._unreachable(
+            message(
+                "call.not-reached",
+                "{socket} cannot be reached: {reason}",
+                socket=str(path),
+                reason=said(error),
+            )
+        )
 
-    def _unreachable(self, error: str) -> CallError:
-        said = "\n".join(filter(None, (error, ask_systemd() if self.of_unit else "")))
-        return CallError(said, LOOK_AT_UNIT, exit_codes.UNREACHABLE)
+    def _unreachable(self, error: Message) -> CallError:
+        known = ask_systemd() if self.of_unit else NOTHING
+        return CallError(behind(error, known) if known else error, LOOK_AT_UNIT, exit_codes.UNREACHABLE)
+
+
+def behind(one: Message, other: Message) -> Message:
+    """Two sentences, each on a line of its own."""
+    return message("call.lines", "{one}\n{other}", one=one, other=other)
 
 
 def _refusal(status: int, body: bytes) -> CallError:
     """The daemon's own words, or plain ones where it sent none (it is another program, or another version)."""
     try:
         document = json.loads(body)
-        return CallError(str(document["error"]), str(document["action"]), int(document["exit"]), said=True)
+        error = _told(document, "error")
+        return CallError(error, _told(document, "action"), int(document["exit"]), said=True)
     except (ValueError, KeyError, TypeError):
         return CallError(
-            f"the daemon answered with HTTP status {status}",
-            "check that edged and edgectl are of one version: edgectl version",
+            message("call.http", "the daemon answered with HTTP status {status}", status=status),
+            message("call.http.action", "check that edged and edgectl are of one version: edgectl version"),
             exit_codes.FAILED,
         )
 
 
-def ask_systemd() -> str:
+def _told(document: Mapping[str, Any], name: str) -> Message:
+    """A daemon of an earlier version sends the text alone."""
+    code, values = document.get(f"{name}_code", ""), document.get(f"{name}_values", {})
+    return Message.of(str(document[name]), str(code), values if isinstance(values, Mapping) else {})
+
+
+def ask_systemd() -> Message:
     """One sentence, or "" where systemd does not run or does not know the unit."""
     if not _SYSTEMD_RUNS.is_dir():
-        return ""
+        return NOTHING
     command = ["systemctl", "show", UNIT, "--property", ",".join(_PROPERTIES)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_TIMEOUT_S, check=False)
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return NOTHING
     return sentence(dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line))
 
 
-def sentence(known: Mapping[str, str]) -> str:
+def sentence(known: Mapping[str, str]) -> Message:
     """systemd's properties in words. Pure."""
     if known.get("LoadState") != "loaded":
-        return ""
-    state = known.get("ActiveState", "")
-    when = f" since {known['StateChangeTimestamp']}" if known.get("StateChangeTimestamp") else ""
-    words = f"systemd: {UNIT} is {state} ({known.get('SubState', '')}){when}"
+        return NOTHING
+    state, part = known.get("ActiveState", ""), known.get("SubState", "")
+    if since := known.get("StateChangeTimestamp"):
+        words = message(
+            "call.unit-since",
+            "systemd: {unit} is {state} ({part}) since {since}",
+            unit=UNIT,
+            state=state,
+            part=part,
+            since=since,
+        )
+    else:
+        words = message("call.unit", "systemd: {unit} is {state} ({part})", unit=UNIT, state=state, part=part)
     result, code = known.get("Result", ""), known.get("ExecMainStatus", "0")
     if result not in ("", "success") or code != "0":
-        words += f"; it ended with {result or 'no result'}, {code}"
+        ended = result or message("call.no-result", "no result")
+        words = message(
+            "call.unit-ended", "{unit}; it ended with {result}, {status}", unit=words, result=ended, status=code
+        )
     often = known.get("NRestarts", "0")
-    return words if often in ("", "0") else f"{words}; restarted so far: {often}"
+    if often in ("", "0"):
+        return words
+    return message("call.unit-restarts", "{unit}; restarted so far: {times}", unit=words, times=often)

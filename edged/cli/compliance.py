@@ -26,20 +26,22 @@ from edged.cli import formatting
 from edged.cli.client import Address
 from edged.cli.formatting import clean, local
 from edged.cli.options import AS_GIVEN, address_given, json_option
-from edged.cli.output import Session, may_write, write_new
+from edged.cli.output import Session, may_write, write_new, written_to
 from edged.documents import register as documents
 from edged.words import exit_codes
+from edged.words.catalogue import Reader
 from edged.words.units import roc
+from storage.words.message import Message, message
 
 SAMPLE: Final = "符合"
-MARKS: Final[Mapping[documents.StatusName, tuple[str, str, str]]] = {
-    "met": ("符合", "met", "green"),
-    "not-met": ("不符合", "NOT MET", "bold red"),
-    "by-hand": ("人工查核", "by hand", "yellow"),
-    "not-built": ("尚未建置", "not built yet", "dim"),
+CHINESE: Final = Reader("zh_TW")
+MARKS: Final[Mapping[documents.StatusName, tuple[Message, str]]] = {
+    "met": (message("compliance.met", "met"), "green"),
+    "not-met": (message("compliance.not-met", "NOT MET"), "bold red"),
+    "by-hand": (message("compliance.by-hand", "by hand"), "yellow"),
+    "not-built": (message("compliance.not-built", "not built yet"), "dim"),
 }
-"""Of each state: Chinese, English, style."""
-PART: Final = "（量測部分）"
+"""Of each state: its word and style."""
 STYLE: Final = """
 @page { size: A4; margin: 16mm 14mm; }
 * { box-sizing: border-box; }
@@ -83,7 +85,7 @@ def compliance(address: Address, *, clause: str | None, html: Path | None, as_js
     session.print(document, lambda: screen(document, chinese=chinese))
     if html is not None:
         write_new(html, html_page(document).encode())
-        click.echo(f"edgectl: written to {html}", err=True)
+        written_to(html, session.words)
     return exit_codes.FAILED if any(one.status == "not-met" for one in document.compliance) else exit_codes.OK
 
 
@@ -101,49 +103,89 @@ def screen(told: documents.Compliance, *, chinese: bool) -> RenderableType:
 
 
 def _chinese(told: documents.Compliance) -> Iterator[RenderableType]:
+    read = CHINESE
     yield Text(clean(told.title), style="bold")
-    yield Text(
-        clean(f"{told.site}（{told.office}／{told.node}），{site_time(told.time, told.timezone)}，{told.software}")
+    heading = read.phrase(
+        "compliance.heading",
+        "{site} ({office}/{node}), {moment}, {software}",
+        site=told.site,
+        office=told.office,
+        node=told.node,
+        moment=site_time(told.time, told.timezone),
+        software=told.software,
     )
-    yield Text(counted(told), style="bold red" if told.counts.not_met else "")
+    yield Text(clean(heading))
+    yield Text(counted(told, read), style="bold red" if told.counts.not_met else "")
     for one in told.compliance:
         yield Text("")
-        since = f"　自 {site_time(one.since, told.timezone)} 起" if one.since else ""
+        since = f"　{since_words(one, told.timezone, read)}" if one.since else ""
         yield Text.assemble(
-            (clean(f"{one.id}　{one.article}　"), "bold"), (status_label(one), MARKS[one.status][2]), (since, "dim")
+            (clean(f"{one.id}　{one.article}　"), "bold"),
+            (status_label(one, read), MARKS[one.status][1]),
+            (since, "dim"),
         )
         yield from (_indented(f"「{words}」", "italic") for words in one.text)
         yield from (_indented(f"✗ {words}", "red") for words in one.faults)
         yield from (_indented(f"・{words}") for words in one.evidence)
-        yield from (_indented(f"人工查核：{words}", "yellow") for words in one.by_hand)
-        yield from (_indented(f"尚未建置：{words}", "dim") for words in one.not_built)
+        yield from (_indented(by_hand(words, read), "yellow") for words in one.by_hand)
+        yield from (_indented(not_built(words, read), "dim") for words in one.not_built)
     yield Text("")
     yield Text(clean(told.declaration), style="dim")
-    yield Text(clean(cited(told)), style="dim")
+    yield Text(clean(cited(told, read)), style="dim")
 
 
 def _english(told: documents.Compliance) -> Iterator[RenderableType]:
-    zone, counts = ZoneInfo(told.timezone), told.counts
-    yield Text(f"{told.node}, profile {told.profile}, {local(told.time, zone)}, {told.software}")
-    figures = f"{counts.met} met, {counts.not_met} not met, {counts.by_hand} by hand, {counts.not_built} not built yet"
-    yield Text(figures, style="bold red" if counts.not_met else "")
-    table = formatting.table("Clause", "State", "Since")
+    read = Reader("en", ZoneInfo(told.timezone))
+    heading = read.phrase(
+        "compliance.heading.profile",
+        "{node}, profile {profile}, {moment}, {software}",
+        node=told.node,
+        profile=told.profile,
+        moment=local(told.time, read),
+        software=told.software,
+    )
+    yield Text(heading)
+    yield Text(_figures(told, read), style="bold red" if told.counts.not_met else "")
+    table = formatting.table(
+        read.phrase("compliance.clause", "Clause"),
+        read.phrase("screen.state", "State"),
+        read.phrase("compliance.since", "Since"),
+    )
     for one in told.compliance:
-        part = " (what is measured)" if one.status == "met" and not one.whole else ""
-        _, words, style = MARKS[one.status]
-        table.add_row(one.id, Text(words + part, style=style), local(one.since, zone))
+        table.add_row(one.id, Text(status_label(one, read), style=MARKS[one.status][1]), local(one.since, read))
     yield table
-    yield Text("The clauses and what was measured are in Chinese, which this screen cannot show:")
-    yield Text("edgectl compliance --html FILE, or log in by ssh from a desk.")
+    yield Text(
+        read.phrase(
+            "compliance.in-chinese", "The clauses and what was measured are in Chinese, which this screen cannot show:"
+        )
+    )
+    yield Text(
+        read.phrase("compliance.in-chinese.action", "edgectl compliance --html FILE, or log in by ssh from a desk.")
+    )
 
 
 def _indented(words: str, style: str = "") -> RenderableType:
     return Padding(Text(clean(words), style=style), (0, 0, 0, 2))
 
 
-def status_label(one: documents.Clause) -> str:
-    """符合（量測部分）where something of the clause is left to people or to a later version."""
-    return MARKS[one.status][0] + (PART if one.status == "met" and not one.whole else "")
+def status_label(one: documents.Clause, read: Reader) -> str:
+    """Met says so where something of the clause is left to people or to a later version."""
+    state = MARKS[one.status][0]
+    if one.status == "met" and not one.whole:
+        return read.phrase("compliance.met-in-part", "{state} (what is measured)", state=state)
+    return read(state)
+
+
+def since_words(one: documents.Clause, timezone: str, read: Reader) -> str:
+    return read.phrase("compliance.since-moment", "since {moment}", moment=site_time(one.since or "", timezone))
+
+
+def by_hand(words: str, read: Reader) -> str:
+    return read.phrase("compliance.by-hand.what", "by hand: {what}", what=words)
+
+
+def not_built(words: str, read: Reader) -> str:
+    return read.phrase("compliance.not-built.what", "not built yet: {what}", what=words)
 
 
 def site_time(moment: str, timezone: str) -> str:
@@ -151,19 +193,39 @@ def site_time(moment: str, timezone: str) -> str:
     return roc(datetime.fromisoformat(moment).astimezone(ZoneInfo(timezone)).isoformat())
 
 
-def counted(told: documents.Compliance) -> str:
+def counted(told: documents.Compliance, read: Reader) -> str:
     counts = told.counts
-    return (
-        f"共 {counts.met + counts.not_met + counts.by_hand + counts.not_built} 條：符合 {counts.met}、"
-        f"不符合 {counts.not_met}、人工查核 {counts.by_hand}、尚未建置 {counts.not_built}"
+    total = counts.met + counts.not_met + counts.by_hand + counts.not_built
+    return read.phrase("compliance.total", "{count} clauses: {figures}", count=total, figures=_figures(told, read))
+
+
+def _figures(told: documents.Compliance, read: Reader) -> str:
+    counts = told.counts
+    return read.phrase(
+        "compliance.figures",
+        "{met} met, {not_met} not met, {by_hand} by hand, {not_built} not built yet",
+        met=counts.met,
+        not_met=counts.not_met,
+        by_hand=counts.by_hand,
+        not_built=counts.not_built,
     )
 
 
-def cited(told: documents.Compliance) -> str:
+def cited(told: documents.Compliance, read: Reader) -> str:
     """Which state of the ledger this stands beside."""
     if told.head is None:
-        return "稽核軌跡尚無簽署的樹根。"
-    return f"稽核軌跡：{told.head.origin}，{told.head.size} 筆，樹根 {told.head.root}"
+        return read.phrase("compliance.no-head", "The ledger has no signed root yet.")
+    return read.phrase("compliance.ledger.state", "Ledger: {head}", head=_head(told.head))
+
+
+def _head(head: documents.LedgerHead) -> Message:
+    return message(
+        "compliance.head",
+        "{origin}, {leaves} leaves, root {root}",
+        origin=head.origin,
+        leaves=head.size,
+        root=head.root,
+    )
 
 
 def html_page(told: documents.Compliance) -> str:
@@ -172,39 +234,68 @@ def html_page(told: documents.Compliance) -> str:
 
 
 def _html_lines(told: documents.Compliance) -> Iterator[str]:
+    read = CHINESE
     yield '<!DOCTYPE html>\n<html lang="zh-Hant-TW">\n<head>\n<meta charset="utf-8">'
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    yield f"<title>{escape(f'法規查核報告 {told.site}')}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
-    yield "<header>\n<h1>錄影監視系統法規查核報告（自我聲明）</h1>\n<dl>"
-    for name, value in (
-        ("規定", told.title),
-        ("機關", told.body),
-        ("錄影主機", f"{told.site}（{told.office}／{told.node}）"),
-        ("查核時間", f"{site_time(told.time, told.timezone)}（{told.timezone}）"),
-        ("版本", f"{told.software}，規定資料 {told.profile}"),
-        ("稽核軌跡", cited(told).removeprefix("稽核軌跡：")),
-    ):
+    title = read.phrase("compliance.page.name", "Report on the regulation {site}", site=told.site)
+    yield f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
+    head = read.phrase(
+        "compliance.page.title", "Report on the regulation of the recording system (statement of the office itself)"
+    )
+    yield f"<header>\n<h1>{escape(head)}</h1>\n<dl>"
+    for name, value in _page_facts(told, read):
         yield f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
-    yield f'</dl>\n</header>\n<p class="counts">{escape(counted(told))}</p>'
+    yield f'</dl>\n</header>\n<p class="counts">{escape(counted(told, read))}</p>'
     for one in told.compliance:
-        yield from _html_clause(one, told.timezone)
-    yield '<div class="signed"><div>專責人員</div><div>主管</div><div>稽核人員</div></div>'
+        yield from _html_clause(one, told.timezone, read)
+    signatures = (
+        read.phrase("compliance.page.responsible", "Person in charge"),
+        read.phrase("compliance.page.superior", "Superior"),
+        read.phrase("compliance.page.auditor", "Auditor"),
+    )
+    yield f'<div class="signed">{"".join(f"<div>{escape(who)}</div>" for who in signatures)}</div>'
     yield f"<footer>{escape(told.declaration)}</footer>\n</body>\n</html>"
 
 
-def _html_clause(one: documents.Clause, timezone: str) -> Iterator[str]:
+def _page_facts(told: documents.Compliance, read: Reader) -> Iterator[tuple[str, str]]:
+    """Names and values above the clauses."""
+    yield read.phrase("compliance.page.regulation", "Regulation"), told.title
+    yield read.phrase("compliance.page.office", "Office"), told.body
+    site = read.phrase(
+        "compliance.page.site", "{site} ({office}/{node})", site=told.site, office=told.office, node=told.node
+    )
+    yield read.phrase("compliance.page.box", "Recorder"), site
+    moment = read.phrase(
+        "compliance.page.moment",
+        "{moment} ({timezone})",
+        moment=site_time(told.time, told.timezone),
+        timezone=told.timezone,
+    )
+    yield read.phrase("compliance.page.time", "Time"), moment
+    software = read.phrase(
+        "compliance.page.software",
+        "{software}, data of the regulation {profile}",
+        software=told.software,
+        profile=told.profile,
+    )
+    yield read.phrase("compliance.page.version", "Version"), software
+    ledger = read(_head(told.head)) if told.head else cited(told, read)
+    yield read.phrase("compliance.page.ledger", "Ledger"), ledger
+
+
+def _html_clause(one: documents.Clause, timezone: str, read: Reader) -> Iterator[str]:
     lines = [
         *(f'<li class="fault">{escape(words)}</li>' for words in one.faults),
         *(f"<li>{escape(words)}</li>" for words in one.evidence),
-        *(f'<li class="hand">人工查核：{escape(words)}</li>' for words in one.by_hand),
-        *(f'<li class="not-built">尚未建置：{escape(words)}</li>' for words in one.not_built),
+        *(f'<li class="hand">{escape(by_hand(words, read))}</li>' for words in one.by_hand),
+        *(f'<li class="not-built">{escape(not_built(words, read))}</li>' for words in one.not_built),
     ]
     yield f'<section class="{"long" if len(lines) > LONG else ""}">'
-    yield f'<span class="state {one.status}">{escape(status_label(one))}</span>'
+    yield f'<span class="state {one.status}">{escape(status_label(one, read))}</span>'
     yield f"<h2>{escape(one.id)}　{escape(one.article)}</h2>"
     yield from (f"<blockquote>{escape(words)}</blockquote>" for words in one.text)
     if one.since:
-        yield f'<p class="since">自 {escape(site_time(one.since, timezone))} 起</p>'
+        yield f'<p class="since">{escape(since_words(one, timezone, read))}</p>'
     if lines:
         yield "<ul>" + "\n".join(lines) + "</ul>"
     yield "</section>"

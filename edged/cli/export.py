@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import click
 from pydantic import ValidationError
@@ -25,16 +24,31 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from edged.cli.client import Address, CallError, DaemonClient
-from edged.cli.formatting import between, local, share, span, table, text
-from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
-from edged.cli.output import ProgressLine, Session, checked, interval
+from edged.cli.formatting import (
+    between,
+    cause_word,
+    colon,
+    counted_files,
+    counted_segments,
+    local,
+    said,
+    share,
+    span,
+    state_word,
+    table,
+    text,
+)
+from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option, refused
+from edged.cli.output import ProgressLine, Session, checked, interval, not_writable
 from edged.cli.pin import moment
 from edged.documents import exports as documents
-from edged.documents.base import Document
+from edged.documents.base import Document, told_in
 from edged.documents.exports import ExportFile
 from edged.words import exit_codes, units
+from edged.words.catalogue import Reader
 from edged.words.units import UnitError
 from storage.volumes import mounts
+from storage.words.message import Message, format_size, message
 
 INTERRUPTED: Final = 130
 OPTIONS: Final = {"cameras": "camera", "start": "from", "end": "to"}
@@ -42,6 +56,7 @@ OPTIONS: Final = {"cameras": "camera", "start": "from", "end": "to"}
 NOT_AS_WRITTEN: Final = frozenset({"missing", "length", "content", "unreadable"})
 """What the verifier says where the medium does not hold what was written to it."""
 SPANS_SHOWN: Final = 20
+SAME_VERSION: Final = message("export.same-version.action", "check that edged and edgectl are of one version")
 
 
 @click.command(short_help="Copy footage into a folder that anybody can check.")
@@ -71,13 +86,14 @@ def export(address: Address, /, *, as_json: bool, **given: Any) -> int:
     if modes:
         others = [name for name, value in given.items() if value and name not in modes]
         if len(modes) > 1 or others:
-            raise click.UsageError("--list, --resume and --undo stand alone")
+            raise click.UsageError(message("export.modes", "--list, --resume and --undo stand alone"))
         if given["listed"]:
             return shown(session)
         return resumed(session, given["resume"]) if given["resume"] else undone(session, given["undo"])
     for name in ("cameras", "start", "end", "reason", *(() if given["dry_run"] else ("out",))):
         if given[name] in (None, ()):
-            raise click.UsageError(f"Missing option '--{OPTIONS.get(name, name)}'.")
+            option = f"--{OPTIONS.get(name, name)}"
+            raise click.UsageError(message("screen.missing-option", "Missing option '{option}'.", option=option))
     return begun(session, given)
 
 
@@ -85,26 +101,26 @@ def begun(session: Session, given: dict[str, Any]) -> int:
     """Plan, ask, begin, copy."""
     yes, dry_run = given["yes"], given["dry_run"]
     if not (yes or dry_run) and (session.as_json or not sys.stdin.isatty()):
-        raise click.UsageError("nobody can be asked here: give --yes, or --dry-run to see what it holds")
+        raise click.UsageError(
+            message("export.nobody-to-ask", "nobody can be asked here: give --yes, or --dry-run to see what it holds")
+        )
     wanted = _asked(session, given)
     planned = _post(session.daemon, wanted)
     plan = planned.plan
     if plan is None:
-        raise CallError("the daemon sent no plan", "check that edged and edgectl are of one version", exit_codes.FAILED)
+        raise CallError(message("export.no-plan", "the daemon sent no plan"), SAME_VERSION, exit_codes.FAILED)
     if dry_run or not session.as_json:
-        session.print(planned, lambda: plan_screen(plan, session.zone))
+        session.print(planned, lambda: plan_screen(plan, session.reader))
     if dry_run:
         return exit_codes.OK
     out: Path = given["out"]
     _fit(out, plan)
-    if not yes and not click.confirm("Export it?", default=False):
-        click.echo("Nothing was exported.")
+    if not yes and not click.confirm(session.words.phrase("export.confirm", "Export it?"), default=False):
+        click.echo(session.words.phrase("export.not-exported", "Nothing was exported."))
         return exit_codes.FAILED
     answered = _post(session.daemon, wanted.model_copy(update={"dry_run": False}))
     if answered.export is None:
-        raise CallError(
-            "the daemon began nothing", "check that edged and edgectl are of one version", exit_codes.FAILED
-        )
+        raise CallError(message("export.not-begun", "the daemon began nothing"), SAME_VERSION, exit_codes.FAILED)
     folder = ExportFolder(out / answered.export.folder)
     with _going_on(folder, answered.export.id):
         folder.root.mkdir(mode=0o700)
@@ -117,8 +133,14 @@ def resumed(session: Session, place: Path) -> int:
     folder = ExportFolder(place)
     note = _noted(folder)
     if note is None:
-        what = f"nothing is to be gone on with in {place}"
-        raise CallError(what, "name the folder that an export was begun in: edgectl export --list", exit_codes.USAGE)
+        raise CallError(
+            message("export.nothing-to-resume", "nothing is to be gone on with in {folder}", folder=str(place)),
+            message(
+                "export.nothing-to-resume.action",
+                "name the folder that an export was begun in: edgectl export --list",
+            ),
+            exit_codes.USAGE,
+        )
     known = session.read(documents.ExportList, "/v1/exports").exports
     ended = next((one for one in known if one.id == note.export and one.state == "finished"), None)
     if ended is None:
@@ -126,7 +148,7 @@ def resumed(session: Session, place: Path) -> int:
     folder.complete()  # it was cut off behind all else
     there = {"folder": str(place.absolute()), "bytes": 0, "key": None, "intact": None, "troubles": []}
     document = documents.Export.model_validate({"export": ended, "plan": None, **there})
-    session.print(document, lambda: finished_screen(document))
+    session.print(document, lambda: finished_screen(document, session.words))
     return exit_codes.OK
 
 
@@ -136,38 +158,52 @@ def undone(session: Session, what: str) -> int:
     note = _noted(folder)
     if note is None and folder.root.is_dir():
         raise CallError(
-            f"{what} is no export that is under way", "one that is finished is not undone here", exit_codes.USAGE
+            message("export.not-under-way", "{folder} is no export that is under way", folder=what),
+            message("export.not-under-way.action", "one that is finished is not undone here"),
+            exit_codes.USAGE,
         )
     export_id = what if note is None else note.export
     body = session.daemon.post(f"/v1/exports/{_id(export_id)}/abandon")
     if note is not None:
         folder.remove(note.files)
-    session.print(checked(documents.Export, body), lambda: undone_screen(export_id))
+    session.print(checked(documents.Export, body), lambda: undone_screen(export_id, session.words))
     return exit_codes.OK
 
 
 def shown(session: Session) -> int:
     """Those that there were, and are."""
     document = session.read(documents.ExportList, "/v1/exports")
-    session.print(document, lambda: list_screen(document, session.zone))
+    session.print(document, lambda: list_screen(document, session.reader))
     return exit_codes.OK
 
 
 def copied(session: Session, folder: ExportFolder, export_id: str, plan: documents.ExportPlan | None) -> int:
     """Footage, then lists and proofs; then it is read back and checked, and only then finished."""
     daemon, base = session.daemon, f"/v1/exports/{_id(export_id)}"
-    with _going_on(folder, export_id), ProgressLine() as line:
-        reading = partial(line.copying, "reading")
+    with _going_on(folder, export_id), ProgressLine(session.words) as line:
+        reading = partial(line.copying, message("export.progress.reading", "reading"))
         prepared = checked(documents.Prepared, daemon.follow(f"{base}/prepare", b"", reading))
         note = folder.note
         if note is not None and note.digest not in (None, prepared.digest):
-            what = "what was recorded is not there any more as it was when this export began"
-            raise CallError(what, f"edgectl export --undo {folder.root}, and begin another one", exit_codes.FAILED)
+            raise CallError(
+                message(
+                    "export.footage-changed",
+                    "what was recorded is not there any more as it was when this export began",
+                ),
+                message(
+                    "export.footage-changed.action",
+                    "edgectl export --undo {folder}, and begin another one",
+                    folder=str(folder.root),
+                ),
+                exit_codes.FAILED,
+            )
         names = [one.path for one in prepared.files]
         folder.tell(Note(export=export_id, digest=prepared.digest, files=names))
         _check_room(folder, prepared.files)
-        _fetch(daemon, base, folder, prepared.files, partial(line.copying, "copying"))
-        sealed = checked(documents.Sealed, daemon.follow(f"{base}/seal", b"", partial(line.copying, "signing")))
+        copying = partial(line.copying, message("export.progress.copying", "copying"))
+        _fetch(daemon, base, folder, prepared.files, copying)
+        signing = partial(line.copying, message("export.progress.signing", "signing"))
+        sealed = checked(documents.Sealed, daemon.follow(f"{base}/seal", b"", signing))
         papers = [one.path for one in sealed.files]
         folder.tell(Note(export=export_id, digest=prepared.digest, files=[*names, *papers]))
         folder.remove_only(papers)
@@ -176,8 +212,20 @@ def copied(session: Session, folder: ExportFolder, export_id: str, plan: documen
         broken = [one["where"]["file"] for one in found["lines"] if one["code"] in NOT_AS_WRITTEN]
         if broken:
             folder.remove_only(broken)
-            what = f"{folder.root} does not hold what was written to it: {', '.join(broken[:5])}"
-            raise CallError(what, f"try another medium, or edgectl export --resume {folder.root}", exit_codes.FAILED)
+            raise CallError(
+                message(
+                    "export.bad-medium",
+                    "{folder} does not hold what was written to it: {files}",
+                    folder=str(folder.root),
+                    files=broken[:5],
+                ),
+                message(
+                    "export.bad-medium.action",
+                    "try another medium, or edgectl export --resume {folder}",
+                    folder=str(folder.root),
+                ),
+                exit_codes.FAILED,
+            )
         ended = checked(documents.Export, daemon.post(f"{base}/finish"))
         folder.complete()
     every = [*prepared.files, *sealed.files]
@@ -191,7 +239,7 @@ def copied(session: Session, folder: ExportFolder, export_id: str, plan: documen
             "troubles": prepared.troubles,
         }
     )
-    session.print(document, lambda: done_screen(document, found))
+    session.print(document, lambda: done_screen(document, found, session.words))
     return exit_codes.OK if found["intact"] else exit_codes.FAILED
 
 
@@ -219,7 +267,7 @@ def _fetch(
 
 def _verified(folder: ExportFolder, key: str, line: ProgressLine) -> dict[str, Any]:
     """By the verifier that lies in the folder, as whoever gets it will do."""
-    line.say("checking the folder")
+    line.say(message("export.progress.checking", "checking the folder"))
     with folder.as_it_will_be():
         done = subprocess.run(
             [sys.executable, "-I", str(folder.root / "verify.py"), "--key", key, "--json", "--", str(folder.root)],
@@ -228,32 +276,49 @@ def _verified(folder: ExportFolder, key: str, line: ProgressLine) -> dict[str, A
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        what = f"the verifier in {folder.root} failed: {done.stderr.strip()[-200:]}"
-        raise CallError(what, f"edgectl verify {folder.root}", exit_codes.FAILED) from None
+        raise CallError(
+            message(
+                "export.verifier-failed",
+                "the verifier in {folder} failed: {words}",
+                folder=str(folder.root),
+                words=done.stderr.strip()[-200:],
+            ),
+            Message(f"edgectl verify {folder.root}"),
+            exit_codes.FAILED,
+        ) from None
     return found
 
 
 @contextmanager
 def _going_on(folder: ExportFolder, export_id: str) -> Iterator[None]:
     """Whatever ends it: how to go on is said."""
-    on = f"go on with: edgectl export --resume {folder.root}; or take it back: edgectl export --undo {folder.root}"
-    if not folder.root.exists():
-        on = f"take it back with: edgectl export --undo {export_id}"
+    if folder.root.exists():
+        on = message(
+            "export.cut-off.action",
+            "go on with: edgectl export --resume {folder}; or take it back: edgectl export --undo {folder}",
+            folder=str(folder.root),
+        )
+    else:
+        on = message("export.not-begun.action", "take it back with: edgectl export --undo {export}", export=export_id)
     try:
         yield
     except KeyboardInterrupt:
-        raise CallError(f"export {export_id} was interrupted", on, INTERRUPTED) from None
+        what = message("export.interrupted", "export {export} was interrupted", export=export_id)
+        raise CallError(what, on, INTERRUPTED) from None
     except OSError as error:
-        what = f"{error.filename or folder.root}: {error.strerror or error}"
-        raise CallError(f"export {export_id} was cut off: {what}", on, exit_codes.FAILED) from None
+        why = Message(f"{error.filename or folder.root}: {error.strerror or error}")
+        raise CallError(_cut_off(export_id, why), on, exit_codes.FAILED) from None
     except BrokenOff as cut:
-        raise CallError(
-            f"export {export_id} was cut off: the daemon broke off, {cut}", on, exit_codes.TRY_LATER
-        ) from None
+        why = message("export.daemon-broke-off", "the daemon broke off, {what}", what=cut.said)
+        raise CallError(_cut_off(export_id, why), on, exit_codes.TRY_LATER) from None
     except CallError as error:
         if error.exit_code in (exit_codes.UNREACHABLE, exit_codes.TRY_LATER):
-            raise CallError(f"export {export_id} was cut off: {error.error}", on, error.exit_code) from None
+            raise CallError(_cut_off(export_id, said(error.error)), on, error.exit_code) from None
         raise
+
+
+def _cut_off(export_id: str, why: Message) -> Message:
+    return message("export.cut-off", "export {export} was cut off: {why}", export=export_id, why=why)
 
 
 def _asked(session: Session, given: dict[str, Any]) -> documents.ExportAsked:
@@ -277,7 +342,7 @@ def _size(text: str | None) -> int:
     try:
         return FAT_BYTES if text is None else units.parse_size(text)
     except UnitError as error:
-        raise click.UsageError(f"--max-file: {error}") from None
+        raise refused("--max-file", error.args[0]) from None
 
 
 def _post(daemon: DaemonClient, wanted: documents.ExportAsked) -> documents.Export:
@@ -288,123 +353,229 @@ def _fit(out: Path, plan: documents.ExportPlan) -> None:
     """Before anything is begun: the place is one, can be written, and holds it."""
     if not out.is_dir():
         raise CallError(
-            f"{out} is no directory", "name one that is there: where the stick is mounted", exit_codes.USAGE
+            message("screen.out.no-directory", "{path} is no directory", path=str(out)),
+            message("export.no-directory.action", "name one that is there: where the stick is mounted"),
+            exit_codes.USAGE,
         )
     if not os.access(out, os.W_OK | os.X_OK):
-        what = f"{out} cannot be written by whoever runs this, or is mounted read-only"
-        raise CallError(what, "name a place that you may write", exit_codes.FAILED)
+        raise not_writable(out)
     volume = volume_around(out, plan.volumes)
     if volume is not None:
-        what = f"{out} lies in the volume {volume}, which is for footage alone"
-        raise CallError(what, "name a place outside: where the stick is mounted", exit_codes.USAGE)
+        raise CallError(
+            message(
+                "export.in-volume",
+                "{path} lies in the volume {volume}, which is for footage alone",
+                path=str(out),
+                volume=volume,
+            ),
+            message("export.in-volume.action", "name a place outside: where the stick is mounted"),
+            exit_codes.USAGE,
+        )
     free = bytes_free(out)
     if free < plan.bytes:
-        what = f"the export takes about {units.format_size(plan.bytes)}, and {out} has {units.format_size(free)} free"
-        raise CallError(what, "make room, take a larger medium, or export less at a time", exit_codes.FAILED)
+        raise CallError(
+            message(
+                "export.no-room",
+                "the export takes about {size}, and {path} has {free} free",
+                size=format_size(plan.bytes),
+                path=str(out),
+                free=format_size(free),
+            ),
+            message("export.no-room.action", "make room, take a larger medium, or export less at a time"),
+            exit_codes.FAILED,
+        )
 
 
 def _check_room(folder: ExportFolder, files: Sequence[documents.ExportFile]) -> None:
     """Now that it is known to the octet."""
     lacking = bytes_needed(files) - folder.written(files) - bytes_free(folder.root)
     if lacking > 0:
-        what = f"{folder.root} lacks {units.format_size(lacking)} for what is still to be copied"
-        raise CallError(what, f"make room, then: edgectl export --resume {folder.root}", exit_codes.FAILED)
+        raise CallError(
+            message(
+                "export.room-lacking",
+                "{folder} lacks {size} for what is still to be copied",
+                folder=str(folder.root),
+                size=format_size(lacking),
+            ),
+            message(
+                "export.room-lacking.action",
+                "make room, then: edgectl export --resume {folder}",
+                folder=str(folder.root),
+            ),
+            exit_codes.FAILED,
+        )
     large = next((one.path for one in files if one.bytes > FAT_BYTES), None)
     if large is not None and is_fat(folder.root):
-        what = f"{large} is larger than a file on this medium (FAT) can be"
         raise CallError(
-            what, "export with --max-file 4GB, or onto a medium with exFAT, NTFS or ext4", exit_codes.FAILED
+            message("export.too-large-for-fat", "{file} is larger than a file on this medium (FAT) can be", file=large),
+            message(
+                "export.too-large-for-fat.action",
+                "export with --max-file 4GB, or onto a medium with exFAT, NTFS or ext4",
+            ),
+            exit_codes.FAILED,
         )
 
 
 def _noted(folder: ExportFolder) -> Note | None:
     try:
         return folder.note if folder.root.is_dir() else None
-    except ValueError as error:
-        raise CallError(str(error), "remove the folder by hand, and begin another export", exit_codes.FAILED) from None
+    except ForeignNote as error:
+        action = message("export.foreign-note.action", "remove the folder by hand, and begin another export")
+        raise CallError(error.said, action, exit_codes.FAILED) from None
 
 
 def _id(text: str) -> str:
     if not text.replace("-", "").isalnum() or not text.startswith("E-"):
-        raise click.UsageError(f"{units.shown(text)} is neither a folder nor an export such as E-20260501-7F3K")
+        raise click.UsageError(
+            message(
+                "export.no-id",
+                "{given} is neither a folder nor an export such as E-20260501-7F3K",
+                given=units.shown(text),
+            )
+        )
     return text
 
 
-def plan_screen(told: documents.ExportPlan, zone: ZoneInfo) -> RenderableType:
+def plan_screen(told: documents.ExportPlan, read: Reader) -> RenderableType:
     """What it will hold and what it will not."""
     whole_s = between(told.start, told.end)
-    made = table("Camera", "Name", "Segments", "Recorded", "Size", right=("Segments", "Recorded", "Size"), folds=(1,))
+    numbers = (
+        read.phrase("screen.segments", "Segments"),
+        read.phrase("export.plan.recorded", "Recorded"),
+        read.phrase("screen.size", "Size"),
+    )
+    name = read.phrase("screen.name", "Name")
+    made = table(read.phrase("screen.camera", "Camera"), name, *numbers, right=numbers, folds=(1,))
     for one in told.cameras:
         recorded = share(one.recorded_s / whole_s) if whole_s else "–"
-        cells = str(one.segments), recorded, units.format_size(one.bytes)
+        cells = str(one.segments), recorded, format_size(one.bytes)
         made.add_row(text(one.camera, "bold"), text(one.name), *cells)
-    parts: list[RenderableType] = [
-        text(f"{local(told.start, zone)} – {local(told.end, zone)}, {span(whole_s)} of each camera"), made
-    ]  # fmt: skip
+    heading = read.phrase(
+        "export.plan.interval",
+        "{start} – {end}, {span} of each camera",
+        start=local(told.start, read),
+        end=local(told.end, read),
+        span=span(whole_s, read),
+    )
+    parts: list[RenderableType] = [text(heading), made]
     if told.cut_by is not None:
-        words = f"It ends there because {told.cut_by} is still recording what comes after; that is complete later."
+        words = read.phrase(
+            "export.plan.cut-by",
+            "It ends there because {camera} is still recording what comes after; that is complete later.",
+            camera=told.cut_by,
+        )
         parts.append(text(words, "yellow"))
-    parts += _spans("Not recorded:", told.gaps, zone)
-    parts += _spans("Nothing accounts for, so the export will not be whole:", told.unaccounted, zone, "red")
+    parts += _spans(read.phrase("export.plan.gaps", "Not recorded:"), told.gaps, read)
+    unaccounted = read.phrase("export.plan.unaccounted", "Nothing accounts for, so the export will not be whole:")
+    parts += _spans(unaccounted, told.unaccounted, read, "red")
     for one in told.cameras:
-        parts += [text(f"{one.camera}: {words}", "yellow") for words in _cautions(one)]
-    parts.append(text(f"About {units.format_size(told.bytes)}. To be destroyed by {local(told.destroy_by, zone)}."))
-    return Group(*parts)
+        parts += [text(f"{one.camera}{colon(read)}{read(caution)}", "yellow") for caution in _cautions(one)]
+    about = read.phrase(
+        "export.plan.total",
+        "About {size}. To be destroyed by {moment}.",
+        size=format_size(told.bytes),
+        moment=local(told.destroy_by, read),
+    )
+    return Group(*parts, text(about))
 
 
-def _cautions(one: documents.ExportCamera) -> Iterator[str]:
+def _cautions(one: documents.ExportCamera) -> Iterator[Message]:
     if one.away:
-        yield f"{units.counted(one.away, 'segment')} cannot be copied: the volume is not there"
+        segments = counted_segments(one.away)
+        yield message("export.caution.away", "{segments} cannot be copied: the volume is not there", segments=segments)
     if one.set_aside:
-        yield f"{units.counted(one.set_aside, 'file')} that cannot be played is not copied"
+        files = counted_files(one.set_aside)
+        yield message("export.caution.set-aside", "{files} that cannot be played is not copied", files=files)
     if one.due_soon:
-        what = units.counted(one.due_soon, "segment")
-        yield f"{what} will reach the ceiling within a day: pin it first (edgectl pin add), or be quick"
+        yield message(
+            "export.caution.due-soon",
+            "{segments} will reach the ceiling within a day: pin it first (edgectl pin add), or be quick",
+            segments=counted_segments(one.due_soon),
+        )
     if one.destroyed:
-        yield f"part of it was destroyed in its time, as {units.counted(one.destroyed, 'leaf')} of the ledger tell"
+        yield message(
+            "export.caution.destroyed",
+            "part of it was destroyed in its time, as {leaves} of the ledger tell",
+            leaves=_counted_leaves(one.destroyed),
+        )
 
 
-def _spans(title: str, spans: list[documents.Span], zone: ZoneInfo, style: str = "") -> list[RenderableType]:
+def _counted_leaves(count: int) -> Message:
+    if count == 1:
+        return message("export.leaves.one", "1 leaf")
+    return message("export.leaves.many", "{count} leaves", count=count)
+
+
+def _spans(title: str, spans: list[documents.Span], read: Reader, style: str = "") -> list[RenderableType]:
     if not spans:
         return []
     lines: list[RenderableType] = [text(title, style)]
     for one in spans[:SPANS_SHOWN]:
-        cause = f": {one.cause}" if one.cause else ""
-        lines.append(text(f"  {one.camera} {local(one.start, zone)} – {local(one.end, zone)}{cause}"))
+        cause = f"{colon(read)}{cause_word(one.cause, read)}" if one.cause else ""
+        lines.append(text(f"  {one.camera} {local(one.start, read)} – {local(one.end, read)}{cause}"))
     if len(spans) > SPANS_SHOWN:
-        lines.append(text(f"  and {len(spans) - SPANS_SHOWN} more"))
+        more = read.phrase("screen.more", "and {count} more", count=len(spans) - SPANS_SHOWN)
+        lines.append(text(f"  {more}"))
     return lines
 
 
-def done_screen(document: documents.Export, found: Mapping[str, Any]) -> RenderableType:
+def done_screen(document: documents.Export, found: Mapping[str, Any], read: Reader) -> RenderableType:
     """What lies there, and what the verifier in it says."""
-    exported = document.export.id if document.export else ""
-    lines: list[RenderableType] = [
-        text(f"{exported} lies in {document.folder} ({units.format_size(document.bytes)}), read back and checked:")
-    ]
-    lines += [text(f"  {one.camera} {one.start}: {one.what}", "red") for one in document.troubles]
-    lines += [text(f"  x {line['en']}", "red") for line in found["lines"] if line["sign"] == "x"]
-    verdict = "nothing wrong was found" if document.intact else "it is not whole, or not as it was recorded: see above"
+    lies = read.phrase(
+        "export.done",
+        "{export} lies in {folder} ({size}), read back and checked:",
+        export=document.export.id if document.export else "",
+        folder=document.folder or "",
+        size=format_size(document.bytes),
+    )
+    lines: list[RenderableType] = [text(lies)]
+    lines += [text(f"  {one.camera} {one.start}: {read(told_in(one, 'what'))}", "red") for one in document.troubles]
+    language = "zh" if read.language == "zh_TW" else "en"
+    lines += [text(f"  x {line[language]}", "red") for line in found["lines"] if line["sign"] == "x"]
+    if document.intact:
+        verdict = read.phrase("export.done.intact", "nothing wrong was found")
+    else:
+        verdict = read.phrase("export.done.not-intact", "it is not whole, or not as it was recorded: see above")
     lines.append(Text(f"  {verdict}", style="green" if document.intact else "bold red"))
-    lines.append(text(f"  signed with the key {document.key}"))
-    return Group(*lines)
+    signed = read.phrase("export.done.key", "signed with the key {key}", key=document.key or "")
+    return Group(*lines, text(f"  {signed}"))
 
 
-def finished_screen(document: documents.Export) -> RenderableType:
-    exported = document.export.id if document.export else ""
-    return text(f"{exported} was finished already, and checked. To check it again: edgectl verify {document.folder}")
+def finished_screen(document: documents.Export, read: Reader) -> RenderableType:
+    words = read.phrase(
+        "export.was-finished",
+        "{export} was finished already, and checked. To check it again: edgectl verify {folder}",
+        export=document.export.id if document.export else "",
+        folder=document.folder or "",
+    )
+    return text(words)
 
 
-def undone_screen(export_id: str) -> RenderableType:
-    return text(f"{export_id} is abandoned; what was written of it is removed, and nothing is held for it any more.")
+def undone_screen(export_id: str, read: Reader) -> RenderableType:
+    words = read.phrase(
+        "export.undone",
+        "{export} is abandoned; what was written of it is removed, and nothing is held for it any more.",
+        export=export_id,
+    )
+    return text(words)
 
 
-def list_screen(document: documents.ExportList, zone: ZoneInfo) -> RenderableType:
-    made = table("Export", "State", "Begun", "Footage", "Cameras", folds=(4,))
+def list_screen(document: documents.ExportList, read: Reader) -> RenderableType:
+    if not document.exports:
+        return Text(read.phrase("export.none", "No exports."))
+    made = table(
+        read.phrase("export.export", "Export"),
+        read.phrase("screen.state", "State"),
+        read.phrase("export.begun", "Begun"),
+        read.phrase("export.footage", "Footage"),
+        read.phrase("export.cameras", "Cameras"),
+        folds=(4,),
+    )
     for one in document.exports:
-        footage = Text(f"{local(one.start, zone)} –\n{local(one.end, zone)}")
-        made.add_row(text(one.id, "bold"), one.state, local(one.begun, zone), footage, text(", ".join(one.cameras)))
-    return made if document.exports else Text("No exports.")
+        footage = Text(f"{local(one.start, read)} –\n{local(one.end, read)}")
+        state, cameras = state_word(one.state, read), text(", ".join(one.cameras))
+        made.add_row(text(one.id, "bold"), state, local(one.begun, read), footage, cameras)
+    return made
 
 
 NOTE: Final = "edgectl-export.json"
@@ -433,6 +604,18 @@ class Note(Document):
 class BrokenOff(Exception):
     """What was to be written is not whole: the daemon broke off."""
 
+    def __init__(self, said: Message) -> None:
+        super().__init__(said)
+        self.said = said
+
+
+class ForeignNote(ValueError):
+    """Somebody else's file lies where an export notes what goes on."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said)
+        self.said = said
+
 
 @dataclass(frozen=True, slots=True)
 class ExportFolder:
@@ -442,12 +625,13 @@ class ExportFolder:
 
     @property
     def note(self) -> Note | None:
-        """None: nothing goes on here. ValueError: somebody else's file lies there."""
+        """None: nothing goes on here. ForeignNote."""
         place = next((one for one in (self.root / NOTE, self._aside) if one.is_file()), None)
         try:
             return None if place is None else Note.model_validate_json(place.read_bytes())
         except ValidationError as error:
-            raise ValueError(f"{self.root / NOTE} is not what edgectl writes") from error
+            what = message("export.foreign-note", "{file} is not what edgectl writes", file=str(self.root / NOTE))
+            raise ForeignNote(what) from error
 
     def tell(self, note: Note) -> None:
         """Durably, and whole at any time."""
@@ -480,7 +664,15 @@ class ExportFolder:
                     os.fsync(out.fileno())
                 at += len(block)
             if at != file.bytes:
-                raise BrokenOff(f"{file.path} has {at} bytes so far, of {file.bytes}")
+                raise BrokenOff(
+                    message(
+                        "export.file-broke-off",
+                        "{file} has {count} bytes so far, of {of}",
+                        file=file.path,
+                        count=at,
+                        of=file.bytes,
+                    )
+                )
             out.flush()
             os.fsync(out.fileno())
             os.posix_fadvise(out.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # it is read back from the medium

@@ -6,8 +6,7 @@ on the box, and that he has ended.
 
 from __future__ import annotations
 
-import os
-from datetime import tzinfo
+from collections.abc import Mapping
 from typing import Final
 
 import click
@@ -18,12 +17,25 @@ from rich.padding import Padding
 from rich.text import Text
 
 from edged.cli.client import Address
-from edged.cli.formatting import Language, clean, language_of, local, span, styled, text, word
+from edged.cli.formatting import clean, local, styled, text
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.output import Session, checked, interval
 from edged.documents import tickets as documents
 from edged.words import units
+from edged.words.catalogue import Reader, person_on_record
+from storage.words.message import Message, message
+from storage.words.system_errors import said
 
+STATES: Final[Mapping[str, Message]] = {
+    "found": message("fault.state.found", "found"),
+    "reported": message("fault.state.reported", "reported"),
+    "repaired": message("fault.state.repaired", "repaired"),
+    "checked": message("fault.state.checked", "checked"),
+    "again": message("fault.step.again", "again"),
+    "joined": message("fault.step.joined", "joined"),
+    "over": message("fault.step.over", "over"),
+}
+"""Of faults, and steps of their history."""
 _STYLES: Final = {"found": "bold red", "reported": "yellow", "repaired": "cyan", "checked": "green"}
 note_option = click.option("--note", metavar="TEXT", required=True, help="What was seen or done; it goes on record.")
 
@@ -49,13 +61,16 @@ def faults(
     """What needs a hand, since when, and how far its repair is."""
     if context.invoked_subcommand is not None:
         if as_json or not is_open or camera or start or end:
-            raise click.UsageError(f"write options behind the verb: edgectl faults {context.invoked_subcommand} …")
+            verb = context.invoked_subcommand
+            raise click.UsageError(
+                message("fault.options-behind", "write options behind the verb: edgectl faults {verb} …", verb=verb)
+            )
         return
     session = Session(address.daemon(), as_json)
     first, last = interval(session, start, end)
     wanted = {"all": None if is_open else 1, "camera": camera}
     document = session.read(documents.Faults, "/v1/faults", from_=first, to=last, **wanted)
-    session.print(document, lambda: listing(document, session.zone, language_of(os.environ)))
+    session.print(document, lambda: listing(document, session.reader))
 
 
 @faults.command(short_help="One fault with all that was done about it.")
@@ -66,7 +81,7 @@ def show(address: Address, fault: str, *, as_json: bool) -> None:
     """Fault ID with each step: who, when, to whom it was reported, what was done."""
     session = Session(address.daemon(), as_json)
     document = session.read(documents.FaultsShow, f"/v1/faults/{_id(fault)}")
-    session.print(document, lambda: story(document, session.zone, language_of(os.environ)))
+    session.print(document, lambda: story(document, session.reader))
 
 
 @faults.command(short_help="Write down a fault that you have found.")
@@ -78,7 +93,9 @@ def show(address: Address, fault: str, *, as_json: bool) -> None:
 def add(address: Address, *, note: str, camera: str | None, volume: str | None, as_json: bool) -> None:
     """What a person sees and the box does not: a lens that is dirty, a housing that is broken."""
     if camera is not None and volume is not None:
-        raise click.UsageError("a fault is about a camera or a volume: leave one of the two out")
+        raise click.UsageError(
+            message("fault.camera-or-volume", "a fault is about a camera or a volume: leave one of the two out")
+        )
     _step(address, "/v1/faults", documents.AddAsked(note=note, camera=camera, volume=volume), as_json=as_json)
 
 
@@ -120,49 +137,52 @@ def check(address: Address, fault: str, *, note: str, as_json: bool) -> None:
 def _step(address: Address, path: str, wanted: BaseModel, *, as_json: bool) -> None:
     session = Session(address.daemon(), as_json)
     document = checked(documents.FaultsStep, session.daemon.post(path, wanted.model_dump_json().encode()))
-    session.print(document, lambda: _ticket_panel(document.fault, session.zone, language_of(os.environ)))
+    session.print(document, lambda: _ticket_panel(document.fault, session.reader))
 
 
 def _id(typed: str) -> str:
     found = typed.strip().upper()
     if not found.replace("-", "").isalnum() or not found.isascii():
-        raise click.UsageError(f"{units.shown(typed)} is no fault: edgectl faults")
+        raise click.UsageError(message("fault.no-id", "{given} is no fault: edgectl faults", given=units.shown(typed)))
     return found
 
 
-def listing(document: documents.Faults, zone: tzinfo, tongue: Language = "en") -> RenderableType:
+def listing(document: documents.Faults, read: Reader) -> RenderableType:
     """A block for each."""
     if not document.faults:
-        return Text(word("No faults.", tongue))
-    widest = max(cell_len(word(one.state, tongue)) for one in document.faults)
-    return Group(*(_listed(one, widest, zone, tongue) for one in document.faults))
+        return Text(read.phrase("fault.none", "No faults."))
+    widest = max(cell_len(read(STATES[one.state])) for one in document.faults)
+    return Group(*(_listed(one, widest, read) for one in document.faults))
 
 
-def _listed(one: documents.Fault, widest: int, zone: tzinfo, tongue: Language) -> RenderableType:
+def _listed(one: documents.Fault, widest: int, read: Reader) -> RenderableType:
     """Its id first and whole, on a screen of any width: every other verb asks for it."""
-    state = _state(one, tongue)
+    state = _state(one, read)
     state.pad_right(widest - state.cell_len)
-    took = "" if one.repair_s is None else f", {word('repaired in', tongue)} {span(one.repair_s, tongue)}"
+    open_for = read.phrase("fault.open-for", "open for {age_s}", age_s=one.age_s)
     line = Text(one.id, style="bold").append("  ").append_text(state)
-    line.append(f"  {local(one.found, zone)}  {word('open for', tongue)} {span(one.age_s, tongue)}", style="not bold")
-    what = Padding(text(f"{_about(one)}{took}"), (0, 0, 0, 2))
-    return Group(line, what, *([_late(one.late, tongue)] if one.late else []))
+    line.append(f"  {local(one.found, read)}  {open_for}", style="not bold")
+    what = _about(one)
+    if one.repair_s is not None:
+        what = read.phrase("fault.repaired-in", "{what}, repaired in {time_s}", what=what, time_s=one.repair_s)
+    return Group(line, Padding(text(what), (0, 0, 0, 2)), *([_late(one.late, read)] if one.late else []))
 
 
-def story(document: documents.FaultsShow, zone: tzinfo, tongue: Language = "en") -> RenderableType:
-    return Group(
-        _ticket_panel(document.fault, zone, tongue), *(_step_line(step, zone, tongue) for step in document.steps)
-    )
+def story(document: documents.FaultsShow, read: Reader) -> RenderableType:
+    return Group(_ticket_panel(document.fault, read), *(_step_line(step, read) for step in document.steps))
 
 
-def _ticket_panel(one: documents.Fault, zone: tzinfo, tongue: Language) -> RenderableType:
-    heading = Text(one.id, style="bold").append("  ").append_text(_state(one, tongue))
+def _ticket_panel(one: documents.Fault, read: Reader) -> RenderableType:
+    heading = Text(one.id, style="bold").append("  ").append_text(_state(one, read))
     heading.append(f"  {clean(_about(one))}", style="not bold default")
-    heading.append(f"  {word('since', tongue)} {local(one.found, zone)}", style="not bold dim")
-    stands = f"{word('the box still sees it:', tongue)} {one.stands}" if one.stands else ""
-    nothing = word("the box sees nothing of it any more", tongue) if one.over else ""
-    lines = [Padding(text(words, "yellow"), (0, 0, 0, 2)) for words in (stands, nothing) if words]
-    return Group(heading, *lines)
+    since = read.phrase("fault.since", "since {moment}", moment=local(one.found, read))
+    heading.append(f"  {since}", style="not bold dim")
+    lines = []
+    if one.stands:
+        lines.append(read.phrase("fault.stands", "the box still sees it: {alarm}", alarm=one.stands))
+    if one.over:
+        lines.append(read.phrase("fault.over", "the box sees nothing of it any more"))
+    return Group(heading, *(Padding(text(words, "yellow"), (0, 0, 0, 2)) for words in lines))
 
 
 def _about(one: documents.Fault) -> str:
@@ -171,18 +191,23 @@ def _about(one: documents.Fault) -> str:
     return f"{about} (+{others})" if others > 0 else about
 
 
-def _state(one: documents.Fault, tongue: Language) -> Text:
-    return Text(word(one.state, tongue), style=_STYLES[one.state])
+def _state(one: documents.Fault, read: Reader) -> Text:
+    return Text(read(STATES[one.state]), style=_STYLES[one.state])
 
 
-def _late(late: str, tongue: Language) -> RenderableType:
-    why = "not reported for more than a day" if late == "unreported" else "not repaired for more than two weeks"
-    return Padding(text(word(why, tongue), "yellow"), (0, 0, 0, 2))
+def _late(late: str, read: Reader) -> RenderableType:
+    why = (
+        read.phrase("fault.late.unreported", "not reported for more than a day")
+        if late == "unreported"
+        else read.phrase("fault.late.overdue", "not repaired for more than two weeks")
+    )
+    return Padding(text(why, "yellow"), (0, 0, 0, 2))
 
 
-def _step_line(step: documents.FaultStep, zone: tzinfo, tongue: Language) -> RenderableType:
-    line = Text(local(step.at, zone), style="dim").append(f"  {word(step.step, tongue)}", style="not dim bold")
-    who = step.by or word("the box", tongue)
+def _step_line(step: documents.FaultStep, read: Reader) -> RenderableType:
+    line = Text(local(step.at, read), style="dim")
+    line.append(f"  {read(STATES[step.step])}", style="not dim bold")
+    who = read(person_on_record(step.by)) if step.by else read.phrase("fault.by-box", "the box")
     parts = [step.key, f"→ {step.to}" if step.to else "", step.reference, step.repairer, step.note]
     line.append(f"  {clean(who)}", style="not bold default")
     line.append("".join(f" · {clean(part)}" for part in parts if part), style="not bold default")
@@ -200,11 +225,14 @@ def maintenance(address: Address, context: click.Context, *, as_json: bool) -> N
     """Whether maintenance is under way, and what it holds back."""
     if context.invoked_subcommand is not None:
         if as_json:
-            raise click.UsageError(f"write it as: edgectl maintenance {context.invoked_subcommand} --json")
+            verb = context.invoked_subcommand
+            raise click.UsageError(
+                message("site.maintenance.json-behind", "write it as: edgectl maintenance {verb} --json", verb=verb)
+            )
         return
     session = Session(address.daemon(), as_json)
     document = session.read(documents.Maintenance, "/v1/maintenance")
-    session.print(document, lambda: screen(document, session.zone, language_of(os.environ)))
+    session.print(document, lambda: screen(document, session.reader))
 
 
 @maintenance.command(short_help="Announce work on cameras or on the box.")
@@ -223,16 +251,16 @@ def start(
     try:
         lasts = units.parse_duration(span)
     except ValueError as error:
-        raise click.UsageError(f"--for: {error}") from None
+        raise click.UsageError(message("site.maintenance.no-span", "--for: {reason}", reason=said(error))) from None
     if lasts.total_seconds() <= 0:
-        raise click.UsageError("--for: it lasts some time")
+        raise click.UsageError(message("site.maintenance.empty", "--for: it lasts some time"))
     wanted = documents.StartAsked(
         reason=reason, cameras=list(cameras), span_s=lasts.total_seconds(), accompanied=accompanied
     )
     session = Session(address.daemon(), as_json)
     body = session.daemon.post("/v1/maintenance/start", wanted.model_dump_json().encode())
     document = checked(documents.MaintenanceStart, body)
-    session.print(document, lambda: _heading(document.maintenance, session.zone, language_of(os.environ)))
+    session.print(document, lambda: _heading(document.maintenance, session.reader))
 
 
 @maintenance.command()
@@ -242,44 +270,65 @@ def end(address: Address, *, as_json: bool) -> None:
     """The work is done: alarms that were held back and still stand are raised at once."""
     session = Session(address.daemon(), as_json)
     document = checked(documents.MaintenanceEnd, session.daemon.post("/v1/maintenance/end"))
-    session.print(document, lambda: ended(document))
+    session.print(document, lambda: ended(document, session.reader))
 
 
-def screen(document: documents.Maintenance, zone: tzinfo, tongue: Language = "en") -> RenderableType:
+def screen(document: documents.Maintenance, read: Reader) -> RenderableType:
     """What is under way, with each alarm that waits."""
     if document.maintenance is None:
-        return Text(word("No maintenance is under way.", tongue))
-    parts: list[RenderableType] = [_heading(document.maintenance, zone, tongue)]
-    parts += [Padding(text(f"{word(name, tongue)}: {words}"), (0, 0, 0, 2)) for name, words in _said(document) if words]
-    return Group(*parts, *map(_held, document.held))
+        return Text(read.phrase("site.maintenance.none", "No maintenance is under way."))
+    parts: list[RenderableType] = [_heading(document.maintenance, read)]
+    parts += [Padding(text(line), (0, 0, 0, 2)) for line in _said(document, read)]
+    return Group(*parts, *(_held(one, read) for one in document.held))
 
 
-def ended(document: documents.MaintenanceEnd) -> RenderableType:
-    line = Text(f"{document.id} has ended.")
-    if document.held:
-        line.append(" What still stands of these is raised now:")
-    return Group(line, *map(_held, document.held))
+def ended(document: documents.MaintenanceEnd, read: Reader) -> RenderableType:
+    said = (
+        read.phrase(
+            "site.maintenance.ended-and",
+            "{maintenance} has ended. What still stands of these is raised now:",
+            maintenance=document.id,
+        )
+        if document.held
+        else read.phrase("site.maintenance.ended", "{maintenance} has ended.", maintenance=document.id)
+    )
+    return Group(text(said), *(_held(one, read) for one in document.held))
 
 
-def one_line(under: documents.Under, zone: tzinfo, tongue: Language) -> Text:
+def one_line(under: documents.Under, read: Reader) -> Text:
     """For the status, too."""
-    what = ", ".join(map(clean, under.cameras)) or word("the whole box", tongue)
-    line = Text(word("Maintenance", tongue), style="bold yellow").append(f"  {what}", style="not bold default")
-    line.append(f" · {word('until', tongue)} {local(under.until, zone)}", style="not bold default")
-    line.append(f" ({span(under.left_s, tongue)})", style="not bold dim")
+    what = read.phrase("list", "{names}", names=list(map(clean, under.cameras)))
+    line = Text(read.phrase("site.maintenance.heading", "Maintenance"), style="bold yellow")
+    line.append(f"  {what or read.phrase('site.whole-box', 'the whole box')}", style="not bold default")
+    until = read.phrase("site.maintenance.until", "until {moment}", moment=local(under.until, read))
+    line.append(f" · {until}", style="not bold default")
+    line.append(read.phrase("site.maintenance.left", " ({left_s})", left_s=under.left_s), style="not bold dim")
     line.append(f" · {clean(under.by)}" if under.by else "", style="not bold dim")
-    return line.append(f" · {word('alarms held back:', tongue)} {under.held}" if under.held else "", style="not dim")
+    if under.held:
+        held = read.phrase("site.maintenance.held", "alarms held back: {alarms}", alarms=under.held)
+        line.append(f" · {held}", style="not dim")
+    return line
 
 
-def _heading(under: documents.Under, zone: tzinfo, tongue: Language) -> RenderableType:
-    since = f"{under.id}, {word('since', tongue)} {local(under.started, zone)}"
-    return Group(one_line(under, zone, tongue), Padding(text(since, "dim"), (0, 0, 0, 2)))
+def _heading(under: documents.Under, read: Reader) -> RenderableType:
+    since = read.phrase(
+        "site.maintenance.since",
+        "{maintenance}, since {moment}",
+        maintenance=under.id,
+        moment=local(under.started, read),
+    )
+    return Group(one_line(under, read), Padding(text(since, "dim"), (0, 0, 0, 2)))
 
 
-def _said(document: documents.Maintenance) -> list[tuple[str, str]]:
-    return [("Reason", document.reason), ("Accompanied by", document.accompanied)]
+def _said(document: documents.Maintenance, read: Reader) -> list[str]:
+    lines = []
+    if document.reason:
+        lines.append(read.phrase("site.maintenance.reason", "Reason: {reason}", reason=document.reason))
+    if document.accompanied:
+        lines.append(read.phrase("site.maintenance.accompanied", "Accompanied by: {name}", name=document.accompanied))
+    return lines
 
 
-def _held(one: documents.Held) -> RenderableType:
-    line = styled(one.severity).append(f" {clean(one.key)}", style="bold default")
-    return Group(line, Padding(text(one.text), (0, 0, 0, 2)))
+def _held(one: documents.Held, read: Reader) -> RenderableType:
+    line = styled(one.severity, read).append(f" {clean(one.key)}", style="bold default")
+    return Group(line, Padding(text(read(one.told)), (0, 0, 0, 2)))

@@ -1,7 +1,6 @@
-"""What screens are made of: safe text, times, spans, sizes, plain tables, and words in two languages.
+"""What screens are made of: safe text, times, spans, sizes, plain tables, and the words that several of them share.
 
-Office staff read Traditional Chinese; everything else, and a Linux console, which cannot draw Chinese, gets English.
-Reasons and actions come from the daemon as they are. The words are those of the plan: 錄影硬碟, 最低保存期限…
+A screen is drawn for a `Reader` (`edged.words.catalogue`), who has a language and the time zone of the site.
 
 Times as people write them: RFC 3339, `YYYY-MM-DD [HH:MM[:SS]]` in the site's time, `-2h`, or `now`. A date alone is
 its beginning. Pure: now and the time zone are values.
@@ -12,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, Literal
+from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -20,6 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.words import units
+from edged.words.catalogue import Reader
+from storage.words.message import Message, message
 
 STYLES: Final = {
     "recording": "green",
@@ -41,107 +42,54 @@ CLOCK_TOLD_S: Final = 0.5
 MINUTE_S: Final = 60
 ONE_LINE_MIN: Final = 8
 """Columns that a detail is left at least: a word of it."""
-WORDS: Final[Mapping[str, str]] = {
-    # verdicts
-    "OK": "正常",
-    "WARNING": "注意",
-    "CRITICAL": "異常",
-    "UNKNOWN": "不明",
-    "all cameras are recording": "所有攝影機錄影中",
-    # without an answer
-    "systemctl status edged, then journalctl -u edged -n 50": (
-        "請先執行 systemctl status edged，再執行 journalctl -u edged -n 50"
-    ),
-    "run edgectl as root or with sudo": "請以 root 身分或 sudo 執行 edgectl",
-    # the top of the screen
-    "clock in sync": "已校時",
-    "clock not in sync": "未校時",
-    "running": "已執行",
-    "still working off an unclean stop": "正在處理前次未正常停止的檔案",
-    # cameras
-    "Camera": "攝影機",
-    "State": "狀態",
-    "Picture": "畫面",
-    "fps": "fps",
-    "Mbit/s": "Mbit/s",
-    "Kept": "已保存",
-    "Floor": "最低期限",
-    "24 h": "完整率",
-    "no cameras are configured": "未設定攝影機",
-    "recording": "錄影中",
-    "degraded": "品質不佳",
-    "down": "無畫面",
-    "disabled": "停用",
-    "since": "始於",
-    # volumes
-    "Volume": "錄影硬碟",
-    "Segments": "錄影檔",
-    "Used": "已用",
-    "Limit": "上限",
-    "Free": "剩餘",
-    "in-service": "使用中",
-    "full": "已滿",
-    "away": "離線",
-    "retired": "已退役",
-    "lost": "已失",
-    # broker
-    "Centre": "中央管理端",
-    "not configured": "未設定",
-    "connected to": "已連線",
-    "not connected to": "未連線",
-    "events waiting:": "待送事件",
-    # alarms
-    "Alarms": "異常通報",
-    "none": "無",
-    "info": "訊息",
-    "warning": "注意",
-    "critical": "異常",
-    "more; see": "則未列，請執行",
-    # faults
-    "No faults.": "沒有報修中的故障。",
-    "open for": "歷時",
-    "repaired in": "修復時間",
-    "found": "發現",
-    "again": "再次發生",
-    "joined": "另有異常",
-    "over": "已無異常",
-    "reported": "已報修",
-    "repaired": "已修復",
-    "checked": "已驗收",
-    "the box": "本機",
-    "the box still sees it:": "本機仍偵測到：",
-    "the box sees nothing of it any more": "本機已偵測不到異常，待人員結案",
-    "not reported for more than a day": "發現逾一日尚未報修",
-    "not repaired for more than two weeks": "發現逾兩週尚未修復",
-    # maintenance
-    "Maintenance": "設備維護",
-    "No maintenance is under way.": "目前沒有設備維護作業。",
-    "the whole box": "整部主機",
-    "until": "至",
-    "alarms held back:": "暫緩通報",
-    "Reason": "事由",
-    "Accompanied by": "會同人員",
-    # a low screen
-    "… {} more lines: edgectl status": "… 另有 {} 行，請執行 edgectl status",
-    # spans
-    "d": "天",
-    "h": "時",
-    "m": "分",
-    "s": "秒",
+STATES: Final[Mapping[str, Message]] = {
+    "recording": message("screen.state.recording", "recording"),
+    "degraded": message("screen.state.degraded", "degraded"),
+    "down": message("screen.state.down", "down"),
+    "disabled": message("screen.state.disabled", "disabled"),
+    "in-service": message("screen.state.in-service", "in-service"),
+    "full": message("screen.state.full", "full"),
+    "away": message("screen.state.away", "away"),
+    "retired": message("screen.state.retired", "retired"),
+    "lost": message("screen.state.lost", "lost"),
+    "ok": message("screen.state.ok", "ok"),
+    "unknown": message("screen.state.unknown", "unknown"),
+    "info": message("screen.state.info", "info"),
+    "warning": message("screen.state.warning", "warning"),
+    "critical": message("screen.state.critical", "critical"),
+    "cleared": message("screen.state.cleared", "cleared"),
+    "provisional": message("screen.state.provisional", "provisional"),
+    "approved": message("screen.state.approved", "approved"),
+    "released": message("screen.state.released", "released"),
+    "lapsed": message("screen.state.lapsed", "lapsed"),
+    "open": message("screen.state.open", "open"),
+    "finished": message("screen.state.finished", "finished"),
+    "abandoned": message("screen.state.abandoned", "abandoned"),
 }
-
-Language = Literal["en", "zh_TW"]
-
-
-def language_of(environ: Mapping[str, str]) -> Language:
-    """What the person reads, from LC_ALL, LC_MESSAGES or LANG, the first that is set deciding."""
-    wanted = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
-    return "zh_TW" if wanted.startswith("zh_TW") and environ.get("TERM") != "linux" else "en"
-
-
-def word(text: str, tongue: Language) -> str:
-    """The word in that language; a word without a translation stays as it is."""
-    return text if tongue == "en" else WORDS.get(text, text)
+"""Of cameras, volumes, alarms, pins and exports."""
+KINDS: Final[Mapping[str, Message]] = {
+    "missing": message("screen.kind.missing", "missing"),
+    "size": message("screen.kind.size", "size"),
+    "content": message("screen.kind.content", "content"),
+    "parts": message("screen.kind.parts", "parts"),
+    "appeared": message("screen.kind.appeared", "appeared"),
+    "strange": message("screen.kind.strange", "strange"),
+    "mode": message("screen.kind.mode", "mode"),
+    "link": message("screen.kind.link", "link"),
+    "unreadable": message("screen.kind.unreadable", "unreadable"),
+    "pin": message("screen.kind.pin", "pin"),
+    "sidecar": message("screen.kind.sidecar", "sidecar"),
+    "lost": message("screen.kind.lost", "lost"),
+    "identity": message("screen.kind.identity", "identity"),
+    "counter": message("screen.kind.counter", "counter"),
+    "floor": message("screen.kind.floor", "floor"),
+    "ceiling": message("screen.kind.ceiling", "ceiling"),
+    "hole": message("screen.kind.hole", "hole"),
+    "leaves": message("screen.kind.leaves", "leaves"),
+    "mirror": message("screen.kind.mirror", "mirror"),
+    "database": message("screen.kind.database", "database"),
+}
+"""What may be wrong with a file, as fsck names it."""
 
 
 def clean(text: str) -> str:
@@ -153,16 +101,42 @@ def text(content: str, style: str = "") -> Text:
     return Text(clean(content), style=style)
 
 
-def styled(state: str, tongue: Language = "en") -> Text:
-    return Text(clean(word(state, tongue)), style=STYLES.get(state, "dim"))
+def said(words: str) -> Message:
+    """A refusal or an advice as a message; text without a code where it has none."""
+    return words if isinstance(words, Message) else Message(words)
 
 
-def local(moment: str | None, zone: tzinfo) -> str:
+def state_word(state: str, read: Reader) -> str:
+    return read(STATES.get(state, Message(state)))
+
+
+def kind_of(kind: str) -> Message:
+    return KINDS.get(kind, Message(kind))
+
+
+def known_cause(cause: str) -> Message:
+    """What the cause of a gap means; one of a later version by its code."""
+    from storage.words.gap_causes import CAUSES  # late: few screens name one
+    from storage.words.model import GapCause
+
+    return CAUSES[GapCause(cause)] if cause in set(GapCause) else Message(cause)
+
+
+def cause_word(cause: str, read: Reader) -> str:
+    """The code is an English word; for others it is said."""
+    return cause if read.language == "en" else read(known_cause(cause))
+
+
+def styled(state: str, read: Reader) -> Text:
+    return Text(clean(state_word(state, read)), style=STYLES.get(state, "dim"))
+
+
+def local(moment: str | None, read: Reader) -> str:
     """RFC 3339 as site time, to the second; "" for none."""
     if moment is None:
         return ""
     try:
-        return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromisoformat(moment).astimezone(read.zone).strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError):
         return clean(moment)
 
@@ -184,21 +158,52 @@ def between(start: str, end: str | None) -> float | None:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
-def span(seconds: float | None, tongue: Language = "en") -> str:
+def span(seconds: float | None, read: Reader) -> str:
     """ "12d 4h"; "–" when unknown."""
-    if seconds is None:
-        return "–"
-    words = units.approximate_duration(seconds)
-    return words if tongue == "en" else "".join(word(c, tongue) for c in words)
+    return "–" if seconds is None else read.phrase("screen.span", "{span_s}", span_s=max(0, round(seconds)))
 
 
-def against_ours(offset_ms: int) -> str:
-    """A camera's clock, in words. What its network adds is not told apart from a clock that is slow."""
+def against_ours(offset_ms: int) -> Message:
+    """A camera's clock. What its network adds is not told apart from a clock that is slow."""
     seconds = abs(offset_ms) / 1000
     if seconds < CLOCK_TOLD_S:
-        return "as ours"
-    by = f"{seconds:.1f} s" if seconds < MINUTE_S else span(seconds)
-    return f"{by} {'behind' if offset_ms < 0 else 'ahead of'} ours"
+        return message("screen.clock.as-ours", "as ours")
+    by = Message(f"{seconds:.1f} s") if seconds < MINUTE_S else message("screen.span", "{span_s}", span_s=seconds)
+    if offset_ms < 0:
+        return message("screen.clock.behind", "{by} behind ours", by=by)
+    return message("screen.clock.ahead", "{by} ahead of ours", by=by)
+
+
+def colon(read: Reader) -> str:
+    return "：" if read.language == "zh_TW" else ": "
+
+
+def enumerated(parts: list[str], read: Reader) -> str:
+    return read.phrase("screen.enumeration", "{parts}", parts=parts)
+
+
+def counted_segments(count: int) -> Message:
+    if count == 1:
+        return message("screen.segments.one", "1 segment")
+    return message("screen.segments.many", "{count} segments", count=count)
+
+
+def counted_files(count: int) -> Message:
+    if count == 1:
+        return message("screen.files.one", "1 file")
+    return message("screen.files.many", "{count} files", count=count)
+
+
+def counted_findings(count: int) -> Message:
+    if count == 1:
+        return message("screen.findings.one", "1 finding")
+    return message("screen.findings.many", "{count} findings", count=count)
+
+
+def counted_volumes(count: int) -> Message:
+    if count == 1:
+        return message("screen.volumes.one", "1 volume")
+    return message("screen.volumes.many", "{count} volumes", count=count)
 
 
 def share(part: float | None) -> str:
@@ -261,7 +266,6 @@ class OneLine:
         yield cut
 
 
-WAYS: Final = '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" or "2026-03-01" (site time), "-2h" or "now"'
 _LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?")
 _ROC: Final = re.compile(r"(?:民國)?\s*0?(1\d\d)\s*[-/.年]")
 _FULL: Final = re.compile(r"\d{4}-\d{2}-\d{2}[ Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
@@ -269,6 +273,17 @@ _FULL: Final = re.compile(r"\d{4}-\d{2}-\d{2}[ Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]
 
 class WhenError(ValueError):
     """Not a time; says which ways there are."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said)
+        self.said = said
+
+
+def _ways() -> Message:
+    return message(
+        "screen.time.ways",
+        '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" or "2026-03-01" (site time), "-2h" or "now"',
+    )
 
 
 def is_local(text: str) -> bool:
@@ -281,7 +296,16 @@ def parse(text: str, now: datetime, zone: tzinfo, *, end: bool) -> datetime:
     words = text.strip()
     if not _FULL.fullmatch(words) and (roc := _ROC.match(words)):
         year = int(roc[1])
-        raise WhenError(f"{units.shown(text)}: 民國{year} is written as {year + units.ROC} here; write {WAYS}")
+        raise WhenError(
+            message(
+                "screen.time.roc",
+                "{given}: 民國{roc} is written as {year} here; write {ways}",
+                given=units.shown(text),
+                roc=year,
+                year=year + units.ROC,
+                ways=_ways(),
+            )
+        )
     try:
         if words == "now":
             return now.astimezone(UTC)
@@ -294,7 +318,9 @@ def parse(text: str, now: datetime, zone: tzinfo, *, end: bool) -> datetime:
             return local.astimezone(UTC)
     except (ValueError, OverflowError):
         pass  # said below, in one way for all
-    raise WhenError(f"{units.shown(text)} is not a time; write {WAYS}")
+    raise WhenError(
+        message("screen.time.unknown", "{given} is not a time; write {ways}", given=units.shown(text), ways=_ways())
+    )
 
 
 def rfc3339(moment: datetime) -> str:

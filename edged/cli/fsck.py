@@ -17,13 +17,24 @@ from rich.text import Text
 
 from edged.cli import output
 from edged.cli.client import Address, CallError
-from edged.cli.formatting import STYLES, clean, span, text
+from edged.cli.formatting import (
+    STYLES,
+    clean,
+    counted_findings,
+    counted_segments,
+    counted_volumes,
+    kind_of,
+    text,
+)
 from edged.cli.options import CAMERA, address_given, json_option
-from edged.cli.output import ProgressLine, checked
+from edged.cli.output import ProgressLine, checked, down_and_locked
 from edged.documents import ledger as documents
+from edged.documents.base import told_in
 from edged.documents.ledger import Rebuild, RebuildAsked
 from edged.site import check_documents
-from edged.words import exit_codes, units
+from edged.words import exit_codes
+from edged.words.catalogue import Reader
+from storage.words.message import format_size, message
 
 
 @click.command(short_help="Check every promise that can be checked by looking.")
@@ -50,7 +61,7 @@ def fsck(address: Address, *, level: documents.Level, camera: str | None, volume
             if error.exit_code != exit_codes.UNREACHABLE:
                 raise
             document = fsck_offline(address, wanted, error, line.checking)
-    output.answer(document, lambda: screen(document), as_json=as_json)
+    output.answer(document, lambda: screen(document, Reader(output.language())), as_json=as_json)
     return exit_codes.OK if document.clean else exit_codes.FAILED
 
 
@@ -71,44 +82,71 @@ def fsck_offline(
             report = Fsck(site, check_documents.fsck_scope(wanted), progress=lambda told: show(dict(told))).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
+        raise CallError(down_and_locked(why, error.what), why.action, exit_codes.UNREACHABLE) from None
     except StoreError as error:
         code = exit_codes.USAGE if isinstance(error, UnknownId) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
     return check_documents.fsck(report, wanted, volumes, daemon=False)
 
 
-def screen(document: documents.Fsck) -> RenderableType:
+def screen(document: documents.Fsck, read: Reader) -> RenderableType:
     """By promise; ends in one line."""
     parts: list[RenderableType] = []
     for one in document.findings:
-        line = Text(f"{one.promise} {one.kind}", style=STYLES["critical"])
+        line = Text(f"{one.promise} {read(kind_of(one.kind))}", style=STYLES["critical"])
         line.append(f" {clean(one.where)}", style="not bold default")
-        parts += [line, Padding(text(one.what), (0, 0, 0, 2)), Padding(text(f"→ {one.action}"), (0, 0, 0, 2))]
+        what, action = read(told_in(one, "what")), read(told_in(one, "action"))
+        parts += [line, Padding(text(what), (0, 0, 0, 2)), Padding(text(f"→ {action}"), (0, 0, 0, 2))]
     if document.unlisted:
-        parts.append(Text(f"and {document.unlisted} more"))
+        parts.append(Text(read.phrase("screen.more", "and {count} more", count=document.unlisted)))
     if document.whole_only:
-        what = f"{units.counted(document.whole_only, 'segment')} recorded before edged told of fragments"
-        parts.append(text(f"{what}: compared as whole files, and exported as such", "yellow"))
-    looked = f"{document.segments} segments, {document.files} names"
-    read = f", {units.format_size(document.bytes)} read" if document.level == "hash" else ""
-    broken = len(document.findings) + document.unlisted
-    verdict = "clean" if document.clean else f"{broken} finding{'s' if broken > 1 else ''}"
-    last = Text(verdict, style="green" if document.clean else "bold red")
-    last.append(f": {looked}{read}, in {span(document.took_s)}, level {document.level}", style="not bold default")
-    if not document.daemon:
-        last.append("; the daemon is down", style="not bold default")
-    return Group(*parts, last)
+        whole = read.phrase(
+            "fsck.whole-only",
+            "{segments} recorded before edged told of fragments: compared as whole files, and exported as such",
+            segments=counted_segments(document.whole_only),
+        )
+        parts.append(text(whole, "yellow"))
+    return Group(*parts, _verdict(document, read))
+
+
+def _verdict(document: documents.Fsck, read: Reader) -> Text:
+    if document.clean:
+        line = Text(read.phrase("screen.clean", "clean"), style="green")
+    else:
+        line = Text(read(counted_findings(len(document.findings) + document.unlisted)), style="bold red")
+    if document.level == "hash":
+        looked = read.phrase(
+            "fsck.read",
+            ": {segments} segments, {files} names, {size} read, in {took_s}, level {level}",
+            segments=document.segments,
+            files=document.files,
+            size=format_size(document.bytes),
+            took_s=document.took_s,
+            level=document.level,
+        )
+    else:
+        looked = read.phrase(
+            "fsck.looked",
+            ": {segments} segments, {files} names, in {took_s}, level {level}",
+            segments=document.segments,
+            files=document.files,
+            took_s=document.took_s,
+            level=document.level,
+        )
+    down = "" if document.daemon else read.phrase("screen.daemon-down", "; the daemon is down")
+    return line.append(looked + down, style="not bold default")
 
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
-_OTHER_BOOT: Final = (
+_OTHER_BOOT: Final = message(
+    "rebuild.other-boot",
     "this container shows a boot id of its own, and edged.service the kernel's: to the catalog this would be another "
-    "boot, and all footage hours older than it is"
+    "boot, and all footage hours older than it is",
 )
-_WITHIN_A_UNIT: Final = (
+_WITHIN_A_UNIT: Final = message(
+    "rebuild.other-boot.action",
     "start edged, which makes the catalog anew by itself; or "
-    "systemd-run --pipe --wait --property=ProtectKernelTunables=yes edgectl rebuild"
+    "systemd-run --pipe --wait --property=ProtectKernelTunables=yes edgectl rebuild",
 )
 
 
@@ -129,7 +167,7 @@ def rebuild(address: Address, *, fresh: bool, as_json: bool) -> int:
             if fresh or error.exit_code != exit_codes.UNREACHABLE:
                 raise
             document = rebuild_offline(address, error, line.rebuilding, fresh=False)
-    output.answer(document, lambda: rebuilt(document), as_json=as_json)
+    output.answer(document, lambda: rebuilt(document, Reader(output.language())), as_json=as_json)
     return exit_codes.OK if document.complete else exit_codes.FAILED
 
 
@@ -148,9 +186,10 @@ def rebuild_offline(
     try:
         return _rebuild(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
     except StateLocked as error:
-        said = f"{why.error}\n{error.what}" if why else error.what
-        action = why.action if why else "stop it first: systemctl stop edged"
-        raise CallError(said, action, exit_codes.UNREACHABLE if why else exit_codes.TRY_LATER) from None
+        stop = message("rebuild.stop-first.action", "stop it first: systemctl stop edged")
+        what = down_and_locked(why, error.what) if why else error.what
+        action = why.action if why else stop
+        raise CallError(what, action, exit_codes.UNREACHABLE if why else exit_codes.TRY_LATER) from None
     except NodeChanged as error:
         raise CallError(error.what, error.action, exit_codes.CONFIG) from None
     except StoreError as error:
@@ -168,17 +207,27 @@ def _rebuild(
     return check_documents.rebuild(report, aside, time.monotonic() - begun_s, daemon=False)
 
 
-def rebuilt(document: Rebuild) -> RenderableType:
+def rebuilt(document: Rebuild, read: Reader) -> RenderableType:
     """What came back, and what did not."""
-    said = Text(check_documents.rebuild_in_words(document))
+    told = Text(read(check_documents.rebuild_in_words(document)))
     if document.missing:
-        said.append("\nmissing files are named by: edgectl fsck", style="yellow")
+        hint = read.phrase("rebuild.missing", "missing files are named by: edgectl fsck")
+        told.append(f"\n{hint}", style="yellow")
     for why in document.left:
-        said.append(f"\nleft: {clean(why)}", style="yellow")
+        left = read.phrase("rebuild.left", "left: {what}", what=clean(why))
+        told.append(f"\n{left}", style="yellow")
     if document.aside:
-        said.append(f"\nThe earlier database lies in {clean(document.aside)}")
-    verdict = "complete" if document.complete else "not complete"
-    said.append(f"\n{verdict}", style="green" if document.complete else "bold red")
-    volumes = units.counted(len(document.volumes), "volume")
-    said.append(f": {volumes}, in {span(document.took_s)}", style="not bold default")
-    return said
+        aside = read.phrase("rebuild.aside", "The earlier database lies in {file}", file=clean(document.aside))
+        told.append(f"\n{aside}")
+    if document.complete:
+        verdict = read.phrase("rebuild.complete", "complete")
+    else:
+        verdict = read.phrase("rebuild.not-complete", "not complete")
+    told.append(f"\n{verdict}", style="green" if document.complete else "bold red")
+    looked = read.phrase(
+        "rebuild.looked",
+        ": {volumes}, in {took_s}",
+        volumes=counted_volumes(len(document.volumes)),
+        took_s=document.took_s,
+    )
+    return told.append(looked, style="not bold default")

@@ -10,7 +10,6 @@ from datetime import UTC, tzinfo
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Group, RenderableType
@@ -20,23 +19,32 @@ from rich.text import Text
 from edged.cli import output
 from edged.cli.approve import next_step
 from edged.cli.client import Address, CallError
-from edged.cli.formatting import STYLES, clean, local, span, table, text
+from edged.cli.formatting import STYLES, clean, counted_findings, counted_volumes, local, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
-from edged.cli.output import ProgressLine, Session, checked, interval
+from edged.cli.output import ProgressLine, Session, checked, down_and_locked, interval
 from edged.documents import ledger as documents
-from edged.words import exit_codes, units
+from edged.documents.base import told_in
+from edged.words import exit_codes
+from edged.words.catalogue import Reader
+from storage.words.message import Message, message
 
 LAST = 100
 """Leaves that are shown where nobody says how many: a few screens."""
 SEEN, SIGNED, UNSIGNED = "●", "○", "–"
-MEANS = (
-    f"{SEEN} under a head that somebody outside has; {SIGNED} under one that is only signed; {UNSIGNED} not signed yet"
+MEANS: Final = message(
+    "ledger.marks",
+    "{seen} under a head that somebody outside has; {signed} under one that is only signed; {unsigned} not signed yet",
+    seen=SEEN,
+    signed=SIGNED,
+    unsigned=UNSIGNED,
 )
 FILE_MAX_BYTES: Final = 512 << 10
 """A head has 300 bytes, with a hundred signatures ten thousand."""
-LIMITS: Final = (
+NAME_HEAD: Final = message("ledger.head.action", "name the file with the head")
+LIMITS: Final = message(
+    "ledger.limits",
     "A ledger proves that nothing was changed or taken away since; not that what was entered was true. "
-    "Whoever has this box with its key can write another one: only a head that somebody outside has shows that."
+    "Whoever has this box with its key can write another one: only a head that somebody outside has shows that.",
 )
 
 
@@ -65,7 +73,10 @@ def ledger(
     """What happened (稽核軌跡), the newest last. Without --from and --limit the last 100 leaves."""
     if context.invoked_subcommand is not None:
         if as_json or start or end or kinds or camera or act or limit:
-            raise click.UsageError(f"options belong behind the verb: edgectl ledger {context.invoked_subcommand} …")
+            verb = context.invoked_subcommand
+            raise click.UsageError(
+                message("ledger.options", "options belong behind the verb: edgectl ledger {verb} …", verb=verb)
+            )
         return
     session = Session(address.daemon(), as_json)
     first, last = interval(session, start, end)
@@ -80,42 +91,70 @@ def ledger(
         act=act,
         last=count,
     )
-    session.print(document, lambda: screen(document, session.zone, count))
+    session.print(document, lambda: screen(document, session.reader, count))
 
 
-def screen(document: documents.Ledger, zone: ZoneInfo, limit: int | None) -> RenderableType:
+def screen(document: documents.Ledger, read: Reader, limit: int | None) -> RenderableType:
     """A line for each leaf, with who vouches for it; where a generation begins its name stands by itself."""
-    made = table("Leaf", "Entered", "", "What", right=("Leaf",), folds=(3,))
+    number = read.phrase("screen.leaf", "Leaf")
+    entered, what = read.phrase("ledger.entered", "Entered"), read.phrase("ledger.what", "What")
+    made = table(number, entered, "", what, right=(number,), folds=(3,))
     for leaf in document.ledger:
         mark = SEEN if leaf.seen else SIGNED if leaf.signed else UNSIGNED
-        made.add_row(str(leaf.number), local(leaf.at, zone), Text(mark, style="dim"), text(leaf.text))
-    head = [made, text(MEANS, "dim")] if document.ledger else [Text("No leaves.")]
-    cut = (
-        [text(f"the last {limit}; there may be more: a larger --limit, or --from")] if _is_cut(document, limit) else []
-    )
-    return Group(*head, *cut, *_standing(document, zone))
+        made.add_row(str(leaf.number), local(leaf.at, read), Text(mark, style="dim"), text(read(told_in(leaf))))
+    none = read.phrase("ledger.none", "No leaves.")
+    head = [made, text(read(MEANS), "dim")] if document.ledger else [Text(none)]
+    cut = []
+    if limit is not None and len(document.ledger) == limit:
+        last = read.phrase(
+            "screen.last", "the last {count}; there may be more: a larger --limit, or --from", count=limit
+        )
+        cut.append(text(last))
+    return Group(*head, *cut, *_standing(document, read))
 
 
-def _is_cut(document: documents.Ledger, limit: int | None) -> bool:
-    return limit is not None and len(document.ledger) == limit
-
-
-def _standing(document: documents.Ledger, zone: ZoneInfo) -> Iterator[RenderableType]:
+def _standing(document: documents.Ledger, read: Reader) -> Iterator[RenderableType]:
     """The present generation in a line, and the last check in another."""
     last = document.checked
     if last is None:
-        yield text("the whole ledger was not checked yet: edgectl ledger verify", "dim")
+        yield text(
+            read.phrase("ledger.unchecked", "the whole ledger was not checked yet: edgectl ledger verify"), "dim"
+        )
     elif last.findings:
-        found = units.counted(last.findings, "finding")
-        yield text(f"checked at {local(last.at, zone)}: {found} → edgectl ledger verify", "bold red")
+        found = read.phrase(
+            "ledger.checked.findings",
+            "checked at {moment}: {findings} → edgectl ledger verify",
+            moment=local(last.at, read),
+            findings=counted_findings(last.findings),
+        )
+        yield text(found, "bold red")
     else:
-        yield text(f"checked at {local(last.at, zone)}: {last.leaves} leaves, nothing was found", "dim")
+        well = read.phrase(
+            "ledger.checked",
+            "checked at {moment}: {count} leaves, nothing was found",
+            moment=local(last.at, read),
+            count=last.leaves,
+        )
+        yield text(well, "dim")
     if not document.generations:
         return
     present = document.generations[-1]
-    seen = f"{present.seen} of them are" if present.seen else "nothing of it is"
-    words = f"{present.signed} leaves are under a signed head, {seen} known to be seen outside"
-    yield text(f"generation {present.origin}: {words}")
+    if present.seen:
+        words = read.phrase(
+            "ledger.generation",
+            "generation {origin}: {signed} leaves are under a signed head, {seen} of them are known to be seen outside",
+            origin=present.origin,
+            signed=present.signed,
+            seen=present.seen,
+        )
+    else:
+        words = read.phrase(
+            "ledger.generation.unseen",
+            "generation {origin}: {signed} leaves are under a signed head, nothing of it is known to be seen outside",
+            origin=present.origin,
+            signed=present.signed,
+        )
+    yield text(words)
 
 
 @ledger.command()
@@ -128,7 +167,7 @@ def renew(address: Address, *, reason: str, new_key: bool, as_json: bool) -> Non
     wanted = documents.RenewAsked(reason=reason.strip(), new_key=new_key)
     body = address.daemon().post("/v1/ledger/renew", wanted.model_dump_json().encode())
     document = checked(documents.LedgerRenew, body)
-    output.answer(document, lambda: next_step(document.act), as_json=as_json)
+    output.answer(document, lambda: next_step(document.act, Reader(output.language())), as_json=as_json)
 
 
 Show = Callable[[dict[str, Any]], None]
@@ -149,7 +188,7 @@ def verify(address: Address, *, checkpoint: Path | None, as_json: bool) -> int:
     wanted = documents.VerifyAsked(checkpoint=kept)
     session = Session(address.daemon(), as_json)
     zone: tzinfo | None = None
-    with ProgressLine() as line:
+    with ProgressLine(session.words) as line:
         try:
             body = session.daemon.follow("/v1/ledger/verify", wanted.model_dump_json().encode(), line.checking)
             document = checked(documents.LedgerVerify, body)
@@ -157,7 +196,11 @@ def verify(address: Address, *, checkpoint: Path | None, as_json: bool) -> int:
             if error.exit_code != exit_codes.UNREACHABLE:
                 raise
             document, zone = verify_offline(address, kept, error, line.checking)
-    output.answer(document, lambda: verify_screen(document, zone or session.zone), as_json=as_json)
+    output.answer(
+        document,
+        lambda: verify_screen(document, session.reader if zone is None else Reader(session.language, zone)),
+        as_json=as_json,
+    )
     return exit_codes.OK if document.clean else exit_codes.FAILED
 
 
@@ -166,13 +209,13 @@ def _read_checkpoint(file: Path) -> str:
         with file.open("rb") as opened:
             data = opened.read(FILE_MAX_BYTES + 1)
     except OSError as error:
-        raise CallError(f"{file}: {error.strerror or error}", "name the file with the head", exit_codes.USAGE) from None
+        what = Message(f"{file}: {error.strerror or error}")
+        raise CallError(what, NAME_HEAD, exit_codes.USAGE) from None
     try:
         return data[:FILE_MAX_BYTES].decode("utf-8")
     except UnicodeDecodeError:
-        raise CallError(
-            f"{file} is no signed head: it is no text", "name the file with the head", exit_codes.USAGE
-        ) from None
+        what = message("ledger.head.no-text", "{file} is no signed head: it is no text", file=str(file))
+        raise CallError(what, NAME_HEAD, exit_codes.USAGE) from None
 
 
 def verify_offline(
@@ -191,7 +234,8 @@ def verify_offline(
     try:
         head = None if kept is None else ledger_state.read(kept)
     except NoteDamaged as damaged:
-        raise CallError(f"that is no signed head: {damaged}", "name the file with the head", exit_codes.USAGE) from None
+        what = message("ledger.head.damaged", "that is no signed head: {why}", why=damaged.args[0])
+        raise CallError(what, NAME_HEAD, exit_codes.USAGE) from None
     state, config = state_of(address, why)
     try:
         with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
@@ -200,62 +244,123 @@ def verify_offline(
                 report = Verify(box, head, progress=lambda told: show(dict(told)), spread=processes).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
+        raise CallError(down_and_locked(why, error.what), why.action, exit_codes.UNREACHABLE) from None
     except StoreError as error:
         code = exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
     return check_documents.ledger_check(report, volumes, daemon=False), UTC if config is None else config.site.zone
 
 
-def verify_screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:
+def verify_screen(document: documents.LedgerVerify, read: Reader) -> RenderableType:
     """What is wrong, what is proven by which head, what is not; ends in one line."""
     parts: list[RenderableType] = []
     for one in document.findings:
         line = Text(clean(one.code), style=STYLES["critical"])
-        line.append(f" {clean(one.where)}", style="not bold default")
-        parts += [line, Padding(text(one.what), (0, 0, 0, 2)), Padding(text(f"→ {one.action}"), (0, 0, 0, 2))]
+        line.append(f" {clean(read(one.place))}", style="not bold default")
+        what, action = read(told_in(one, "what")), read(told_in(one, "action"))
+        parts += [line, Padding(text(what), (0, 0, 0, 2)), Padding(text(f"→ {action}"), (0, 0, 0, 2))]
     if document.unlisted:
-        parts.append(Text(f"and {document.unlisted} more"))
+        parts.append(Text(read.phrase("screen.more", "and {count} more", count=document.unlisted)))
     for tree, following in zip_longest(document.generations, document.generations[1:]):
-        parts.append(text(f"{tree.origin}, key {tree.fingerprint or 'none'}"))
-        parts += [Padding(text(words), (0, 0, 0, 2)) for words in _proven(tree, following, zone)]
+        none = message("ledger.key.none", "none")
+        key = read.phrase("ledger.tree", "{origin}, key {key}", origin=tree.origin, key=tree.fingerprint or none)
+        parts.append(text(key))
+        parts += [Padding(text(read(words)), (0, 0, 0, 2)) for words in _proven(tree, following, read)]
     if document.checkpoint is not None:
-        parts.append(_held(document.checkpoint, zone))
+        parts.append(_held(document.checkpoint, read))
     if document.early:
-        parts.append(text(f"{document.early} leaves from before there was a tree: nothing proves them"))
-    broken = len(document.findings) + document.unlisted
-    last = Text("clean" if document.clean else units.counted(broken, "finding"))
-    last.stylize("green" if document.clean else "bold red")
-    looked = f": {document.leaves} leaves, {document.rows} rows, {document.lines} lines on"
-    looked += f" {units.counted(len(document.volumes), 'volume')}, in {span(document.took_s)}"
-    last.append(looked if document.daemon else f"{looked}; the daemon is down", style="not bold default")
-    return Group(*parts, text(LIMITS, "dim"), last)
+        early = read.phrase(
+            "ledger.early", "{count} leaves from before there was a tree: nothing proves them", count=document.early
+        )
+        parts.append(text(early))
+    return Group(*parts, text(read(LIMITS), "dim"), _verdict(document, read))
 
 
-def _proven(tree: documents.VerifiedTree, following: documents.VerifiedTree | None, zone: tzinfo) -> Iterator[str]:
+def _verdict(document: documents.LedgerVerify, read: Reader) -> Text:
+    if document.clean:
+        line = Text(read.phrase("screen.clean", "clean"), style="green")
+    else:
+        line = Text(read(counted_findings(len(document.findings) + document.unlisted)), style="bold red")
+    looked = read.phrase(
+        "ledger.looked",
+        ": {leaves} leaves, {rows} rows, {lines} lines on {volumes}, in {took_s}",
+        leaves=document.leaves,
+        rows=document.rows,
+        lines=document.lines,
+        volumes=counted_volumes(len(document.volumes)),
+        took_s=document.took_s,
+    )
+    down = "" if document.daemon else read.phrase("screen.daemon-down", "; the daemon is down")
+    return line.append(looked + down, style="not bold default")
+
+
+def _proven(tree: documents.VerifiedTree, following: documents.VerifiedTree | None, read: Reader) -> Iterator[Message]:
     """By the heads of the box itself, and what nobody else vouches for."""
     entered, signed, vouched, seen = tree.entered, tree.signed, tree.vouched, tree.seen
     if signed.leaves:
-        yield f"leaves {tree.first} to {signed.last} ({_at(signed, zone)}) are as they were signed by this box"
+        yield message(
+            "ledger.proven.signed",
+            "leaves {first} to {last} ({moment}) are as they were signed by this box",
+            first=tree.first,
+            last=str(signed.last),
+            moment=_at(signed, read),
+        )
     if following is not None and vouched.leaves > signed.leaves:
-        rest = f"leaves {tree.first + signed.leaves} to {vouched.last} ({_at(vouched, zone)})"
-        yield f"{rest} are as the signed leaf {following.first} names them, with which {following.origin} begins"
+        yield message(
+            "ledger.proven.vouched",
+            "leaves {first} to {last} ({moment}) are as the signed leaf {leaf} names them, with which {origin} begins",
+            first=tree.first + signed.leaves,
+            last=str(vouched.last),
+            moment=_at(vouched, read),
+            leaf=following.first,
+            origin=following.origin,
+        )
     if entered.leaves > vouched.leaves:
-        rest = f"leaves {tree.first + vouched.leaves} to {entered.last}"
-        yield f"{rest} ({_at(entered, zone)}) are under no head that holds"
+        yield message(
+            "ledger.proven.not",
+            "leaves {first} to {last} ({moment}) are under no head that holds",
+            first=tree.first + vouched.leaves,
+            last=str(entered.last),
+            moment=_at(entered, read),
+        )
     if seen.leaves < entered.leaves:
-        since = f"since {_at(seen, zone)}" if seen.leaves else "from the first"
-        yield f"of leaves {tree.first + seen.leaves} to {entered.last}, {since}, nobody outside is known to have a head"
+        first, last = tree.first + seen.leaves, str(entered.last)
+        if seen.leaves:
+            yield message(
+                "ledger.unseen",
+                "of leaves {first} to {last}, since {moment}, nobody outside is known to have a head",
+                first=first,
+                last=last,
+                moment=_at(seen, read),
+            )
+        else:
+            yield message(
+                "ledger.unseen.all",
+                "of leaves {first} to {last}, from the first, nobody outside is known to have a head",
+                first=first,
+                last=last,
+            )
 
 
-def _held(against: documents.HeldAgainst, zone: tzinfo) -> RenderableType:
-    head = f"the head from outside ({against.origin}, {against.reach.leaves} leaves)"
+def _held(against: documents.HeldAgainst, read: Reader) -> RenderableType:
     if not against.proven:
-        return text(f"{head} proves nothing of this box", "bold red")
-    return text(
-        f"{head} holds: up to leaf {against.reach.last} ({_at(against.reach, zone)}) nothing was changed", "green"
+        words = read.phrase(
+            "ledger.held.proves-nothing",
+            "the head from outside ({origin}, {leaves} leaves) proves nothing of this box",
+            origin=against.origin,
+            leaves=against.reach.leaves,
+        )
+        return text(words, "bold red")
+    words = read.phrase(
+        "ledger.held",
+        "the head from outside ({origin}, {leaves} leaves) holds: up to leaf {last} ({moment}) nothing was changed",
+        origin=against.origin,
+        leaves=against.reach.leaves,
+        last=str(against.reach.last),
+        moment=_at(against.reach, read),
     )
+    return text(words, "green")
 
 
-def _at(reach: documents.Reach, zone: tzinfo) -> str:
-    return local(reach.at, zone) or "at an unknown time"
+def _at(reach: documents.Reach, read: Reader) -> Message:
+    return Message(local(reach.at, read)) or message("ledger.unknown-time", "at an unknown time")

@@ -11,8 +11,9 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem, shell_complete
@@ -20,8 +21,12 @@ from click.shell_completion import CompletionItem, shell_complete
 from edged.cli.client import Address, CallError
 from edged.cli.options import AS_GIVEN
 from edged.words import exit_codes, units
+from edged.words.catalogue import LANGUAGES, Language, Reader, language_of
 from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET
+from storage.words.message import Message, message
+from storage.words.system_errors import said
 
+Command = TypeVar("Command", bound=click.Command)
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
 """128 and the signal's number, as shells report SIGINT and SIGPIPE."""
@@ -67,11 +72,14 @@ class LateVerbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"edged.cli.{VERBS[cmd_name]}")
         found = getattr(module, cmd_name.replace("-", "_"))
+        spoken = ctx.find_root().obj
+        if isinstance(spoken, Address) and isinstance(found, click.Command):
+            return _translated(found, spoken.language)
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(
@@ -80,8 +88,14 @@ class LateVerbs(click.Group):
         """A typing mistake is told what it may have been meant for."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             close = difflib.get_close_matches(args[0], VERBS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            ctx.fail(f"there is no verb {units.shown(args[0])}{hint}")
+            verb = units.shown(args[0])
+            if close:
+                told = message(
+                    "call.no-verb-but", "there is no verb {verb}; did you mean {other}?", verb=verb, other=close[0]
+                )
+            else:
+                told = message("call.no-verb", "there is no verb {verb}", verb=verb)
+            ctx.fail(told)
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -93,11 +107,12 @@ class LateVerbs(click.Group):
 @click.group(cls=LateVerbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", metavar="FILE", type=AS_GIVEN, help=f"Says where the socket is.  [{DEFAULT_CONFIG}]")
 @click.option("--socket", metavar="PATH", type=AS_GIVEN, help=f"The daemon's.  [{DEFAULT_SOCKET}]")
+@click.option("--lang", type=click.Choice(LANGUAGES), help="The language of what you read.  [by LANG]")
 @click.version_option(package_name="edged")
 @click.pass_context
-def edgectl(context: click.Context, config: Path | None, socket: Path | None) -> None:
+def edgectl(context: click.Context, config: Path | None, socket: Path | None, lang: Language | None) -> None:
     """Ask a running edged how it is, what it has recorded, and what it will do."""
-    context.obj = Address(config, socket)
+    context.obj = Address(config, socket, lang or language_of())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,16 +129,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except OSError as error:
         _drop_output()
-        what = error.filename or "the output cannot be written"
-        click.echo(f"edgectl: {what}: {error.strerror or error}", err=True)
+        read = Reader(_language(words))
+        what = error.filename or read(message("call.no-output", "the output cannot be written"))
+        click.echo(f"edgectl: {what}: {read(said(error))}", err=True)
         return exit_codes.FAILED
     return code
 
 
+def _translated(command: Command, language: Language) -> Command:
+    if language == "en":
+        return command
+    from edged.words import help_screens  # late: English needs none of it
+
+    return help_screens.translated(command, language)
+
+
+def _speak(language: Language) -> None:
+    """click's own words, from now on."""
+    if language != "en" or os.environ.get("LANGUAGE", "en") != "en":
+        from edged.words import help_screens  # late: English needs none of it
+
+        help_screens.speak(language)
+
+
 def _run(words: Sequence[str]) -> int:
+    language = _language(words)
+    _speak("en" if "--json" in words else language)
+    root = _translated(edgectl, language)
     try:
-        with edgectl.make_context("edgectl", list(words)) as context:
-            code = edgectl.invoke(context)
+        with root.make_context("edgectl", list(words), obj=Address(None, None, language)) as context:
+            code = root.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -133,6 +168,18 @@ def _run(words: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else exit_codes.OK
+
+
+def _language(words: Sequence[str]) -> Language:
+    """As the words of the command line have it, also where they are wrong; else as the environment has it."""
+    for word, following in pairwise([*words, ""]):
+        if word in VERBS:
+            break  # behind it stand its own options
+        wanted = following if word == "--lang" else word.removeprefix("--lang=")
+        for language in LANGUAGES:
+            if wanted == language and word.startswith("--lang"):
+                return language
+    return language_of()
 
 
 def _drop_output() -> None:
@@ -156,11 +203,21 @@ def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
     if isinstance(error, click.UsageError) and error.ctx is None:  # click knows none where it reads options
         error.ctx = _context(words)
     if "--json" not in words:
-        error.show()
+        _read_by(Reader(_language(words)), error).show()
         return code
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "edgectl"
-    return _tell(CallError(error.format_message(), f"see {command} --help", code), words)
+    action = message("call.help", "see {command} --help", command=command)
+    return _tell(CallError(error.format_message(), action, code), words)
+
+
+def _read_by(read: Reader, error: click.ClickException) -> click.ClickException:
+    """With our own words in the reader's language; click's stay as they are."""
+    if not isinstance(error.message, Message):
+        return error
+    if isinstance(error, click.BadParameter):
+        return click.BadParameter(read(error.message), error.ctx, error.param, error.param_hint)
+    return click.UsageError(read(error.message), error.ctx if isinstance(error, click.UsageError) else None)
 
 
 def _tell(error: CallError, words: Sequence[str]) -> int:
@@ -168,7 +225,9 @@ def _tell(error: CallError, words: Sequence[str]) -> int:
     if "--json" in words:
         from edged.documents.site import Error  # late: heavy, and only needed when something fails
 
-        click.echo(Error(error=error.error, action=error.action, exit=error.exit_code).model_dump_json())
+        click.echo(Error.of(error.error, error.action, error.exit_code).model_dump_json())
     else:
-        click.echo(f"edgectl: {error}", err=True)
+        read = Reader(_language(words))
+        action = f"\n  → {read(error.action)}" if error.action else ""
+        click.echo(f"edgectl: {read(error.error)}{action}", err=True)
     return error.exit_code

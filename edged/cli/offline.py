@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from edged.cli.client import BE_ROOT, Address, CallError, state_in
+from edged.cli.client import BE_ROOT, Address, CallError, behind, say, state_in
 from edged.config import load as configuration
 from edged.config.model import Config
 from edged.config.problem import ConfigError
 from edged.host import accounts
 from edged.host.file_access import is_unreadable
 from edged.words import exit_codes
+from storage.words.message import joined, message
 
 
 def state_of(address: Address, why: CallError) -> tuple[Path, Config | None]:
@@ -29,8 +28,12 @@ def state_of(address: Address, why: CallError) -> tuple[Path, Config | None]:
         state = state_in(address.config_file)
         if state is None:
             raise _unusable(address.config_file, error, why) from None
-        words = "floors and ceilings are taken as they last held (edgectl config check)"
-        click.echo(f"edgectl: {address.config_file} cannot be used: {words}", err=True)
+        words = message("call.as-last-held", "floors and ceilings are taken as they last held (edgectl config check)")
+        say(
+            message(
+                "call.config-unusable", "{file} cannot be used: {reason}", file=str(address.config_file), reason=words
+            )
+        )
         become_owner(state)
         return state, None
     become_owner(config.paths.state)
@@ -50,14 +53,15 @@ def become_owner(state: Path) -> None:
     try:
         accounts.become_owner(state)
     except accounts.NoStateDirectory as error:
-        action = "name the configuration that edged runs with: --config FILE"
-        raise CallError(str(error), action, exit_codes.FAILED) from None
+        action = message("call.no-state.action", "name the configuration that edged runs with: --config FILE")
+        raise CallError(error.said, action, exit_codes.FAILED) from None
     except accounts.NotAllowed as error:
-        raise CallError(str(error), BE_ROOT, exit_codes.NOT_ALLOWED) from None
+        raise CallError(error.said, BE_ROOT, exit_codes.NOT_ALLOWED) from None
 
 
 def _unusable(file: Path, error: ConfigError, why: CallError | None) -> CallError:
-    words = "\n".join([*([why.error] if why else []), "; ".join(str(problem) for problem in error.problems)])
+    problems = joined(problem.said for problem in error.problems)
+    words = problems if why is None else behind(why.error, problems)
     if is_unreadable(file):
         return CallError(words, BE_ROOT, exit_codes.NOT_ALLOWED)
-    return CallError(words, "edgectl config check", exit_codes.CONFIG)
+    return CallError(words, message("call.config-check", "edgectl config check"), exit_codes.CONFIG)

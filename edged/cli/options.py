@@ -15,21 +15,14 @@ import click
 from click.shell_completion import CompletionItem
 
 from edged.cli.client import Address, CallError, DaemonClient
+from storage.words.message import Message, message
 
 TIMES: Final = "RFC 3339, 'YYYY-MM-DD [HH:MM[:SS]]' in site time, -2h, or now"
 AS_GIVEN: Final = click.Path(path_type=Path, readable=False)
 """Whether it can be read is found out, and told in our words, when it is read."""
 COMPLETION_S: Final = 1.0
 """Nobody waits longer for a key that was pressed."""
-EMPTY: Final = "it is empty: write something"
-REFUSALS: Final = {
-    "string_too_long": "it has {count} characters: write at most {max_length}",
-    "too_long": "it is given {count} times: at most {max_length}",
-    "string_unicode": "it is not UTF-8: write it as text",
-    "greater_than_equal": "it is too small: at least {ge}",
-    "less_than_equal": "it is too large: at most {le}",
-}
-"""By pydantic's name of what is wrong."""
+EMPTY: Final = message("screen.refused.empty", "it is empty: write something")
 SUFFIX: Final = "Asked"
 """Names of request documents end so; what any other document refuses is no mistake of whoever types."""
 
@@ -44,7 +37,11 @@ class CameraId(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not value:
-            self.fail("it is empty: write the id of a camera (edgectl cameras)", param, ctx)
+            self.fail(
+                message("screen.refused.no-camera", "it is empty: write the id of a camera (edgectl cameras)"),
+                param,
+                ctx,
+            )
         return super().convert(value, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
@@ -94,6 +91,11 @@ def interval_options(command: Command) -> Command:
     return command
 
 
+def refused(option: str, reason: str, context: click.Context | None = None) -> click.UsageError:
+    """What was typed is wrong: of which option, and why."""
+    return click.UsageError(message("screen.refused", "{option}: {reason}", option=option, reason=reason), context)
+
+
 def usage_error(error: ValueError, context: click.Context) -> click.UsageError | None:
     """None where it is not a request document that refused."""
     from pydantic import ValidationError  # late: `version` and Tab do without
@@ -104,14 +106,14 @@ def usage_error(error: ValueError, context: click.Context) -> click.UsageError |
     field = str(first["loc"][0]) if first["loc"] else ""
     parameter = _parameter(field, context.command)
     name = typed_name(parameter) if parameter else field
-    return click.UsageError(f"{name}: {_refusal_words(first, parameter)}", context)
+    return refused(name, _refusal_words(first, parameter), context)
 
 
 def empty_argument(context: click.Context) -> click.UsageError | None:
     """An argument that is there and says nothing would be another path, or the folder that one stands in."""
     for parameter in context.command.params:
         if isinstance(parameter, click.Argument) and str(context.params.get(parameter.name or "")) == "":
-            return click.UsageError(f"{typed_name(parameter)}: {EMPTY}", context)
+            return refused(typed_name(parameter), EMPTY, context)
     return None
 
 
@@ -126,9 +128,34 @@ def _parameter(field: str, command: click.Command) -> click.Parameter | None:
     return own.get(field) or next((one for name, one in own.items() if field.startswith(f"{name}_")), None)
 
 
-def _refusal_words(first: Any, parameter: click.Parameter | None) -> str:
-    if first["type"] == "string_too_short":
-        return EMPTY if parameter is None or parameter.required else f"{EMPTY}, or leave it out"
-    words = REFUSALS.get(first["type"])
+def _refusal_words(first: Any, parameter: click.Parameter | None) -> Message:
+    """By pydantic's name of what is wrong."""
+    limits = first.get("ctx", {})
     count = len(first["input"]) if isinstance(first["input"], (str, list)) else 0
-    return words.format(count=count, **first.get("ctx", {})) if words else str(first["msg"])
+    match first["type"]:
+        case "string_too_short":
+            empty_option = message("screen.refused.empty-option", "it is empty: write something, or leave it out")
+            found = EMPTY if parameter is None or parameter.required else empty_option
+        case "string_too_long":
+            found = message(
+                "screen.refused.too-long",
+                "it has {count} characters: write at most {most}",
+                count=count,
+                most=limits["max_length"],
+            )
+        case "too_long":
+            found = message(
+                "screen.refused.too-often",
+                "it is given {count} times: at most {most}",
+                count=count,
+                most=limits["max_length"],
+            )
+        case "string_unicode":
+            found = message("screen.refused.not-utf8", "it is not UTF-8: write it as text")
+        case "greater_than_equal":
+            found = message("screen.refused.too-small", "it is too small: at least {least}", least=limits["ge"])
+        case "less_than_equal":
+            found = message("screen.refused.too-large", "it is too large: at most {most}", most=limits["le"])
+        case _:
+            found = Message(str(first["msg"]))
+    return found

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +24,22 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console, Group, RenderableType
 
 from edged.cli.client import CallError, DaemonClient
-from edged.cli.formatting import WhenError, clean, is_local, parse, rfc3339, span
+from edged.cli.formatting import WhenError, clean, enumerated, is_local, parse, rfc3339
 from edged.documents import site as documents
-from edged.words import exit_codes, units
+from edged.words import exit_codes
+from edged.words.catalogue import Language, Reader, language_of
+from storage.words.message import Message, format_size, message
 
 PLAIN_WIDTH: Final = 80
 """Columns where there is no terminal: what fits a mail, a fault report and a printed page."""
+
+
+def language() -> Language:
+    """Of whoever called edgectl: as the call says, else as the environment does."""
+    context = click.get_current_context(silent=True)
+    address = None if context is None else context.find_root().obj
+    given: Language | None = getattr(address, "language", None)
+    return given or language_of()
 
 
 def console() -> Console:
@@ -71,12 +81,36 @@ def show_document(document: BaseModel) -> None:
 def may_write(out: Path) -> None:
     """CallError where it could not be written, before anything is asked of the daemon."""
     if os.path.lexists(out):
-        raise CallError(f"{out} exists", "name a file that does not: it replaces nothing", exit_codes.USAGE)
+        raise CallError(
+            message("screen.out.exists", "{file} exists", file=str(out)),
+            message("screen.out.exists.action", "name a file that does not: it replaces nothing"),
+            exit_codes.USAGE,
+        )
     if not out.parent.is_dir():
-        raise CallError(f"{out.parent} is no directory", "name one that is there", exit_codes.USAGE)
+        raise CallError(
+            message("screen.out.no-directory", "{path} is no directory", path=str(out.parent)),
+            message("screen.out.no-directory.action", "name one that is there"),
+            exit_codes.USAGE,
+        )
     if not os.access(out.parent, os.W_OK | os.X_OK):
-        what = f"{out.parent} cannot be written by whoever runs this, or is mounted read-only"
-        raise CallError(what, "name a place that you may write", exit_codes.FAILED)
+        raise not_writable(out.parent)
+
+
+def not_writable(place: Path) -> CallError:
+    return CallError(
+        message(
+            "screen.out.not-writable",
+            "{path} cannot be written by whoever runs this, or is mounted read-only",
+            path=str(place),
+        ),
+        message("screen.out.not-writable.action", "name a place that you may write"),
+        exit_codes.FAILED,
+    )
+
+
+def written_to(out: Path, read: Reader) -> None:
+    """To whoever stands there; a program reads standard output."""
+    click.echo("edgectl: " + read.phrase("screen.out.written", "written to {file}", file=str(out)), err=True)
 
 
 def write_new(out: Path, data: bytes) -> None:
@@ -93,14 +127,29 @@ def write_new(out: Path, data: bytes) -> None:
 
 SHOWN_EVERY_S: Final = 0.2
 """The line changes so often at most."""
-_REBUILT: Final = {"leaves": "leaves of the ledger", "files": "directories"}
+REBUILT: Final = {
+    "leaves": message("screen.progress.leaves", "leaves of the ledger"),
+    "files": message("screen.progress.directories", "directories"),
+}
 """What a rebuild counts, by its phase."""
+STAGES: Final[Mapping[str, Message]] = {
+    str(one): one
+    for one in (
+        message("screen.progress.leaves", "leaves of the ledger"),
+        message("screen.progress.rows", "segments and gaps"),
+        message("screen.progress.files", "files of segments"),
+        message("screen.progress.names", "names on volumes"),
+        message("screen.progress.again", "what seemed wrong"),
+    )
+}
+"""What a check goes through, as the daemon names it."""
 
 
 class ProgressLine:
     """While its context lasts. Each kind of work has a method that takes what the daemon tells of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Reader | None = None) -> None:
+        self._read = read or Reader(language())
         self._visible = sys.stderr.isatty()
         self._shown_s = 0.0
         self._part = ""
@@ -115,23 +164,26 @@ class ProgressLine:
 
     def checking(self, told: Mapping[str, Any]) -> None:
         """`fsck`, `ledger verify`."""
-        self._show(lambda: check_line(told))
+        self._show(lambda: check_line(told, self._read))
 
-    def copying(self, what: str, told: Mapping[str, Any]) -> None:
+    def copying(self, what: Message, told: Mapping[str, Any]) -> None:
         """So many octets of so many are done of a part of an export."""
         elapsed_s = self._elapsed_s(what)
-        self._show(lambda: copy_line(what, int(told["done"]), int(told["total"]), elapsed_s))
+        self._show(lambda: copy_line(what, int(told["done"]), int(told["total"]), elapsed_s, self._read))
 
     def rebuilding(self, told: Mapping[str, Any]) -> None:
         """`rebuild`."""
         elapsed_s = self._elapsed_s(str(told["phase"]))
-        self._show(lambda: rebuild_line(told, elapsed_s))
+        self._show(lambda: rebuild_line(told, elapsed_s, self._read))
 
-    def say(self, words: str) -> None:
+    def say(self, words: Message) -> None:
         """Now, and until the next word."""
         if self._visible:
-            self._shown_s = time.monotonic()
-            self._write(words)
+            self._put(self._read(words))
+
+    def _put(self, line: str) -> None:
+        self._shown_s = time.monotonic()
+        self._write(line)
 
     def _elapsed_s(self, part: str) -> float:
         """Since this part began."""
@@ -142,42 +194,51 @@ class ProgressLine:
 
     def _show(self, words: Callable[[], str]) -> None:
         if self._visible and time.monotonic() - self._shown_s >= SHOWN_EVERY_S:
-            self.say(words())
+            self._put(words())
 
     def _write(self, words: str) -> None:
         sys.stderr.write(f"\r\x1b[K{clean(words)}")
         sys.stderr.flush()
 
 
-def check_line(told: Mapping[str, Any]) -> str:
+ENGLISH: Final = Reader()
+
+
+def check_line(told: Mapping[str, Any], read: Reader = ENGLISH) -> str:
     """What is left is told once a part is done."""
     done, of, elapsed_s = int(told["done"]), int(told["of"]), float(told["elapsed_s"])
-    read, of_bytes = int(told["bytes"]), int(told["of_bytes"])
-    parts = [f"{told['stage']}: {done} of {of}"]
-    if read and elapsed_s > 0:
-        parts.append(f"{units.format_size(read)}, {units.format_size(int(read / elapsed_s))}/s")
-    share = read / of_bytes if of_bytes else done / of if of else 0.0
-    return ", ".join([*parts, *_left(share, elapsed_s)])
+    size, of_bytes, stage = int(told["bytes"]), int(told["of_bytes"]), str(told["stage"])
+    parts = [_part_of(STAGES.get(stage, Message(stage)), str(done), str(of), read)]
+    if size and elapsed_s > 0:
+        parts.append(f"{format_size(size)}, {format_size(int(size / elapsed_s))}/s")
+    share = size / of_bytes if of_bytes else done / of if of else 0.0
+    return enumerated([*parts, *_left(share, elapsed_s, read)], read)
 
 
-def copy_line(what: str, done_bytes: int, total: int, elapsed_s: float) -> str:
-    words = f"{what}: {units.format_size(done_bytes)} of {units.format_size(total)}"
+def copy_line(what: str, done_bytes: int, total: int, elapsed_s: float, read: Reader = ENGLISH) -> str:
+    words = _part_of(what, format_size(done_bytes), format_size(total), read)
     if not (elapsed_s >= 1 and 0 < done_bytes <= total):
         return words
-    return ", ".join(
-        [words, f"{units.format_size(int(done_bytes / elapsed_s))}/s", *_left(done_bytes / total, elapsed_s)]
-    )
+    rate = f"{format_size(int(done_bytes / elapsed_s))}/s"
+    return enumerated([words, rate, *_left(done_bytes / total, elapsed_s, read)], read)
 
 
-def rebuild_line(told: Mapping[str, Any], elapsed_s: float) -> str:
+def rebuild_line(told: Mapping[str, Any], elapsed_s: float, read: Reader = ENGLISH) -> str:
     phase, of = str(told["phase"]), max(1, int(told["of"]))
     done = min(int(told["at"]), of)
-    return ", ".join([f"{_REBUILT.get(phase, phase)}: {done} of {of}", *_left(done / of, elapsed_s)])
+    words = _part_of(REBUILT.get(phase, Message(phase)), str(done), str(of), read)
+    return enumerated([words, *_left(done / of, elapsed_s, read)], read)
 
 
-def _left(share: float, elapsed_s: float) -> list[str]:
+def _part_of(what: str, done: str, of: str, read: Reader) -> str:
+    return read.phrase("screen.progress.part", "{what}: {done} of {of}", what=what, done=done, of=of)
+
+
+def _left(share: float, elapsed_s: float, read: Reader) -> list[str]:
     """How long still; nothing while too little is done to tell."""
-    return [f"{span(elapsed_s / share - elapsed_s)} left"] if 0 < share <= 1 and elapsed_s >= 1 else []
+    if not (0 < share <= 1 and elapsed_s >= 1):
+        return []
+    return [read.phrase("screen.progress.left", "{left_s} left", left_s=elapsed_s / share - elapsed_s)]
 
 
 Doc = TypeVar("Doc", bound=BaseModel)
@@ -189,6 +250,7 @@ class Session:
 
     daemon: DaemonClient
     as_json: bool
+    language: Language = field(default_factory=language)
 
     def read(self, model: type[Doc], path: str, **query: str | int | None) -> Doc:
         return checked(model, self.daemon.get(path, **query))
@@ -202,6 +264,16 @@ class Session:
         """The site's time zone, as the daemon knows it."""
         return ZoneInfo(self.read(documents.Status, "/v1/status").timezone)
 
+    @cached_property
+    def reader(self) -> Reader:
+        """Whoever called, at this site."""
+        return Reader(self.language, self.zone)
+
+    @property
+    def words(self) -> Reader:
+        """Likewise, for a screen without times: the daemon is not asked for its zone."""
+        return Reader(self.language)
+
 
 def checked(model: type[Doc], body: bytes) -> Doc:
     """The daemon's answer, if it is what this edgectl knows."""
@@ -209,10 +281,26 @@ def checked(model: type[Doc], body: bytes) -> Doc:
         return model.model_validate_json(body)
     except ValidationError:
         raise CallError(
-            f"the daemon's answer is not the {model.__name__.lower()} document that this edgectl knows",
-            "check that edged and edgectl are of one version: edgectl version; restart edged after an upgrade",
+            message(
+                "screen.unknown-document",
+                "the daemon's answer is not the {document} document that this edgectl knows",
+                document=model.__name__.lower(),
+            ),
+            one_version(),
             exit_codes.FAILED,
         ) from None
+
+
+def down_and_locked(down: CallError, locked: str) -> Message:
+    """The daemon does not answer, and yet holds its files."""
+    return message("screen.down-and-locked", "{down}\n{locked}", down=down.error, locked=locked)
+
+
+def one_version() -> Message:
+    return message(
+        "screen.one-version.action",
+        "check that edged and edgectl are of one version: edgectl version; restart edged after an upgrade",
+    )
 
 
 def interval(session: Session, start: str | None, end: str | None) -> tuple[str | None, str | None]:
@@ -223,7 +311,7 @@ def interval(session: Session, start: str | None, end: str | None) -> tuple[str 
         first = parse(start, now, zone, end=False) if start is not None else None
         last = parse(end, now, zone, end=True) if end is not None else None
     except WhenError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(error.said) from None
     if first is not None and last is not None and first >= last:
-        raise click.UsageError("--from must be earlier than --to")
+        raise click.UsageError(message("screen.from-before-to", "--from must be earlier than --to"))
     return (rfc3339(first) if first else None), (rfc3339(last) if last else None)

@@ -20,7 +20,9 @@ from edged.cli.formatting import clean, local, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
 from edged.cli.output import Session, checked, may_write
 from edged.documents import site as documents
-from edged.words import exit_codes, units
+from edged.words import exit_codes
+from edged.words.catalogue import Reader
+from storage.words.message import format_size, message
 
 MODE: Final = 0o600
 """Of a picture of people: for whoever asked alone."""
@@ -41,9 +43,10 @@ def list_(address: Address, *, as_json: bool) -> None:
     document = session.read(documents.ReferenceList, "/v1/references")
 
     def screen() -> RenderableType:
-        made = table("Camera", "Reference set")
+        read = session.reader
+        made = table(read.phrase("screen.camera", "Camera"), read.phrase("reference.set-at", "Reference set"))
         for one in document.references:
-            made.add_row(text(one.camera), local(one.set, session.zone) if one.set else "–")
+            made.add_row(text(one.camera), local(one.set, read) if one.set else "–")
         return made
 
     session.print(document, screen)
@@ -59,8 +62,8 @@ def set_(address: Address, camera: str, *, reason: str, as_json: bool) -> None:
     body = documents.ReferenceAsked(reason=reason).model_dump_json().encode()
     answered = address.daemon().post(f"/v1/references/{quote(camera, safe='')}/set", body)
     document = checked(documents.ReferenceSet, answered)
-    words = f"What {clean(document.camera)} shows now is its reference."
-    output.answer(document, lambda: Text(words), as_json=as_json)
+    done = message("reference.set", "What {camera} shows now is its reference.", camera=document.camera)
+    output.answer(document, lambda: text(Reader(output.language())(done)), as_json=as_json)
 
 
 @reference.command(short_help="CAMERA may look wherever it is turned.")
@@ -73,8 +76,11 @@ def clear(address: Address, camera: str, *, reason: str, as_json: bool) -> None:
     body = documents.ReferenceAsked(reason=reason).model_dump_json().encode()
     answered = address.daemon().post(f"/v1/references/{quote(camera, safe='')}/clear", body)
     document = checked(documents.ReferenceClear, answered)
-    gone = "has no reference any more" if document.cleared else "had no reference"
-    output.answer(document, lambda: Text(f"{clean(document.camera)} {gone}."), as_json=as_json)
+    if document.cleared:
+        done = message("reference.cleared", "{camera} has no reference any more.", camera=document.camera)
+    else:
+        done = message("reference.none", "{camera} had no reference.", camera=document.camera)
+    output.answer(document, lambda: text(Reader(output.language())(done)), as_json=as_json)
 
 
 @click.command(short_help="A picture of a camera as it is now, as a JPEG.")
@@ -104,7 +110,7 @@ def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, a
         taken=taken,
         purpose=cast("documents.Purpose", purpose),
     )
-    words = f"{clean(camera)}: {clean(document.path)}, {units.format_size(document.bytes)}"
+    words = f"{clean(camera)}: {clean(document.path)}, {format_size(document.bytes)}"
     output.answer(document, lambda: Text(words), as_json=as_json)
     return exit_codes.OK
 

@@ -24,33 +24,44 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import click
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from edged.cli import output
 from edged.cli.client import Address, CallError, tables
-from edged.cli.formatting import STYLES, against_ours, clean, text
+from edged.cli.formatting import CLOCK_TOLD_S, MINUTE_S, STYLES, clean, text
 from edged.cli.options import AS_GIVEN, json_option
 from edged.config.model import MAX_ID
 from edged.documents import site as documents
 from edged.words import exit_codes, units
+from edged.words.catalogue import Reader
 from edged.words.value_types import DEFAULT_CONFIG, near_identifier
 from recorder.probe import Found, Measured, Track
 from recorder.words.address import RTSP_PORTS, Target, plain_host, without_secrets
+from recorder.words.messages import Ended
 from recorder.words.outcome import CHECK_KEY_FRAMES
 from recorder.words.stream import Codec
 from recorder.worker.recording import NO_KEY_NS
 from recorder.worker.timestamp_repair import NS_PER_S
+from storage.words.message import Message, message
 
 if TYPE_CHECKING:
     from recorder.rtsp.connection import Trust
 
 WAYS: Final = {
-    "tcp": "RTSP over TCP, in the clear",
-    "udp": "RTSP, pictures over UDP, in the clear",
-    "tls": "RTSP over TLS",
-    "built-in": "built-in test pattern",
+    "tcp": message("probe.way-tcp", "RTSP over TCP, in the clear"),
+    "udp": message("probe.way-udp", "RTSP, pictures over UDP, in the clear"),
+    "tls": message("probe.way-tls", "RTSP over TLS"),
+    "built-in": message("probe.way-built-in", "built-in test pattern"),
 }
+KINDS: Final = {
+    "video": message("probe.video", "video"),
+    "audio": message("probe.audio", "audio"),
+    "other": message("probe.other", "other"),
+}
+ENGLISH: Final = Reader()
+LABEL_WIDTH: Final = 13
 
 
 @click.command(short_help="Look at a camera before it is added.")
@@ -74,17 +85,18 @@ def probe(
     """Look at the camera behind URL for 10 s: can it be had, what does it send, what would be recorded. Prints the
     [[cameras]] table to paste. Ends with 1 if nothing can be recorded of it. Needs no daemon."""
     trust = _checked(url, username, certificate, ca_file)
-    password = _password(username, password_file)
+    reader = Reader(output.language())
+    password = _password(username, password_file, reader)
     from recorder.probe import probe_camera
     from recorder.rtsp.dialogue import Credentials
     from storage.words.clock import SystemClock
 
     if sys.stderr.isatty() and not as_json:
-        click.echo("looking for some 10 s …", err=True)
+        click.echo(reader.phrase("probe.looking", "looking for some 10 s …"), err=True)
     found = probe_camera(url, Credentials(username, password), trust, SystemClock())
     file = address.config_file.absolute()
     document = probe_document(url, username, password_file and password_file.absolute(), found, _configured(file), file)
-    output.answer(document, lambda: screen(document, file), as_json=as_json)
+    output.answer(document, lambda: screen(document, file, reader), as_json=as_json)
     return exit_codes.OK if document.recordable else exit_codes.FAILED
 
 
@@ -103,21 +115,25 @@ def _checked(url: str, username: str, certificate: str, ca_file: Path | None) ->
     from recorder.rtsp.connection import Trust
 
     if "@" in url.partition("://")[2].partition("/")[0]:
-        what = (
-            "the address carries a user or a password, which every account of this box could read in the process list"
+        what = message(
+            "probe.login-in-url",
+            "the address carries a user or a password, which every account of this box could read in the process list",
         )
-        instead = "leave them out, and give --username and --password-file; change the password if others log in here"
+        instead = message(
+            "probe.login-in-url.action",
+            "leave them out, and give --username and --password-file; change the password if others log in here",
+        )
         raise CallError(what, instead, exit_codes.USAGE)
-    _taken(Url, url, "the address")
+    _taken(Url, url, message("probe.address", "the address"))
     if username:
         _taken(Word, username, "--username")
     seen = _taken(Fingerprint, certificate, "--certificate") if certificate else ""
     if (seen or ca_file) and not url.startswith("rtsps://"):
-        raise click.UsageError("only a camera with rtsps:// has a certificate")
+        raise click.UsageError(message("probe.not-rtsps", "only a camera with rtsps:// has a certificate"))
     if seen and ca_file:
-        raise click.UsageError("--certificate and --ca-file: only one of them can decide")
+        raise click.UsageError(message("probe.one-trust", "--certificate and --ca-file: only one of them can decide"))
     if ca_file is not None and not ca_file.is_file():
-        raise click.UsageError(f"there is no file {units.shown(str(ca_file))}")
+        raise click.UsageError(message("probe.no-file", "there is no file {file}", file=units.shown(str(ca_file))))
     return Trust(seen, "" if ca_file is None else str(ca_file))
 
 
@@ -130,16 +146,22 @@ def _taken(kind: Any, value: str, what: str) -> str:
     except ValidationError as error:
         (first,) = error.errors(include_input=False)
         most = first.get("ctx", {}).get("max_length")
-        said = first["msg"].removeprefix("Value error, ") if most is None else f"is longer than {most} characters"
-        raise click.UsageError(f"{what} {said}") from None
+        if most is not None:
+            raise click.UsageError(
+                message("probe.too-long", "{what} is longer than {most} characters", what=what, most=most)
+            ) from None
+        problem = first["msg"].removeprefix("Value error, ")
+        raise click.UsageError(message("probe.refused", "{what} {problem}", what=what, problem=problem)) from None
 
 
-def _password(username: str, file: Path | None) -> str:
+def _password(username: str, file: Path | None, reader: Reader) -> str:
     from edged.config import secrets
 
     if file is not None:
         if not username:
-            raise click.UsageError("--password-file without --username: a camera wants both")
+            raise click.UsageError(
+                message("probe.no-username", "--password-file without --username: a camera wants both")
+            )
         try:
             return secrets.find(str(file.absolute()), Path("/"), {}).value.get_secret_value()
         except secrets.SecretError as error:
@@ -147,27 +169,40 @@ def _password(username: str, file: Path | None) -> str:
     if not username:
         return ""
     if not sys.stdin.isatty():
-        raise click.UsageError("--username without --password-file: the password can only be asked for on a terminal")
-    return str(click.prompt(f"password of {username}", hide_input=True, default="", show_default=False, err=True))
+        raise click.UsageError(
+            message(
+                "probe.no-terminal",
+                "--username without --password-file: the password can only be asked for on a terminal",
+            )
+        )
+    ask = reader.phrase("probe.password", "password of {username}", username=username)
+    return str(click.prompt(ask, hide_input=True, default="", show_default=False, err=True))
 
 
-def screen(document: documents.Probe, file: Path = DEFAULT_CONFIG) -> RenderableType:
+def screen(document: documents.Probe, file: Path = DEFAULT_CONFIG, reader: Reader = ENGLISH) -> RenderableType:
     """What was found, remarks, the table to paste into that configuration; ends in one line."""
-    parts: list[RenderableType] = [text(document.tried, "bold"), ""]
-    parts += [Text(clean(line)) for line in _lines(document)]
+    tried = Message.of(document.tried, document.tried_code, document.tried_values)
+    parts: list[RenderableType] = [text(reader(tried), "bold"), ""]
+    parts += [Text(_labelled(label, clean(line))) for label, line in _lines(document, reader)]
     if document.remarks:
-        parts += ["", *(text(f"! {remark}", "yellow") for remark in document.remarks)]
+        parts += ["", *(text(f"! {reader(remark)}", "yellow") for remark in document.told_remarks)]
     if document.other_urls:
-        parts += ["", text("the same device has a picture under:"), *(text(f"  {url}") for url in document.other_urls)]
+        lead = reader.phrase("probe.other-urls", "the same device has a picture under:")
+        parts += ["", text(lead), *(text(f"  {url}") for url in document.other_urls)]
     if document.configuration:
         parts += [
             "",
-            text(f"to paste into {file}, then:"),
+            text(reader.phrase("probe.paste", "to paste into {file}, then:", file=str(file))),
             Text(f"  {_then(file)}", no_wrap=True, overflow="ignore"),
             "",
         ]
         parts += [Text(line, no_wrap=True, overflow="ignore") for line in document.configuration.splitlines()]
-    return Group(*parts, "", _verdict(document))
+    return Group(*parts, "", _verdict(document, reader))
+
+
+def _labelled(label: str, line: str) -> str:
+    """In columns, whatever the width of a language's letters."""
+    return f"{label}{' ' * max(1, LABEL_WIDTH - cell_len(label))}{line}"
 
 
 def _then(file: Path) -> str:
@@ -175,50 +210,118 @@ def _then(file: Path) -> str:
     return f"edgectl{named} config check && edgectl{named} reload"
 
 
-def _lines(document: documents.Probe) -> list[str]:
-    lines = []
-    picture, sound = document.picture, document.sound
+def _lines(document: documents.Probe, reader: Reader) -> Iterator[tuple[str, str]]:
+    """Labels, and what stands behind them."""
+    picture = document.picture
     if picture is not None:
-        rate = "too few pictures to tell" if picture.fps is None else f"{picture.fps:g} fps"
-        steady = ", variable" if picture.steady is False else ""
-        key = "not seen twice" if picture.key_interval_s is None else f"every {picture.key_interval_s:g} s"
-        bits = "" if picture.bitrate_bps is None else f", {picture.bitrate_bps / 1e6:.2f} Mbit/s"
-        lines.append(f"picture      {picture.codec} {picture.width}×{picture.height}, {rate}{steady}{bits}")
-        lines.append(f"key frames   {key}")
-        lines.append(f"sound        {_sound(sound)}")
-        lines.append(f"its clock    {_clock(document)}")
-    lines.append(f"way          {WAYS[document.transport]}")
+        yield reader.phrase("probe.picture", "picture"), _picture_line(picture, reader)
+        key = (
+            reader.phrase("probe.no-interval", "not seen twice")
+            if picture.key_interval_s is None
+            else reader.phrase("probe.every", "every {seconds} s", seconds=f"{picture.key_interval_s:g}")
+        )
+        yield reader.phrase("probe.key-frames", "key frames"), key
+        yield reader.phrase("probe.sound", "sound"), _sound(document.sound, reader)
+        yield reader.phrase("probe.clock", "its clock"), _clock(document, reader)
+    yield reader.phrase("probe.way", "way"), reader(WAYS[document.transport])
     if document.certificate:
-        lines.append(f"certificate  {document.certificate}{'' if document.trusted else ' (nobody vouches for it)'}")
+        line = (
+            document.certificate
+            if document.trusted
+            else reader.phrase(
+                "probe.not-vouched", "{certificate} (nobody vouches for it)", certificate=document.certificate
+            )
+        )
+        yield reader.phrase("probe.certificate", "certificate"), line
     for track in document.tracks:
-        kept = "recorded" if track.recorded else f"not recorded: {track.reason}"
-        lines.append(f"offered      {track.kind} {track.codec}: {kept}")
-    return lines
+        kept = (
+            message("probe.recorded", "recorded")
+            if track.recorded
+            else message(
+                "probe.not-recorded",
+                "not recorded: {reason}",
+                reason=Message.of(track.reason, track.reason_code, track.reason_values),
+            )
+        )
+        yield (
+            reader.phrase("probe.offered", "offered"),
+            reader.phrase(
+                "probe.track", "{kind} {codec}: {kept}", kind=KINDS[track.kind], codec=track.codec, kept=kept
+            ),
+        )
 
 
-def _sound(sound: documents.ProbedSound | None) -> str:
+def _picture_line(picture: documents.ProbedPicture, reader: Reader) -> str:
+    parts = [f"{picture.codec} {picture.width}×{picture.height}"]
+    if picture.fps is None:
+        parts.append(message("probe.few-pictures", "too few pictures to tell"))
+    else:
+        parts.append(f"{picture.fps:g} fps")
+    if picture.steady is False:
+        parts.append(message("probe.variable", "variable"))
+    if picture.bitrate_bps is not None:
+        parts.append(f"{picture.bitrate_bps / 1e6:.2f} Mbit/s")
+    return reader.phrase("probe.parts", "{parts}", parts=parts)
+
+
+def _sound(sound: documents.ProbedSound | None, reader: Reader) -> str:
     if sound is None:
-        return "none"
-    bits = "" if sound.bitrate_bps is None else f", {sound.bitrate_bps / 1000:.0f} kbit/s"
-    return f"{sound.codec}{bits}" if sound.arrived else f"{sound.codec} is promised, none came"
+        return reader.phrase("probe.no-sound", "none")
+    if not sound.arrived:
+        return reader.phrase("probe.sound-promised", "{codec} is promised, none came", codec=sound.codec)
+    bits = [] if sound.bitrate_bps is None else [f"{sound.bitrate_bps / 1000:.0f} kbit/s"]
+    return reader.phrase("probe.parts", "{parts}", parts=[sound.codec, *bits])
 
 
-def _clock(document: documents.Probe) -> str:
-    if document.clock_offset_ms is None:
-        return "not told" if not document.clock_reports else "told, not understood"
-    return against_ours(document.clock_offset_ms)
+def _clock(document: documents.Probe, reader: Reader) -> str:
+    offset_ms = document.clock_offset_ms
+    if offset_ms is None:
+        if document.clock_reports:
+            return reader.phrase("probe.clock-strange", "told, not understood")
+        return reader.phrase("probe.clock-untold", "not told")
+    return _against_ours(offset_ms, reader)
 
 
-def _verdict(document: documents.Probe) -> Text:
+def _against_ours(offset_ms: int, reader: Reader) -> str:
+    by_s = abs(offset_ms) / 1000
+    if by_s < CLOCK_TOLD_S:
+        return reader.phrase("probe.clock-as-ours", "as ours")
+    if by_s >= MINUTE_S:
+        if offset_ms < 0:
+            return reader.phrase("probe.clock-behind", "{by_s} behind ours", by_s=by_s)
+        return reader.phrase("probe.clock-ahead", "{by_s} ahead of ours", by_s=by_s)
+    if offset_ms < 0:
+        return reader.phrase("probe.clock-behind-seconds", "{seconds} s behind ours", seconds=f"{by_s:.1f}")
+    return reader.phrase("probe.clock-ahead-seconds", "{seconds} s ahead of ours", seconds=f"{by_s:.1f}")
+
+
+def _verdict(document: documents.Probe, reader: Reader) -> Text:
+    recordable = reader.phrase("probe.recordable", "can be recorded")
     if document.recordable and not document.came_back:
-        return Text("can be recorded", style=STYLES["ok"])
-    lead = "can be recorded, but it ended" if document.recordable else "cannot be recorded"
-    line = Text(lead, style=STYLES["warning" if document.recordable else "critical"])
-    line.append(f" ({document.cause}): {clean(document.came_back)}", style="not bold default")
-    return line.append(f"\n→ check {clean(document.check)}" if document.check else "", style="not bold default")
+        return Text(recordable, style=STYLES["ok"])
+    line = (
+        Text(reader.phrase("probe.ended", "can be recorded, but it ended"), style=STYLES["warning"])
+        if document.recordable
+        else Text(reader.phrase("probe.not-recordable", "cannot be recorded"), style=STYLES["critical"])
+    )
+    because = reader.phrase(
+        "probe.because",
+        "({cause}): {came_back}",
+        cause=document.cause,
+        came_back=Message.of(document.came_back, document.came_back_code, document.came_back_values),
+    )
+    line.append(f" {clean(because)}", style="not bold default")
+    if not document.check:
+        return line
+    check = reader.phrase(
+        "probe.check",
+        "check {check}",
+        check=Message.of(document.check, document.check_code, document.check_values),
+    )
+    return line.append(f"\n→ {clean(check)}", style="not bold default")
 
 
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+NONE_CONFIGURED: Final[Mapping[str, str]] = MappingProxyType({})
 Way = Literal["tcp", "udp", "tls", "built-in"]
 KEY_INTERVAL_MAX_S: Final = 4.0
 """What `recorder.words.outcome.CHECK_KEY_FRAMES` calls right, and a little for cameras that round."""
@@ -237,22 +340,29 @@ def probe_document(
     username: str,
     password_file: Path | None,
     found: Found,
-    configured: Mapping[str, str] = NOTHING,
+    configured: Mapping[str, str] = NONE_CONFIGURED,
     file: Path = DEFAULT_CONFIG,
 ) -> documents.Probe:
     """`url` as it was given, without user and password. `configured`: addresses of cameras by their ids, in `file`."""
     taken = frozenset(one for one, other in configured.items() if other != url)
     same = tuple(one for one, other in configured.items() if other == url)
-    ended, measured = found.ended, found.measured
+    ended, measured = found.ended or Ended(None), found.measured
+    said = [*known_as(same), *remarks(found)]
     recordable = bool(found.codec) and measured is not None and measured.pictures > 0
     target = Target.parse(url, username)
     return documents.Probe(
         recordable=recordable,
         url=without_secrets(url),
-        cause="" if ended is None or ended.cause is None else ended.cause.value,
-        tried=target.tried,
-        came_back="" if ended is None else ended.came_back,
-        check="" if ended is None else ended.check,
+        cause="" if ended.cause is None else ended.cause.value,
+        tried=str(target.tried),
+        tried_code=target.tried.code,
+        tried_values=target.tried.data,
+        came_back=str(ended.came_back),
+        came_back_code=ended.came_back.code,
+        came_back_values=ended.came_back.data,
+        check=str(ended.check),
+        check_code=ended.check.code,
+        check_values=ended.check.data,
         transport=_way(target, found),
         certificate=found.certificate,
         trusted=found.trusted,
@@ -264,7 +374,9 @@ def probe_document(
         clock_reports=0 if measured is None else measured.reports,
         clock_offset_ms=None if measured is None else measured.clock_offset_ms,
         measured_s=0.0 if measured is None else round(measured.seconds, 1),
-        remarks=[*known_as(same), *remarks(found)],
+        remarks=[str(remark) for remark in said],
+        remarks_codes=[remark.code for remark in said],
+        remarks_values=[remark.data for remark in said],
         other_urls=[without_secrets(other) for other in found.others],
         configuration=camera_table(url, username, password_file, found, taken, file.parent) if recordable else "",
         took_s=round(found.took_s, 1),
@@ -284,7 +396,9 @@ def _track(track: Track) -> documents.ProbedTrack:
         clock_rate=track.rate,
         channels=track.channels,
         recorded=not track.why_not,
-        reason=track.why_not,
+        reason=str(track.why_not),
+        reason_code=track.why_not.code,
+        reason_values=track.why_not.data,
     )
 
 
@@ -377,7 +491,7 @@ def _toml_string(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def remarks(found: Found) -> tuple[str, ...]:
+def remarks(found: Found) -> tuple[Message, ...]:
     """In the order in which they matter."""
     said = [*_of_tracks(found)]
     if found.measured is not None and found.codec:
@@ -388,90 +502,152 @@ def remarks(found: Found) -> tuple[str, ...]:
     return tuple(said)
 
 
-def known_as(cameras: Sequence[str]) -> tuple[str, ...]:
+def known_as(cameras: Sequence[str]) -> tuple[Message, ...]:
     """The configuration has its address already, for these cameras."""
     if not cameras:
         return ()
     return (
-        f"the configuration has this address already, for {', '.join(cameras)}: replace that table, do not add another",
+        message(
+            "probe.known",
+            "the configuration has this address already, for {cameras}: replace that table, do not add another",
+            cameras=list(cameras),
+        ),
     )
 
 
-def _of_tracks(found: Found) -> Iterator[str]:
+def _of_tracks(found: Found) -> Iterator[Message]:
     if found.detail:
         yield found.detail
     for track in found.tracks:
         if track.why_not and track.kind != "application" and track.why_not not in found.detail:
-            yield f"{'picture' if track.kind == 'video' else 'sound'} in {track.codec}: {track.why_not}"
+            if track.kind == "video":
+                yield message("probe.picture-in", "picture in {codec}: {why}", codec=track.codec, why=track.why_not)
+            else:
+                yield message("probe.sound-in", "sound in {codec}: {why}", codec=track.codec, why=track.why_not)
 
 
-def _of_pictures(found: Found, measured: Measured) -> Iterator[str]:
+def _of_pictures(found: Found, measured: Measured) -> Iterator[Message]:
     if measured.pictures == 0:
-        yield "no picture came while it was looked at: nothing can be recorded of it like this"
+        yield message(
+            "probe.no-picture", "no picture came while it was looked at: nothing can be recorded of it like this"
+        )
         return
     yield from _of_key_frames(measured)
     if found.width * found.height < PIXELS_MIN:
-        size = f"{found.width}×{found.height} is {found.width * found.height:,} pixels"
-        yield f"{size}: less than the 1,000,000 that taipei-police demands (P3)"
+        yield message(
+            "probe.small",
+            "{width}×{height} is {pixels} pixels: less than the 1,000,000 that taipei-police demands (P3)",
+            width=found.width,
+            height=found.height,
+            pixels=f"{found.width * found.height:,}",
+        )
     if len(measured.sizes) > 1:
-        yield "the size of the picture changed meanwhile: each change begins a new file"
+        yield message("probe.sizes", "the size of the picture changed meanwhile: each change begins a new file")
     if measured.reordered:
-        yield (
+        yield message(
+            "probe.b-frames",
             "B-frames: recorded as they are, but live view over WebRTC cannot show them; "
-            "profile Baseline or Main without B-frames in the camera's own pages is right"
+            "profile Baseline or Main without B-frames in the camera's own pages is right",
         )
     if measured.steady is False:
-        yield (
+        yield message(
+            "probe.unsteady",
             "the pictures are not equally far apart (variable frame rate): recorded as they come, "
-            "but fps under `expect` should be what is left at its slowest, or be left out"
+            "but fps under `expect` should be what is left at its slowest, or be left out",
         )
     if found.codec == Codec.H265:
-        yield "H.265: half the space, but not every browser plays it; H.264 plays everywhere"
+        yield message("probe.h265", "H.265: half the space, but not every browser plays it; H.264 plays everywhere")
     if measured.pace is not None and abs(measured.pace - 1) > PACE_OFF:
-        yield f"its time stamps run {measured.pace:.2f} times as fast as time: mended, but restart the camera"
-    if measured.lost_packets or measured.lost_pictures:
-        lost = (
-            f"{units.counted(measured.lost_packets, 'packet')} and {units.counted(measured.lost_pictures, 'picture')}"
+        yield message(
+            "probe.pace",
+            "its time stamps run {times} times as fast as time: mended, but restart the camera",
+            times=f"{measured.pace:.2f}",
         )
-        yield f"{lost} did not arrive whole: check the network to it"
+    if measured.lost_packets or measured.lost_pictures:
+        packets, pictures = measured.lost_packets, measured.lost_pictures
+        yield message(
+            "probe.lost",
+            "{packets} and {pictures} did not arrive whole: check the network to it",
+            packets=message("probe.packets.one", "1 packet")
+            if packets == 1
+            else message("probe.packets.many", "{count} packets", count=packets),
+            pictures=message("probe.pictures.one", "1 picture")
+            if pictures == 1
+            else message("probe.pictures.many", "{count} pictures", count=pictures),
+        )
 
 
-def _of_key_frames(measured: Measured) -> Iterator[str]:
+def _of_key_frames(measured: Measured) -> Iterator[Message]:
     interval = measured.key_interval_s
     seconds = measured.no_key_for_s if interval is None else max(interval, measured.no_key_for_s)
-    least = "at least " if interval is None or measured.no_key_for_s > interval else ""
+    told = (
+        message("probe.at-least", "at least {seconds} s", seconds=f"{seconds:.0f}")
+        if interval is None or measured.no_key_for_s > interval
+        else message("probe.seconds", "{seconds} s", seconds=f"{seconds:.0f}")
+    )
     if not measured.key_frames:
-        yield f"no key frame in {measured.seconds:.0f} s: check {CHECK_KEY_FRAMES}"
+        yield message(
+            "probe.no-key-frame",
+            "no key frame in {seconds} s: check {check}",
+            seconds=f"{measured.seconds:.0f}",
+            check=CHECK_KEY_FRAMES,
+        )
     elif seconds * NS_PER_S >= NO_KEY_NS:
-        yield f"{least}{seconds:.0f} s between key frames: edged gives up waiting for one; check {CHECK_KEY_FRAMES}"
+        yield message(
+            "probe.key-frames-rare",
+            "{interval} between key frames: edged gives up waiting for one; check {check}",
+            interval=told,
+            check=CHECK_KEY_FRAMES,
+        )
     elif seconds > KEY_INTERVAL_MAX_S + KEY_SLACK_S:
-        yield (
-            f"{least}{seconds:.0f} s between key frames: a file begins with one, so that after each interruption up to "
-            f"as much is missing, and files get as much longer; check {CHECK_KEY_FRAMES}"
+        yield message(
+            "probe.key-frames-far",
+            "{interval} between key frames: a file begins with one, so that after each interruption up to "
+            "as much is missing, and files get as much longer; check {check}",
+            interval=told,
+            check=CHECK_KEY_FRAMES,
         )
 
 
-def _of_sound(found: Found, measured: Measured) -> Iterator[str]:
+def _of_sound(found: Found, measured: Measured) -> Iterator[Message]:
     if found.sound and not measured.sounds:
-        yield "the camera promises sound and sent none: check its microphone and sound settings"
+        yield message(
+            "probe.silent", "the camera promises sound and sent none: check its microphone and sound settings"
+        )
     if found.sound in _G711:
-        yield "sound in G.711: kept bit by bit, in QuickTime files; AAC plays in more players"
+        yield message("probe.g711", "sound in G.711: kept bit by bit, in QuickTime files; AAC plays in more players")
 
 
-def _of_clock(measured: Measured) -> Iterator[str]:
+def _of_clock(measured: Measured) -> Iterator[Message]:
+    offset_ms = measured.clock_offset_ms
     if not measured.reports:
-        yield "the camera does not tell its clock (no RTCP sender reports): nobody checks the time in its picture"
-    elif measured.clock_offset_ms is not None and abs(measured.clock_offset_ms) > CLOCK_OFF_MS:
-        side = "behind" if measured.clock_offset_ms < 0 else "ahead of"
-        by = units.approximate_duration(abs(measured.clock_offset_ms) / 1000)
-        yield f"the camera's clock is {by} {side} ours: set its time server (NTP), or the time in its picture is wrong"
+        yield message(
+            "probe.no-reports",
+            "the camera does not tell its clock (no RTCP sender reports): nobody checks the time in its picture",
+        )
+    elif offset_ms is not None and offset_ms < -CLOCK_OFF_MS:
+        yield message(
+            "probe.behind",
+            "the camera's clock is {by_s} behind ours: set its time server (NTP), or the time in its picture is wrong",
+            by_s=-offset_ms / 1000,
+        )
+    elif offset_ms is not None and offset_ms > CLOCK_OFF_MS:
+        yield message(
+            "probe.ahead",
+            "the camera's clock is {by_s} ahead of ours: "
+            "set its time server (NTP), or the time in its picture is wrong",
+            by_s=offset_ms / 1000,
+        )
 
 
-def _of_the_way(found: Found) -> Iterator[str]:
+def _of_the_way(found: Found) -> Iterator[Message]:
     if found.udp:
-        yield "it sends over UDP only: packets may be lost, and a firewall between must let them through"
+        yield message(
+            "probe.udp", "it sends over UDP only: packets may be lost, and a firewall between must let them through"
+        )
     if found.certificate and not found.trusted and found.ended is None:
-        yield (
+        yield message(
+            "probe.compare",
             "no authority vouches for its certificate: compare the fingerprint with the one in the camera's own pages "
-            "before you paste it"
+            "before you paste it",
         )

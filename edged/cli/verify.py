@@ -15,9 +15,14 @@ from edged.cli import output
 from edged.cli.client import CallError
 from edged.cli.options import json_option
 from edged.words import exit_codes, units
+from storage.words.message import Message, message
 
 BOTH: Final = ("zh", "en")
-NAME_ONE: Final = "name the folder that index.html and verify.py lie in, or the file of a proof-of-retention"
+NAME_ONE: Final = message(
+    "verify.name-one.action",
+    "name the folder that index.html and verify.py lie in, or the file of a proof-of-retention",
+)
+PUBLISHED: Final = message("verify.key.action", "give what the office published")
 
 
 @click.command()
@@ -45,15 +50,28 @@ def _found(place: Path, key: str | None) -> dict[str, Any]:
     if place.is_dir():
         several = [one.parent.parent.name for one in sorted(place.glob(f"*/{LIST}"))]
         if several and not (place / LIST).parent.exists():
-            what = f"{place} is no export, but holds {units.counted(len(several), 'export')}: {', '.join(several[:3])}"
-            raise CallError(what, "name one of them", exit_codes.USAGE)
+            what = message(
+                "verify.several",
+                "{folder} is no export, but holds {exports}: {names}",
+                folder=str(place),
+                exports=_counted_exports(len(several)),
+                names=several[:3],
+            )
+            raise CallError(what, message("verify.several.action", "name one of them"), exit_codes.USAGE)
     elif not place.is_file():
-        raise CallError(f"{place} is neither a folder nor a file that is there", NAME_ONE, exit_codes.USAGE)
+        what = message("verify.nothing-there", "{path} is neither a folder nor a file that is there", path=str(place))
+        raise CallError(what, NAME_ONE, exit_codes.USAGE)
     trusted = _trusted(key, place)
     try:
         return report(Check(Folder(place, progress()), trusted).run()) if place.is_dir() else read(place, trusted)
     except (OSError, ValueError) as error:
         raise CallError(str(error), NAME_ONE, exit_codes.USAGE) from None
+
+
+def _counted_exports(count: int) -> Message:
+    if count == 1:
+        return message("verify.exports.one", "1 export")
+    return message("verify.exports.many", "{count} exports", count=count)
 
 
 def _trusted(key: str | None, place: Path) -> set[str] | None:
@@ -63,7 +81,12 @@ def _trusted(key: str | None, place: Path) -> set[str] | None:
     try:
         return fingerprints(key, place) if key else None
     except OSError as error:
-        what = f"--key {units.shown(key or '')} is neither a fingerprint of 64 digits nor a file ({error.strerror})"
-        raise CallError(what, "give what the office published", exit_codes.USAGE) from None
+        what = message(
+            "verify.no-key",
+            "--key {given} is neither a fingerprint of 64 digits nor a file ({why})",
+            given=units.shown(key or ""),
+            why=str(error.strerror),
+        )
+        raise CallError(what, PUBLISHED, exit_codes.USAGE) from None
     except ValueError as error:
-        raise CallError(str(error), "give what the office published", exit_codes.USAGE) from None
+        raise CallError(str(error), PUBLISHED, exit_codes.USAGE) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,8 +17,10 @@ from edged.cli.options import address_given, json_option
 from edged.cli.output import Session, checked
 from edged.cli.status import room
 from edged.documents import machine as documents
-from edged.documents.base import Document
-from edged.words import exit_codes, units
+from edged.documents.base import Document, told_in
+from edged.words import exit_codes
+from edged.words.catalogue import Reader
+from storage.words.message import Message, as_message, format_size, message
 
 Doc = TypeVar("Doc", bound=Document)
 
@@ -36,7 +37,7 @@ def list_(address: Address, *, as_json: bool) -> None:
     """Each volume, how full it is, and which one takes the next segments."""
     session = Session(address.daemon(), as_json)
     document = session.read(documents.VolumeList, "/v1/volumes")
-    session.print(document, lambda: listing(document))
+    session.print(document, lambda: listing(document, Reader(output.language())))
 
 
 @volume.command()
@@ -52,9 +53,7 @@ def init(address: Address, path: str, *, as_json: bool) -> None:
         if error.exit_code != exit_codes.UNREACHABLE:
             raise
         document = init_offline(address, Path(wanted.path), error)
-    used = "It is used from now on." if document.configured and not document.next else ""
-    words = f"{clean(document.path)} is volume {document.volume}. {used}".strip()
-    output.answer(document, lambda: said(words, document.next), as_json=as_json)
+    output.answer(document, lambda: init_screen(document, Reader(output.language())), as_json=as_json)
 
 
 @volume.command(short_help="Record nothing new on VOLUME.")
@@ -66,8 +65,7 @@ def retire(address: Address, volume: str, *, undo: bool, as_json: bool) -> None:
     """Record nothing new on VOLUME (its id, or its path); what it holds is kept as long as it must be."""
     wanted = documents.RetireAsked(volume=str(Path(volume).absolute()) if "/" in volume else volume, undo=undo)
     document = ask(address, "retire", wanted, documents.VolumeRetire)
-    state = "takes no more footage" if document.retired else "is used again"
-    output.answer(document, lambda: said(f"{clean(document.path)} {state}.", document.next), as_json=as_json)
+    output.answer(document, lambda: retire_screen(document, Reader(output.language())), as_json=as_json)
 
 
 @volume.command(short_help="Use an empty disk in place of one that is gone for good.")
@@ -80,7 +78,7 @@ def replace(address: Address, path: str, *, reason: str, as_json: bool) -> None:
     wanted = documents.ReplaceAsked(path=str(Path(path).absolute()), reason=reason)
     document = ask(address, "replace", wanted, documents.VolumeReplace)
     session = Session(address.daemon(), as_json)
-    session.print(document, lambda: loss(document, session.zone))
+    session.print(document, lambda: loss(document, Reader(output.language(), session.zone)))
 
 
 def ask(address: Address, verb: str, wanted: Document, model: type[Doc]) -> Doc:
@@ -103,7 +101,10 @@ def init_offline(address: Address, path: Path, why: CallError) -> documents.Volu
             config.paths.state, config.site.node, spec or site_documents.default_spec(path), others
         )
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
+        both = message(
+            "host.volumes.in-use", "{unreachable}\n{reason}", unreachable=as_message(why.error), reason=error.what
+        )
+        raise CallError(both, why.action, exit_codes.UNREACHABLE) from None
     except NodeChanged as error:
         raise CallError(error.what, error.action, exit_codes.CONFIG) from None
     except StoreError as error:
@@ -112,44 +113,95 @@ def init_offline(address: Address, path: Path, why: CallError) -> documents.Volu
     return site_documents.volume_init(made, path, configured=spec is not None, daemon=False)
 
 
-def said(words: str, step: str) -> RenderableType:
-    parts: list[RenderableType] = [Text(words)]
+def init_screen(document: documents.VolumeInit, read: Reader) -> RenderableType:
+    made = message("host.volumes.made", "{path} is volume {volume}.", path=document.path, volume=document.volume)
+    if document.configured and not document.next:
+        made = message(
+            "host.volumes.made-and-used",
+            "{path} is volume {volume}. It is used from now on.",
+            path=document.path,
+            volume=document.volume,
+        )
+    return _said(made, told_in(document, "next"), read)
+
+
+def retire_screen(document: documents.VolumeRetire, read: Reader) -> RenderableType:
+    done = message("host.volumes.used-again", "{path} is used again.", path=document.path)
+    if document.retired:
+        done = message("host.volumes.retired", "{path} takes no more footage.", path=document.path)
+    return _said(done, told_in(document, "next"), read)
+
+
+def _said(words: Message, step: Message, read: Reader) -> RenderableType:
+    parts: list[RenderableType] = [text(read(words))]
     if step:
-        parts.append(Padding(text(f"→ {step}"), (0, 0, 0, 2)))
+        parts.append(Padding(text(f"→ {read(step)}"), (0, 0, 0, 2)))
     return Group(*parts)
 
 
-def listing(document: documents.VolumeList) -> RenderableType:
+def listing(document: documents.VolumeList, read: Reader) -> RenderableType:
     """A table, and below it the ids, with whatever is to be said of one."""
-    numbers = ("Segments", "Used", "Limit", "Free")
-    made = table("Volume", "State", "Next", *numbers, right=numbers)
+    numbers = (
+        read.phrase("host.volumes.segments", "Segments"),
+        read.phrase("host.volumes.used", "Used"),
+        read.phrase("host.volumes.limit", "Limit"),
+        read.phrase("host.volumes.free", "Free"),
+    )
+    made = table(
+        read.phrase("host.volumes.volume", "Volume"),
+        read.phrase("host.volumes.state", "State"),
+        read.phrase("host.volumes.next", "Next"),
+        *numbers,
+        right=numbers,
+    )
     for one in document.volumes:
         made.add_row(
             text(one.path),
-            styled(one.state),
+            styled(one.state, read),
             Text("←", style="bold green") if one.takes_next else Text(""),
             str(one.segments),
-            units.format_size(one.ring_bytes),
+            format_size(one.ring_bytes),
             *room(one),
         )
-    return Group(made, *(_about(one) for one in document.volumes))
+    return Group(made, *(_about(one, read) for one in document.volumes))
 
 
-def _about(one: documents.Listed) -> RenderableType:
-    line = Text(f"{clean(one.path)}: {clean(one.id) or 'no volume'}", style="dim")
+def _about(one: documents.Listed, read: Reader) -> RenderableType:
+    volume = one.id or read.phrase("host.volumes.none", "no volume")
+    line = text(read.phrase("host.volumes.id", "{path}: {volume}", path=one.path, volume=volume), "dim")
     if one.reason:
-        line.append(f"; {clean(one.reason)}", style="not dim yellow")
+        reason = read.phrase("host.volumes.reason", "; {reason}", reason=told_in(one, "reason"))
+        line.append(clean(reason), style="not dim yellow")
     return Padding(line, (0, 0, 0, 2))
 
 
-def loss(document: documents.VolumeReplace, zone: tzinfo) -> RenderableType:
-    parts = [f"{clean(document.path)}: volume {document.lost} is gone for good, with {document.segments} segments."]
-    if document.below_floor:
-        between = f", recorded between {local(document.first, zone)} and {local(document.last, zone)}"
-        between = between if document.first else ""
-        parts.append(f"{document.below_floor} of them had to be kept{between}.")
+def loss(document: documents.VolumeReplace, read: Reader) -> RenderableType:
+    parts = [
+        read.phrase(
+            "host.volumes.lost",
+            "{path}: volume {volume} is gone for good, with {count} segments.",
+            path=document.path,
+            volume=document.lost,
+            count=document.segments,
+        )
+    ]
+    if document.below_floor and document.first:
+        parts.append(
+            read.phrase(
+                "host.volumes.below-floor-between",
+                "{count} of them had to be kept, recorded between {first} and {last}.",
+                count=document.below_floor,
+                first=local(document.first, read),
+                last=local(document.last, read),
+            )
+        )
+    elif document.below_floor:
+        kept = read.phrase("host.volumes.below-floor", "{count} of them had to be kept.", count=document.below_floor)
+        parts.append(kept)
     if document.pinned:
-        parts.append(f"{document.pinned} of them were held as evidence.")
+        held = read.phrase("host.volumes.pinned", "{count} of them were held as evidence.", count=document.pinned)
+        parts.append(held)
     if document.by:
-        parts.append(f"Volume {document.by} takes its place from now on.")
-    return Group(*(Text(part) for part in parts))
+        by = read.phrase("host.volumes.by", "Volume {volume} takes its place from now on.", volume=document.by)
+        parts.append(by)
+    return Group(*map(text, parts))

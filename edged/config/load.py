@@ -28,13 +28,17 @@ from edged.config.model import (
 )
 from edged.config.problem import ConfigError, ConfigMistake, translate
 from edged.host import accounts
-from edged.host.file_access import Reader
+from edged.host.file_access import FileReader
 from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_STATE, DEFAULT_VOLUME
 from recorder.words.address import Target
 from storage.words.clock import SystemClock
+from storage.words.message import Message, as_message, message
 
 MAX_FILE_BYTES: Final = 1_048_576
-READABLE: Final = "make it readable for the account that runs edged (owner root, group edged, mode 640)"
+READABLE: Final = message(
+    "config.unreadable.instead",
+    "make it readable for the account that runs edged (owner root, group edged, mode 640)",
+)
 """256 cameras with every key come to about 100 kB; a larger file is the wrong file."""
 _WORD: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _KEYS: Final = re.compile(rf"\({_WORD}(?:, {_WORD})*,?\)")
@@ -55,7 +59,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, in_force: str |
 
 
 def check(
-    path: Path, environ: Mapping[str, str] = os.environ, reader: Reader | None = None
+    path: Path, environ: Mapping[str, str] = os.environ, reader: FileReader | None = None
 ) -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     """(problems, warnings) of a file, without using it: also what would stop no start, as certificates.
 
@@ -71,7 +75,7 @@ def check(
             now_ms = SystemClock().now().wall_ms
             config_rules.warn_of_ends(findings.warn, config, now_ms)
             for fault in config_rules.certificate_faults(config, now_ms):
-                findings.problem(("mqtt", fault.key), fault.problem, fault.instead)
+                findings.problem(("mqtt", fault.key), as_message(fault.problem), as_message(fault.instead))
     return findings.problems, findings.warnings
 
 
@@ -98,32 +102,81 @@ def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
-            findings.problem((), f"is larger than {MAX_FILE_BYTES} bytes", "the configuration of edged")
+            findings.problem(
+                (),
+                message("config.too-large", "is larger than {limit} bytes", limit=MAX_FILE_BYTES),
+                message("config.too-large.instead", "the configuration of edged"),
+            )
             return None
         return tomllib.loads(data.decode("utf-8-sig"))  # an editor on Windows may have put a BOM
     except FileNotFoundError:
-        findings.problem((), "there is no such file", "see docs/configuration.md for one to begin with")
-    except IsADirectoryError:
-        findings.problem((), "is a directory", f"the file in it, such as {path / DEFAULT_CONFIG.name}")
-    except OSError as error:
-        who = f" by the account {accounts.account(os.geteuid()).name}" if isinstance(error, PermissionError) else ""
         findings.problem(
             (),
-            f"cannot be read{who}: {error.strerror}",
-            accounts.otherwise(READABLE) if isinstance(error, PermissionError) else READABLE,
+            message("config.absent", "there is no such file"),
+            message("config.absent.instead", "see docs/configuration.md for one to begin with"),
         )
+    except IsADirectoryError:
+        findings.problem(
+            (),
+            message("config.directory", "is a directory"),
+            message("config.directory.instead", "the file in it, such as {file}", file=str(path / DEFAULT_CONFIG.name)),
+        )
+    except OSError as error:
+        reason = error.strerror or ""
+        if isinstance(error, PermissionError):
+            findings.problem(
+                (),
+                message(
+                    "config.not-allowed",
+                    "cannot be read by the account {account}: {reason}",
+                    account=accounts.account(os.geteuid()).name,
+                    reason=reason,
+                ),
+                accounts.otherwise(READABLE),
+            )
+        else:
+            findings.problem((), message("config.unreadable", "cannot be read: {reason}", reason=reason), READABLE)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        findings.problem((f"line {line}",), "is not UTF-8 text", "save the file as UTF-8")
+        findings.problem(
+            (f"line {line}",),
+            message("config.not-text", "is not UTF-8 text"),
+            message("config.not-text.instead", "save the file as UTF-8"),
+        )
     except tomllib.TOMLDecodeError as error:
         place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
         line = int(place[1]) if place and place[1] else data.count(b"\n") + 1
         words = str(error)[: place.start()] if place else str(error)
         where = f", column {place[2]}" if place and place[2] else ""
         findings.problem(
-            (f"line {line}{where}",), f"is not TOML: {_plain(words)}", "text in quotes, one key = value a line"
+            (f"line {line}{where}",),
+            message("config.not-toml", "is not TOML: {reason}", reason=_toml_reason(words)),
+            message("config.not-toml.instead", "text in quotes, one key = value a line"),
         )
     return None
+
+
+_TOML_REASONS: Final = {
+    "Illegal character '\\n'": message("config.toml.line-end", "the line ends within quotes: one is missing"),
+    "Unterminated string": message("config.toml.unterminated", "a text is not closed: a quote is missing"),
+    "Expected '=' after a key in a key/value pair": message("config.toml.no-equals", "no `=` behind the key"),
+    "Invalid value": message("config.toml.value", "this is no value: text stands in quotes, and a list ends with ]"),
+    "Invalid statement": message("config.toml.statement", "this is neither a [table] nor key = value"),
+    "Expected newline or end of document after a statement": message(
+        "config.toml.behind-value", "something stands behind the value: text stands in quotes, and a line is one key"
+    ),
+    "Expected ']' at the end of a table declaration": message("config.toml.table", "`]` is missing behind the table"),
+    "Expected ']]' at the end of an array declaration": message(
+        "config.toml.tables", "`]]` is missing behind the table"
+    ),
+    "Unclosed array": message("config.toml.array", "a list is not closed: `]` is missing"),
+    "Cannot overwrite a value": message("config.toml.twice", "this key is there twice"),
+}
+"""Of tomllib's, the mistakes that people make."""
+
+
+def _toml_reason(words: str) -> Message:
+    return _TOML_REASONS.get(words) or Message(_plain(words))
 
 
 def _plain(words: str) -> str:
@@ -147,8 +200,11 @@ def _refuse_open_passwords(findings: config_rules.Findings) -> None:
 def _refuse_open_password(findings: config_rules.Findings, location: tuple[int | str, ...]) -> None:
     findings.problem(
         location,
-        "a password does not belong in this file",
-        'password_file = "…", a file that holds it (owner root, group edged, mode 640)',
+        message("config.open-password", "a password does not belong in this file"),
+        message(
+            "config.open-password.instead",
+            'password_file = "…", a file that holds it (owner root, group edged, mode 640)',
+        ),
     )
 
 
@@ -216,7 +272,9 @@ class NamedSecret:
     """A file that nobody else may read, and what it is."""
 
     path: str
-    what: str
+    what: Message
+    may_lack: bool = False
+    """edged makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +297,18 @@ def read_outline(file: Path, data: bytes) -> Outline:
     mqtt, cameras = _table(raw, "mqtt"), list(_tables(raw, "cameras"))
     volumes = tuple(path for table in _tables(raw, "volumes") if (path := _path(table, "path")))
     state = _path(_table(raw, "paths"), "state") or str(DEFAULT_STATE)
-    named = [(camera, "password_file", f"password of camera {_word(camera, 'id')}") for camera in cameras]
-    named += [(mqtt, "password_file", "password of the broker"), (mqtt, "key_file", "key of the link")]
+    named = [
+        (
+            camera,
+            "password_file",
+            message("config.secret.camera", "password of camera {camera}", camera=_word(camera, "id")),
+        )
+        for camera in cameras
+    ]
+    named += [
+        (mqtt, "password_file", message("config.secret.broker", "password of the broker")),
+        (mqtt, "key_file", message("config.secret.link", "key of the link")),
+    ]
     secrets = [
         NamedSecret(str(file.parent / _word(table, key)), what) for table, key, what in named if _word(table, key)
     ]
@@ -252,7 +320,10 @@ def read_outline(file: Path, data: bytes) -> Outline:
         cameras=len(cameras),
         doors=tuple(door for camera in cameras if (door := _camera_address(camera)) is not None),
         broker=bool(mqtt),
-        secrets=(*secrets, NamedSecret(f"{state}/ledger.key", "key of the ledger")),
+        secrets=(
+            *secrets,
+            NamedSecret(f"{state}/ledger.key", message("config.secret.ledger", "key of the ledger"), may_lack=True),
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from edged.config.model import CameraRetentionConfig, Commander, Config, Retenti
 from edged.words import units
 from edged.words.roles import Role
 from storage.retention.bounds import ApprovedLimits, Grants, LoosenedBound, Loosening, loosenings
+from storage.words.message import Message, joined, message
 from storage.words.model import Bounds
 
 NAMED: Final = 8
@@ -46,55 +47,71 @@ def under(config: Config, held: ApprovedLimits) -> Config:
     return config.model_copy(update={"retention": site, "cameras": cameras, **held_by})
 
 
-def sentence(waiting: Sequence[Loosening]) -> str:
+def sentence(waiting: Sequence[Loosening]) -> Message:
     """What would be done, as the second person reads it."""
     keyed = [one for one in waiting if one.role.startswith(_COMMANDS)]
     words = [_words(one) for one in waiting if one not in keyed]
     for (what, key), ones in groupby(sorted(keyed, key=_by_key), key=_by_key):
-        verbs = ", ".join(one.role.removeprefix(_COMMANDS) for one in ones)
+        verbs = [one.role.removeprefix(_COMMANDS) for one in ones]
         words.append(
-            f"let {key} command {verbs}" if what is LoosenedBound.GRANT else f"no longer let {key} command {verbs}"
+            message("site.key-granted", "let {key} command {verbs}", key=key, verbs=verbs)
+            if what is LoosenedBound.GRANT
+            else message("site.key-revoked", "no longer let {key} command {verbs}", key=key, verbs=verbs)
         )
-    return "; ".join(words)
+    return joined(words)
 
 
 def _by_key(one: Loosening) -> tuple[LoosenedBound, str]:
     return one.what, one.group
 
 
-def _words(one: Loosening) -> str:
+def _words(one: Loosening) -> Message:
     match one.what:
         case LoosenedBound.OVERWRITE:
-            return 'destroy footage below its floor where nothing else makes room (on_full = "overwrite")'
+            return message(
+                "site.overwriting",
+                'destroy footage below its floor where nothing else makes room (on_full = "overwrite")',
+            )
         case LoosenedBound.UNGRANTED:
-            return "give root and the account of edged every role (there is no [roles])"
+            return message("site.every-role", "give root and the account of edged every role (there is no [roles])")
         case LoosenedBound.GRANT:
-            return f"give the role {one.role} to group {one.group}"
+            return message("site.role-granted", "give the role {role} to group {group}", role=one.role, group=one.group)
         case LoosenedBound.REVOKE:
-            return f"take the role {one.role} from group {one.group}"
-    how, whose = (
-        "lower" if one.what is LoosenedBound.FLOOR else "raise",
-        f"camera {one.camera}" if one.camera else "the site",
+            return message(
+                "site.role-revoked", "take the role {role} from group {group}", role=one.role, group=one.group
+            )
+    whose = message("site.of-site", "the site")
+    if one.camera:
+        whose = message("site.of-camera", "camera {camera}", camera=one.camera)
+    old, new = (units.format_duration(timedelta(seconds=s)) for s in (one.holds_s, one.wished_s))
+    if one.what is LoosenedBound.FLOOR:
+        return message(
+            "site.floor-lowered", "lower the floor of {whose} from {old} to {new}", whose=whose, old=old, new=new
+        )
+    return message(
+        "site.ceiling-raised", "raise the ceiling of {whose} from {old} to {new}", whose=whose, old=old, new=new
     )
-    held, wished = (units.format_duration(timedelta(seconds=s)) for s in (one.holds_s, one.wished_s))
-    return f"{how} the {one.what} of {whose} from {held} to {wished}"
 
 
-def granted(before: Config, after: Config) -> Iterator[str]:
+def granted(before: Config, after: Config) -> Iterator[Message]:
     """What changes of who holds which role and which key may what, for whoever reloads."""
     if after.roles is None and before.roles is not None:
-        yield "root and the account of edged hold every role: there is no [roles]"
+        yield message("site.roles-gone", "root and the account of edged hold every role: there is no [roles]")
     elif before.roles is None and after.roles is not None:
-        yield "root and the account of edged are technicians, and nothing else any more"
+        yield message("site.roles-new", "root and the account of edged are technicians, and nothing else any more")
     had, has = (_assigned(one) for one in (before, after))
-    for words, pairs in (("holds the role", has - had), ("holds no more the role", had - has)):
-        yield from (f"group {group} {words} {role}" for role, group in sorted(pairs))
+    for role, group in sorted(has - had):
+        yield message("site.holds-role", "group {group} holds the role {role}", group=group, role=role)
+    for role, group in sorted(had - has):
+        yield message("site.holds-no-role", "group {group} holds no more the role {role}", group=group, role=role)
     had, has = (_commanding(one) for one in (before, after))
-    for words, pairs in (("may", has - had), ("may no more", had - has)):
-        yield from (f"{key} {words} {does}" for does, key in sorted(pairs))
+    for does, key in sorted(has - had):
+        yield message("site.key-may", "{key} may {command}", key=key, command=does)
+    for does, key in sorted(had - has):
+        yield message("site.key-may-not", "{key} may no more {command}", key=key, command=does)
 
 
-def tightened(before: Config, after: Config) -> Iterator[str]:
+def tightened(before: Config, after: Config) -> Iterator[Message]:
     """Bounds that hold at once, for whoever reloads: a slip of the pen is not taken back alone."""
     was, now = wished_by(before), wished_by(after)
     both = {camera: bounds for camera, bounds in was.cameras.items() if camera in now.cameras}
@@ -104,8 +121,16 @@ def tightened(before: Config, after: Config) -> Iterator[str]:
         if one.what in (LoosenedBound.FLOOR, LoosenedBound.CEILING)
     ]
     if back:
-        more = f"; and {len(back) - NAMED} more" if len(back) > NAMED else ""
-        yield f"holds from now on, and it takes two persons to {sentence(back[:NAMED])} again{more}"
+        what = sentence(back[:NAMED])
+        if len(back) > NAMED:
+            yield message(
+                "site.tightened-more",
+                "holds from now on, and it takes two persons to {what} again; and {more} more",
+                what=what,
+                more=len(back) - NAMED,
+            )
+        else:
+            yield message("site.tightened", "holds from now on, and it takes two persons to {what} again", what=what)
 
 
 def _grants(config: Config) -> Grants:

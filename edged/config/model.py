@@ -19,6 +19,7 @@ from edged.words.roles import Assignment, Role
 from edged.words.value_types import (
     DEFAULT_SOCKET,
     DEFAULT_STATE,
+    DEFAULT_TIMEZONE,
     DEFAULT_VOLUME,
     AbsolutePath,
     CommandVerb,
@@ -52,6 +53,7 @@ from mqtt.tls import Files
 from storage.pins.rules import Limits
 from storage.retention.plan import Policy
 from storage.volumes.volume import VolumeSpec
+from storage.words.message import message
 from storage.words.model import Bounds
 
 MAX_NODE: Final = 64
@@ -94,7 +96,7 @@ class Site(Table):
     node: Annotated[str, identifier(MAX_NODE)] = Field(examples=['node = "wenshan-main"'])
     office: Annotated[str, identifier(MAX_NODE)] = Field(examples=['office = "wenshan"'])
     name: Name = Field(examples=['name = "文山區戶政事務所 所本部"'])
-    timezone: TimeZone = Field(default="Asia/Taipei", examples=['timezone = "Asia/Taipei"'])
+    timezone: TimeZone = Field(default=DEFAULT_TIMEZONE, examples=['timezone = "Asia/Taipei"'])
     profile: Profile | None = Field(default=None, examples=['profile = "wenshan-household"'])
 
     @property
@@ -236,7 +238,11 @@ class Commander(Table):
     """A key of the centre that may command this box (docs/commands.md)."""
 
     name: Annotated[str, identifier(MAX_ID)] = Field(examples=['name = "city-noc"'])
-    key: PublicKey = Field(examples=['key = "ed25519:…", the line that `edged-command keygen` prints'])
+    key: PublicKey = Field(
+        examples=[
+            message("config.public-key.example", 'key = "ed25519:…", the line that `edged-command keygen` prints')
+        ]
+    )
     verbs: Annotated[list[CommandVerb], Field(min_length=1, max_length=len(Verb))] = Field(
         examples=['verbs = ["status", "rebirth", "alarm-ack"]']
     )
@@ -256,23 +262,39 @@ class Commander(Table):
 class Config(Table):
     """The effective configuration: defaults filled in, passwords resolved."""
 
-    site: Site = Field(examples=["a [site] table"])
-    paths: Paths = Field(default=Paths(), examples=["a [paths] table"])
+    site: Site = Field(examples=[message("config.site.example", "a [site] table")])
+    paths: Paths = Field(default=Paths(), examples=[message("config.paths.example", "a [paths] table")])
     volumes: Annotated[list[VolumeConfig], Field(min_length=1, max_length=MAX_VOLUMES)] = Field(
-        default_factory=lambda: [VolumeConfig(path=DEFAULT_VOLUME)], examples=["a [[volumes]] table"]
+        default_factory=lambda: [VolumeConfig(path=DEFAULT_VOLUME)],
+        examples=[message("config.volumes.example", "a [[volumes]] table")],
     )
-    recording: Recording = Field(default=Recording(), examples=["a [recording] table"])
+    recording: Recording = Field(
+        default=Recording(), examples=[message("config.recording.example", "a [recording] table")]
+    )
     retention: RetentionConfig = Field(
-        examples=['a [retention] table with min = "31d" and max = "365d", as your rules demand']
+        examples=[
+            message(
+                "config.retention.example",
+                'a [retention] table with min = "31d" and max = "365d", as your rules demand',
+            )
+        ]
     )
-    pins: Pins = Field(default=Pins(), examples=["a [pins] table"])
-    roles: Roles | None = Field(default=None, examples=["a [roles] table, or leave it out"])
+    pins: Pins = Field(default=Pins(), examples=[message("config.pins.example", "a [pins] table")])
+    roles: Roles | None = Field(
+        default=None, examples=[message("config.roles.example", "a [roles] table, or leave it out")]
+    )
     cameras: Annotated[list[CameraConfig], Field(max_length=MAX_CAMERAS)] = Field(
-        default_factory=list, examples=["a [[cameras]] table for each camera"]
+        default_factory=list,
+        examples=[message("config.cameras.example", "a [[cameras]] table for each camera")],
     )
-    mqtt: BrokerConfig | None = Field(default=None, examples=["a [mqtt] table, or leave it out"])
+    mqtt: BrokerConfig | None = Field(
+        default=None, examples=[message("config.mqtt.example", "a [mqtt] table, or leave it out")]
+    )
     commanders: Annotated[list[Commander], Field(max_length=MAX_COMMANDERS)] = Field(
-        default_factory=list, examples=["a [[commanders]] table for each key of the centre, or leave them out"]
+        default_factory=list,
+        examples=[
+            message("config.commanders.example", "a [[commanders]] table for each key of the centre, or leave them out")
+        ],
     )
 
     def known_keys(self) -> commands.Commanders:

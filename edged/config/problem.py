@@ -1,7 +1,7 @@
 """What is wrong with a configuration, in words: where, what, and what to write instead.
 
-Imports the standard library and pydantic's error type. Values are repeated only where they cannot be secret; an url,
-a user or a password never is.
+Imports the standard library, pydantic's error type and what makes messages. Values are repeated only where they cannot
+be secret; an url, a user or a password never is.
 """
 
 from __future__ import annotations
@@ -14,19 +14,41 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from storage.words.message import Message, message
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigMistake:
     file: str
     key: str
     """Such as `cameras.lobby.url`, `cameras[2].id` or `line 12`; "" for the file as a whole."""
-    problem: str
-    instead: str
+    problem: Message
+    instead: Message
     """What to write instead, or what to do."""
 
     def __str__(self) -> str:
-        where = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{where}: {self.problem}\n  → {self.instead}"
+        return str(self.said)
+
+    @property
+    def said(self) -> Message:
+        """All of it, on two lines."""
+        problem, instead = self.problem, self.instead
+        if not self.key:
+            return message(
+                "config.mistake-of-file",
+                "{file}: {problem}\n  → {instead}",
+                file=self.file,
+                problem=problem,
+                instead=instead,
+            )
+        return message(
+            "config.mistake",
+            "{file}: {key}: {problem}\n  → {instead}",
+            file=self.file,
+            key=self.key,
+            problem=problem,
+            instead=instead,
+        )
 
 
 class ConfigError(Exception):
@@ -39,23 +61,26 @@ class ConfigError(Exception):
 
 Location = tuple[int | str, ...]
 
+_TABLE = message("config.type.table", "must be a table")
+_TABLES = message("config.type.tables", "must be a list of tables")
 _TYPES = {
-    "string_type": "text in quotes",
-    "int_type": "a whole number, without quotes",
-    "float_type": "a number, without quotes",
-    "bool_type": "true or false, without quotes",
-    "list_type": "a list{of_tables}",
-    "model_type": "a table",
-    "dict_type": "a table",
+    "string_type": message("config.type.text", "must be text in quotes"),
+    "int_type": message("config.type.whole", "must be a whole number, without quotes"),
+    "float_type": message("config.type.number", "must be a number, without quotes"),
+    "bool_type": message("config.type.boolean", "must be true or false, without quotes"),
+    "list_type": message("config.type.list", "must be a list"),
+    "model_type": _TABLE,
+    "dict_type": _TABLE,
 }
 _LIMITS = {
-    "greater_than": ("must be more than {}", "gt"),
-    "greater_than_equal": ("must be at least {}", "ge"),
-    "less_than_equal": ("must be at most {}", "le"),
-    "string_too_long": ("must be at most {} characters long", "max_length"),
-    "too_long": ("must be at most {} {items}", "max_length"),
-    "too_short": ("must be at least {} {item}", "min_length"),
+    "greater_than": "gt",
+    "greater_than_equal": "ge",
+    "less_than_equal": "le",
+    "string_too_long": "max_length",
+    "too_long": "max_length",
+    "too_short": "min_length",
 }
+"""Where pydantic's findings have it."""
 
 
 def key_path(location: Location, raw: Mapping[str, Any]) -> str:
@@ -93,46 +118,62 @@ def _item(node: Any, index: int) -> str:
 
 
 def _words(
-    kind: str, message: str, context: Mapping[str, Any], location: Location, model: type[BaseModel]
-) -> tuple[str, str]:
+    kind: str, words: str, context: Mapping[str, Any], location: Location, model: type[BaseModel]
+) -> tuple[Message, Message]:
     keys = [part for part in location if isinstance(part, str)]
     parent = _model_at(model, tuple(keys[:-1]))
     last = keys[-1] if keys else ""
     example = _example(parent, last)
     if kind == "extra_forbidden":
-        return "is not a key that edged knows", _near(last, parent)
+        return message("config.unknown-key", "is not a key that edged knows"), _near(last, parent)
     if kind == "missing":
-        return "is missing", example
+        return message("config.missing", "is missing"), example
+    tables = _model_at(model, location) is not None
     if kind in _TYPES:
-        of_tables = " of tables" if _model_at(model, location) else ""
-        return f"must be {_TYPES[kind].format(of_tables=of_tables)}", example
+        return _TABLES if kind == "list_type" and tables else _TYPES[kind], example
     if kind == "literal_error":
-        return f"must be {context.get('expected', 'one of the known words')}", example
+        return message("config.literal", "must be {expected}", expected=str(context["expected"])), example
     if kind in _LIMITS:
-        words, limit = _LIMITS[kind]
-        tables = _model_at(model, location) is not None
-        item, items = ("table", "tables") if tables else ("name", "names")
-        return words.format(context.get(limit), item=item, items=items), example
-    return message, str(context.get("instead") or example)
+        return _limit(kind, str(context.get(_LIMITS[kind])), tables=tables), example
+    return context.get("problem") or Message(words), context.get("instead") or example
 
 
-def _near(wrong: str, model: type[BaseModel] | None) -> str:
+def _limit(kind: str, limit: str, *, tables: bool) -> Message:
+    """How large or how long it may be; `tables`: it is a list of such, else one of names."""
+    said = {
+        "greater_than": message("config.limit.more", "must be more than {limit}", limit=limit),
+        "greater_than_equal": message("config.limit.least", "must be at least {limit}", limit=limit),
+        "less_than_equal": message("config.limit.most", "must be at most {limit}", limit=limit),
+        "string_too_long": message("config.limit.characters", "must be at most {limit} characters long", limit=limit),
+        "too_long": message("config.limit.names", "must be at most {limit} names", limit=limit),
+        "too_short": message("config.limit.least-names", "must be at least {limit} name", limit=limit),
+    }
+    if tables:
+        said["too_long"] = message("config.limit.tables", "must be at most {limit} tables", limit=limit)
+        said["too_short"] = message("config.limit.least-tables", "must be at least {limit} table", limit=limit)
+    return said[kind]
+
+
+def _near(wrong: str, model: type[BaseModel] | None) -> Message:
     known = [] if model is None else [name for name in model.model_fields if not _internal(model, name)]
     close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     if close:
-        return f"{close[0]} (did you mean that?), or leave it out"
-    return f"one of {', '.join(known)}, or leave it out" if known else "leave it out"
+        return message("config.near", "{key} (did you mean that?), or leave it out", key=close[0])
+    if known:
+        return message("config.one-of", "one of {known}, or leave it out", known=known)
+    return message("config.leave-out", "leave it out")
 
 
 def _internal(model: type[BaseModel], name: str) -> bool:
     return model.model_fields[name].exclude is True
 
 
-def _example(model: type[BaseModel] | None, name: str) -> str:
+def _example(model: type[BaseModel] | None, name: str) -> Message:
     field = model.model_fields.get(name) if model is not None else None
     if field is None or not field.examples:
-        return "see docs/configuration.md"
-    return str(field.examples[0])
+        return message("config.see-documentation", "see docs/configuration.md")
+    example = field.examples[0]
+    return example if isinstance(example, Message) else Message(str(example))
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:

@@ -35,24 +35,24 @@ from edged.config import secrets
 from edged.config.model import MQTT_PORT, MQTTS_PORT, BrokerConfig, CameraConfig, Config, Pins, VolumeConfig
 from edged.config.problem import ConfigMistake, Location, key_path
 from edged.host import accounts
-from edged.host.file_access import Reader, barred
+from edged.host.file_access import FileReader, barred
 from edged.profiles.loader import PROFILES, Profile, ProfileClause, profile
 from edged.words import units
 from edged.words.value_types import DEFAULT_STATE, DEFAULT_VOLUME
 from mqtt import tls
 from mqtt.tls import KEYS, WARN_MS, CertificateFault, Weight, day
 from recorder.words.address import Target
+from storage.words.message import Message, message
 
 Raw = Mapping[str, Any]
 """A table as it stands in the file."""
-Tell = Callable[[Location, str, str], None]
+Tell = Callable[[Location, Message, Message], None]
 """Takes a location, what is wrong there and what to write or do instead."""
-Short = tuple[Location, str, str]
+Short = tuple[Location, Message, Message]
 """Where it falls short, how, and what to write instead."""
 PINS: Final = Pins()
 """What holds where the file says nothing."""
 _DEFAULT_PIN: Final = units.format_duration(PINS.default)
-MAKING: Final = "docs/mosquitto/README.md shows how they are made"
 ASSUMED_BPS: Final = 2_000_000
 """Of a camera of which the configuration says nothing: a picture of 1080 lines, a dozen a second, of a still room."""
 BITS_PER_PIXEL: Final = 0.08
@@ -71,10 +71,10 @@ class Findings:
     warnings: list[ConfigMistake] = field(default_factory=list)
     passwords: dict[Location, SecretStr] = field(default_factory=dict)
 
-    def problem(self, location: Location, problem: str, instead: str) -> None:
+    def problem(self, location: Location, problem: Message, instead: Message) -> None:
         self.problems.append(ConfigMistake(self.file, key_path(location, self.raw), problem, instead))
 
-    def warn(self, location: Location, problem: str, instead: str) -> None:
+    def warn(self, location: Location, problem: Message, instead: Message) -> None:
         self.warnings.append(ConfigMistake(self.file, key_path(location, self.raw), problem, instead))
 
 
@@ -101,7 +101,7 @@ def apply(
     link_belongs_together(findings.problem, _table(findings.raw, "mqtt"))
 
 
-def refuse_unreadable(findings: Findings, file: Path, environ: Mapping[str, str], reader: Reader) -> None:
+def refuse_unreadable(findings: Findings, file: Path, environ: Mapping[str, str], reader: FileReader) -> None:
     """What that account cannot read, and with it edged: the file itself, passwords, certificates, keys. Blocking."""
     named = {
         location: file.absolute().parent / name
@@ -130,11 +130,17 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
     """What a valid configuration will probably not achieve."""
     if not any(camera.enabled for camera in config.cameras):
         findings.warn(
-            ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
+            ("cameras",),
+            message("config.no-camera", "no camera is enabled: nothing will be recorded"),
+            message("config.cameras.example", "a [[cameras]] table for each camera"),
         )
     _warn_of_doubles(findings, config)
     if config.commanders and config.mqtt is None:
-        findings.warn(("commanders",), "nobody can command this box without a broker", "an [mqtt] table")
+        findings.warn(
+            ("commanders",),
+            message("config.commanders-without-broker", "nobody can command this box without a broker"),
+            message("config.commanders-without-broker.instead", "an [mqtt] table"),
+        )
     warn_of_volumes(findings.warn, config)
     _warn_of_groups(findings, config)
     if config.mqtt is not None:
@@ -151,8 +157,15 @@ def _warn_of_doubles(findings: Findings, config: Config) -> None:
         if stream in first:
             findings.warn(
                 ("cameras", index, "url"),
-                f"is the address of camera {first[stream]}, too: the same pictures are recorded twice",
-                "this camera's own address; channels of one device differ in their path. Or one table for both",
+                message(
+                    "config.same-stream",
+                    "is the address of camera {camera}, too: the same pictures are recorded twice",
+                    camera=first[stream],
+                ),
+                message(
+                    "config.same-stream.instead",
+                    "this camera's own address; channels of one device differ in their path. Or one table for both",
+                ),
             )
         first.setdefault(stream, camera.id)
 
@@ -170,8 +183,16 @@ def _warn_of_groups(findings: Findings, config: Config) -> None:
     """A box must record whoever is missing, so that a group is not there is no error."""
     for role, groups in (config.assignment() or {}).items():
         for group in accounts.unknown(groups):
-            problem = f"there is no group {units.shown(group)} on this box: nobody is {role} by it"
-            findings.warn(("roles", role), problem, "the name of a group that exists: `getent group` shows them")
+            findings.warn(
+                ("roles", role),
+                message(
+                    "config.group-absent",
+                    "there is no group {group} on this box: nobody is {role} by it",
+                    group=units.shown(group),
+                    role=role.value,
+                ),
+                message("config.group-absent.instead", "the name of a group that exists: `getent group` shows them"),
+            )
 
 
 def _one_camera_per_id(findings: Findings) -> None:
@@ -183,8 +204,13 @@ def _one_camera_per_id(findings: Findings) -> None:
         if name in first:
             findings.problem(
                 ("cameras", index, "id"),
-                f"{units.shown(name)} is already the id of cameras[{first[name]}]",
-                "an id of its own for each camera: footage is filed under it",
+                message(
+                    "config.camera-twice",
+                    "{id} is already the id of cameras[{index}]",
+                    id=units.shown(name),
+                    index=first[name],
+                ),
+                message("config.camera-twice.instead", "an id of its own for each camera: footage is filed under it"),
             )
         first.setdefault(name, index)
 
@@ -208,15 +234,31 @@ def _floor_and_ceiling(findings: Findings, location: Location, own: Raw, merged:
         key = "min" if "min" in own else "max"
         findings.problem(
             (*location, key),
-            f"the floor (min, {low}) is above the ceiling (max, {high}): footage would have to be kept and destroyed",
-            f"a min of at most {high}, or a max of at least {low}",
+            message(
+                "config.floor-above-ceiling",
+                "the floor (min, {floor}) is above the ceiling (max, {ceiling}): footage would have to be kept and "
+                "destroyed",
+                floor=low,
+                ceiling=high,
+            ),
+            message(
+                "config.floor-above-ceiling.instead",
+                "a min of at most {ceiling}, or a max of at least {floor}",
+                floor=low,
+                ceiling=high,
+            ),
         )
         return True
     if ceiling < segment:
         findings.problem(
             (*location, "max"),
-            f"the ceiling ({high}) is shorter than one segment ({units.format_duration(segment)})",
-            "a longer max, or a shorter recording.segment",
+            message(
+                "config.ceiling-below-segment",
+                "the ceiling ({ceiling}) is shorter than one segment ({segment})",
+                ceiling=high,
+                segment=units.format_duration(segment),
+            ),
+            message("config.ceiling-below-segment.instead", "a longer max, or a shorter recording.segment"),
         )
         return True
     return False
@@ -230,8 +272,18 @@ def _pins_within_bounds(findings: Findings) -> None:
         low, high = units.format_duration(most), units.format_duration(default)
         findings.problem(
             ("pins", "default" if "default" in table else "max"),
-            f"a pin would last {high} unless it is said otherwise, and may last {low} at most",
-            f"a default of at most {low}, or a max of at least {high}",
+            message(
+                "config.pin-default",
+                "a pin would last {default} unless it is said otherwise, and may last {most} at most",
+                default=high,
+                most=low,
+            ),
+            message(
+                "config.pin-default.instead",
+                "a default of at most {most}, or a max of at least {default}",
+                default=high,
+                most=low,
+            ),
         )
 
 
@@ -244,8 +296,12 @@ def _operators_are_no_authorities(findings: Findings) -> None:
             if isinstance(group, str) and group in authorities:
                 findings.problem(
                     ("roles", "authority"),
-                    f"{units.shown(group)} is also a group of operators: whoever is both is neither",
-                    "different groups, with different people",
+                    message(
+                        "config.operators-are-authorities",
+                        "{group} is also a group of operators: whoever is both is neither",
+                        group=units.shown(group),
+                    ),
+                    message("config.roles-apart.instead", "different groups, with different people"),
                 )
                 return
 
@@ -261,8 +317,13 @@ def _one_commander_per_key(findings: Findings) -> None:
             if (name, value) in first:
                 findings.problem(
                     ("commanders", index, name),
-                    f"is already the {name} of commanders[{first[name, value]}]",
-                    f"a {name} of its own for each",
+                    message(
+                        "config.commander-twice",
+                        "is already the {key} of commanders[{index}]",
+                        key=name,
+                        index=first[name, value],
+                    ),
+                    message("config.commander-twice.instead", "a {key} of its own for each", key=name),
                 )
             first.setdefault((name, value), index)
 
@@ -274,18 +335,28 @@ def _volumes_apart(findings: Findings) -> None:
         if isinstance(path, str) and path.startswith("/") and "\0" not in path:
             places.append((("volumes", index, "path"), f"volumes[{index}]", Path(path).resolve()))
     if "volumes" not in findings.raw:
-        places.append((("volumes",), "the volume", DEFAULT_VOLUME.resolve()))
+        places.append((("volumes",), message("config.the-volume", "the volume"), DEFAULT_VOLUME.resolve()))
     state = _table(findings.raw, "paths").get("state", str(DEFAULT_STATE))
     if isinstance(state, str) and state.startswith("/") and "\0" not in state:
         places.append((("paths", "state"), "paths.state", Path(state).resolve()))
     for (_, name, earlier), (location, _, later) in itertools.combinations(places, 2):
         if earlier == later:
-            findings.problem(location, f"{later} is already {name}", "a directory of its own")
+            findings.problem(
+                location,
+                message("config.same-directory", "{path} is already {other}", path=str(later), other=name),
+                message("config.same-directory.instead", "a directory of its own"),
+            )
         elif later.is_relative_to(earlier) or earlier.is_relative_to(later):
             findings.problem(
                 location,
-                f"{later} and {earlier} ({name}) lie inside each other: one would count and destroy the other's files",
-                "directories that do not contain one another",
+                message(
+                    "config.nested-directory",
+                    "{path} and {other} ({name}) lie inside each other: one would count and destroy the other's files",
+                    path=str(later),
+                    other=str(earlier),
+                    name=name,
+                ),
+                message("config.nested-directory.instead", "directories that do not contain one another"),
             )
 
 
@@ -297,21 +368,25 @@ def _camera_certificates(findings: Findings, directory: Path) -> None:
             if isinstance(url, str) and not url.startswith("rtsps://"):
                 findings.problem(
                     ("cameras", index, key),
-                    "only a camera with rtsps:// has a certificate",
-                    "an rtsps:// url, or no such key",
+                    message("config.certificate-without-tls", "only a camera with rtsps:// has a certificate"),
+                    message("config.certificate-without-tls.instead", "an rtsps:// url, or no such key"),
                 )
         if len(given) == 2:
             findings.problem(
                 ("cameras", index, "ca_file"),
-                "stands beside certificate: only one of them can decide",
-                "one of the two",
+                message("config.certificate-twice", "stands beside certificate: only one of them can decide"),
+                message("config.certificate-twice.instead", "one of the two"),
             )
         authorities = camera.get("ca_file")
         if isinstance(authorities, str) and not _holds_certificates(directory / authorities):
             findings.problem(
                 ("cameras", index, "ca_file"),
-                f"{units.shown(str(directory / authorities))} cannot be read as certificates",
-                "a PEM file that the account of edged may read",
+                message(
+                    "config.no-certificates",
+                    "{path} cannot be read as certificates",
+                    path=units.shown(str(directory / authorities)),
+                ),
+                message("config.no-certificates.instead", "a PEM file that the account of edged may read"),
             )
 
 
@@ -345,7 +420,9 @@ def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str], 
             continue
         if not table.get("username"):
             findings.problem(
-                (*location, "username"), "is missing, though there is a password_file", 'username = "viewer"'
+                (*location, "username"),
+                message("config.no-username", "is missing, though there is a password_file"),
+                Message('username = "viewer"'),
             )
         if is_handed_over(name, directory, environ, handed):
             continue
@@ -403,16 +480,33 @@ def _warn_of_volume(warn: Tell, index: int, volume: VolumeConfig, state: Path, a
     if here is None:
         return
     if not stat.S_ISDIR(here.st_mode):
-        problem = "is not a directory: nothing can be recorded there"
-        warn(("volumes", index, "path"), problem, "the mount point of a disk")
+        warn(
+            ("volumes", index, "path"),
+            message("config.volume-no-directory", "is not a directory: nothing can be recorded there"),
+            message("config.volume-no-directory.instead", "the mount point of a disk"),
+        )
         return
     if at is not None and here.st_dev == at.st_dev:
-        problem = f"lies on the same file system as {state}: a full disk stops both"
-        warn(("volumes", index, "path"), problem, "a file system of its own")
+        warn(
+            ("volumes", index, "path"),
+            message(
+                "config.volume-beside-state",
+                "lies on the same file system as {state}: a full disk stops both",
+                state=str(state),
+            ),
+            message("config.volume-beside-state.instead", "a file system of its own"),
+        )
     total = _total_bytes(volume.path)
     if total is not None and volume.spec().reserve_of(total) >= total:
-        problem = f"the disk has {units.format_size(total)} in all: nothing would ever be recorded there"
-        warn(("volumes", index, "reserve"), problem, 'a smaller one, such as reserve = "5%"')
+        warn(
+            ("volumes", index, "reserve"),
+            message(
+                "config.reserve-is-all",
+                "the disk has {total_bytes} in all: nothing would ever be recorded there",
+                total_bytes=total,
+            ),
+            message("config.reserve-is-all.instead", 'a smaller one, such as reserve = "5%"'),
+        )
 
 
 def _warn_of_floors(warn: Tell, config: Config) -> None:
@@ -422,12 +516,23 @@ def _warn_of_floors(warn: Tell, config: Config) -> None:
     if there is None or asked <= there:
         return
     rates = sorted({round(assumed_bps(camera) / 1_000_000, 1) for camera in cameras})
-    assumed = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
+    assumed = f"{rates[0]:g}"
+    if len(rates) > 1:
+        assumed = message("config.rates", "{least} to {most}", least=rates[0], most=rates[-1])
     warn(
         ("retention", "min"),
-        f"the floors ask for {units.format_size(round(asked))}, at an assumed {assumed} Mbit/s a camera, and the "
-        f"volumes have room for {units.format_size(there)}: they would be full before the first footage may go",
-        "a larger max_bytes or disk, a shorter min, or fewer cameras; or lower bit rates in the cameras themselves",
+        message(
+            "config.floors-too-large",
+            "the floors ask for {asked_bytes}, at an assumed {assumed} Mbit/s a camera, and the "
+            "volumes have room for {room_bytes}: they would be full before the first footage may go",
+            asked_bytes=round(asked),
+            assumed=assumed,
+            room_bytes=there,
+        ),
+        message(
+            "config.floors-too-large.instead",
+            "a larger max_bytes or disk, a shorter min, or fewer cameras; or lower bit rates in the cameras themselves",
+        ),
     )
 
 
@@ -478,16 +583,29 @@ def link_belongs_together(tell: Tell, table: Mapping[str, Any]) -> None:
     if "ca_file" not in table and (alone := next((key for key in KEYS if key in table), None)):
         tell(
             ("mqtt", alone),
-            "stands there without ca_file, by which the broker is known to be the right one",
-            f'ca_file = "mqtt/ca.crt", the certificate of the authority that signed the broker\'s; {MAKING}',
+            message(
+                "config.no-ca-file", "stands there without ca_file, by which the broker is known to be the right one"
+            ),
+            message(
+                "config.no-ca-file.instead",
+                'ca_file = "mqtt/ca.crt", the certificate of the authority that signed the broker\'s; '
+                "docs/mosquitto/README.md shows how they are made",
+            ),
         )
     pair = ("certificate", "key_file")
     for given, other in (pair, pair[::-1]):
         if given in table and other not in table:
             tell(
                 ("mqtt", given),
-                f"stands there without {other}: one is of no use without the other",
-                f"both or neither; {MAKING}",
+                message(
+                    "config.half-a-pair",
+                    "stands there without {other}: one is of no use without the other",
+                    other=other,
+                ),
+                message(
+                    "config.half-a-pair.instead",
+                    "both or neither; docs/mosquitto/README.md shows how they are made",
+                ),
             )
 
 
@@ -520,13 +638,31 @@ def warn_of_ends(tell: Tell, config: Config, now_ms: int) -> None:
     files = None if config.mqtt is None else config.mqtt.files()
     for key, life in ({} if files is None else tls.lives(files)).items():
         if now_ms <= life.ends_ms <= now_ms + WARN_MS:
-            problem = f"the certificate in {life.source} ends on {day(life.ends_ms)}, and with it the link"
-            tell(("mqtt", key), problem, f"put a new one in its place before that; {MAKING}")
+            tell(
+                ("mqtt", key),
+                message(
+                    "config.certificate-ends",
+                    "the certificate in {path} ends on {day}, and with it the link",
+                    path=life.source,
+                    day=day(life.ends_ms),
+                ),
+                message(
+                    "config.certificate-ends.instead",
+                    "put a new one in its place before that; docs/mosquitto/README.md shows how they are made",
+                ),
+            )
     for index, commander in enumerate(config.commanders):
         until_ms = commander.known(config.site.zone).until_ms
         if until_ms is not None and until_ms <= now_ms:
-            problem = f"was over on {commander.until}: no command by this key is taken any more"
-            tell(("commanders", index, "until"), problem, "a later day if the centre still uses it, or no such table")
+            tell(
+                ("commanders", index, "until"),
+                message(
+                    "config.commander-over",
+                    "was over on {day}: no command by this key is taken any more",
+                    day=str(commander.until),
+                ),
+                message("config.commander-over.instead", "a later day if the centre still uses it, or no such table"),
+            )
 
 
 def warn_of_broker(tell: Tell, broker: BrokerConfig) -> None:
@@ -535,19 +671,40 @@ def warn_of_broker(tell: Tell, broker: BrokerConfig) -> None:
         if not _is_loopback(broker.host):
             tell(
                 ("mqtt", "host"),
-                "what is sent there, a password too, crosses the network in plain text; whoever answers is believed",
-                f"ca_file, certificate and key_file under [mqtt]; {MAKING}",
+                message(
+                    "config.plain-text",
+                    "what is sent there, a password too, crosses the network in plain text; whoever answers is "
+                    "believed",
+                ),
+                message(
+                    "config.plain-text.instead",
+                    "ca_file, certificate and key_file under [mqtt]; docs/mosquitto/README.md shows how they are made",
+                ),
             )
         if broker.port == MQTTS_PORT:
-            tell(("mqtt", "port"), f"{MQTTS_PORT} is the port for TLS, which begins with ca_file", "ca_file, or 1883")
+            tell(
+                ("mqtt", "port"),
+                message("config.tls-port", "{port} is the port for TLS, which begins with ca_file", port=MQTTS_PORT),
+                message("config.tls-port.instead", "ca_file, or 1883"),
+            )
     else:
         if broker.port == MQTT_PORT:
-            tell(("mqtt", "port"), f"{MQTT_PORT} is the port without TLS, and there is a ca_file", "port = 8883")
+            tell(
+                ("mqtt", "port"),
+                message("config.plain-port", "{port} is the port without TLS, and there is a ca_file", port=MQTT_PORT),
+                Message("port = 8883"),
+            )
         if not broker.certificate and not broker.username:
             tell(
                 ("mqtt", "ca_file"),
-                "this box has neither a certificate nor a user: the broker cannot tell it from anybody else",
-                f"certificate and key_file; {MAKING}",
+                message(
+                    "config.nobody",
+                    "this box has neither a certificate nor a user: the broker cannot tell it from anybody else",
+                ),
+                message(
+                    "config.nobody.instead",
+                    "certificate and key_file; docs/mosquitto/README.md shows how they are made",
+                ),
             )
 
 
@@ -569,9 +726,13 @@ def refuse_against_profile(problem: Tell, raw: Raw, in_force: str | None) -> Non
             chosen = profile(name)
             for clause in chosen.clauses:
                 for location, words, instead in _short(clause, raw):
-                    problem(location, f"{words}; {cited(chosen, clause)}", instead)
+                    problem(location, _by(words, cited(chosen, clause)), instead)
                 for location, words, instead in _ceilings(clause.demands.ceiling, raw):
-                    problem(location, f"{words}; {_bounding(chosen, clause)}", instead)
+                    problem(location, _by(words, _bounding(chosen, clause)), instead)
+
+
+def _by(problem: Message, clause: str) -> Message:
+    return message("config.by-clause", "{problem}; {clause}", problem=problem, clause=clause)
 
 
 def cited(chosen: Profile, clause: ProfileClause) -> str:
@@ -607,38 +768,67 @@ def _floors(least: timedelta, raw: Raw) -> Iterator[Short]:
     for location, value in _bounds("min", raw):
         if value < least:
             low = units.format_duration(least)
-            words = f"footage would be kept for {units.format_duration(value)}, and it takes at least {low}"
-            yield location, words, f'min = "{low}" or more'
+            words = message(
+                "config.clause.floor",
+                "footage would be kept for {kept}, and it takes at least {least}",
+                kept=units.format_duration(value),
+                least=low,
+            )
+            yield location, words, _or_more(f'min = "{low}"')
 
 
 def _ceilings(most: timedelta | None, raw: Raw) -> Iterator[Short]:
     for location, value in _bounds("max", raw):
         if most is not None and value > most:
             high = units.format_duration(most)
-            words = f"footage would be kept for up to {units.format_duration(value)}, and {high} is the most"
-            yield location, words, f'max = "{high}" or less'
+            words = message(
+                "config.clause.ceiling",
+                "footage would be kept for up to {kept}, and {most} is the most",
+                kept=units.format_duration(value),
+                most=high,
+            )
+            yield location, words, _or_less(f'max = "{high}"')
+
+
+def _or_more(line: str) -> Message:
+    return message("config.or-more", "{line} or more", line=line)
+
+
+def _or_less(line: str) -> Message:
+    return message("config.or-less", "{line} or less", line=line)
+
+
+def _or_left_out(line: str) -> Message:
+    return message("config.or-left-out", "{line}, or leave it out", line=line)
 
 
 def _unsaid(raw: Raw) -> Iterator[Short]:
     table = _table(raw, "retention")
     for key, example in (("min", 'min = "31d"'), ("max", 'max = "365d"')):
         if key not in table:
-            words = "is not said, and the text names no period: the office says both"
-            yield ("retention", key), words, f"what the office has decided, such as {example}"
+            yield (
+                ("retention", key),
+                message("config.clause.unsaid", "is not said, and the text names no period: the office says both"),
+                message("config.clause.unsaid.instead", "what the office has decided, such as {line}", line=example),
+            )
 
 
 def _on_full(allowed: list[str], raw: Raw) -> Iterator[Short]:
     wished = _table(raw, "retention").get("on_full", "stop")
     if wished in ("stop", "overwrite") and wished not in allowed:
-        words = f'"{wished}" would destroy footage below its floor'
-        yield ("retention", "on_full"), words, f'on_full = "{allowed[0]}", or leave it out'
+        words = message("config.clause.on-full", '"{value}" would destroy footage below its floor', value=wished)
+        yield ("retention", "on_full"), words, _or_left_out(f'on_full = "{allowed[0]}"')
 
 
 def _pins(most: timedelta, raw: Raw) -> Iterator[Short]:
     value = _duration(_table(raw, "pins").get("default", _DEFAULT_PIN))
     if value is not None and value > most:
-        words = f"a pin would last {units.format_duration(value)} without anybody asking for it"
-        yield ("pins", "default"), words, f'default = "{units.format_duration(most)}" or less'
+        words = message(
+            "config.clause.pin",
+            "a pin would last {default} without anybody asking for it",
+            default=units.format_duration(value),
+        )
+        yield ("pins", "default"), words, _or_less(f'default = "{units.format_duration(most)}"')
 
 
 def _pictures(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
@@ -650,46 +840,78 @@ def _pictures(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
         width, height, fps = (expect.get(key) for key in ("width", "height", "fps"))
         at: Location = ("cameras", index, "expect")
         if _is_number(height) and height < asked.height:
-            words = f"a picture of {height} lines would do, and it takes at least {asked.height}"
-            yield (*at, "height"), words, f"height = {asked.height} or more"
+            words = message(
+                "config.clause.height",
+                "a picture of {height} lines would do, and it takes at least {least}",
+                height=str(height),
+                least=asked.height,
+            )
+            yield (*at, "height"), words, _or_more(f"height = {asked.height}")
         if _is_number(width) and _is_number(height) and width * height < asked.pixels:
-            words = f"a picture of {width}×{height} = {width * height} pixels would do, and it takes {asked.pixels}"
-            yield (*at, "width"), words, "a larger picture, such as width = 1920, height = 1080"
+            words = message(
+                "config.clause.size",
+                "a picture of {width}×{height} = {pixels} pixels would do, and it takes {least}",
+                width=str(width),
+                height=str(height),
+                pixels=str(width * height),
+                least=asked.pixels,
+            )
+            larger = message("config.clause.size.instead", "a larger picture, such as width = 1920, height = 1080")
+            yield (*at, "width"), words, larger
         if _is_number(pixels := expect.get("pixels")) and pixels < asked.pixels:
-            words = f"a picture of {pixels} pixels would do, and it takes {asked.pixels}"
-            yield (*at, "pixels"), words, f"pixels = {asked.pixels} or more"
+            words = message(
+                "config.clause.pixels",
+                "a picture of {pixels} pixels would do, and it takes {least}",
+                pixels=str(pixels),
+                least=asked.pixels,
+            )
+            yield (*at, "pixels"), words, _or_more(f"pixels = {asked.pixels}")
         if asked.colour and expect.get("colour") is False:
             yield (
                 (*at, "colour"),
-                "grey pictures would do by day, and it takes colour",
-                "colour = true, or leave it out",
+                message("config.clause.colour", "grey pictures would do by day, and it takes colour"),
+                _or_left_out("colour = true"),
             )
         if _is_number(fps) and fps < asked.fps:
-            words = f"{fps:g} images/s would do, and it takes at least {asked.fps:g}"
-            yield (*at, "fps"), words, f"fps = {asked.fps:g} or more"
+            words = message(
+                "config.clause.fps",
+                "{fps} images/s would do, and it takes at least {least}",
+                fps=float(fps),
+                least=float(asked.fps),
+            )
+            yield (*at, "fps"), words, _or_more(f"fps = {asked.fps:g}")
 
 
 def _silenced(raw: Raw) -> Iterator[Short]:
     for index, camera in _tables(raw, "cameras"):
         if camera.get("duty_desk") is True and _table(camera, "expect").get("audio") is False:
-            words = "no sound is expected of a camera at a duty desk"
-            yield ("cameras", index, "expect", "audio"), words, "audio = true, or leave it out"
+            words = message("config.clause.sound", "no sound is expected of a camera at a duty desk")
+            yield ("cameras", index, "expect", "audio"), words, _or_left_out("audio = true")
 
 
 def _without_group(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
     table = _table(raw, "roles")
     for role in clause.demands.roles:
         if not table.get(role.value):
-            example = f'{role.value} = ["cctv-{role.value}"], a group of this box'
-            yield ("roles", role.value), f"nobody has the role {role.value}", example
+            yield (
+                ("roles", role.value),
+                message("config.clause.role", "nobody has the role {role}", role=role.value),
+                message("config.clause.role.instead", '{role} = ["cctv-{role}"], a group of this box', role=role.value),
+            )
 
 
 def _in_both(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
     table = _table(raw, "roles")
     for first, second in combinations(clause.demands.apart, 2):
         if both := sorted(_names(table.get(first.value)) & _names(table.get(second.value))):
-            words = f"{units.shown(both[0])} also has the role {first.value}, and the two must be different people's"
-            yield ("roles", second.value), words, "different groups, with different people"
+            words = message(
+                "config.clause.roles-apart",
+                "{group} also has the role {role}, and the two must be different people's",
+                group=units.shown(both[0]),
+                role=first.value,
+            )
+            apart = message("config.roles-apart.instead", "different groups, with different people")
+            yield ("roles", second.value), words, apart
 
 
 def _names(groups: Any) -> set[str]:

@@ -31,17 +31,20 @@ from pathlib import Path
 from typing import Final
 
 import click
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from edged.cli import output
 from edged.cli.client import CallError, DaemonClient
-from edged.cli.formatting import language_of
+from edged.cli.formatting import enumerated, said
 from edged.cli.status import watch_screen
 from edged.documents.site import Retention, Segment, Segments
 from edged.words import exit_codes
+from edged.words.catalogue import Reader, language_of
 from recorder.decoder.decode import UnplayableError, check_file
+from storage.words.message import NOTHING, Message, message
 
 STOP_LIMIT_S: Final = 10.0
 """A clean stop commits the last segments and is over by then."""
@@ -53,6 +56,9 @@ STOP_S: Final = 20.0
 SCREEN_EVERY_S: Final = 10
 """Where there is no terminal."""
 LOG_TAIL_LINES: Final = 20
+HINT: Final = 13
+REPORT: Final = 11
+"""Columns of a name and the blanks behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +73,13 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """One finished file of the ring. `trouble` is why it does not play, "" if it does."""
+    """One finished file of the ring. `trouble` is why it does not play, empty if it does."""
 
     path: Path
     bytes: int
     sha256: str
     frames: int
-    trouble: str
+    trouble: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ def command(seconds: int | None) -> int:
     try:
         return Demo(Path.cwd() / FOLDER, seconds).run()
     except DemoError as error:
-        click.echo(f"edged demo: {error}", err=True)
+        click.echo(f"edged demo: {Reader(language_of())(error.said)}", err=True)
         return exit_codes.FAILED
 
 
@@ -124,6 +130,7 @@ class Demo:
     def __init__(self, folder: Path, seconds: int | None) -> None:
         self._folder = folder
         self._seconds = seconds
+        self._read = Reader(language_of())
         self._over = threading.Event()
         self._interrupted = False
         self._peak_bytes = 0
@@ -188,7 +195,14 @@ class Demo:
 
     def _show(self, process: subprocess.Popen[bytes], daemon: DaemonClient) -> int:
         begin = time.monotonic()
-        say(f"two test pattern cameras into {self._folder}: segments of {SEGMENT_S} s, a ring of {QUOTA_MB} MB")
+        words = self._read.phrase(
+            "demo.begins",
+            "two test pattern cameras into {folder}: segments of {length} s, a ring of {size} MB",
+            folder=str(self._folder),
+            length=SEGMENT_S,
+            size=QUOTA_MB,
+        )
+        say(words)
         self._wait_for(process, daemon)
         ticks = self._ticks(process, begin)
         if sys.stdout.isatty():
@@ -198,10 +212,11 @@ class Demo:
         else:
             for number in ticks:
                 if number % SCREEN_EVERY_S == 0:
-                    output.console().print(watch_screen(self._folder / "edged.toml", daemon, language_of(os.environ)))
+                    output.console().print(watch_screen(self._folder / "edged.toml", daemon, self._read))
                     say(f"\n{self._hint(daemon)}\n")
         if process.poll() is not None:
-            raise DemoError(f"the daemon ended with exit code {process.returncode}\n{self._log_tail()}")
+            ended = message("demo.daemon-ended", "the daemon ended with exit code {code}", code=process.returncode)
+            raise DemoError(self._with_log(ended))
         if self._interrupted:
             return self._leave(process)
         return self._check(process)
@@ -213,7 +228,7 @@ class Demo:
                 daemon.get("/v1/status")
             except CallError as error:
                 if time.monotonic() > deadline:
-                    raise DemoError(f"{error.error}\n{self._log_tail()}") from None
+                    raise DemoError(self._with_log(said(error.error))) from None
                 self._over.wait(0.1)
             else:
                 return
@@ -229,36 +244,44 @@ class Demo:
                 return
 
     def _screen(self, daemon: DaemonClient) -> RenderableType:
-        seen = watch_screen(self._folder / "edged.toml", daemon, language_of(os.environ))
+        seen = watch_screen(self._folder / "edged.toml", daemon, self._read)
         return Group(seen, "", Text(self._hint(daemon), style="dim", overflow="fold"))
 
     def _hint(self, daemon: DaemonClient) -> str:
         """What one may do meanwhile, in another terminal."""
         newest = max((self._folder / "volume").glob("*/*/*.mp4"), key=lambda path: path.name, default=None)
         edgectl = f"{short(program('edgectl'))} --config {short(self._folder / 'edged.toml')}"
-        heard = self._heard()
-        return (
-            f"look at it   {f'ffplay {short(newest)}' if newest else 'the first segment is being recorded'}\n"
-            f"ask it       {edgectl} segments\n"
-            f"ring         {turned(daemon)}\n"
-            f"broker       heard {sum(heard.values())} messages on {len(heard)} topics\n"
-            f"Ctrl-C ends the demo"
+        heard, read = self._heard(), self._read
+        first = read.phrase("demo.first-segment", "the first segment is being recorded")
+        lines = (
+            (read.phrase("demo.look-at-it", "look at it"), f"ffplay {short(newest)}" if newest else first),
+            (read.phrase("demo.ask-it", "ask it"), f"{edgectl} segments"),
+            (read.phrase("demo.ring", "ring"), read(turned(daemon))),
+            (read.phrase("demo.broker", "broker"), read(_heard_in_all(heard))),
         )
+        ends = read.phrase("demo.ctrl-c", "Ctrl-C ends the demo")
+        return "\n".join([*(labelled(name, words, HINT) for name, words in lines), ends])
 
     # What came of it.
 
     def _leave(self, process: subprocess.Popen[bytes]) -> int:
-        say("stopping: the last segments are being finished …")
+        say(self._read.phrase("demo.stopping", "stopping: the last segments are being finished …"))
         code, stop_s = self._stop(process)
         if code != 0:
-            raise DemoError(f"the daemon did not stop cleanly\n{self._log_tail()}")
-        say(f"stopped in {stop_s:.1f} s; the footage stays in {short(self._folder / 'volume')} until the next demo")
+            raise DemoError(self._with_log(message("demo.unclean-stop", "the daemon did not stop cleanly")))
+        words = self._read.phrase(
+            "demo.left",
+            "stopped in {seconds} s; the footage stays in {folder} until the next demo",
+            seconds=f"{stop_s:.1f}",
+            folder=short(self._folder / "volume"),
+        )
+        say(words)
         return exit_codes.OK
 
     def _check(self, process: subprocess.Popen[bytes]) -> int:
         listed = self._listed()
         heard = self._heard()
-        say("stopping, then looking at what was recorded …")
+        say(self._read.phrase("demo.checking", "stopping, then looking at what was recorded …"))
         code, stop_s = self._stop(process)
         stopped = datetime.now(UTC)
         seen = Observed(
@@ -272,9 +295,9 @@ class Demo:
             stopped=stopped,
         )
         found = failures(promise(), seen)
-        say(report(seen, found))
+        say(report(seen, found, self._read))
         if found:
-            say(self._log_tail())
+            say(self._read(self._log_tail()))
         return exit_codes.FAILED if found else exit_codes.OK
 
     def _listed(self) -> tuple[Segment, ...]:
@@ -288,13 +311,24 @@ class Demo:
             check=False,
         )
         if asked.returncode != 0:
-            raise DemoError(f"edgectl segments failed: {asked.stdout or asked.stderr}\n{self._log_tail()}")
+            failed = message(
+                "demo.listing-failed", "edgectl segments failed: {words}", words=asked.stdout or asked.stderr
+            )
+            raise DemoError(self._with_log(failed))
         return tuple(Segments.model_validate_json(asked.stdout).segments)
 
-    def _log_tail(self) -> str:
+    def _with_log(self, what: Message) -> Message:
+        return message("demo.with-log", "{what}\n{log}", what=what, log=self._log_tail())
+
+    def _log_tail(self) -> Message:
         log = self._folder / "edged.log"
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        return "\n".join([f"the end of {short(log)}:", *(f"  {line}" for line in lines)])
+        return message(
+            "demo.log-tail",
+            "the end of {file}:\n{lines}",
+            file=short(log),
+            lines="\n".join(f"  {line}" for line in lines),
+        )
 
 
 @contextmanager
@@ -303,20 +337,42 @@ def broker() -> Iterator[tuple[int, Callable[[], dict[str, int]]]]:
     try:
         from edged.demo.broker import DemoBroker  # noqa: PLC0415  an extra that need not be installed
     except ModuleNotFoundError as error:
-        raise DemoError(f"{error.name} is missing: use script/demo, or pip install 'edged[demo]'") from None
+        missing = message(
+            "demo.module-missing",
+            "{name} is missing: use script/demo, or pip install 'edged[demo]'",
+            name=str(error.name),
+        )
+        raise DemoError(missing) from None
     with DemoBroker() as running:
         yield running.port, running.heard
 
 
-def turned(daemon: DaemonClient) -> str:
+def turned(daemon: DaemonClient) -> Message:
     """Whether the ring has turned yet, in words."""
     try:
         gone = Retention.model_validate_json(daemon.get("/v1/retention")).destroyed
     except CallError as error:
-        return error.error
+        return said(error.error)
     if not gone:
-        return f"not full yet: after about {RING_S} s the oldest segments, past their floor, begin to make room"
-    return f"turning: {gone} of the oldest segments, past their floor, have made room"
+        return message(
+            "demo.ring.not-full",
+            "not full yet: after about {seconds} s the oldest segments, past their floor, begin to make room",
+            seconds=RING_S,
+        )
+    return message(
+        "demo.ring.turning", "turning: {count} of the oldest segments, past their floor, have made room", count=gone
+    )
+
+
+def labelled(name: str, words: str, width: int) -> str:
+    """In a column, also where a character is two wide."""
+    return f"{name}{' ' * max(1, width - cell_len(name))}{words}"
+
+
+def _heard_in_all(heard: Mapping[str, int]) -> Message:
+    return message(
+        "demo.heard", "heard {count} messages on {topics} topics", count=sum(heard.values()), topics=len(heard)
+    )
 
 
 def log_quietly(file: Path) -> None:
@@ -403,19 +459,32 @@ url = "{url}"
 class DemoError(Exception):
     """Why the demonstration cannot be given, for the person who started it."""
 
+    def __init__(self, said: Message) -> None:
+        super().__init__(said)
+        self.said = said
+
 
 @contextmanager
 def emptied(folder: Path) -> Iterator[int]:
     """The folder, locked, without what an earlier demonstration left there; gives the lock's descriptor."""
     mark = folder / MARK
     if folder.exists() and not mark.exists() and any(folder.iterdir()):
-        raise DemoError(f"{folder} was not made by a demo, and is left alone: start the demo in another directory")
+        raise DemoError(
+            message(
+                "demo.foreign-folder",
+                "{folder} was not made by a demo, and is left alone: start the demo in another directory",
+                folder=str(folder),
+            )
+        )
     folder.mkdir(exist_ok=True)
     with mark.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError(f"another demo, or what is left of one, still runs in {folder}") from None
+            running = message(
+                "demo.running", "another demo, or what is left of one, still runs in {folder}", folder=str(folder)
+            )
+            raise DemoError(running) from None
         for name in MADE:
             path = folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -453,60 +522,78 @@ def look_at_files(volume: Path) -> tuple[RecordedFile, ...]:
 def _look_at(path: Path) -> RecordedFile:
     data = path.read_bytes()  # ten seconds of test pattern: a few MB
     try:
-        frames, trouble = check_file(path), ""
+        frames, trouble = check_file(path), NOTHING
     except UnplayableError as error:
-        frames, trouble = 0, str(error)
+        frames, trouble = 0, said(error.args[0])
     return RecordedFile(path, len(data), hashlib.sha256(data).hexdigest(), frames, trouble)
 
 
-def failures(promise: Promise, seen: Observed) -> list[str]:
+def failures(promise: Promise, seen: Observed) -> list[Message]:
     """What did not hold; nothing is what one hopes for."""
     return [*_stop(seen), *_segments(promise, seen), *_files(seen), *_ring(promise, seen), *_messages(promise, seen)]
 
 
-def _stop(seen: Observed) -> list[str]:
-    found = []
+def _stop(seen: Observed) -> Iterator[Message]:
     if seen.exit_code is None:
-        found.append("the daemon did not stop and had to be killed")
+        yield message("demo.killed", "the daemon did not stop and had to be killed")
     elif seen.exit_code != 0:
-        found.append(f"the daemon ended with exit code {seen.exit_code}")
+        yield message("demo.daemon-ended", "the daemon ended with exit code {code}", code=seen.exit_code)
     if seen.stop_s > STOP_LIMIT_S:
-        found.append(f"the daemon took {seen.stop_s:.1f} s to stop; {STOP_LIMIT_S:.0f} s is the limit")
-    found += [f"{path.name} was left unfinished" for path in seen.unfinished]
-    return found
+        yield message(
+            "demo.slow-stop",
+            "the daemon took {seconds} s to stop; {limit} s is the limit",
+            seconds=f"{seen.stop_s:.1f}",
+            limit=f"{STOP_LIMIT_S:.0f}",
+        )
+    for path in seen.unfinished:
+        yield message("demo.unfinished", "{file} was left unfinished", file=path.name)
 
 
-def _segments(promise: Promise, seen: Observed) -> list[str]:
+def _segments(promise: Promise, seen: Observed) -> Iterator[Message]:
     recorded = {segment.camera for segment in seen.listed}
-    found = [f"camera {camera}: no segment was recorded" for camera in promise.cameras if camera not in recorded]
+    for camera in promise.cameras:
+        if camera not in recorded:
+            yield message("demo.no-segment", "camera {camera}: no segment was recorded", camera=camera)
     on_disk = {file.path: file for file in seen.files}
     for segment in seen.listed:
         file = on_disk.get(Path(segment.path))
         if file is not None and (file.bytes, file.sha256) != (segment.bytes, segment.sha256):
-            found.append(f"{file.path.name} is not the file that the catalog lists")
+            yield message("demo.other-file", "{file} is not the file that the catalog lists", file=file.path.name)
         age_s = (seen.stopped - datetime.fromisoformat(segment.end)).total_seconds()
         if file is None and age_s < promise.floor_s:
-            found.append(f"{Path(segment.path).name} is gone before its floor, at an age of {age_s:.0f} s")
-    return found
+            yield message(
+                "demo.gone-early",
+                "{file} is gone before its floor, at an age of {age} s",
+                file=Path(segment.path).name,
+                age=f"{age_s:.0f}",
+            )
 
 
-def _files(seen: Observed) -> list[str]:
-    return [file.trouble for file in seen.files if file.trouble] or ([] if seen.files else ["there is no file at all"])
+def _files(seen: Observed) -> Iterator[Message]:
+    if not seen.files:
+        yield message("demo.no-file", "there is no file at all")
+    yield from (file.trouble for file in seen.files if file.trouble)
 
 
-def _ring(promise: Promise, seen: Observed) -> list[str]:
+def _ring(promise: Promise, seen: Observed) -> Iterator[Message]:
     """The quota may be passed by what is being written: one segment of each camera."""
     largest: dict[str, int] = {}
     for segment in seen.listed:
         largest[segment.camera] = max(largest.get(segment.camera, 0), segment.bytes)
     allowed = promise.quota_bytes + sum(largest.values())
-    if seen.peak_bytes <= allowed:
-        return []
-    return [f"the ring held {seen.peak_bytes / 1e6:.1f} MB; {allowed / 1e6:.1f} MB were allowed"]
+    if seen.peak_bytes > allowed:
+        yield message(
+            "demo.ring-too-large",
+            "the ring held {held} MB; {allowed} MB were allowed",
+            held=f"{seen.peak_bytes / 1e6:.1f}",
+            allowed=f"{allowed / 1e6:.1f}",
+        )
 
 
-def _messages(promise: Promise, seen: Observed) -> list[str]:
-    return [f"nothing was heard on {topic}" for topic in promise.topics if not _heard(topic, seen.heard)]
+def _messages(promise: Promise, seen: Observed) -> Iterator[Message]:
+    for topic in promise.topics:
+        if not _heard(topic, seen.heard):
+            yield message("demo.not-heard", "nothing was heard on {topic}", topic=topic)
 
 
 def _heard(topic: str, heard: Mapping[str, int]) -> int:
@@ -514,16 +601,35 @@ def _heard(topic: str, heard: Mapping[str, int]) -> int:
     return sum(n for name, n in heard.items() if name == topic or (topic.endswith("/") and name.startswith(topic)))
 
 
-def report(seen: Observed, found: Sequence[str]) -> str:
+def report(seen: Observed, found: Sequence[Message], read: Reader) -> str:
     """The last words of the demonstration."""
-    frames = sum(file.frames for file in seen.files)
-    by_camera = Counter(segment.camera for segment in seen.listed)
-    lines = [
-        "recorded   " + (", ".join(f"{camera} {n} segments" for camera, n in sorted(by_camera.items())) or "nothing"),
-        f"played     {len(seen.files)} files, {frames} pictures",
-        f"ring       {seen.peak_bytes / 1e6:.1f} MB at most",
-        f"broker     {sum(seen.heard.values())} messages on {len(seen.heard)} topics",
-        f"stopped    in {seen.stop_s:.1f} s",
+    by_camera = sorted(Counter(segment.camera for segment in seen.listed).items())
+    recorded: list[str] = [
+        message("demo.segments", "{camera} {count} segments", camera=camera, count=count) for camera, count in by_camera
     ]
-    lines += [f"FAILED     {what}" for what in found] or ["all of it as it should be"]
-    return "\n".join(lines)
+    played = read.phrase(
+        "demo.pictures",
+        "{files} files, {frames} pictures",
+        files=len(seen.files),
+        frames=sum(file.frames for file in seen.files),
+    )
+    most = read.phrase("demo.ring.most", "{size} MB at most", size=f"{seen.peak_bytes / 1e6:.1f}")
+    heard = read.phrase(
+        "demo.messages",
+        "{count} messages on {topics} topics",
+        count=sum(seen.heard.values()),
+        topics=len(seen.heard),
+    )
+    took = read.phrase("demo.in-seconds", "in {seconds} s", seconds=f"{seen.stop_s:.1f}")
+    nothing = read.phrase("demo.nothing", "nothing")
+    failed = read.phrase("demo.failed", "FAILED")
+    lines = [
+        (read.phrase("demo.recorded", "recorded"), enumerated(recorded, read) if recorded else nothing),
+        (read.phrase("demo.played", "played"), played),
+        (read.phrase("demo.ring", "ring"), most),
+        (read.phrase("demo.broker", "broker"), heard),
+        (read.phrase("demo.stopped", "stopped"), took),
+        *((failed, read(what)) for what in found),
+    ]
+    well = [] if found else [read.phrase("demo.all-well", "all of it as it should be")]
+    return "\n".join([*(labelled(name, words, REPORT) for name, words in lines), *well])

@@ -15,13 +15,14 @@ from typing import Final, Literal
 
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, warn
 from edged.doctor.machine import fields
-from edged.words import exit_codes, units
+from edged.words import exit_codes
 from edged.words.value_types import DEFAULT_CONFIG, UNIT
+from storage.words.message import Message, message
 
-JOURNAL: Final = "journalctl -u edged -n 50"
-MEND: Final = "edgectl config check, mend it"
-WAIT: Final = "wait some seconds, then ask again"
-LOOK: Final = f"systemctl status edged, then {JOURNAL}"
+JOURNAL: Final = Message("journalctl -u edged -n 50")
+START: Final = Message("systemctl start edged")
+WAIT: Final = message("doctor.wait.action", "wait some seconds, then ask again")
+LOOK: Final = message("doctor.look.action", "systemctl status edged, then journalctl -u edged -n 50")
 STATE_FULL_BYTES: Final = 16 << 20
 """Less than this on the disk of the state directory, a start fails."""
 SAID_MAX: Final = 5
@@ -31,20 +32,25 @@ _STARTED_ANEW: Final = frozenset({
 })  # fmt: skip
 """What to do is a start, which a mistake in the configuration would end."""
 _EXECUTED: Final = {
-    200: "its working directory is not there",
-    203: "its program cannot be run: is /opt/edged/current there? script/install brings it back",
-    217: "the account edged does not exist",
-    226: "the sandbox cannot be made",
-    233: "the runtime directory cannot be made",
-    238: "the state directory cannot be made or given to edged",
-    243: "a credential of the unit (LoadCredential=) cannot be read",
+    200: message("doctor.ended.no-directory", "its working directory is not there"),
+    203: message(
+        "doctor.ended.no-program",
+        "its program cannot be run: is /opt/edged/current there? script/install brings it back",
+    ),
+    217: message("doctor.ended.no-account", "the account edged does not exist"),
+    226: message("doctor.ended.no-sandbox", "the sandbox cannot be made"),
+    233: message("doctor.ended.no-runtime-directory", "the runtime directory cannot be made"),
+    238: message("doctor.ended.no-state-directory", "the state directory cannot be made or given to edged"),
+    243: message("doctor.ended.no-credential", "a credential of the unit (LoadCredential=) cannot be read"),
 }
 """systemd.exec(5): it never came to run."""
 _RESULTS: Final = {
-    "watchdog": "it hung, and the watchdog killed it",
-    "oom-kill": "memory ran out, and the kernel killed it",
-    "timeout": "it was not ready, or did not stop, in time",
-    "dependency": "something it needs did not come up (a mount of its state directory?)",
+    "watchdog": message("doctor.ended.watchdog", "it hung, and the watchdog killed it"),
+    "oom-kill": message("doctor.ended.memory", "memory ran out, and the kernel killed it"),
+    "timeout": message("doctor.ended.timeout", "it was not ready, or did not stop, in time"),
+    "dependency": message(
+        "doctor.ended.dependency", "something it needs did not come up (a mount of its state directory?)"
+    ),
 }
 """systemd.service(5)."""
 _KILLED: Final = ("killed", "dumped")
@@ -184,27 +190,65 @@ def judge_unit(unit: UnitState | Missing) -> Diagnosis:
     if isinstance(unit, Missing):
         return unit.check("unit")
     if unit == NOBODY:
-        return ok("unit", "systemd does not run here: whoever started edged (a container, a person) starts it again")
-    again = f", restarted {units.counted(unit.restarts, 'time')}" if unit.restarts else ""
-    return _unit_trouble(unit) or ok("unit", f"{UNIT} is enabled, with a watchdog{again}")
+        said = message(
+            "doctor.unit.none",
+            "systemd does not run here: whoever started edged (a container, a person) starts it again",
+        )
+        return ok("unit", said)
+    return _unit_trouble(unit) or ok("unit", _well(unit))
+
+
+def _well(unit: UnitState) -> Message:
+    if not unit.restarts:
+        return message("doctor.unit.well", "{unit} is enabled, with a watchdog", unit=UNIT)
+    if unit.restarts == 1:
+        return message("doctor.unit.restarted-once", "{unit} is enabled, with a watchdog, restarted 1 time", unit=UNIT)
+    return message(
+        "doctor.unit.restarted",
+        "{unit} is enabled, with a watchdog, restarted {times} times",
+        unit=UNIT,
+        times=unit.restarts,
+    )
 
 
 def _unit_trouble(unit: UnitState) -> Diagnosis | None:
     if not unit.known:
-        said = f"systemd does not know {UNIT}: nothing starts edged after a power cut"
-        return warn("unit", said, "install it: script/install, or docs/install.md")
+        said = message(
+            "doctor.unit.unknown", "systemd does not know {unit}: nothing starts edged after a power cut", unit=UNIT
+        )
+        return warn(
+            "unit", said, message("doctor.unit.unknown.action", "install it: script/install, or docs/install.md")
+        )
     if unit.load != "loaded":
-        return critical("unit", f"{UNIT} is {unit.load}: systemd does not start it", f"systemctl cat {UNIT}")
+        said = message(
+            "doctor.unit.not-loaded", "{unit} is {state}: systemd does not start it", unit=UNIT, state=unit.load
+        )
+        return critical("unit", said, Message(f"systemctl cat {UNIT}"))
     if unit.enabled not in ("enabled", "enabled-runtime", "static", "generated", "linked"):
-        said = f"{UNIT} is {unit.enabled or 'not enabled'}: edged does not come back after a power cut"
-        return critical("unit", said, f"systemctl enable {UNIT}")
+        said = message(
+            "doctor.unit.not-enabled",
+            "{unit} is {state}: edged does not come back after a power cut",
+            unit=UNIT,
+            state=_enabled(unit),
+        )
+        return critical("unit", said, Message(f"systemctl enable {UNIT}"))
     if not unit.watchdog:
-        said = "no watchdog is set: a daemon that hangs is not restarted"
-        return warn("unit", said, f"set WatchdogSec=30, as systemd/{UNIT} does")
+        said = message("doctor.unit.no-watchdog", "no watchdog is set: a daemon that hangs is not restarted")
+        set_it = message("doctor.unit.no-watchdog.action", "set WatchdogSec=30, as systemd/{unit} does", unit=UNIT)
+        return warn("unit", said, set_it)
     if unit.restarts >= RESTARTS_ODD:
-        said = f"systemd has restarted edged {unit.restarts} times since it was started"
-        return warn("unit", said, "journalctl -u edged -p warning -n 50")
+        said = message(
+            "doctor.unit.restarts",
+            "systemd has restarted edged {times} times since it was started",
+            times=unit.restarts,
+        )
+        return warn("unit", said, Message("journalctl -u edged -p warning -n 50"))
     return None
+
+
+def _enabled(unit: UnitState) -> Message:
+    """systemd's own word for it, if it has one."""
+    return Message(unit.enabled) if unit.enabled else message("doctor.unit.enabled-not", "not enabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +273,7 @@ class Evidence:
     state_there: bool | None = None
     journal: Sequence[str] = ()
     """Its last lines, the oldest first."""
-    problems: Sequence[str] = field(default=())
+    problems: Sequence[Message] = field(default=())
     """Of the configuration."""
     away: Sequence[str] = ()
     """Volumes that are not there, or are another disk."""
@@ -241,23 +285,31 @@ class DownReport:
     """`since_ms`: 0 where nobody knows."""
 
     cause: Cause
-    said: str
-    action: str
+    said: Message
+    action: Message
     since_ms: int = 0
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Message, ...] = ()
 
 
 def explain(known: Evidence) -> DownReport:
     """The first that explains it."""
     found = _alive(known) or _of_systemd(known) or _of_the_files(known)
-    action = f"{MEND}, then {found.action}" if known.problems and found.cause in _STARTED_ANEW else found.action
+    action = _mend_then(found.action) if known.problems and found.cause in _STARTED_ANEW else found.action
     return DownReport(found.cause, found.said, action, found.since_ms, (*found.evidence, *_besides(known)))
+
+
+def _mend_then(action: Message) -> Message:
+    return message("doctor.mend-then.action", "edgectl config check, mend it, then {action}", action=action)
 
 
 def _alive(known: Evidence) -> DownReport | None:
     """It runs all the same."""
     if known.socket_answer == "forbidden":
-        return DownReport("not-allowed", "this user may not open its socket", "run edgectl as root or with sudo")
+        return DownReport(
+            "not-allowed",
+            message("doctor.down.not-allowed", "this user may not open its socket"),
+            message("doctor.down.not-allowed.action", "run edgectl as root or with sudo"),
+        )
     unit, pid = known.unit, known.holder or 0
     if unit is not None and unit.load == "loaded":
         if (under_way := _under_way(known, unit)) is not None:
@@ -267,14 +319,32 @@ def _alive(known: Evidence) -> DownReport | None:
         return None
     since_ms = unit.since_ms if unit is not None else 0
     if known.socket_answer == "silent":
-        watched = unit is not None and unit.watchdog
-        then = "the watchdog restarts it within a minute" if watched else "no watchdog is known that would restart it"
-        stuck = f"edged runs (process {pid}), and does not answer: it hangs; {then}"
-        again = "systemctl restart edged" if unit is not None else f"end process {pid}, and start edged again"
-        action = f"wait a minute, then ask again; if it is still so: {again}"
-        return DownReport("hung", stuck, action, since_ms)
-    said = f"edged runs (process {pid}), but not at this socket"
-    return DownReport("elsewhere", said, "name the configuration it runs with: edgectl --config FILE", since_ms)
+        return _hung(unit, pid, since_ms)
+    said = message("doctor.down.elsewhere", "edged runs (process {pid}), but not at this socket", pid=pid)
+    name = message("doctor.down.elsewhere.action", "name the configuration it runs with: edgectl --config FILE")
+    return DownReport("elsewhere", said, name, since_ms)
+
+
+def _hung(unit: UnitState | None, pid: int, since_ms: int) -> DownReport:
+    if unit is not None and unit.watchdog:
+        said = message(
+            "doctor.down.hung",
+            "edged runs (process {pid}), and does not answer: it hangs; the watchdog restarts it within a minute",
+            pid=pid,
+        )
+    else:
+        said = message(
+            "doctor.down.hung-unwatched",
+            "edged runs (process {pid}), and does not answer: it hangs; no watchdog is known that would restart it",
+            pid=pid,
+        )
+    again = Message("systemctl restart edged")
+    if unit is None:
+        again = message("doctor.down.end-process.action", "end process {pid}, and start edged again", pid=pid)
+    action = message(
+        "doctor.down.hung.action", "wait a minute, then ask again; if it is still so: {action}", action=again
+    )
+    return DownReport("hung", said, action, since_ms)
 
 
 def _under_way(known: Evidence, unit: UnitState) -> DownReport | None:
@@ -282,10 +352,14 @@ def _under_way(known: Evidence, unit: UnitState) -> DownReport | None:
     if unit.begins:
         if unit.restarts or unit.failed:
             return _again(known, unit)
-        said = f"edged is starting{f': {unit.told}' if unit.told else ''}"
+        said = message("doctor.down.starting", "edged is starting")
+        if unit.told:
+            said = message("doctor.down.starting-with", "edged is starting: {words}", words=unit.told)
         return DownReport("starting", said, WAIT, unit.since_ms)
     if unit.active == "deactivating":
-        return DownReport("stopping", "edged is stopping", f"wait 20 s, then {LOOK}", unit.since_ms)
+        said = message("doctor.down.stopping", "edged is stopping")
+        wait = message("doctor.down.stopping.action", "wait 20 s, then {action}", action=LOOK)
+        return DownReport("stopping", said, wait, unit.since_ms)
     return None
 
 
@@ -294,8 +368,9 @@ def _of_systemd(known: Evidence) -> DownReport | None:
     if unit is None:
         return None
     if unit.load == "masked":
-        said = f"{UNIT} is masked: systemd may not start it"
-        return DownReport("stopped-by-hand", said, f"systemctl unmask {UNIT} && systemctl start {UNIT}", unit.since_ms)
+        said = message("doctor.down.masked", "{unit} is masked: systemd may not start it", unit=UNIT)
+        unmask = Message(f"systemctl unmask {UNIT} && systemctl start {UNIT}")
+        return DownReport("stopped-by-hand", said, unmask, unit.since_ms)
     if unit.load != "loaded":
         return None
     if unit.active == "activating":
@@ -304,81 +379,135 @@ def _of_systemd(known: Evidence) -> DownReport | None:
         return _never(known, unit)
     cause, said, action = _how_it_ended(known, unit)
     told = cause == "stopped-by-hand" or (cause == "configuration" and known.problems)
-    last = () if told else tuple(known.journal[-SAID_MAX:])
-    return DownReport(cause, said, action, unit.ended_ms or unit.since_ms, last)
+    return DownReport(cause, said, action, unit.ended_ms or unit.since_ms, () if told else _last_words(known))
+
+
+def _last_words(known: Evidence) -> tuple[Message, ...]:
+    return tuple(map(Message, known.journal[-SAID_MAX:]))
 
 
 def _again(known: Evidence, unit: UnitState) -> DownReport:
     """What ended it last is told also while the next start is under way."""
-    last = tuple(known.journal[-SAID_MAX:])
-    lead = "edged has ended, and systemd starts it again"
+    last = _last_words(known)
+    said = message(
+        "doctor.down.restarting", "edged has ended, and systemd starts it again: {ended}", ended=_ended(unit)
+    )
     if unit.restarts >= RESTARTS_ODD:
-        lead = f"edged ends again and again ({unit.restarts} times)"
+        said = message(
+            "doctor.down.restarting-often",
+            "edged ends again and again ({times} times): {ended}",
+            times=unit.restarts,
+            ended=_ended(unit),
+        )
     spoke = bool(last) and unit.ended_by not in _KILLED
-    said = f"{lead}: {_ended(unit)}{f'; it said last: {last[-1]}' if spoke else ''}"
+    if spoke:
+        said = message("doctor.down.said-last", "{what}; it said last: {words}", what=said, words=last[-1])
     return DownReport("restarting", said, _what_then(known, spoke=spoke), unit.since_ms, last)
 
 
-def _what_then(known: Evidence, *, spoke: bool) -> str:
+def _what_then(known: Evidence, *, spoke: bool) -> Message:
     """For one that starts by itself as soon as it can."""
     if known.away:
-        return f"mount {known.away[0]} (lsblk shows the disks): edged then starts by itself"
+        return message(
+            "doctor.down.mount-starts.action",
+            "mount {path} (lsblk shows the disks): edged then starts by itself",
+            path=known.away[0],
+        )
     if known.problems:
-        return f"{MEND}: edged then starts by itself"
-    return f"do what it said last; {JOURNAL}" if spoke else JOURNAL
+        return message("doctor.down.mend-starts.action", "edgectl config check, mend it: edged then starts by itself")
+    if spoke:
+        return message("doctor.down.said-last.action", "do what it said last; journalctl -u edged -n 50")
+    return JOURNAL
 
 
-def _how_it_ended(known: Evidence, unit: UnitState) -> tuple[Cause, str, str]:
+def _how_it_ended(known: Evidence, unit: UnitState) -> tuple[Cause, Message, Message]:
     if unit.status == exit_codes.CONFIG and unit.ended_by != "killed":
-        if known.journal and not known.problems:  # what the file alone does not show: it contradicts what is stored
-            said = f"its configuration was refused: {known.journal[-1]}"
-            return "configuration", said, "mend what it said last, then systemctl start edged"
-        found = f": {units.counted(len(known.problems), 'problem')} in it" if known.problems else ""
-        return "configuration", f"its configuration was refused{found}", f"{MEND}, then systemctl start edged"
+        return "configuration", *_refused_configuration(known)
     if unit.result == "watchdog":
-        return "watchdog", "edged hung, and the watchdog killed it", f"systemctl start edged; {JOURNAL}"
+        said = message("doctor.down.watchdog", "edged hung, and the watchdog killed it")
+        return "watchdog", said, Message(f"{START}; {JOURNAL}")
     if unit.result == "oom-kill":
-        return "out-of-memory", "memory ran out, and the kernel killed edged", "free -h; systemctl start edged"
+        said = message("doctor.down.out-of-memory", "memory ran out, and the kernel killed edged")
+        return "out-of-memory", said, Message(f"free -h; {START}")
     if unit.result == "success":
-        return "stopped-by-hand", "edged was stopped in order (systemctl stop, or a shutdown)", "systemctl start edged"
+        said = message("doctor.down.stopped", "edged was stopped in order (systemctl stop, or a shutdown)")
+        return "stopped-by-hand", said, START
     cause: Cause = "killed" if unit.ended_by in _KILLED else "failed"
-    return cause, f"edged failed: {_ended(unit)}", f"{JOURNAL}; then systemctl start edged"
+    said = message("doctor.down.failed", "edged failed: {ended}", ended=_ended(unit))
+    return cause, said, message("doctor.down.failed.action", "journalctl -u edged -n 50; then systemctl start edged")
+
+
+def _refused_configuration(known: Evidence) -> tuple[Message, Message]:
+    if known.journal and not known.problems:  # what the file alone does not show: it contradicts what is stored
+        said = message(
+            "doctor.down.configuration-because", "its configuration was refused: {reason}", reason=known.journal[-1]
+        )
+        mend = message("doctor.down.configuration-because.action", "mend what it said last, then systemctl start edged")
+        return said, mend
+    said = message("doctor.down.configuration", "its configuration was refused")
+    if len(known.problems) == 1:
+        said = message("doctor.down.configuration-one", "its configuration was refused: 1 problem in it")
+    elif known.problems:
+        said = message(
+            "doctor.down.configuration-many",
+            "its configuration was refused: {count} problems in it",
+            count=len(known.problems),
+        )
+    return said, _mend_then(START)
 
 
 def _never(known: Evidence, unit: UnitState) -> DownReport:
     if unit.failed:
-        said = f"edged was not started since the box came up: {_ended(unit)}"
-        return DownReport("failed", said, LOOK, unit.since_ms, tuple(known.journal[-SAID_MAX:]))
-    why_not = "" if _is_enabled(unit) else f"; {UNIT} is {unit.enabled or 'not enabled'}, so nothing starts it at boot"
+        said = message(
+            "doctor.down.not-started-because",
+            "edged was not started since the box came up: {ended}",
+            ended=_ended(unit),
+        )
+        return DownReport("failed", said, LOOK, unit.since_ms, _last_words(known))
     if known.last is not None and known.last.this_boot:  # systemd forgets a unit that nothing wants any more
         found = _of_the_files(known)
-        return replace(found, said=found.said + why_not)
+        return replace(found, said=_not_at_boot(found.said, unit))
     if known.last is not None:
-        said = "edged was not started since the box came up"
+        said = message("doctor.down.not-started", "edged was not started since the box came up")
     elif known.state_there is False:
-        said = "edged has never run here"
+        said = message("doctor.down.never-run", "edged has never run here")
     else:
-        said = "edged does not run, and systemd knows of no start since the box came up"
-    return DownReport("never-started", f"{said}{why_not}", _start(known))
+        said = message(
+            "doctor.down.no-start", "edged does not run, and systemd knows of no start since the box came up"
+        )
+    return DownReport("never-started", _not_at_boot(said, unit), _start(known))
+
+
+def _not_at_boot(said: Message, unit: UnitState) -> Message:
+    """And that it is not enabled, where it is not."""
+    if _is_enabled(unit):
+        return said
+    return message(
+        "doctor.down.not-at-boot",
+        "{what}; {unit} is {state}, so nothing starts it at boot",
+        what=said,
+        unit=UNIT,
+        state=_enabled(unit),
+    )
 
 
 def _is_enabled(unit: UnitState) -> bool:
     return unit.enabled in ("enabled", "enabled-runtime")
 
 
-def _ended(unit: UnitState) -> str:
+def _ended(unit: UnitState) -> Message:
     """How, in words."""
     if unit.status in _EXECUTED and unit.ended_by == "exited":
         return _EXECUTED[unit.status]
     if unit.result in _RESULTS:
         return _RESULTS[unit.result]
     if unit.ended_by in _KILLED:
-        return f"it was ended by signal {unit.status}"
-    if unit.result in ("start-limit-hit", "resources", "protocol"):
-        return f"systemd says {unit.result}"
-    if unit.status:
-        return f"exit code {unit.status}"
-    return f"systemd says {unit.result}" if unit.failed else "systemd does not tell of a failure"
+        return message("doctor.ended.signal", "it was ended by signal {signal}", signal=unit.status)
+    if unit.status and unit.result not in ("start-limit-hit", "resources", "protocol"):
+        return message("doctor.ended.code", "exit code {code}", code=unit.status)
+    if unit.failed:
+        return message("doctor.ended.systemd-says", "systemd says {result}", result=unit.result)
+    return message("doctor.ended.untold", "systemd does not tell of a failure")
 
 
 def _of_the_files(known: Evidence) -> DownReport:
@@ -386,38 +515,60 @@ def _of_the_files(known: Evidence) -> DownReport:
     last = known.last
     if last is None:
         if known.state_there is False:
-            return DownReport("never-started", "edged has never run here: there is no state directory", _start(known))
+            said = message("doctor.down.no-state", "edged has never run here: there is no state directory")
+            return DownReport("never-started", said, _start(known))
         if known.unit is not None and not known.unit.known:
             return DownReport(
-                "not-installed", f"systemd does not know {UNIT}", "docs/install.md, or name --config FILE"
+                "not-installed",
+                message("doctor.down.not-installed", "systemd does not know {unit}", unit=UNIT),
+                message("doctor.down.not-installed.action", "docs/install.md, or name --config FILE"),
             )
-        return DownReport("unknown", "edged does not run, or uses another socket", LOOK)
+        said = message("doctor.down.unknown", "edged does not run, or uses another socket")
+        return DownReport("unknown", said, LOOK)
     if last.clean:
-        return DownReport("ended-in-order", "edged ended in order", _start(known), last.alive_ms)
+        said = message("doctor.down.ended-in-order", "edged ended in order")
+        return DownReport("ended-in-order", said, _start(known), last.alive_ms)
     if not last.this_boot:
-        said = "the box went down without a word, and edged was not started since it came up"
+        said = message(
+            "doctor.down.power-cut", "the box went down without a word, and edged was not started since it came up"
+        )
         return DownReport("power-cut", said, _start(known), last.alive_ms)
-    said = "edged ended without a word: it was killed, or crashed"
-    return DownReport("ended-without-a-word", said, f"see what it said last, then {_start(known)}", last.alive_ms)
+    said = message("doctor.down.without-a-word", "edged ended without a word: it was killed, or crashed")
+    see = message("doctor.down.without-a-word.action", "see what it said last, then {action}", action=_start(known))
+    return DownReport("ended-without-a-word", said, see, last.alive_ms)
 
 
-def _start(known: Evidence) -> str:
-    return f"mount {known.away[0]}, then {_started(known)}" if known.away else _started(known)
+def _start(known: Evidence) -> Message:
+    if not known.away:
+        return _started(known)
+    return message(
+        "doctor.down.mount-then.action", "mount {path}, then {action}", path=known.away[0], action=_started(known)
+    )
 
 
-def _started(known: Evidence) -> str:
+def _started(known: Evidence) -> Message:
     if known.unit is not None and known.unit.known:
-        return "systemctl start edged" if _is_enabled(known.unit) else "systemctl enable --now edged"
-    return "start it as it was started before (edged --config FILE, or its container)"
+        return START if _is_enabled(known.unit) else Message("systemctl enable --now edged")
+    return message(
+        "doctor.down.as-before.action", "start it as it was started before (edged --config FILE, or its container)"
+    )
 
 
-def _besides(known: Evidence) -> tuple[str, ...]:
+def _besides(known: Evidence) -> tuple[Message, ...]:
     said = []
     if known.state_free_bytes is not None and known.state_free_bytes < STATE_FULL_BYTES:
-        free = units.format_size(known.state_free_bytes)
-        said.append(f"the disk of its state directory is full ({free} free): it cannot start until there is room")
-    said += [f"volume away: {path}" for path in known.away]
-    said += [f"configuration: {problem}" for problem in known.problems[:SAID_MAX]]
+        full = message(
+            "doctor.besides.full",
+            "the disk of its state directory is full ({free_bytes} free): it cannot start until there is room",
+            free_bytes=known.state_free_bytes,
+        )
+        said.append(full)
+    said += [message("doctor.besides.away", "volume away: {path}", path=path) for path in known.away]
+    said += [
+        message("doctor.besides.problem", "configuration: {problem}", problem=problem)
+        for problem in known.problems[:SAID_MAX]
+    ]
     if len(known.problems) > SAID_MAX:
-        said.append(f"configuration: and {len(known.problems) - SAID_MAX} more")
+        more = len(known.problems) - SAID_MAX
+        said.append(message("doctor.besides.more-problems", "configuration: and {more} more", more=more))
     return tuple(said)

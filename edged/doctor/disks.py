@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edged.doctor.findings import Diagnosis, Missing, Result, critical, ok, unknown
-from edged.words import units
+from storage.words.message import NOTHING, Message, joined, message
 
 WARM_C: Final = {True: 55, False: 70}
 HOT_C: Final = {True: 65, False: 80}
@@ -21,8 +21,8 @@ HOT_C: Final = {True: 65, False: 80}
 WEAR_WARN: Final = 90
 WEAR_END: Final = 100
 """Per cent of what its maker promises."""
-COOL: Final = "see to its fan and dust; move the box out of the sun"
-COPY: Final = "put in a new disk soon: edgectl volume retire, then replace it"
+COOL: Final = message("doctor.disk.cool.action", "see to its fan and dust; move the box out of the sun")
+COPY: Final = message("doctor.disk.copy.action", "put in a new disk soon: edgectl volume retire, then replace it")
 _TROUBLE: Final = re.compile(
     r"I/O error|blk_update_request|critical medium error|Unrecovered read error|EXT4-fs error|XFS .*(?:error|corrupt)|"
     r"BTRFS.*error|ata\d+(?:\.\d+)?: (?:failed command|hard resetting|exception)|nvme.*(?:timeout|reset controller)|"
@@ -65,7 +65,7 @@ class Disk:
     virtual: bool
     """Of a virtual machine, a loop device, memory, or shown to a container: its host looks after it."""
     smart: Smart | None = None
-    why_not: str = ""
+    why_not: Message = NOTHING
     """Why there is no `smart`."""
     none: bool = False
     """It has no SMART, and nobody could have it tell."""
@@ -103,87 +103,136 @@ def judge_disks(found: Disks | Missing) -> list[Diagnosis]:
     if isinstance(found, Missing):
         return [found.check("disk")]
     checks = [*map(_array, found.arrays), *map(_disk, found.disks)]
-    return checks or [ok("disk", "no disk of its own: what edged keeps lies on others' storage")]
+    return checks or [
+        ok("disk", message("doctor.disk.none", "no disk of its own: what edged keeps lies on others' storage"))
+    ]
 
 
 def _array(array: Array) -> Diagnosis:
-    name, lead = f"disk {array.name}", f"{array.name} ({array.level} of {units.counted(array.disks, 'disk')})"
+    name = f"disk {array.name}"
+    lead = message(
+        "doctor.array", "{name} ({level} of {disks})", name=array.name, level=array.level, disks=_disks(array.disks)
+    )
     if array.missing:
-        said = f"{lead} has lost {units.counted(array.missing, 'disk')}: the next one may take footage with it"
-        return critical(name, said, "cat /proc/mdstat; put in a new disk, then mdadm --add")
-    return ok(name, f"{lead} is whole")
+        said = message(
+            "doctor.array.missing",
+            "{array} has lost {disks}: the next one may take footage with it",
+            array=lead,
+            disks=_disks(array.missing),
+        )
+        mend = message("doctor.array.missing.action", "cat /proc/mdstat; put in a new disk, then mdadm --add")
+        return critical(name, said, mend)
+    return ok(name, message("doctor.array.whole", "{array} is whole", array=lead))
+
+
+def _disks(count: int) -> Message:
+    if count == 1:
+        return message("doctor.disks.one", "1 disk")
+    return message("doctor.disks", "{count} disks", count=count)
 
 
 def _disk(disk: Disk) -> Diagnosis:
     name = f"disk {disk.name}"
     lead = f"{disk.name}{f' ({disk.model})' if disk.model else ''}"
     if disk.smart is None:
-        if disk.virtual:
-            return ok(name, f"{lead} is virtual and shows no SMART here: its host has to look after it")
-        if disk.none:
-            return ok(name, f"{lead}: {disk.why_not}; nobody can tell how it is")
-        if disk.root:
-            return Missing(f"{lead}: {disk.why_not}", root=True).check(name)
-        missing = "not installed" in disk.why_not
-        action = "apt-get install smartmontools" if missing else f"smartctl -a /dev/{disk.name}; smartctl --scan"
-        return unknown(name, f"{lead}: {disk.why_not}", action)
+        return _without_smart(name, lead, disk)
     found = sorted(_worries(disk, disk.smart), key=lambda one: list(Result).index(one[0]))
     if not found:
-        return ok(name, f"{lead} is well{_facts(disk.smart)}")
-    words = "; ".join(said for _, said, _ in found)
-    return Diagnosis(name, found[0][0], f"{lead}: {words}", found[0][2])
+        facts = _facts(disk.smart)
+        if not facts:
+            return ok(name, message("doctor.disk.well", "{disk} is well", disk=lead))
+        return ok(name, message("doctor.disk.well-with-facts", "{disk} is well: {facts}", disk=lead, facts=facts))
+    said = message("doctor.disk", "{disk}: {what}", disk=lead, what=joined(said for _, said, _ in found))
+    return Diagnosis(name, found[0][0], said, found[0][2])
 
 
-def _worries(disk: Disk, smart: Smart) -> list[tuple[Result, str, str]]:
+def _without_smart(name: str, lead: str, disk: Disk) -> Diagnosis:
+    if disk.virtual:
+        said = message(
+            "doctor.disk.virtual",
+            "{disk} is virtual and shows no SMART here: its host has to look after it",
+            disk=lead,
+        )
+        return ok(name, said)
+    if disk.none:
+        said = message(
+            "doctor.disk.no-smart", "{disk}: {reason}; nobody can tell how it is", disk=lead, reason=disk.why_not
+        )
+        return ok(name, said)
+    why_not = message("doctor.disk", "{disk}: {what}", disk=lead, what=disk.why_not)
+    if disk.root:
+        return Missing(why_not, root=True).check(name)
+    missing = "not installed" in disk.why_not
+    action = "apt-get install smartmontools" if missing else f"smartctl -a /dev/{disk.name}; smartctl --scan"
+    return unknown(name, why_not, Message(action))
+
+
+def _worries(disk: Disk, smart: Smart) -> list[tuple[Result, Message, Message]]:
     found = []
     if smart.passed is False:
-        found.append((Result.CRITICAL, "it says itself that it is failing", COPY))
+        found.append((Result.CRITICAL, message("doctor.disk.failing", "it says itself that it is failing"), COPY))
     if smart.pending:
-        found.append((Result.CRITICAL, f"{smart.pending} sectors cannot be read", COPY))
+        said = message("doctor.disk.pending", "{count} sectors cannot be read", count=smart.pending)
+        found.append((Result.CRITICAL, said, COPY))
     if smart.uncorrectable:
-        found.append((Result.CRITICAL, f"{smart.uncorrectable} sectors cannot be corrected", COPY))
+        said = message("doctor.disk.uncorrectable", "{count} sectors cannot be corrected", count=smart.uncorrectable)
+        found.append((Result.CRITICAL, said, COPY))
     if smart.errors:
-        found.append((Result.WARN, f"{smart.errors} errors that it could not correct", COPY))
+        said = message("doctor.disk.errors", "{count} errors that it could not correct", count=smart.errors)
+        found.append((Result.WARN, said, COPY))
     if smart.reallocated:
-        found.append(
-            (Result.WARN, f"{smart.reallocated} sectors were replaced", "watch whether that grows; have a disk ready")
-        )
+        said = message("doctor.disk.reallocated", "{count} sectors were replaced", count=smart.reallocated)
+        watch = message("doctor.disk.reallocated.action", "watch whether that grows; have a disk ready")
+        found.append((Result.WARN, said, watch))
     if smart.worn is not None and smart.worn >= WEAR_WARN:
         over = Result.CRITICAL if smart.worn >= WEAR_END else Result.WARN
-        found.append((over, f"{smart.worn} % of its life are used up", COPY))
+        said = message("doctor.disk.worn", "{percent} % of its life are used up", percent=smart.worn)
+        found.append((over, said, COPY))
     warmth = smart.temperature_c
     if smart.too_hot:
-        found.append((Result.CRITICAL, "it says that it is too hot", COOL))
+        found.append((Result.CRITICAL, message("doctor.disk.too-hot", "it says that it is too hot"), COOL))
     elif warmth is not None and warmth >= WARM_C[disk.rotates]:
         over = Result.CRITICAL if warmth >= HOT_C[disk.rotates] else Result.WARN
-        found.append((over, f"{warmth} °C", COOL))
+        found.append((over, Message(f"{warmth} °C"), COOL))
     return found
 
 
-def _facts(smart: Smart) -> str:
+def _facts(smart: Smart) -> list[str]:
     said = []
     if smart.temperature_c is not None:
         said.append(f"{smart.temperature_c} °C")
     if smart.hours is not None:
         said.append(f"{smart.hours} h")
     if smart.worn is not None:
-        said.append(f"{smart.worn} % worn")
-    return f": {', '.join(said)}" if said else ""
+        said.append(message("doctor.disk.fact-worn", "{percent} % worn", percent=smart.worn))
+    return said
 
 
 def judge_kernel(messages: LogLines | Missing) -> Diagnosis:
     if isinstance(messages, Missing):
         return messages.check("kernel")
     if messages.elsewhere:
-        return ok("kernel", "this is a container: what the kernel tells of disks stands in its host's journal")
+        said = message(
+            "doctor.kernel.container",
+            "this is a container: what the kernel tells of disks stands in its host's journal",
+        )
+        return ok("kernel", said)
     found = trouble(messages.lines)
     if not found:
-        return ok("kernel", "the kernel has told of no trouble with a disk since the box came up")
+        said = message("doctor.kernel.quiet", "the kernel has told of no trouble with a disk since the box came up")
+        return ok("kernel", said)
     last = found[-1].strip()[:SHOWN_MAX]
-    said = f"the kernel has told of trouble with a disk {len(found)} times since the box came up, last: {last}"
-    return critical(
-        "kernel", said, "check cable and disk: journalctl -k -p err; smartctl -a; edgectl fsck --level hash"
+    said = message(
+        "doctor.kernel.trouble",
+        "the kernel has told of trouble with a disk {count} times since the box came up, last: {last}",
+        count=len(found),
+        last=last,
     )
+    look = message(
+        "doctor.kernel.trouble.action",
+        "check cable and disk: journalctl -k -p err; smartctl -a; edgectl fsck --level hash",
+    )
+    return critical("kernel", said, look)
 
 
 def trouble(lines: Sequence[str]) -> list[str]:
@@ -221,7 +270,7 @@ class SmartAnswer:
     """`smart`, or why there is none; `none`: it has no SMART at all, and nobody could have it tell."""
 
     smart: Smart | None = None
-    why: str = ""
+    why: Message = NOTHING
     none: bool = False
 
 
@@ -232,12 +281,14 @@ def parse_smart(text: str) -> SmartAnswer:
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        return SmartAnswer(why="smartctl printed nothing that can be read")
+        return SmartAnswer(why=message("doctor.smart.unreadable", "smartctl printed nothing that can be read"))
     available, enabled = _at(told, "smart_support", "available"), _at(told, "smart_support", "enabled")
     if available is False:
-        return SmartAnswer(why="it knows no SMART", none=True)
+        return SmartAnswer(why=message("doctor.smart.none", "it knows no SMART"), none=True)
     if enabled is False:
-        return SmartAnswer(why=f"its SMART is switched off: smartctl -s on {_at(told, 'device', 'name') or ''}".strip())
+        switch = f"smartctl -s on {_at(told, 'device', 'name') or ''}".strip()
+        why = message("doctor.smart.off", "its SMART is switched off: {command}", command=switch)
+        return SmartAnswer(why=why)
     found = _nvme(told) if "nvme_smart_health_information_log" in told else _others(told)
     return SmartAnswer(found) if found.tells else SmartAnswer(why=_why(told))
 
@@ -283,16 +334,21 @@ def _nvme(told: Mapping[str, Any]) -> Smart:
     )
 
 
-def _why(told: Mapping[str, Any]) -> str:
+def _why(told: Mapping[str, Any]) -> Message:
     messages = _at(told, "smartctl", "messages")
     lines = messages if isinstance(messages, list) else []
     words = [str(line["string"]) for line in lines if isinstance(line, dict) and line.get("string")]
     said = " ".join(words)
     if UNKNOWN_BRIDGE in said:
-        return "its USB bridge lets nothing of its health through"
+        return message("doctor.smart.bridge", "its USB bridge lets nothing of its health through")
     if "megaraid" in said or (not words and _at(told, "device", "protocol") == "SCSI"):
-        return "it tells nothing of its health: it is a volume of a RAID controller, whose own program does"
-    return words[0][:SMARTCTL_SHOWN_MAX] if words else "it tells nothing of its health"
+        return message(
+            "doctor.smart.raid",
+            "it tells nothing of its health: it is a volume of a RAID controller, whose own program does",
+        )
+    if words:
+        return Message(words[0][:SMARTCTL_SHOWN_MAX])
+    return message("doctor.smart.silent", "it tells nothing of its health")
 
 
 def emmc(life: str, end: str) -> SmartAnswer:
@@ -303,7 +359,7 @@ def emmc(life: str, end: str) -> SmartAnswer:
     except ValueError:
         steps, urgent = [], False
     if not any(steps):
-        return SmartAnswer(why="it is a card and knows no SMART", none=True)
+        return SmartAnswer(why=message("doctor.smart.card", "it is a card and knows no SMART"), none=True)
     return SmartAnswer(Smart(passed=not urgent, worn=(max(steps) - 1) * EMMC_STEP))
 
 

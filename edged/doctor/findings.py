@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-AS_ROOT: Final = "run edgectl doctor as root or with sudo"
-BY_HAND: Final = "look at it by hand"
+from storage.words.message import NOTHING, Message, message
+
+AS_ROOT: Final = message("doctor.as-root.action", "run edgectl doctor as root or with sudo")
+BY_HAND: Final = message("doctor.by-hand.action", "look at it by hand")
 
 
 class Result(StrEnum):
@@ -25,22 +27,22 @@ EXIT_OF: Final = {Result.OK: 0, Result.WARN: 1, Result.CRITICAL: 2, Result.UNKNO
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`name` is stable, `said` one sentence, `action` the first thing to do; "" where all is well."""
+    """`name` is stable, `said` one sentence, `action` the first thing to do; nothing where all is well."""
 
     name: str
     result: Result
-    said: str
-    action: str = ""
+    said: Message
+    action: Message = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
     """What could not be gathered, and why."""
 
-    why: str
+    why: Message
     root: bool = False
     """Root would see it."""
-    action: str = ""
+    action: Message = NOTHING
     """What to do, where it is not that."""
 
     def check(self, name: str) -> Diagnosis:
@@ -50,24 +52,24 @@ class Missing:
 class CannotLook(Exception):
     """A gatherer cannot look; `missing` says why."""
 
-    def __init__(self, why: str, action: str = "", *, root: bool = False) -> None:
+    def __init__(self, why: Message, action: Message = NOTHING, *, root: bool = False) -> None:
         super().__init__(why)
         self.missing = Missing(why, root, action)
 
 
-def ok(name: str, said: str) -> Diagnosis:
+def ok(name: str, said: Message) -> Diagnosis:
     return Diagnosis(name, Result.OK, said)
 
 
-def warn(name: str, said: str, action: str) -> Diagnosis:
+def warn(name: str, said: Message, action: Message) -> Diagnosis:
     return Diagnosis(name, Result.WARN, said, action)
 
 
-def critical(name: str, said: str, action: str) -> Diagnosis:
+def critical(name: str, said: Message, action: Message) -> Diagnosis:
     return Diagnosis(name, Result.CRITICAL, said, action)
 
 
-def unknown(name: str, said: str, action: str) -> Diagnosis:
+def unknown(name: str, said: Message, action: Message) -> Diagnosis:
     return Diagnosis(name, Result.UNKNOWN, said, action)
 
 

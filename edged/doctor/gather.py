@@ -57,6 +57,7 @@ from storage.store import offline
 from storage.store.offline import DatabaseState, Sizes, state_holder
 from storage.volumes.mounts import read_mounts
 from storage.volumes.volume import read_identity
+from storage.words.message import NOTHING, Message, as_message, message
 
 SYSTEMD_RUNS: Final = Path("/run/systemd/system")
 JOURNALS: Final = (Path("/var/log/journal"), Path("/run/log/journal"))
@@ -123,9 +124,13 @@ def is_container() -> bool:
 def _journal(*options: str) -> str:
     files = [file for place in JOURNALS if place.is_dir() for file in place.glob("*/system.journal")]
     if not files and (os.geteuid() == 0 or not any(place.is_dir() for place in JOURNALS)):
-        raise CannotLook("there is no journal here (a container?)", "dmesg --level=err, on the machine that runs it")
+        raise CannotLook(
+            message("doctor.no-journal", "there is no journal here (a container?)"),
+            message("doctor.no-journal.action", "dmesg --level=err, on the machine that runs it"),
+        )
     if not any(os.access(file, os.R_OK) for file in files):
-        raise CannotLook("the journal may not be read by this user", root=os.geteuid() != 0)
+        why = message("doctor.journal-closed", "the journal may not be read by this user")
+        raise CannotLook(why, root=os.geteuid() != 0)
     return _answer("journalctl", "--no-pager", "-q", *options)
 
 
@@ -134,7 +139,7 @@ def _answer(*command: str) -> str:
     try:
         return run(*command).out
     except NoAnswer as error:
-        raise CannotLook(str(error)) from None
+        raise CannotLook(error.said) from None
 
 
 def clock() -> ClockState:
@@ -222,9 +227,13 @@ def site(file: Path) -> Outline:
         with file.open("rb") as opened:
             return read_outline(file.absolute(), opened.read(CONFIG_MAX_BYTES))
     except FileNotFoundError:
-        raise CannotLook(f"there is no configuration {file}", "name it: edgectl --config FILE doctor") from None
+        raise CannotLook(
+            message("doctor.no-configuration", "there is no configuration {file}", file=str(file)),
+            message("doctor.no-configuration.action", "name it: edgectl --config FILE doctor"),
+        ) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
-        raise CannotLook(f"{file} is not TOML", f"edgectl config check {file}") from None
+        why = message("doctor.not-toml", "{file} is not TOML", file=str(file))
+        raise CannotLook(why, Message(f"edgectl config check {file}")) from None
 
 
 def directory(path: Path, *, volume: bool) -> Directory:
@@ -298,7 +307,7 @@ def _file(secret: NamedSecret, why_not: Barred | None) -> SecretFile:
     except PermissionError:
         return SecretFile(secret.path, secret.what, there=True, hidden=True)
     except OSError:
-        return SecretFile(secret.path, secret.what, there=False)
+        return SecretFile(secret.path, secret.what, there=False, may_lack=secret.may_lack)
     return SecretFile(
         path=secret.path,
         what=secret.what,
@@ -324,7 +333,7 @@ def database(state: Path, patience_s: float) -> DatabaseState | None:
     if not state.is_dir():
         return None
     if offline.state_holder(state):
-        raise CannotLook("edged uses it")
+        raise CannotLook(message("doctor.in-use", "edged uses it"))
     if os.geteuid() not in (0, state.stat().st_uid):
         raise PermissionError(13, "Permission denied", str(state))
     become_owner(state)
@@ -401,7 +410,7 @@ def _smartctl(device: str) -> SmartAnswer:
             sat = parse_smart(run(*ask, "-d", "sat", device).out)
             told = sat if sat.smart is not None else told
     except NoAnswer as error:
-        return SmartAnswer(why=f"its health is not known: {error}")
+        return SmartAnswer(why=message("doctor.smart.unknown", "its health is not known: {reason}", reason=error.said))
     return told
 
 
@@ -428,11 +437,11 @@ def devices(found: tuple[CameraAddress, ...]) -> tuple[DeviceAnswer, ...]:
 
 def _device(device: tuple[str, int], cameras: list[str]) -> DeviceAnswer:
     target = Target("rtsp", *device, "", "")
-    why = ""
+    why = NOTHING
     try:
         reach(target, time.monotonic() + REACH_S).close()
     except SessionEnded as end:
-        why = end.ended.came_back
+        why = as_message(end.ended.came_back)
     return DeviceAnswer(target.address, tuple(cameras), why)
 
 
@@ -444,7 +453,10 @@ def broker(file: Path) -> BrokerAnswer | None:
         return None
     with contextlib.suppress(FileNotFoundError):
         if state_holder(config.paths.state):
-            raise CannotLook("edged runs, and has the link to itself", "edgectl status, once it answers")
+            raise CannotLook(
+                message("doctor.link-in-use", "edged runs, and has the link to itself"),
+                message("doctor.link-in-use.action", "edgectl status, once it answers"),
+            )
     given, node = config.mqtt, config.site.node
     files = given.files()
     ring = (
@@ -480,12 +492,22 @@ def _config(file: Path) -> Config:
         return configuration.load(file)
     except ConfigError as error:
         first = error.problems[0]
-        named = " ".join(filter(None, (first.key, first.problem)))
-        what = f"the configuration cannot be used: {named}"
-        raise CannotLook(what, f"edgectl config check {file}") from None
+        what = message(
+            "doctor.configuration-unusable",
+            "the configuration cannot be used: {key} {problem}",
+            key=first.key,
+            problem=first.problem,
+        )
+        if not first.key:
+            what = message(
+                "doctor.configuration-file-unusable",
+                "the configuration cannot be used: {problem}",
+                problem=first.problem,
+            )
+        raise CannotLook(what, Message(f"edgectl config check {file}")) from None
 
 
-def check(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def check(file: Path) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """Problems and warnings of `edgectl config check`, each a line. PermissionError."""
     if is_unreadable(file):
         raise PermissionError(13, "Permission denied", str(file))
@@ -493,6 +515,12 @@ def check(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(map(_line, problems)), tuple(map(_line, warnings))
 
 
-def _line(problem: ConfigMistake) -> str:
-    where = f"{problem.key}: " if problem.key else f"{problem.file} "
-    return f"{where}{problem.problem} → {problem.instead}"
+def _line(found: ConfigMistake) -> Message:
+    problem, instead = found.problem, found.instead
+    if found.key:
+        return message(
+            "doctor.mistake", "{key}: {problem} → {instead}", key=found.key, problem=problem, instead=instead
+        )
+    return message(
+        "doctor.mistake-of-file", "{file} {problem} → {instead}", file=found.file, problem=problem, instead=instead
+    )

@@ -20,6 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from edged.doctor.findings import CannotLook, Missing
+from storage.words.message import Message, message
 
 T = TypeVar("T")
 
@@ -80,15 +81,18 @@ def _live(ask: Callable[[], Any], writing: int) -> None:
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
         try:
-            said = _ANSWERED + msgspec.json.encode(ask())
+            said = _ANSWERED + _encoded(ask())
         except CannotLook as error:
-            said = _FAILED + msgspec.json.encode(error.missing)
+            said = _FAILED + _encoded(error.missing)
         except PermissionError as error:
-            where = f"{error.filename} may not be read" if error.filename else "it may not be looked at"
-            said = _FAILED + msgspec.json.encode(Missing(f"{where} by this user", root=os.geteuid() != 0))
+            why = message("doctor.closed", "it may not be looked at by this user")
+            if error.filename:
+                file = str(error.filename)
+                why = message("doctor.closed-file", "{file} may not be read by this user", file=file)
+            said = _FAILED + _encoded(Missing(why, root=os.geteuid() != 0))
         except Exception as error:  # noqa: BLE001  (whatever it is, the others go on)
             words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            said = _FAILED + msgspec.json.encode(Missing(f"{type(error).__name__}: {words}"))
+            said = _FAILED + _encoded(Missing(Message(f"{type(error).__name__}: {words}")))
         while said:
             said = said[os.write(writing, said) :]
     finally:
@@ -132,9 +136,40 @@ def _gone(child: _Child) -> bool:
 def _answer(task: Task[Any], said: bytes, *, ended: bool) -> Any:
     try:
         if said[:1] == _ANSWERED:
-            return msgspec.json.decode(said[1:], type=task.kind)
+            return msgspec.json.decode(said[1:], type=task.kind, dec_hook=_message)
         if said[:1] == _FAILED:
-            return msgspec.json.decode(said[1:], type=Missing)
+            return msgspec.json.decode(said[1:], type=Missing, dec_hook=_message)
     except msgspec.MsgspecError:
         pass  # cut off by its deadline
-    return Missing("it ended without an answer" if ended else f"no answer within {task.within_s:g} s: it hangs")
+    if ended:
+        return Missing(message("doctor.no-answer", "it ended without an answer"))
+    return Missing(message("doctor.hangs", "no answer within {seconds} s: it hangs", seconds=task.within_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A message as JSON has it (`Message.told`)."""
+
+    text: str
+    code: str
+    values: dict[str, Any]
+
+
+def _encoded(answer: Any) -> bytes:
+    return msgspec.json.encode(answer, enc_hook=_plain)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Messages with their codes: to the encoder they are text of a kind that it does not know."""
+    if isinstance(value, Message):
+        return value.told
+    raise NotImplementedError(type(value).__name__)
+
+
+def _message(kind: type, told: Any) -> Message:
+    if kind is not Message:
+        raise NotImplementedError(kind.__name__)
+    if isinstance(told, str):
+        return Message(told)
+    one = msgspec.convert(told, _Told)
+    return Message.of(one.text, one.code, one.values)

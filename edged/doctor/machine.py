@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
-from edged.words import units
+from storage.words.message import Message, message
 
 MEMORY_LOW: Final = 0.05
 PRESSED: Final = 10.0
@@ -49,38 +49,64 @@ def judge_clock(clock: ClockState | Missing) -> list[Diagnosis]:
 
 
 def _sync(clock: ClockState) -> Diagnosis:
-    source = f" with {clock.source}" if clock.source else ""
     if clock.synced is None:
-        return unknown("clock", "nobody could say whether the clock is synchronised", "timedatectl")
+        said = message("doctor.clock.untold", "nobody could say whether the clock is synchronised")
+        return unknown("clock", said, Message("timedatectl"))
     if not clock.synced:
-        said = "the clock is not synchronised: footage may be kept longer, and times in it may be wrong"
+        said = message(
+            "doctor.clock.not-synchronised",
+            "the clock is not synchronised: footage may be kept longer, and times in it may be wrong",
+        )
         return warn("clock", said, _synchronise(clock))
     if clock.offset_ms is not None and abs(clock.offset_ms) > OFF_MS:
-        said = f"the clock is {clock.offset_ms / 1000:+.1f} s off its source{source}"
-        return warn("clock", said, "see whether that grows: chronyc tracking")
-    off = "" if clock.offset_ms is None else f", {clock.offset_ms:+.1f} ms off"
-    return ok("clock", f"synchronised{source}{off}")
+        said = message(
+            "doctor.clock.off", "the clock is {offset} off its source", offset=f"{clock.offset_ms / 1000:+.1f} s"
+        )
+        look = message("doctor.clock.off.action", "see whether that grows: chronyc tracking")
+        return warn("clock", _with_source(said, clock), look)
+    said = _with_source(message("doctor.clock.synchronised", "synchronised"), clock)
+    if clock.offset_ms is not None:
+        said = message("doctor.clock.offset", "{what}, {offset} off", what=said, offset=f"{clock.offset_ms:+.1f} ms")
+    return ok("clock", said)
 
 
-def _synchronise(clock: ClockState) -> str:
+def _with_source(said: Message, clock: ClockState) -> Message:
+    if not clock.source:
+        return said
+    return message("doctor.clock.with-source", "{what} with {source}", what=said, source=clock.source)
+
+
+def _synchronise(clock: ClockState) -> Message:
     """What to do about it."""
     if clock.of_host:
-        return "this is a container: set a time server on its host"
+        return message("doctor.clock.container.action", "this is a container: set a time server on its host")
     if clock.kept is False:
-        return "nothing here would do it: apt-get install systemd-timesyncd"
-    return "timedatectl timesync-status or chronyc sources; set a time server the box can reach"
+        return message("doctor.clock.unkept.action", "nothing here would do it: apt-get install systemd-timesyncd")
+    return message(
+        "doctor.clock.set-server.action",
+        "timedatectl timesync-status or chronyc sources; set a time server the box can reach",
+    )
 
 
 def _rtc(clock: ClockState) -> Diagnosis:
     if clock.rtc_off_ms is None and clock.of_host:
-        return ok("clock.hardware", "this is a container: the hardware clock is its host's")
+        said = message("doctor.rtc.container", "this is a container: the hardware clock is its host's")
+        return ok("clock.hardware", said)
     if clock.rtc_off_ms is None:
-        said = "this box has no hardware clock: after a power cut it does not know the time until it is synchronised"
+        said = message(
+            "doctor.rtc.none",
+            "this box has no hardware clock: after a power cut it does not know the time until it is synchronised",
+        )
         return ok("clock.hardware", said)
     if abs(clock.rtc_off_ms) > RTC_OFF_MS:
-        said = f"the hardware clock is {clock.rtc_off_ms / 1000:+.0f} s off: the box comes up with a wrong time"
-        return warn("clock.hardware", said, "hwclock --systohc; if it is off again tomorrow, change its battery")
-    return ok("clock.hardware", "the hardware clock agrees")
+        said = message(
+            "doctor.rtc.off",
+            "the hardware clock is {offset} off: the box comes up with a wrong time",
+            offset=f"{clock.rtc_off_ms / 1000:+.0f} s",
+        )
+        set_it = message("doctor.rtc.off.action", "hwclock --systohc; if it is off again tomorrow, change its battery")
+        return warn("clock.hardware", said, set_it)
+    return ok("clock.hardware", message("doctor.rtc.agrees", "the hardware clock agrees"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,35 +136,55 @@ def judge_machine(machine: MachineLoad | Missing) -> list[Diagnosis]:
 
 
 def _memory(machine: MachineLoad) -> Diagnosis:
-    said = f"{units.format_size(machine.memory_free)} of {units.format_size(machine.memory)} can be had"
+    said = message(
+        "doctor.memory",
+        "{free_bytes} of {total_bytes} can be had",
+        free_bytes=machine.memory_free,
+        total_bytes=machine.memory,
+    )
+    largest = Message("ps aux --sort=-rss | head")
     if machine.pressed is not None and machine.pressed >= PRESSED:
-        return critical(
-            "memory",
-            f"programs wait for memory {machine.pressed:.0f} % of the time; {said}",
-            "ps aux --sort=-rss | head",
+        waits = message(
+            "doctor.memory.pressed",
+            "programs wait for memory {percent} % of the time; {memory}",
+            percent=round(machine.pressed),
+            memory=said,
         )
+        return critical("memory", waits, largest)
     if machine.memory_free < MEMORY_LOW * machine.memory:
-        return warn("memory", f"little memory is left: {said}", "ps aux --sort=-rss | head")
+        return warn("memory", message("doctor.memory.low", "little memory is left: {memory}", memory=said), largest)
     return ok("memory", said)
 
 
 def _load(machine: MachineLoad) -> Diagnosis:
-    said = f"load {machine.load:.1f} on {units.counted(machine.cores, 'core')}"
+    load = f"{machine.load:.1f}"
+    said = message("doctor.load.one-core", "load {load} on 1 core", load=load)
+    if machine.cores != 1:
+        said = message("doctor.load", "load {load} on {cores} cores", load=load, cores=machine.cores)
     if machine.load > LOAD_HIGH * machine.cores:
-        return warn(
-            "load", f"{said}: too much runs here, or a disk does not keep up", "top; iostat -x 5; ps aux | grep ' D'"
-        )
+        high = message("doctor.load.high", "{load}: too much runs here, or a disk does not keep up", load=said)
+        return warn("load", high, Message("top; iostat -x 5; ps aux | grep ' D'"))
     return ok("load", said)
 
 
 def judge_versions(here: InstalledVersions, running: str) -> Diagnosis:
     """`running`: the daemon's own; "" while it is down."""
-    said = f"edged {here.edged}, Python {here.python}, PyAV {here.av}, SQLite {here.sqlite}"
+    said = Message(f"edged {here.edged}, Python {here.python}, PyAV {here.av}, SQLite {here.sqlite}")
     if running and running != here.edged:
-        return warn("versions", f"edged {running} runs, and {here.edged} is installed", "systemctl restart edged")
+        other = message(
+            "doctor.versions.other",
+            "edged {running} runs, and {installed} is installed",
+            running=running,
+            installed=here.edged,
+        )
+        return warn("versions", other, Message("systemctl restart edged"))
     numbers = tuple(int(part) for part in here.sqlite.split(".") if part.isdigit())
     if numbers < SQLITE_FIXED:
-        said += "; its fault with several writers of one WAL, mended in 3.51.3, cannot strike: edged has one"
+        said = message(
+            "doctor.versions.sqlite",
+            "{versions}; its fault with several writers of one WAL, mended in 3.51.3, cannot strike: edged has one",
+            versions=said,
+        )
     return ok("versions", said)
 
 
@@ -146,9 +192,10 @@ def judge_console(encoding: str) -> Diagnosis | None:
     """None where names can be shown."""
     if encoding.lower().replace("-", "").replace("_", "") == "utf8":
         return None
-    return warn(
-        "console", f"this terminal is set to {encoding}: names in Chinese show as ?", "LC_ALL=C.UTF-8 edgectl …"
+    said = message(
+        "doctor.console", "this terminal is set to {encoding}: names in Chinese show as ?", encoding=encoding
     )
+    return warn("console", said, Message("LC_ALL=C.UTF-8 edgectl …"))
 
 
 WITHIN_S: Final = 5.0
@@ -163,7 +210,11 @@ class Output:
 
 
 class NoAnswer(Exception):
-    """It is not installed, or did not answer; in words."""
+    """It is not installed, or did not answer; `said` in words."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 def run(*command: str, within_s: float = WITHIN_S) -> Output:
@@ -173,11 +224,23 @@ def run(*command: str, within_s: float = WITHIN_S) -> Output:
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=within_s, check=False, env=ENVIRONMENT,
         )  # fmt: skip
     except FileNotFoundError:
-        raise NoAnswer(f"{command[0]} is not installed") from None
+        raise NoAnswer(message("doctor.program-absent", "{program} is not installed", program=command[0])) from None
     except subprocess.TimeoutExpired:
-        raise NoAnswer(f"{command[0]} did not answer within {within_s:g} s") from None
+        said = message(
+            "doctor.program-silent",
+            "{program} did not answer within {seconds} s",
+            program=command[0],
+            seconds=within_s,
+        )
+        raise NoAnswer(said) from None
     except OSError as error:
-        raise NoAnswer(f"{command[0]} cannot be run ({error.strerror})") from None
+        said = message(
+            "doctor.program-unusable",
+            "{program} cannot be run ({reason})",
+            program=command[0],
+            reason=error.strerror or "",
+        )
+        raise NoAnswer(said) from None
     return Output(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 

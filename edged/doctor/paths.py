@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
+from edged.documents.base import told_in
 from edged.documents.site import Volume
 from edged.host.file_access import Barred
-from edged.words import units
 from storage.store.offline import DatabaseState, Sizes
+from storage.words.message import Message, joined, message
 
 STATE_LOW_BYTES: Final = 1 << 30
 STATE_FULL_BYTES: Final = 64 << 20
@@ -55,7 +56,7 @@ class SecretFile:
     """What is to be read by nobody else."""
 
     path: str
-    what: str
+    what: Message
     there: bool
     mode: int = 0
     owner: str = ""
@@ -63,6 +64,8 @@ class SecretFile:
     """This user cannot see whether it is there."""
     barred: Barred | None = None
     """What keeps edged from it."""
+    may_lack: bool = False
+    """edged makes it."""
 
 
 def judge_volume(
@@ -73,25 +76,48 @@ def judge_volume(
     """
     name = f"volume {path}"
     if known is not None and known.state in _AWAY:
-        return critical(name, f"{known.state}: {known.reason}", "check cable and power of the disk, then: mount -a")
+        said = message("doctor.volume.away", "away: {reason}", reason=told_in(known, "reason"))
+        if known.state == "lost":
+            said = message("doctor.volume.lost", "lost: {reason}", reason=told_in(known, "reason"))
+        check = message("doctor.volume.away.action", "check cable and power of the disk, then: mount -a")
+        return critical(name, said, check)
     if isinstance(place, Missing):
         return place.check(name)
     found = next(_amiss(place, path, expected or ""), None)
     if found is not None:
         return critical(name, *found)
     if nobody_knows(place, expected):
-        said = "its identity file is missing: its disk is not mounted, or edged has never recorded there"
-        return unknown(name, said, f"lsblk; then mount {path}")
+        said = message(
+            "doctor.volume.nobody-knows",
+            "its identity file is missing: its disk is not mounted, or edged has never recorded there",
+        )
+        return unknown(name, said, _then_mount(path))
     return _in_place(name, place, known, daemon=daemon)
 
 
 def _in_place(name: str, place: Directory, known: Volume | None, *, daemon: bool) -> Diagnosis:
     if known is not None and known.state == "full":
-        return critical(name, f"full: {known.reason}", "edgectl retention; edgectl alarms")
+        said = message("doctor.volume.full", "full: {reason}", reason=told_in(known, "reason"))
+        return critical(name, said, Message("edgectl retention; edgectl alarms"))
     if daemon and place.holder == 0 and known is not None and known.state != "retired":
-        return warn(name, "edged does not hold it", "edgectl volume list says why")
-    state = "ready" if known is None else known.state
-    return ok(name, f"mounted ({place.kind or 'file system unknown'}), {state}")
+        said = message("doctor.volume.not-held", "edged does not hold it")
+        return warn(name, said, message("doctor.volume.not-held.action", "edgectl volume list says why"))
+    kind = place.kind or message("doctor.volume.kind-unknown", "file system unknown")
+    return ok(name, message("doctor.volume.mounted", "mounted ({kind}), {state}", kind=kind, state=_state(known)))
+
+
+def _state(known: Volume | None) -> Message:
+    if known is None:
+        return message("doctor.volume.ready", "ready")
+    if known.state == "in-service":
+        return message("doctor.volume.in-service", "in-service")
+    if known.state == "retired":
+        return message("doctor.volume.retired", "retired")
+    return Message(known.state)
+
+
+def _then_mount(path: str) -> Message:
+    return message("doctor.volume.then-mount.action", "lsblk; then mount {path}", path=path)
 
 
 def is_away(place: Directory, expected: str) -> bool:
@@ -113,39 +139,62 @@ def nobody_knows(place: Directory, expected: str | None) -> bool:
     return expected is None and not place.volume and not place.identity_unread
 
 
-def _amiss(place: Directory, path: str, expected: str) -> Iterator[tuple[str, str]]:
+def _amiss(place: Directory, path: str, expected: str) -> Iterator[tuple[Message, Message]]:
     """What, and what to do."""
-    mount = f"mount {place.unmounted or path}"
     if place.unmounted:
-        yield f"its disk is not mounted at {place.unmounted}", f"lsblk; then {mount}"
+        said = message("doctor.volume.not-mounted", "its disk is not mounted at {path}", path=place.unmounted)
+        yield said, _then_mount(place.unmounted)
     if not place.there:
-        yield "there is no such directory", "create it, or mount its disk there"
+        said = message("doctor.volume.no-directory", "there is no such directory")
+        yield said, message("doctor.volume.no-directory.action", "create it, or mount its disk there")
     if place.read_only:
-        yield "it is mounted read-only: its file system has found an error", "journalctl -k -p err"
+        said = message("doctor.volume.read-only", "it is mounted read-only: its file system has found an error")
+        yield said, Message("journalctl -k -p err")
     if expected and place.volume and place.volume != expected:
-        said = f"another disk is mounted there: volume {place.volume}, where {expected} is known"
-        yield said, "edgectl volume list; mount the right one"
+        said = message(
+            "doctor.volume.other-disk",
+            "another disk is mounted there: volume {volume}, where {expected} is known",
+            volume=place.volume,
+            expected=expected,
+        )
+        yield said, message("doctor.volume.other-disk.action", "edgectl volume list; mount the right one")
     if expected and not place.volume and not place.identity_unread:
-        yield "it is not the disk that edged knows: its identity file is missing", f"lsblk; {mount}"
+        said = message("doctor.volume.no-identity", "it is not the disk that edged knows: its identity file is missing")
+        yield said, Message(f"lsblk; mount {place.unmounted or path}")
 
 
 def judge_room(place: Directory | Missing, path: str, known: Volume | None) -> Diagnosis:
     """A ring is full on purpose: what counts is when it can no longer make room."""
     name = f"space {path}"
     if known is not None and known.floor_at_risk_in_s is not None and known.floor_at_risk_in_s <= SOON_S:
-        in_words = units.approximate_duration(known.floor_at_risk_in_s)
-        said = f"in {in_words} the floor is no longer met: there is too little room for what has to be kept"
+        said = message(
+            "doctor.space.floor",
+            "in {left_s} the floor is no longer met: there is too little room for what has to be kept",
+            left_s=known.floor_at_risk_in_s,
+        )
         judged = critical if known.floor_at_risk_in_s <= NOW_S else warn
-        return judged(name, said, "edgectl retention; add a disk, or lower the bit rate of cameras")
+        more = message("doctor.space.floor.action", "edgectl retention; add a disk, or lower the bit rate of cameras")
+        return judged(name, said, more)
     if isinstance(place, Missing):
         return place.check(name)
     if place.inodes and place.inodes_free < INODES_LOW * place.inodes:
-        return critical(
-            name, f"{place.inodes_free} inodes are free of {place.inodes}", "remove others' small files: df -i"
+        said = message(
+            "doctor.space.inodes",
+            "{free} inodes are free of {total}",
+            free=place.inodes_free,
+            total=place.inodes,
         )
-    said = f"{units.format_size(place.free)} free of {units.format_size(place.total)}"
+        remove = message("doctor.space.inodes.action", "remove others' small files: df -i")
+        return critical(name, said, remove)
+    said = message("doctor.space", "{free_bytes} free of {total_bytes}", free_bytes=place.free, total_bytes=place.total)
     if known is not None and known.full_in_s is not None:
-        said += f", full in {units.approximate_duration(known.full_in_s)}, then the oldest makes room"
+        said = message(
+            "doctor.space.full-in",
+            "{free_bytes} free of {total_bytes}, full in {left_s}, then the oldest makes room",
+            free_bytes=place.free,
+            total_bytes=place.total,
+            left_s=known.full_in_s,
+        )
     return ok(name, said)
 
 
@@ -154,20 +203,33 @@ def judge_state(place: Directory | Missing) -> Diagnosis:
     if isinstance(place, Missing):
         return place.check(name)
     if not place.there:
-        said = f"there is no state directory {place.path}: edged makes it when it first starts"
-        return unknown(name, said, "start edged, or name the configuration it runs with: --config FILE")
-    free = units.format_size(place.free)
+        said = message(
+            "doctor.state.none",
+            "there is no state directory {path}: edged makes it when it first starts",
+            path=place.path,
+        )
+        start = message(
+            "doctor.state.none.action", "start edged, or name the configuration it runs with: --config FILE"
+        )
+        return unknown(name, said, start)
     if place.read_only:
-        return critical(name, f"the disk of {place.path} is mounted read-only", "journalctl -k -p err")
+        said = message("doctor.state.read-only", "the disk of {path} is mounted read-only", path=place.path)
+        return critical(name, said, Message("journalctl -k -p err"))
+    largest = Message("du -xh --max-depth=2 / | sort -h | tail")
     if place.free < STATE_FULL_BYTES:
-        return critical(
-            name, f"the disk of {place.path} is full: {free} free", "du -xh --max-depth=2 / | sort -h | tail"
+        said = message(
+            "doctor.state.full", "the disk of {path} is full: {free_bytes} free", path=place.path, free_bytes=place.free
         )
+        return critical(name, said, largest)
     if place.free < STATE_LOW_BYTES:
-        return warn(
-            name, f"the disk of {place.path} is nearly full: {free} free", "du -xh --max-depth=2 / | sort -h | tail"
+        said = message(
+            "doctor.state.low",
+            "the disk of {path} is nearly full: {free_bytes} free",
+            path=place.path,
+            free_bytes=place.free,
         )
-    return ok(name, f"{free} free beside the database")
+        return warn(name, said, largest)
+    return ok(name, message("doctor.state.space", "{free_bytes} free beside the database", free_bytes=place.free))
 
 
 def judge_database(found: DatabaseState | Sizes | Missing | None) -> Diagnosis:
@@ -176,47 +238,101 @@ def judge_database(found: DatabaseState | Sizes | Missing | None) -> Diagnosis:
     if isinstance(found, Missing):
         return found.check(name)
     if found is None:
-        return unknown(name, "there is no database yet", "start edged once")
-    size = f"{units.format_size(found.bytes)}, WAL {units.format_size(found.wal_bytes)}"
+        return unknown(
+            name,
+            message("doctor.database.none", "there is no database yet"),
+            message("doctor.database.none.action", "start edged once"),
+        )
     if isinstance(found, DatabaseState) and (found.unreadable or found.complaints):
-        what = found.unreadable or "; ".join(found.complaints or ())
-        action = "start edged: it takes up again from the volumes; then edgectl rebuild"
-        return critical(name, f"it is damaged: {what}", action)
+        what = found.unreadable or joined(map(Message, found.complaints or ()))
+        return critical(
+            name,
+            message("doctor.database.damaged", "it is damaged: {reason}", reason=what),
+            message(
+                "doctor.database.damaged.action",
+                "start edged: it takes up again from the volumes; then edgectl rebuild",
+            ),
+        )
     if found.wal_bytes > WAL_LARGE_BYTES:
-        return warn(name, f"its WAL is large ({size})", "is its disk slow, or another program in it? fuser -v on it")
-    return ok(name, f"{_soundness(found)} ({size})")
+        said = message(
+            "doctor.database.large-wal",
+            "its WAL is large ({size_bytes}, WAL {wal_bytes})",
+            size_bytes=found.bytes,
+            wal_bytes=found.wal_bytes,
+        )
+        look = message("doctor.database.large-wal.action", "is its disk slow, or another program in it? fuser -v on it")
+        return warn(name, said, look)
+    said = message(
+        "doctor.database",
+        "{what} ({size_bytes}, WAL {wal_bytes})",
+        what=_soundness(found),
+        size_bytes=found.bytes,
+        wal_bytes=found.wal_bytes,
+    )
+    return ok(name, said)
 
 
-def _soundness(found: DatabaseState | Sizes) -> str:
+def _soundness(found: DatabaseState | Sizes) -> Message:
     if isinstance(found, Sizes):
-        return "in use by edged, which looks after it itself"
+        return message("doctor.database.in-use", "in use by edged, which looks after it itself")
     if found.complaints is None:
-        return "no fault found as far as there was time to look; all of it: edgectl fsck"
-    return "sound"
+        return message(
+            "doctor.database.in-part",
+            "no fault found as far as there was time to look; all of it: edgectl fsck",
+        )
+    return message("doctor.database.sound", "sound")
 
 
 def judge_modes(files: Sequence[SecretFile], directories: Mapping[str, Directory | Missing]) -> list[Diagnosis]:
     """One line for all that is in order, one for each that is not."""
-    found, hidden, seen = [], 0, 0
+    there = {path: place for path, place in directories.items() if isinstance(place, Directory) and place.there}
+    found, hidden, seen = [], 0, len(there)
     for file in files:
         if file.hidden:
             hidden += 1
         elif file.barred is not None:
-            found.append(critical("modes", f"{file.barred.problem} ({file.what})", file.barred.instead))
+            said = message("doctor.modes.barred", "{problem} ({what})", problem=file.barred.problem, what=file.what)
+            found.append(critical("modes", said, file.barred.instead))
         elif file.there and file.mode & (stat.S_IRWXO):
             seen += 1
-            what = f"everybody on this machine can use {file.path} ({file.what}, mode {file.mode & 0o777:o})"
-            found.append(critical("modes", what, f"chmod o= {file.path}; have it changed if others can log in here"))
-        elif not file.there and file.what != "key of the ledger":
-            found.append(critical("modes", f"there is no {file.path} ({file.what})", "edgectl config check"))
+            said = message(
+                "doctor.modes.open",
+                "everybody on this machine can use {path} ({what}, mode {mode})",
+                path=file.path,
+                what=file.what,
+                mode=f"{file.mode & 0o777:o}",
+            )
+            close = message(
+                "doctor.modes.open.action",
+                "chmod o= {path}; have it changed if others can log in here",
+                path=file.path,
+            )
+            found.append(critical("modes", said, close))
+        elif not (file.there or file.may_lack):
+            said = message("doctor.modes.absent", "there is no {path} ({what})", path=file.path, what=file.what)
+            found.append(critical("modes", said, Message("edgectl config check")))
         else:
             seen += 1
-    for path, place in directories.items():
-        if isinstance(place, Directory) and place.there:
-            seen += 1
-            if place.mode & stat.S_IRWXO:
-                what = f"everybody on this machine can look into {path} (mode {place.mode & 0o777:o}, {place.owner})"
-                found.append(critical("modes", what, f"chmod 750 {path}"))
+    found += [_open_directory(path, place) for path, place in there.items() if place.mode & stat.S_IRWXO]
     if hidden:
-        found.append(Missing(f"{units.counted(hidden, 'file')} cannot be seen by this user", root=True).check("modes"))
-    return found or [ok("modes", f"nobody else can read any of {seen} files and directories")]
+        said = message("doctor.modes.hidden", "{count} files cannot be seen by this user", count=hidden)
+        if hidden == 1:
+            said = message("doctor.modes.one-hidden", "1 file cannot be seen by this user")
+        found.append(Missing(said, root=True).check("modes"))
+    return found or [
+        ok(
+            "modes",
+            message("doctor.modes.well", "nobody else can read any of {count} files and directories", count=seen),
+        )
+    ]
+
+
+def _open_directory(path: str, place: Directory) -> Diagnosis:
+    said = message(
+        "doctor.modes.open-directory",
+        "everybody on this machine can look into {path} (mode {mode}, {owner})",
+        path=path,
+        mode=f"{place.mode & 0o777:o}",
+        owner=place.owner,
+    )
+    return critical("modes", said, Message(f"chmod 750 {path}"))

@@ -20,11 +20,12 @@ from edged.doctor.in_child import Task, together
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
 from edged.doctor.network import CertificateEnd, DeviceAnswer
 from edged.doctor.paths import Directory, SecretFile
+from edged.documents.base import told_in
 from edged.documents.site import Status
-from edged.words import units
 from mqtt.broker_check import BrokerAnswer
 from storage.store.offline import DatabaseState, Sizes
 from storage.words.clock import SystemClock
+from storage.words.message import Message, joined, message
 
 SOCKET_WITHIN_S: Final = 1.0
 DATABASE_S: Final = 10.0
@@ -32,7 +33,9 @@ DATABASE_S: Final = 10.0
 CAMERA_S: Final = 14.0
 DISKS_S: Final = 12.0
 PROBLEMS_MAX: Final = 3
-UNTOLD: Final = Missing("edged runs and does not tell this account", root=True)
+UNTOLD: Final = Missing(message("doctor.untold", "edged runs and does not tell this account"), root=True)
+_ADVICES: Final = tuple[tuple[Message, ...], tuple[Message, ...]]
+"""Problems and warnings of a configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _refusal(number: int | None) -> SocketAnswer:
     return "silent" if number == errno.EAGAIN else "refused"
 
 
-def look_from_outside(config: Path, path: Path, *, of_unit: bool) -> tuple[DownReport, int, tuple[str, ...]]:
+def look_from_outside(config: Path, path: Path, *, of_unit: bool) -> tuple[DownReport, int, tuple[Message, ...]]:
     """Why the daemon of this configuration does not answer, its last heartbeat (ms, 0: none seen), what is unseen."""
     found = _first(config) | _of_the_daemon(config, of_unit=of_unit)
     found |= _of_its_files(found["site"], None, down=True)
@@ -84,7 +87,7 @@ def examine(
 ) -> Examination:
     """Everything. `status`: what the daemon says, None where it does not answer; `refusal`: it does, and refuses."""
     first: dict[str, Task[Any]] = {
-        "check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(gather.check, config)),
+        "check": Task(_ADVICES, partial(gather.check, config)),
         "kernel": Task(LogLines, gather.kernel),
         "clock": Task(ClockState, gather.clock),
         "machine": Task(MachineLoad, gather.memory_and_load),
@@ -104,14 +107,20 @@ def _first(config: Path) -> dict[str, Any]:
 
 def _of_the_daemon(config: Path, *, of_unit: bool) -> dict[str, Any]:
     if not of_unit:
-        unasked = Missing("a socket was named: systemd is asked only of its own daemon", action="leave out --socket")
+        unasked = Missing(
+            message("doctor.socket-named", "a socket was named: systemd is asked only of its own daemon"),
+            action=message("doctor.socket-named.action", "leave out --socket"),
+        )
         return {"unit": unasked, "words": unasked}
     found = together({"unit": Task(UnitState, gather.unit)})
     known = found["unit"]
     life = known.life if isinstance(known, UnitState) else ""
     found |= together({"words": Task(LogLines, partial(gather.last_words, life))})
     if isinstance(known, UnitState) and known != daemon.NOBODY and not daemon.concerns(known, config):
-        other = Missing(f"systemd does not run edged with {config}", action="leave out --config to see what it runs")
+        other = Missing(
+            message("doctor.other-configuration", "systemd does not run edged with {file}", file=str(config)),
+            action=message("doctor.other-configuration.action", "leave out --config to see what it runs"),
+        )
         return {"unit": other, "words": other}
     return found
 
@@ -147,11 +156,8 @@ def _volumes(site: Outline | Missing, status: Status | None) -> list[str]:
     return list(dict.fromkeys([*named, *told]))
 
 
-def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[DownReport, int, tuple[str, ...]]:
-    told = (
-        found.get("check")
-        or together({"check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(gather.check, config))})["check"]
-    )
+def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[DownReport, int, tuple[Message, ...]]:
+    advices = found.get("check") or together({"check": Task(_ADVICES, partial(gather.check, config))})["check"]
     glance, state, words = found.get("glance"), found.get("state"), found["words"]
     last = None
     if isinstance(glance, DatabaseState) and glance.alive_ms:
@@ -164,12 +170,21 @@ def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[Down
         last=last,
         state_there=state.there if isinstance(state, Directory) else None,
         journal=words.lines if isinstance(words, LogLines) else (),
-        problems=() if isinstance(told, Missing) else told[0],
+        problems=() if isinstance(advices, Missing) else advices[0],
         away=_away(found),
         state_free_bytes=state.free if isinstance(state, Directory) and state.there else None,
     )
-    parts = (("configuration", found["site"]), ("journal", words), ("database", glance), ("state directory", state))
-    unseen = tuple(f"{name}: {part.why}" for name, part in parts if isinstance(part, Missing) and part.root)
+    parts = (
+        (message("doctor.unseen.configuration", "configuration"), found["site"]),
+        (message("doctor.unseen.journal", "journal"), words),
+        (message("doctor.unseen.database", "database"), glance),
+        (message("doctor.unseen.state", "state directory"), state),
+    )
+    unseen = tuple(
+        message("doctor.unseen", "{what}: {reason}", what=name, reason=part.why)
+        for name, part in parts
+        if isinstance(part, Missing) and part.root
+    )
     return daemon.explain(known), last.alive_ms if last else 0, unseen
 
 
@@ -217,27 +232,33 @@ def _daemon(gathered: Examination) -> Diagnosis:
     status, why = gathered.status, gathered.down
     if status is None:
         if why is None:
-            return unknown("daemon", "it was not asked", "edgectl status")
+            return unknown("daemon", message("doctor.daemon.unasked", "it was not asked"), Message("edgectl status"))
         judge = {"not-allowed": unknown, "starting": warn, "stopping": warn}.get(why.cause, critical)
         return judge("daemon", why.said, why.action)
     if status.verdict == "ok":
-        return ok("daemon", "it runs, and all is well (edgectl status)")
+        return ok("daemon", message("doctor.daemon.well", "it runs, and all is well (edgectl status)"))
     result = Result.CRITICAL if status.verdict == "critical" else Result.WARN
     standing = sum(alarm.cleared is None for alarm in status.alarms)
-    alarms = f"with {units.counted(standing, 'alarm')} standing" if standing else "and not all is well yet"
-    return Diagnosis("daemon", result, f"it runs, {alarms}", status.action or "edgectl alarms")
+    said = message("doctor.daemon.alarms", "it runs, with {count} alarms standing", count=standing)
+    if standing == 1:
+        said = message("doctor.daemon.one-alarm", "it runs, with 1 alarm standing")
+    elif not standing:
+        said = message("doctor.daemon.not-yet", "it runs, and not all is well yet")
+    return Diagnosis("daemon", result, said, told_in(status, "action") or Message("edgectl alarms"))
 
 
-def _configuration(told: tuple[Sequence[str], Sequence[str]] | Missing) -> Diagnosis:
+def _configuration(advices: tuple[Sequence[Message], Sequence[Message]] | Missing) -> Diagnosis:
     name = "configuration"
-    if isinstance(told, Missing):
-        return told.check(name)
-    problems, warnings = told
+    if isinstance(advices, Missing):
+        return advices.check(name)
+    problems, warnings = advices
     for found, judge in ((problems, critical), (warnings, warn)):
         if found:
-            more = f" (and {len(found) - PROBLEMS_MAX} more)" if len(found) > PROBLEMS_MAX else ""
-            return judge(name, "; ".join(found[:PROBLEMS_MAX]) + more, "edgectl config check")
-    return ok(name, "no fault in it")
+            said, more = joined(found[:PROBLEMS_MAX]), len(found) - PROBLEMS_MAX
+            if more > 0:
+                said = message("doctor.configuration.more", "{what} (and {more} more)", what=said, more=more)
+            return judge(name, said, Message("edgectl config check"))
+    return ok(name, message("doctor.configuration.well", "no fault in it"))
 
 
 def _storage(gathered: Examination) -> Iterator[Diagnosis]:

@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storage.words.message import Message
+
+Values: TypeAlias = dict[str, Any]
+"""Of a message, by name: text, numbers, lists, or messages with `text`, `code` and `values` of their own."""
+CODE: Final = 'what `text` says, for a program; "" where an earlier version wrote it'
+VALUES: Final = "what stands in it, by name; a unit is in the name (_s, _bytes, _at)"
 
 
 class Document(BaseModel):
     """Closed and unchangeable: a field that is not named here is a defect."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+
+def told_in(document: BaseModel, field: str = "text") -> Message:
+    """What stands in a field, with the code and the values beside it where it has them."""
+    beside = "" if field == "text" else f"{field}_"
+    code, values = getattr(document, f"{beside}code", ""), getattr(document, f"{beside}values", {})
+    return Message.of(getattr(document, field) or "", code, values)
+
+
+class Told(Document):
+    """A sentence for a person."""
+
+    text: str
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.text, self.code, self.values)
+
+
+def told_of(texts: Sequence[str], told: Sequence[Told]) -> list[Message]:
+    """Sentences with what an earlier version did not send beside them: their codes."""
+    return [one.told for one in told] or [Message(text) for text in texts]

@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from edged.documents.base import Document
+from edged.documents.base import VALUES, Document, Values
+from storage.words.message import Message
 
 REASON_MAX: Final = 500
 REFERENCE_MAX: Final = 200
@@ -98,6 +99,12 @@ class Trouble(Document):
     start: str
     file: str | None = Field(description="in the folder; null: it cannot be copied at all")
     what: str
+    what_code: str = Field(default="", description="of `what`: what it says, for a program")
+    what_values: Values = Field(default={}, description=VALUES)
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.what, self.what_code, self.what_values)
 
 
 class ExportFile(Document):

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from edged.documents.base import Document
+from edged.documents.base import CODE, VALUES, Document, Values
 from edged.documents.pins import Act
+from storage.words.message import Message
 
 REASON_MAX: Final = 500
 """A sentence or two."""
@@ -20,12 +21,18 @@ class Leaf(Document):
     kind: str
     at: str = Field(description="when it was entered, by the box's wall clock")
     text: str = Field(description="what it tells, with names and reasons as far as they were not erased")
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
     body: dict[str, Any] = Field(description="as it is hashed; names and reasons are commitments (64 digits)")
     openings: dict[str, str] = Field(description="what stands behind its commitments; what was erased is not here")
     hash: str = Field(description="of the leaf in its tree (RFC 6962), 64 digits")
     generation: str | None = Field(description="origin of its tree; null: entered before there was one")
     signed: bool = Field(description="under a head that is signed")
     seen: bool = Field(description="under a head of which somebody outside is known to have a copy")
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.text, self.code, self.values)
 
 
 class Generation(Document):
@@ -70,6 +77,24 @@ class VerifyFinding(Document):
     where: str
     what: str
     action: str = Field(description="what to do first")
+    where_code: str = Field(default="", description='what `where` says, for a program; "" where it is a path')
+    where_values: Values = Field(default={}, description=VALUES)
+    what_code: str = Field(default="", description="of `what`, likewise")
+    what_values: Values = Field(default={}, description="of `what`, likewise")
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
+
+    @property
+    def place(self) -> Message:
+        return Message.of(self.where, self.where_code, self.where_values)
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.what, self.what_code, self.what_values)
+
+    @property
+    def advice(self) -> Message:
+        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Reach(Document):
@@ -128,6 +153,24 @@ class Finding(Document):
     what: str
     where: str = Field(description="an absolute path, or whatever else names the place")
     action: str = Field(description="what to do first")
+    where_code: str = Field(default="", description='what `where` says, for a program; "" where it is a path')
+    where_values: Values = Field(default={}, description=VALUES)
+    what_code: str = Field(default="", description="of `what`, likewise")
+    what_values: Values = Field(default={}, description="of `what`, likewise")
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
+
+    @property
+    def place(self) -> Message:
+        return Message.of(self.where, self.where_code, self.where_values)
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.what, self.what_code, self.what_values)
+
+    @property
+    def advice(self) -> Message:
+        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Fsck(Document):
@@ -170,8 +213,15 @@ class Rebuild(Document):
     missing: int = Field(description="segments whose file is missing or of another size: findings")
     gaps: int = Field(description="gaps that turned out to be recorded, wholly or in part")
     left: list[str] = Field(description="what could not be gone through, each with the reason")
+    left_told: list[Values] = Field(
+        default=[], description="the same for a program: `text`, `code` and `values` of each"
+    )
     aside: str | None = Field(description="where the database lies that was set aside; null if there was none")
     took_s: float
+
+    @property
+    def why_left(self) -> list[Message]:
+        return [Message.of(**one) for one in self.left_told] or [Message(text) for text in self.left]
 
 
 class RebuildAsked(Document):

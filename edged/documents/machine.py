@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from edged.documents import site
-from edged.documents.base import Document
+from edged.documents.base import VALUES, Document, Values
+from storage.words.message import Message
 
 CheckResult = Literal["ok", "warn", "critical", "unknown"]
 
@@ -20,7 +21,11 @@ class DoctorCheck(Document):
     name: str = Field(description="stable: what was looked at, with its subject behind a blank where there are several")
     result: CheckResult = Field(description="unknown: it could not be looked at, and `said` tells why")
     said: str
+    said_code: str = Field(default="", description="of `said`: what it says, for a program")
+    said_values: Values = Field(default={}, description=VALUES)
     action: str = Field(description="the first thing to do; empty where all is well")
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
 
 
 class Doctor(Document):
@@ -36,7 +41,11 @@ class StatusDown(Document):
 
     schema_: Literal["edged.status-down/1"] = Field(default="edged.status-down/1", alias="schema")
     error: str = Field(description="what happened, in a sentence")
+    error_code: str = Field(default="", description="of `error`: what it says, for a program")
+    error_values: Values = Field(default={}, description=VALUES)
     action: str = Field(description="what to do next")
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
     exit: int
     cause: str = Field(
         description="stable word for it: never-started, stopped-by-hand, watchdog, configuration, hung, …"
@@ -67,6 +76,8 @@ class Boot(Document):
     )
     rtc: bool = Field(description="there was a hardware clock to ask")
     missing: str = Field(description="what keeps more from being credited; empty when nothing does")
+    missing_code: str = Field(default="", description="of `missing`: what it says, for a program")
+    missing_values: Values = Field(default={}, description=VALUES)
 
 
 class Boots(Document):
@@ -87,6 +98,18 @@ class Attest(Document):
     act: str = Field(description="the id under which it waits for a second person")
     sentence: str
     action: str = Field(description="what the second person types")
+    sentence_code: str = Field(default="", description="what `sentence` says, for a program")
+    sentence_values: Values = Field(default={}, description=VALUES)
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.sentence, self.sentence_code, self.sentence_values)
+
+    @property
+    def advice(self) -> Message:
+        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Listed(site.Volume):
@@ -106,6 +129,8 @@ class VolumeInit(Document):
     path: str
     configured: bool = Field(description="it is used from now on; otherwise it has to be configured first")
     next: str = Field(description="what to do next; empty when nothing")
+    next_code: str = Field(default="", description="of `next`: what it says, for a program")
+    next_values: Values = Field(default={}, description=VALUES)
 
 
 class VolumeRetire(Document):
@@ -115,6 +140,8 @@ class VolumeRetire(Document):
     retired: bool = Field(description="false: it is used again")
     empty: bool = Field(description="nothing is left there: the disk can be taken out")
     next: str
+    next_code: str = Field(default="", description="of `next`: what it says, for a program")
+    next_values: Values = Field(default={}, description=VALUES)
 
 
 class VolumeReplace(Document):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edged.documents.base import Document
+from edged.documents.base import VALUES, Document, Values
+from storage.words.message import Message
 
 
 class Unreachable(Document):
@@ -43,6 +44,14 @@ class Pin(Document):
     ended: str | None
     ended_by: str | None
     reason: str | None = Field(description="why it ended")
+    reason_code: str = Field(
+        default="", description='what `reason` says, for a program; "" where a person wrote it, or an earlier version'
+    )
+    reason_values: Values = Field(default={}, description=VALUES)
+
+    @property
+    def why_ended(self) -> Message:
+        return Message.of(self.reason or "", self.reason_code, self.reason_values)
 
 
 class CameraCost(Document):
@@ -74,11 +83,24 @@ class Cost(Document):
 class Act(Document):
     id: str
     verb: str
-    sentence: str
+    sentence: str = Field(description="what will be done")
     asked_by: str
     asked: str
     until: str = Field(description="after that one has to ask again; counted in running time")
     ended: str | None = Field(description="why it waits no longer, because what it is about has come to an end")
+    sentence_code: str = Field(default="", description='what `sentence` says, for a program; "" where it has no code')
+    sentence_values: Values = Field(default={}, description=VALUES)
+    ended_code: str = Field(default="", description="of `ended`, likewise")
+    ended_values: Values = Field(default={}, description="of `ended`, likewise")
+
+    @property
+    def told(self) -> Message:
+        """What will be done."""
+        return Message.of(self.sentence, self.sentence_code, self.sentence_values)
+
+    @property
+    def why_ended(self) -> Message | None:
+        return None if self.ended is None else Message.of(self.ended, self.ended_code, self.ended_values)
 
 
 class PinAdd(Document):
@@ -111,8 +133,14 @@ class Approve(Document):
     schema_: Literal["edged.approve/1"] = Field(default="edged.approve/1", alias="schema")
     done: Act | None = Field(description="what was done just now")
     outcome: str = Field(description="what came of it and what to do now; empty where that needs no words")
+    outcome_code: str = Field(default="", description='what `outcome` says, for a program; "" where it has no code')
+    outcome_values: Values = Field(default={}, description=VALUES)
     acts: list[Act] = Field(description="what waits for a second person")
     ended: list[Act] = Field(description="what would wait on, had what it is about not come to an end")
+
+    @property
+    def came_of_it(self) -> Message:
+        return Message.of(self.outcome, self.outcome_code, self.outcome_values)
 
 
 class _Asked(BaseModel):

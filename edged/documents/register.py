@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from edged.documents.base import Document
+from edged.documents.base import VALUES, Document, Told, Values
 from edged.documents.exports import Count, Hex, Limit, Time
 
 RuleName = Literal["ceiling", "space", "overwrite", "lost", "untold", "before-ledger"]
@@ -230,6 +230,8 @@ class ProofOfRetention(Document):
     statement: Statement
     envelope: Envelope | None = Field(description="null: it could not be signed")
     unsigned: str = Field(description="why it could not be signed; empty where it is")
+    unsigned_code: str = Field(default="", description="of `unsigned`: what it says, for a program")
+    unsigned_values: Values = Field(default={}, description=VALUES)
 
 
 class ProofAsked(Document):
@@ -254,6 +256,8 @@ class Clause(Document):
     since: str | None = Field(description="since when it stands so; null until everything was measured after a start")
     faults: list[str] = Field(description="what breaks it, in Traditional Chinese")
     evidence: list[str] = Field(description="what was measured, in Traditional Chinese")
+    faults_told: list[Told] = Field(default=[], description="faults, in English, with their codes")
+    evidence_told: list[Told] = Field(default=[], description="evidence, likewise")
     by_hand: list[str] = Field(description="what a person has to look at")
     not_built: list[str] = Field(description="what of it this version does not do yet")
 

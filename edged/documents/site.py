@@ -7,17 +7,19 @@ output against these classes. What concerns one topic alone has a module of its 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from pydantic import Field
 
-from edged.documents.base import Document
+from edged.documents.base import CODE, VALUES, Document, Told, Values
 from edged.documents.tickets import Held, Under
+from storage.words.message import Message, as_message
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
 Severity = Literal["info", "warning", "critical"]
 ALARM_KEY_MAX: Final = 200
+OF: Final = 'what `{}` says, for a program; "" where an earlier version wrote it, or nothing is said'
 
 
 class Finding(Document):
@@ -27,6 +29,8 @@ class Finding(Document):
     ]  # fmt: skip
     since: str = Field(description="the first look that showed it")
     evidence: str = Field(description="what was measured")
+    evidence_code: str = Field(default="", description="of `evidence`, as of an alarm's `text`")
+    evidence_values: Values = Field(default={}, description="of `evidence`, likewise")
 
 
 class Camera(Document):
@@ -34,6 +38,8 @@ class Camera(Document):
     name: str
     state: CameraState
     reason: str = Field(description="why it is in this state, and what to check; empty when all is well")
+    reason_code: str = Field(default="", description="of `reason`, as of an alarm's `text`")
+    reason_values: Values = Field(default={}, description="of `reason`, likewise")
     cause: str | None = Field(default=None, description="of one that is down, as in gaps; null while it is not known")
     fps: float | None
     width: int | None
@@ -69,6 +75,10 @@ class Camera(Document):
     )
     looked: str | None = Field(default=None, description="when its picture was last looked at; null: not yet")
 
+    @property
+    def told(self) -> Message:
+        return Message.of(self.reason, self.reason_code, self.reason_values)
+
 
 class Volume(Document):
     id: str
@@ -92,6 +102,12 @@ class Volume(Document):
     floor_at_risk_in_s: float | None = Field(
         description="until room could only be made below a floor, and recording stops; null where that is not foreseen"
     )
+    reason_code: str = Field(default="", description='what `reason` says, for a program; "" where it has no code')
+    reason_values: Values = Field(default={}, description=VALUES)
+
+    @property
+    def why(self) -> Message:
+        return Message.of(self.reason, self.reason_code, self.reason_values)
 
 
 class Segment(Document):
@@ -126,6 +142,8 @@ class Gap(Document):
     end: str | None
     cause: str
     detail: str
+    detail_code: str = Field(default="", description=OF.format("detail"))
+    detail_values: Values = Field(default={}, description=VALUES)
     clock_correction_ms: int | None = Field(
         default=None, description="to be added to start for the true time, as with segments"
     )
@@ -137,6 +155,10 @@ class Gap(Document):
     beneath: str | None = Field(
         default=None, description="of a gap in maintenance: the cause that it would have otherwise, as detail tells it"
     )
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.detail, self.detail_code, self.detail_values)
 
 
 class Alarm(Document):
@@ -152,6 +174,18 @@ class Alarm(Document):
     occurrence: str = Field(
         default="", description="id of this time that it stands, the same while it comes and goes within an hour"
     )
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.text, self.code, self.values)
+
+    @property
+    def advice(self) -> Message:
+        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Waiting(Document):
@@ -169,10 +203,16 @@ class Broker(Document):
     address: str
     protocol: str = Field(description="5, 3.1.1 or empty")
     reason: str
+    reason_code: str = Field(default="", description="of `reason`, as of an alarm's `text`")
+    reason_values: Values = Field(default={}, description="of `reason`, likewise")
     since: str | None
     waiting: list[Waiting] = Field(
         default=[], description="events that the centre has not got; a rank without is left out"
     )
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.reason, self.reason_code, self.reason_values)
 
 
 class Clock(Document):
@@ -186,6 +226,8 @@ class Status(Document):
     schema_: Literal["edged.status/1"] = Field(default="edged.status/1", alias="schema")
     verdict: Verdict
     action: str = Field(description="the first thing to do; empty when all is well")
+    action_code: str = Field(default="", description="of `action`, as of an alarm's `text`")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
     node: str
     office: str
     name: str
@@ -201,6 +243,10 @@ class Status(Document):
     broker: Broker
     alarms: list[Alarm]
     maintenance: Under | None = Field(default=None, description="what is worked on now; null: nothing is announced")
+
+    @property
+    def advice(self) -> Message:
+        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Cameras(Document):
@@ -291,17 +337,23 @@ class Reload(Document):
     restart_needed: list[str] = Field(description="keys that changed but take effect only after a restart")
     volumes: ReloadedVolumes
     roles: list[str] = Field(description="what changes at once of who holds which role")
+    roles_told: list[Told] = Field(default=[], description="`roles`, with their codes")
     warnings: list[str] = Field(
         description="volumes that cannot be used or were left out while they hold something; bounds that are "
         "tightened, which two persons have to take back; bounds and roles that wait"
     )
+    warnings_told: list[Told] = Field(default=[], description="`warnings`, with their codes")
 
 
 class ConfigProblem(Document):
     file: str
     key: str
     problem: str
+    problem_code: str = Field(default="", description="of `problem`, as of an alarm's `text`")
+    problem_values: Values = Field(default={}, description="of `problem`, likewise")
     instead: str = Field(description="what to write instead")
+    instead_code: str = Field(default="", description="of `instead`, as of an alarm's `text`")
+    instead_values: Values = Field(default={}, description="of `instead`, likewise")
 
 
 class ConfigCheck(Document):
@@ -328,6 +380,31 @@ class Error(Document):
     error: str
     action: str
     exit: int
+    error_code: str = Field(default="", description='what `error` says, for a program; "" where it has no code')
+    error_values: Values = Field(default={}, description=VALUES)
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
+
+    @classmethod
+    def of(cls, error: str, action: str, exit_code: int) -> Self:
+        what, advice = as_message(error), as_message(action)
+        return cls(
+            error=str(what),
+            action=str(advice),
+            exit=exit_code,
+            error_code=what.code,
+            error_values=what.data,
+            action_code=advice.code,
+            action_values=advice.data,
+        )
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.error, self.error_code, self.error_values)
+
+    @property
+    def advice(self) -> Message:
+        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class ShortenedCeiling(Document):
@@ -357,6 +434,8 @@ class Explanation(Document):
     decision: Literal["keep", "destroy"]
     reason: str
     sentence: str
+    sentence_code: str = Field(default="", description="of `sentence`: what it says, for a program")
+    sentence_values: Values = Field(default={}, description=VALUES)
     pins: list[str] = Field(description="ids of the pins that hold it")
     exports: list[str] = Field(description="ids of exports under way, which keep it from going for its space")
     held_s: float | None = Field(
@@ -419,6 +498,8 @@ class ProbedTrack(Document):
     channels: int
     recorded: bool
     reason: str = Field(description="why it would not be recorded; empty where it would")
+    reason_code: str = Field(default="", description=OF.format("reason"))
+    reason_values: Values = Field(default={}, description=VALUES)
 
 
 class ProbedPicture(Document):
@@ -459,3 +540,16 @@ class Probe(Document):
     other_urls: list[str] = Field(description="of the same device, that have a picture where this one has none")
     configuration: str = Field(description="a [[cameras]] table to paste; empty where nothing can be recorded")
     took_s: float
+    tried_code: str = Field(default="", description=OF.format("tried"))
+    tried_values: Values = Field(default={}, description=VALUES)
+    came_back_code: str = Field(default="", description=OF.format("came_back"))
+    came_back_values: Values = Field(default={}, description=VALUES)
+    check_code: str = Field(default="", description=OF.format("check"))
+    check_values: Values = Field(default={}, description=VALUES)
+    remarks_codes: list[str] = Field(default=[], description="what each of `remarks` says, for a program")
+    remarks_values: list[Values] = Field(default=[], description="what stands in each of them, by name")
+
+    @property
+    def told_remarks(self) -> list[Message]:
+        coded = zip(self.remarks_codes, self.remarks_values, strict=True)
+        return [Message.of(text, *known) for text, known in zip(self.remarks, coded, strict=True)]

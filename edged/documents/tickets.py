@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from edged.documents.base import Document
+from edged.documents.base import CODE, VALUES, Document, Values
+from storage.words.message import Message
 
 TEXT_MAX: Final = 500
 """Of a note: what fits into a box of a form."""
@@ -108,6 +109,14 @@ class Held(Document):
     severity: Literal["info", "warning", "critical"]
     text: str
     action: str
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
+
+    @property
+    def told(self) -> Message:
+        return Message.of(self.text, self.code, self.values)
 
 
 class Maintenance(Document):

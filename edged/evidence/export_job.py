@@ -35,6 +35,8 @@ from recorder.remux.film import Film, Take, blocks
 from storage.exports.model import CameraContents, Contents, Export, Recorded
 from storage.segments.segment_file import FragmentHasher, Part
 from storage.words.errors import OrderWrong
+from storage.words.message import Message, message
+from storage.words.system_errors import said
 
 LIST: Final = "proof/manifest.json"
 ENVELOPE: Final = "proof/manifest.dsse.json"
@@ -208,7 +210,9 @@ class ExportJob:
                 break
             unfit |= strange
         for leaf, reason in unfit.items():
-            camera.reads[leaf] = Read(segments[leaf], None, f"no film can be made of it: {reason}")
+            camera.reads[leaf] = Read(
+                segments[leaf], None, message("manifest.no-film", "no film can be made of it: {reason}", reason=reason)
+            )
         camera.loose = [one for one in camera.reads.values() if one.trouble is not None and one.there]
         missing = list(_missing(camera.contents))
         for number, film in enumerate(planned.films):
@@ -225,16 +229,21 @@ class ExportJob:
         try:
             return remux.plan(sources, interval.first_ms, interval.last_ms, opener, order.max_bytes)
         except ValueError as error:
-            raise OrderWrong(f"no film fits: {error}", "allow larger files: --max-file") from None
+            raise OrderWrong(
+                message("manifest.no-film-fits", "no film fits: {reason}", reason=said(error)),
+                message("manifest.no-film-fits.action", "allow larger files: --max-file"),
+            ) from None
 
     def _misfits(self, camera: CameraFiles, planned: remux.Plan) -> dict[int, str]:
         """What the plan takes for parts is not what was hashed."""
-        strange = {}
+        strange: dict[int, str] = {}
         for take in takes(planned.films):
             one = camera.reads[take.segment]
             count = one.segment.parts.count if one.segment.parts is not None else 0
             if not take.is_made_of(camera.hashes.parts(one.first_hash or 0, count)):
-                strange[take.segment] = "its fragments lie otherwise than its index says"
+                strange[take.segment] = message(
+                    "manifest.index-differs", "its fragments lie otherwise than its index says"
+                )
         return strange
 
     def _headers(self, camera: CameraFiles, path: Path, opened: Opened) -> None:
@@ -284,7 +293,7 @@ class Read:
 
     segment: Recorded
     first_hash: int | None
-    trouble: str | None = None
+    trouble: Message | None = None
     """Why no film can be made of it, in words; None: it is sound, and can be proven piece by piece."""
     there: bool = True
     """Its file can be read."""
@@ -340,14 +349,27 @@ def read(
                 size += len(block)
                 told(len(block))
     except OSError as error:
-        return Read(segment, None, f"its file cannot be read: {error.strerror or error}", there=False)
+        why = said(error)
+        return Read(
+            segment, None, message("manifest.unreadable", "its file cannot be read: {reason}", reason=why), there=False
+        )
     parts += parting.finish()
     if (size, whole.digest()) != (segment.bytes, segment.sha256):
-        return Read(segment, None, "its file is not what was recorded: SHA-256 or size differ from its leaf")
+        return Read(
+            segment,
+            None,
+            message("manifest.file-differs", "its file is not what was recorded: SHA-256 or size differ from its leaf"),
+        )
     if segment.parts is None:
-        return Read(segment, None, "its leaf does not tell of its fragments, so only the whole file can be proven")
+        return Read(
+            segment,
+            None,
+            message(
+                "manifest.whole-only", "its leaf does not tell of its fragments, so only the whole file can be proven"
+            ),
+        )
     if parting.parts != segment.parts:
-        return Read(segment, None, "its fragments are not those of its leaf")
+        return Read(segment, None, message("manifest.fragments-differ", "its fragments are not those of its leaf"))
     return Read(segment, hashes.add(parts))
 
 

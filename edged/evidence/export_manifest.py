@@ -23,6 +23,8 @@ from storage.ledger import note
 from storage.ledger.note import Verifier
 from storage.ledger.signer import Signer
 from storage.words.errors import OrderRefused
+from storage.words.message import message
+from storage.words.system_errors import said
 
 WORDS: Final = ("who", "reason", "case", "request")
 CITING: Final = ("segments", "loose", "gaps", "destroyed")
@@ -41,7 +43,10 @@ def seal(work: ExportJob, exports: Exports, now_ms: int, read: Told) -> None:
     export, account, order = work.export, work.export.account, work.export.order
     signer, heads, told = exports.signer(), exports.heads(export), exports.told(export)
     if account is None or export.leaf is None or not {"who", "reason"} <= told.keys():
-        raise OrderRefused(f"who copies {export.id} and why was erased", "edgectl export --undo, and begin another one")
+        raise OrderRefused(
+            message("manifest.erased", "who copies {export} and why was erased", export=export.id),
+            message("manifest.erased.action", "edgectl export --undo, and begin another one"),
+        )
     at, place = work.place.at, work.place
     cameras = [_camera(camera, at) for camera in work.cameras]
     cited = {export.leaf, *account.clock, *(head.generation.first for head in heads)}
@@ -94,7 +99,8 @@ def _proofs(
             for one in exports.cited(heads, numbers):
                 file.write(entry(one.entry.data, one.origin, list(one.path)))
     except Uncitable as error:
-        raise OrderRefused(str(error), "edgectl ledger verify") from error
+        action = message("manifest.uncitable.action", "edgectl ledger verify")
+        raise OrderRefused(said(error), action) from error
     yield export_job.LEAVES, of_file(path)
     signed = [head for head in heads if head.note is not None]
     verifiers = [one for one in (head.generation.verifier for head in signed) if one is not None]

@@ -28,6 +28,7 @@ from storage.retention.plan import effective
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import OrderWrong, RetryError, UnknownId
+from storage.words.message import message
 from storage.words.model import Bounds
 
 AT_LEAST_MS: Final = 24 * 3_600_000
@@ -126,7 +127,10 @@ class ExportService:
         work = self._prepared(export_id)
         found = work.sources.get(path) or work.papers.get(path)
         if found is None:
-            raise UnknownId(f"export {export_id} has no file {path[:100]}", "edgectl and edged must be of one version")
+            raise UnknownId(
+                message("manifest.no-file", "export {export} has no file {path}", export=export_id, path=path[:100]),
+                message("manifest.no-file.action", "edgectl and edged must be of one version"),
+            )
         return found
 
     def seal(
@@ -147,7 +151,8 @@ class ExportService:
         work = self._prepared(export_id)
         if not work.manifest:
             raise NotPrepared(
-                f"export {export_id} has no signed list", f"edgectl export --resume FOLDER of {export_id}"
+                message("manifest.unsigned", "export {export} has no signed list", export=export_id),
+                message("manifest.unsigned.action", "edgectl export --resume FOLDER of {export}", export=export_id),
             )
         every = [*work.sources.values(), *work.papers.values()]
         ended = self._store.exports.finish(export_id, work.manifest, sum(one.size for one in every), who)
@@ -197,7 +202,10 @@ class ExportService:
         with self._lock:
             work = self._works.get(export_id)
         if work is None or not work.sources:
-            raise NotPrepared(f"export {export_id} has to be read once more", "edgectl export --resume FOLDER")
+            raise NotPrepared(
+                message("manifest.unprepared", "export {export} has to be read once more", export=export_id),
+                message("manifest.unprepared.action", "edgectl export --resume FOLDER"),
+            )
         return work
 
     def _forget(self, export_id: str) -> None:
@@ -228,10 +236,16 @@ class ExportService:
         for name in ("reason", "case", "request"):
             text = getattr(wanted, name)
             if text is not None and not (text.strip() and text.isprintable()):
-                raise OrderWrong(f"--{name} is not one line of text", "say it in a few words")
+                raise OrderWrong(
+                    message("manifest.not-a-line", "--{option} is not one line of text", option=name),
+                    message("manifest.not-a-line.action", "say it in a few words"),
+                )
         first_ms, last_ms = instant("from", wanted.start) or 0, instant("to", wanted.end) or 0
         if first_ms >= last_ms:
-            raise OrderWrong("the interval is empty", "--from must be earlier than --to")
+            raise OrderWrong(
+                message("manifest.empty-interval", "the interval is empty"),
+                message("manifest.empty-interval.action", "--from must be earlier than --to"),
+            )
         cameras = tuple(dict.fromkeys(wanted.cameras))
         return ExportOrder(
             cameras,
@@ -281,7 +295,10 @@ def _destroy_by(survey: ExportPlan, wanted: documents.ExportAsked, bounds: dict[
     if wanted.destroy_by is not None:
         told_ms = instant("destroy_by", wanted.destroy_by) or 0
         if told_ms <= now_ms:
-            raise OrderWrong("--destroy-by lies in the past", "give a day to come")
+            raise OrderWrong(
+                message("manifest.destroy-by-past", "--destroy-by lies in the past"),
+                message("manifest.destroy-by-past.action", "give a day to come"),
+            )
         return told_ms
     ends_ms = [
         row.true_start_ms + effective(row.bounds, bounds.get(one.camera)).ceiling_s * 1000
@@ -334,6 +351,8 @@ def _troubles(work: ExportJob) -> list[documents.Trouble]:
             start=work.place.at(one.segment.start_ms),
             file=camera.originals.get(one.segment.leaf),
             what=one.trouble,
+            what_code=one.trouble.code,
+            what_values=one.trouble.data,
         )
         for camera in work.cameras
         for one in camera.reads.values()

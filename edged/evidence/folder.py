@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
+from html import escape
 from importlib import resources
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from edged.documents.exports import ExportedCamera, Manifest
 from edged.evidence import verify
 from edged.evidence.verify import shown
 from edged.words import units
+from edged.words.catalogue import Language, Reader, person_on_record
 from recorder.remux.film import Film, wall_at
 
 _CONSTANTS: Final = (
@@ -81,7 +83,7 @@ def index(manifest: Manifest, played: Mapping[str, Sequence[FilmSpan]], clocks: 
         "destroyBy": _ms(manifest.destroy_by),
         "from": _ms(manifest.asked.from_),
         "to": _ms(manifest.asked.to),
-        "who": shown(manifest.who.text),
+        "who": [Reader(language)(person_on_record(shown(manifest.who.text))) for language in ("zh_TW", "en")],
         "reason": shown(manifest.reason.text),
         "case": shown(manifest.case.text) if manifest.case else "",
         "request": shown(manifest.request.text) if manifest.request else "",
@@ -89,6 +91,8 @@ def index(manifest: Manifest, played: Mapping[str, Sequence[FilmSpan]], clocks: 
         "cameras": [_camera(camera, played, clocks) for camera in manifest.cameras],
     }
     page = _text("index.html")
+    for name, (zh, en) in _page_words().items():
+        page = page.replace(f"@zh:{name}@", escape(zh)).replace(f"@en:{name}@", escape(en))
     for name in _PIECES:
         page = page.replace(f"@{name}@", _text(name))
     return page.replace("@words@", _embedded(_words())).replace("@film@", _embedded(film)).encode()
@@ -119,8 +123,8 @@ def readme(manifest: Manifest) -> bytes:
         "office": shown(manifest.office),
         "site": shown(manifest.site),
         "export": manifest.export,
-        "about_zh": _about(manifest, units.roc, ABOUT_ZH),
-        "about_en": _about(manifest, _plain, ABOUT_EN),
+        "about_zh": _about(manifest, "zh_TW", units.roc, ABOUT_ZH),
+        "about_en": _about(manifest, "en", _plain, ABOUT_EN),
         "destroy_by_zh": units.roc(manifest.destroy_by),
         "destroy_by_en": _plain(manifest.destroy_by),
         "films": films,
@@ -130,13 +134,13 @@ def readme(manifest: Manifest) -> bytes:
     return ("\ufeff" + text.replace("\n", "\r\n")).encode()
 
 
-def _about(manifest: Manifest, at: Callable[[str], str], words: Sequence[str]) -> str:
+def _about(manifest: Manifest, language: Language, at: Callable[[str], str], words: Sequence[str]) -> str:
     """What was copied, by whom and why: lines of which each has something to tell."""
     footage, copied, who, reason, case, request, until = words
     told = [
         (footage, f"{at(manifest.asked.from_)} {until} {at(manifest.asked.to)}（{manifest.timezone}）"),
         (copied, at(manifest.created)),
-        (who, shown(manifest.who.text)),
+        (who, Reader(language)(person_on_record(shown(manifest.who.text)))),
         (reason, shown(manifest.reason.text)),
         (case, shown(manifest.case.text) if manifest.case else ""),
         (request, shown(manifest.request.text) if manifest.request else ""),
@@ -155,11 +159,14 @@ def verifier() -> bytes:
 
 
 def _words() -> dict[str, Any]:
-    """What the page has of the verifier."""
+    """What the page has of the verifier, and its own words."""
     constants = {name: getattr(verify, name) for name in _CONSTANTS}
     return {
         "sentences": verify.SENTENCES,
         "causes": verify.CAUSES,
+        "titles": verify.TITLES,
+        "good": verify.VERDICTS[True],
+        "page": _page_words(),
         "limits": verify.LIMITS,
         "constants": constants | {"ALWAYS": sorted(verify.ALWAYS), "LITTER": sorted(verify.LITTER)},
         "shapes": {
@@ -176,6 +183,12 @@ def _words() -> dict[str, Any]:
             "notice": verify.NOTICE.pattern,
         },
     }
+
+
+@cache
+def _page_words() -> dict[str, tuple[str, str]]:
+    """The page's own words, Chinese and English."""
+    return {name: (zh, en) for name, (zh, en) in json.loads(_text("words.json")).items()}
 
 
 @cache

@@ -29,12 +29,14 @@ from storage.ledger.note import NoteDamaged, Verifier, parse
 from storage.ledger.signer import IssuedHead
 from storage.register.service import FootageAccount
 from storage.retention.destruction import NAMED_MAX, Destruction, Rule, Totals, Verdict
+from storage.words.message import message
 from storage.words.model import Bounds
 
 PAYLOAD_TYPE: Final = "application/vnd.edged.retention+json"
 YEAR_MIN, YEAR_MAX = 2000, 2999
+# --- What follows is written by script/messages from the catalogues of words: change it there. ------------------------
 _LIMITS: Final = """
-掌控主機與金鑰的人，當時有沒有寫下不實的紀錄。
+錄影當時就掌控主機與金鑰的人，有沒有寫下不實的紀錄。
 That nobody who held the recorder and its key wrote untrue entries in the first place.
 仍保存的檔案是否完好：這次沒有逐一讀取（請執行 edgectl fsck --level hash）。
 That the files which are still kept are sound: they were not read for this (edgectl fsck --level hash).
@@ -47,6 +49,57 @@ That anything was kept for longer than is stated: only time that can be proven i
 作成之後發生的事。
 Whatever happened after it was made.
 """
+_WORDS: Final = """
++ signed
+本證明由金鑰 {key} 簽署，簽署後沒有更動。
+It was signed with the key {key}, and not changed since.
++ pinned
+簽署的金鑰就是您指定的金鑰。
+That key is the one you named.
++ head
+所依據的稽核軌跡 {origin}（{size} 筆），由同一把金鑰簽署。
+The head of the ledger that it rests on, {origin} with {size} entries, is signed with the same key.
++ agrees
+各項數字彼此相符。
+Its figures agree with each other.
+! states
+{camera}，{month}：錄影 {recorded}，未錄影 {missing}，原因不明 {unexplained}；銷毀 {destroyed} 個錄影檔。
+{camera}, {month}: recorded {recorded}, not recorded {missing}, unexplained {unexplained}; destroyed {destroyed}.
+! early
+證明自己載明：{count} 個未滿最低保存期限即銷毀。
+It says itself that {count} were destroyed below their floor.
+! late
+證明自己載明：{count} 個逾銷毀期限。
+It says itself that {count} were destroyed beyond their ceiling.
+! uncovered
+第 {leaf} 筆以前的紀錄，有一部分在作成時尚未簽署。
+Part of the entries up to {leaf} was not under a signed head when it was made.
+! headless
+它不依據任何簽署的稽核軌跡。
+It rests on no signed head of the ledger.
+! compare
+請將金鑰指紋 {key} 與機關公布的指紋比對；相同，才確定出自該機關的錄影主機。
+Compare the fingerprint {key} with the one the office published: only then is it certain whose it is.
+x damaged
+檔案不合格式：{what}。
+The file is not written as it must be: {what}.
+x signature
+簽署不成立：簽署後被更動，或不是這台錄影主機簽署的。
+The signature does not hold: it was changed since, or is not of this recorder.
+x other-key
+簽署用的不是證明所載的金鑰。
+It is signed with another key than the one it names.
+x not-your-key
+簽署金鑰的指紋是 {key}，不是您指定的金鑰。
+It was signed with the key of fingerprint {key}, not with the one you named.
+x other-head
+所附稽核軌跡的簽署結果，與證明所載不符。
+The head of the ledger in it is not the one that the statement names, or not signed with its key.
+x sums
+數字不相符：{what}。
+Its figures contradict each other: {what}.
+"""
+# --- Up to here. ------------------------------------------------------------------------------------------------------
 _LINES: Final = _LIMITS.strip().split("\n")
 LIMITS: Final = tuple(Limit(zh=zh, en=en) for zh, en in zip(_LINES[::2], _LINES[1::2], strict=True))
 
@@ -91,7 +144,7 @@ def interval(month: str, zone: tzinfo) -> tuple[int, int]:
     """A month YYYY-MM in site time, as wall time in ms. ValueError for none that can be meant."""
     year, number = (int(part) for part in month.split("-"))
     if not YEAR_MIN <= year <= YEAR_MAX:
-        raise ValueError(f"{month} is no month of ours")
+        raise ValueError(message("statement.no-month", "{month} is no month of ours", month=month))
     following = (year + number // 12, number % 12 + 1)
     begin, end = (datetime(y, m, 1, tzinfo=zone) for y, m in ((year, number), following))
     return round(begin.timestamp() * 1000), round(end.timestamp() * 1000)
@@ -274,56 +327,6 @@ def _head(rests: LedgerBasis, leaf: int, at: _Clock) -> documents.StatedHead:
 
 SIZE_MAX: Final = 4 << 20
 """A statement has some tens of kilobytes."""
-_WORDS: Final = """
-+ signed
-本證明由金鑰 {key} 簽署，簽署後沒有更動。
-It was signed with the key {key}, and not changed since.
-+ pinned
-簽署的金鑰就是您指定的金鑰。
-That key is the one you named.
-+ head
-所依據的稽核軌跡 {origin}（{size} 筆），由同一把金鑰簽署。
-The head of the ledger that it rests on, {origin} with {size} entries, is signed with the same key.
-+ agrees
-各項數字彼此相符。
-Its figures agree with each other.
-! states
-{camera}，{month}：錄影 {recorded}，未錄影 {missing}，原因不明 {unexplained}；銷毀 {destroyed} 個錄影檔。
-{camera}, {month}: recorded {recorded}, not recorded {missing}, unexplained {unexplained}; destroyed {destroyed}.
-! early
-證明自己載明：{count} 個未滿最低保存期限即銷毀。
-It says itself that {count} were destroyed below their floor.
-! late
-證明自己載明：{count} 個逾銷毀期限。
-It says itself that {count} were destroyed beyond their ceiling.
-! uncovered
-第 {leaf} 筆以前的紀錄，有一部分在作成時尚未簽署。
-Part of the entries up to {leaf} was not under a signed head when it was made.
-! headless
-它不依據任何簽署的稽核軌跡。
-It rests on no signed head of the ledger.
-! compare
-請將金鑰指紋 {key} 與機關公布的指紋比對；相同，才確定出自該機關的錄影主機。
-Compare the fingerprint {key} with the one the office published: only then is it certain whose it is.
-x damaged
-檔案不合格式：{what}。
-The file is not written as it must be: {what}.
-x signature
-簽章不成立：簽署後被更動，或不是這台錄影主機簽署的。
-The signature does not hold: it was changed since, or is not of this recorder.
-x other-key
-簽章用的不是證明所載的金鑰。
-It is signed with another key than the one it names.
-x not-your-key
-簽署金鑰的指紋是 {key}，不是您指定的金鑰。
-It was signed with the key of fingerprint {key}, not with the one you named.
-x other-head
-所附稽核軌跡的簽署結果，與證明所載不符。
-The head of the ledger in it is not the one that the statement names, or not signed with its key.
-x sums
-數字不相符：{what}。
-Its figures contradict each other: {what}.
-"""
 _ROWS: Final = _WORDS.strip().split("\n")
 _SAY: Final = {head[2:]: (head[0], zh, en) for head, zh, en in zip(_ROWS[::3], _ROWS[1::3], _ROWS[2::3], strict=True)}
 Line = tuple[str, dict[str, Any]]

@@ -67,6 +67,7 @@ BLOCK, SAID_MAX = 1 << 20, 20
 
 # --- What is said: a sign and a code; Chinese; English. + is proven, ! is to be known, x is wrong. --------------------
 
+# --- What follows is written by script/messages from the catalogues of words: change it there. ------------------------
 WORDS = """
 + signed
 匯出清單由金鑰 {key} 簽署，簽署後沒有更動。
@@ -156,7 +157,7 @@ x edited
 {file} 在簽署後被更動。
 {file} was changed after it was signed.
 x signature
-{file} 的簽章不成立：簽署後被更動，或不是這台錄影主機簽署的。
+{file} 的簽署不成立：簽署後被更動，或不是這台錄影主機簽署的。
 The signature in {file} does not hold: changed since, or not of this recorder.
 x other-key
 {file} 用的是另一把金鑰：出自另一台錄影主機，或另一次匯出。
@@ -234,12 +235,6 @@ x copy
 第 {leaf} 筆複製紀錄與清單不符：{what}。
 Entry {leaf}, of this copy, does not fit the list: {what}.
 """
-_ROWS = WORDS.strip().split("\n")
-SENTENCES = {
-    head[2:]: (head[0], zh.replace("{camera}", "{name}（{camera}）"), en.replace("{camera}", "{name} ({camera})"))
-    for head, zh, en in zip(_ROWS[::3], _ROWS[1::3], _ROWS[2::3])
-}
-
 _CAUSES = """
 starting|錄影服務剛啟動|recording had just started
 unreachable|連不上攝影機|the camera could not be reached
@@ -265,8 +260,6 @@ reload|變更設定|settings were changed
 maintenance|設備維護|maintenance was under way
 unknown|原因不明|nobody knows why
 """
-CAUSES = {name: (zh, en) for name, zh, en in (row.split("|") for row in _CAUSES.strip().split("\n"))}
-
 _LIMITS = """
 鏡頭前的景象是否真實、畫面中是誰：這裡只證明錄下之後沒有更動。
 That what the camera saw is true, or who is seen: only that it is what was recorded.
@@ -279,6 +272,24 @@ That nobody who held the recorder and its key wrote untrue entries in the first 
 本程式與網頁自身：有爭議時，請另向機關索取 verify.py，不用資料夾裡的這一份。
 This program and the page themselves: where it matters, get verify.py from the office and not from the folder.
 """
+TITLES = {
+    "x": ("有問題", "Wrong"),
+    "+": ("已證明", "Proven"),
+    "!": ("請注意", "To be known"),
+    "-": ("這裡不能證明", "Not proven by this"),
+}
+VERDICTS = {
+    True: ("未發現問題", "Nothing wrong was found"),
+    False: ("有問題，請看下面", "Something is wrong, see below"),
+}
+# --- Up to here. ------------------------------------------------------------------------------------------------------
+
+_ROWS = WORDS.strip().split("\n")
+SENTENCES = {
+    head[2:]: (head[0], zh.replace("{camera}", "{name}（{camera}）"), en.replace("{camera}", "{name} ({camera})"))
+    for head, zh, en in zip(_ROWS[::3], _ROWS[1::3], _ROWS[2::3])
+}
+CAUSES = {name: (zh, en) for name, zh, en in (row.split("|") for row in _CAUSES.strip().split("\n"))}
 LIMITS = list(zip(_LIMITS.strip().split("\n")[::2], _LIMITS.strip().split("\n")[1::2]))
 
 # --- What documents look like: kinds of values, [lists], {objects}, {"?": or null}. A name with ? may be absent. ------
@@ -1684,12 +1695,6 @@ def shown(value: Any) -> Any:
 # --- For people -------------------------------------------------------------------------------------------------------
 
 TEXT_SHOWN = 500
-TITLES = {
-    "x": ("有問題", "Wrong"),
-    "+": ("已證明", "Proven"),
-    "!": ("請注意", "To be known"),
-    "-": ("這裡不能證明", "Not proven by this"),
-}
 
 
 def report(check: Check) -> dict[str, Any]:
@@ -1704,11 +1709,7 @@ def report(check: Check) -> dict[str, Any]:
 
 def page(found: dict[str, Any], languages: tuple[str, ...]) -> Iterator[str]:
     """As a page of text."""
-    verdict = {
-        True: ("未發現問題", "Nothing wrong was found"),
-        False: ("有問題，請看下面", "Something is wrong, see below"),
-    }
-    zh, en = verdict[found["intact"]]
+    zh, en = VERDICTS[found["intact"]]
     yield " / ".join(word for word, name in ((zh, "zh"), (en, "en")) if name in languages)
     for sign, (zh, en) in TITLES.items():
         lines = found["limits"] if sign == "-" else [one for one in found["lines"] if one["sign"] == sign]

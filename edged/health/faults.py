@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from storage.words.message import NOTHING, Message, message
+
 
 class MediaFault(StrEnum):
     """What is wrong though the stream runs: first with the picture, then with the sound."""
@@ -48,7 +50,7 @@ class MediaFinding:
     fault: MediaFault
     since_ms: int
     """Wall clock of the first picture or sound that showed it."""
-    evidence: str
+    evidence: Message
     """What was measured, for people: no figure that changes with each look."""
 
 
@@ -67,49 +69,73 @@ class MediaHealth:
     """Level of the sound in dB below full scale (0 or less); None where none was heard."""
     drift_ms: int | None = None
     """By how much the sound lies after the picture; None where that is not known."""
-    unjudged: str = ""
-    """Why its picture cannot be judged at present; "" when it can, or nobody has looked yet."""
+    unjudged: Message = NOTHING
+    """Why its picture cannot be judged at present; NOTHING when it can, or nobody has looked yet."""
 
 
-FAULT_TEXTS: Final[Mapping[MediaFault, tuple[str, str]]] = {
+FAULT_TEXTS: Final[Mapping[MediaFault, tuple[Message, Message]]] = {
     MediaFault.BLACK: (
-        "its picture is black",
-        "the lens (a cap, paint, a cloth), the light there, and the camera itself",
+        message("health.black", "its picture is black"),
+        message("health.black.check", "the lens (a cap, paint, a cloth), the light there, and the camera itself"),
     ),
-    MediaFault.WHITE: ("its picture is white", "what shines into the lens, and the exposure set in the camera"),
+    MediaFault.WHITE: (
+        message("health.white", "its picture is white"),
+        message("health.white.check", "what shines into the lens, and the exposure set in the camera"),
+    ),
     MediaFault.FLAT: (
-        "its picture is one even tone",
-        "the lens (a cap, paint, a cloth); if it is free, the camera's sensor",
+        message("health.flat", "its picture is one even tone"),
+        message("health.flat.check", "the lens (a cap, paint, a cloth); if it is free, the camera's sensor"),
     ),
     MediaFault.FROZEN: (
-        "its picture stands still",
-        "the camera: restart it; if that helps only for a while, replace it",
+        message("health.frozen", "its picture stands still"),
+        message("health.frozen.check", "the camera: restart it; if that helps only for a while, replace it"),
     ),
-    MediaFault.BLURRED: ("its picture is blurred", "the lens: clean it, then set the focus"),
+    MediaFault.BLURRED: (
+        message("health.blurred", "its picture is blurred"),
+        message("health.blurred.check", "the lens: clean it, then set the focus"),
+    ),
     MediaFault.COVERED: (
-        "a large part of its view is hidden",
-        "what hangs or stands before the lens, a web or a leaf too",
+        message("health.covered", "a large part of its view is hidden"),
+        message("health.covered.check", "what hangs or stands before the lens, a web or a leaf too"),
     ),
     MediaFault.MOVED: (
-        "it looks somewhere else than its reference",
-        "whether somebody turned it: turn it back, or have a new reference set (edgectl reference set)",
+        message("health.moved", "it looks somewhere else than its reference"),
+        message(
+            "health.moved.check",
+            "whether somebody turned it: turn it back, or have a new reference set (edgectl reference set)",
+        ),
     ),
-    MediaFault.COLOURLESS: ("its picture is grey by day", "the camera's day and night setting and its infrared filter"),
-    MediaFault.SILENT: ("nothing can be heard in its sound", "the microphone, its plug, and its volume in the camera"),
-    MediaFault.CLIPPED: ("its sound is so loud that it is cut off", "the volume of the microphone in the camera"),
+    MediaFault.COLOURLESS: (
+        message("health.colourless", "its picture is grey by day"),
+        message("health.colourless.check", "the camera's day and night setting and its infrared filter"),
+    ),
+    MediaFault.SILENT: (
+        message("health.silent", "nothing can be heard in its sound"),
+        message("health.silent.check", "the microphone, its plug, and its volume in the camera"),
+    ),
+    MediaFault.CLIPPED: (
+        message("health.clipped", "its sound is so loud that it is cut off"),
+        message("health.clipped.check", "the volume of the microphone in the camera"),
+    ),
     MediaFault.MUTE: (
-        "its sound does not come any more",
-        "whether sound is switched on in the camera, then its microphone",
+        message("health.mute", "its sound does not come any more"),
+        message("health.mute.check", "whether sound is switched on in the camera, then its microphone"),
     ),
-    MediaFault.DRIFT: ("its sound lies apart from its picture", "the camera: restart it, then its firmware"),
+    MediaFault.DRIFT: (
+        message("health.drift", "its sound lies apart from its picture"),
+        message("health.drift.check", "the camera: restart it, then its firmware"),
+    ),
 }
-UNJUDGED_CHECK: Final = "whether its picture can be seen: edgectl snapshot; then the camera's firmware and codec"
+UNJUDGED_CHECK: Final = message(
+    "health.unjudged.check",
+    "whether its picture can be seen: edgectl snapshot; then the camera's firmware and codec",
+)
 
 
-def what_is_wrong(fault: MediaFault) -> str:
+def what_is_wrong(fault: MediaFault) -> Message:
     return FAULT_TEXTS[fault][0]
 
 
-def what_to_check(fault: MediaFault) -> str:
+def what_to_check(fault: MediaFault) -> Message:
     """Worded to follow "Check "."""
     return FAULT_TEXTS[fault][1]

@@ -37,6 +37,7 @@ from edged.health.baseline import (
 )
 from edged.health.faults import MediaFault, MediaFinding, MediaHealth
 from recorder.decoder.messages import Heard, Picture, Shift
+from storage.words.message import Message, message
 
 BLACK_HIGH: Final = 24.0
 """Nearly nothing is brighter than this: less light than a room has with its lights off, or none."""
@@ -85,28 +86,54 @@ DRIFT_MS: Final = 1000
 """Lips and words lie apart so that everybody sees it; the network alone makes a fifth of it."""
 
 
+class FaultEvidence:
+    """What was measured, in words."""
+
+    REPEATS: Final = message("health.repeats", "pictures repeat exactly although the stream runs")
+    NOTHING_BRIGHT: Final = message("health.nothing-bright", "nothing in it is brighter than black")
+    NOTHING_DARK: Final = message("health.nothing-dark", "nothing in it is darker than white")
+    NO_EDGE: Final = message("health.no-edge", "one even tone without any edge")
+    BESIDE_REFERENCE: Final = message("health.beside-reference", "the view lies beside its reference")
+    ANOTHER_VIEW: Final = message("health.another-view", "another view than that of its reference")
+    LESS_SHARP: Final = message("health.less-sharp", "much less sharp than usual by this light")
+    PART_WITHOUT_DETAIL: Final = message("health.part-without-detail", "a large part of the view has lost all detail")
+    MOST_WITHOUT_DETAIL: Final = message(
+        "health.most-without-detail", "most of the view has lost all detail, and its colour"
+    )
+    GREY_BY_DAY: Final = message("health.grey-by-day", "grey by day")
+    SENDS_NONE: Final = message("health.sends-none", "the camera promises sound and sends none")
+    NOTHING_HEARD: Final = message("health.nothing-heard", "sound comes and nothing can be heard in it")
+    CUT_OFF: Final = message("health.cut-off", "the sound is so loud that it is cut off")
+    SOUND_AFTER: Final = message("health.sound-after", "sound comes after its picture by more than a second")
+    SOUND_BEFORE: Final = message("health.sound-before", "sound comes before its picture by more than a second")
+
+
+_EVIDENCE: Final = {str(one): one for one in vars(FaultEvidence).values() if isinstance(one, Message)}
+"""By its English text."""
+
+
 def picture_suspicions(
     now: Picture, last: Trace | None, back: Repetition, known: Mapping[Light, Usual]
-) -> Iterator[tuple[MediaFault, str]]:
+) -> Iterator[tuple[MediaFault, Message]]:
     """Each fault that this picture shows, with what was measured. `last`: the look before; `back`: what of this one
     came back; `known`: what is usual by each light.
     """
     own, near = known.get(light(now)), of_same_brightness(known, light(now))
     stands = back.whole or (own is not None and is_known(own) and is_unusual(back, own.back))
     if stands and not is_blind(now):
-        yield MediaFault.FROZEN, "pictures repeat exactly although the stream runs"
+        yield MediaFault.FROZEN, FaultEvidence.REPEATS
     if now.high <= BLACK_HIGH:
-        yield MediaFault.BLACK, "nothing in it is brighter than black"
+        yield MediaFault.BLACK, FaultEvidence.NOTHING_BRIGHT
     elif now.low >= WHITE_LOW:
-        yield MediaFault.WHITE, "nothing in it is darker than white"
+        yield MediaFault.WHITE, FaultEvidence.NOTHING_DARK
     elif now.spread < FLAT_SPREAD and max(now.edges) < FLAT_EDGES:
-        yield MediaFault.FLAT, "one even tone without any edge"
+        yield MediaFault.FLAT, FaultEvidence.NO_EDGE
     elif last is not None and _shifted(now.shift, last.shift):
-        yield MediaFault.MOVED, "the view lies beside its reference"
+        yield MediaFault.MOVED, FaultEvidence.BESIDE_REFERENCE
     elif own is not None and is_known(own):
         yield from _against(now, own)
     elif near is not None and is_known(near) and _is_hidden(now, near):
-        yield MediaFault.COVERED, "most of the view has lost all detail, and its colour"
+        yield MediaFault.COVERED, FaultEvidence.MOST_WITHOUT_DETAIL
 
 
 def is_blind(now: Picture) -> bool:
@@ -129,18 +156,18 @@ def _shifted(now: Shift | None, last: Shift | None) -> bool:
     return max(abs(now.across - last.across), abs(now.down - last.down)) <= SAME_SHIFT
 
 
-def _against(now: Picture, usual: Usual) -> Iterator[tuple[MediaFault, str]]:
+def _against(now: Picture, usual: Usual) -> Iterator[tuple[MediaFault, Message]]:
     """By the same light: another one is another `Usual`, so that no change of it looks like a loss."""
     soft = any(a < share * b for a, share, b in zip(now.sharpness, BLUR, usual.sharpness, strict=True))
     if soft and now.spread >= BLUR_SPREAD * usual.spread:
-        yield MediaFault.BLURRED, "much less sharp than usual by this light"
+        yield MediaFault.BLURRED, FaultEvidence.LESS_SHARP
         return
     if _lost(now, usual)[0] >= HIDDEN:
-        yield MediaFault.COVERED, "a large part of the view has lost all detail"
+        yield MediaFault.COVERED, FaultEvidence.PART_WITHOUT_DETAIL
         return
     known = usual.likened >= ENOUGH and usual.likeness >= LIKE
     if now.shift is not None and known and now.shift.likeness < UNLIKE * usual.likeness:
-        yield MediaFault.MOVED, "another view than that of its reference"
+        yield MediaFault.MOVED, FaultEvidence.ANOTHER_VIEW
 
 
 def _is_hidden(now: Picture, usual: Usual) -> bool:
@@ -158,16 +185,16 @@ def _lost(now: Picture, usual: Usual) -> tuple[float, bool]:
     return hidden / len(both), any(a >= LEFT * b for a, b in both)
 
 
-def sound_suspicions(heard: Heard | None, lag_ms: int | None, *, overdue: bool) -> Iterator[tuple[MediaFault, str]]:
+def sound_suspicions(heard: Heard | None, lag_ms: int | None, *, overdue: bool) -> Iterator[tuple[MediaFault, Message]]:
     """`overdue`: sound is promised and none has come for long. `lag_ms`: how far it lies behind the picture."""
     if overdue:
-        yield MediaFault.MUTE, "the camera promises sound and sends none"
+        yield MediaFault.MUTE, FaultEvidence.SENDS_NONE
     if heard is not None and heard.level_db <= SILENT_DB:
-        yield MediaFault.SILENT, "sound comes and nothing can be heard in it"
+        yield MediaFault.SILENT, FaultEvidence.NOTHING_HEARD
     if heard is not None and heard.clipped >= CLIPPED:
-        yield MediaFault.CLIPPED, "the sound is so loud that it is cut off"
+        yield MediaFault.CLIPPED, FaultEvidence.CUT_OFF
     if lag_ms is not None and abs(lag_ms) >= DRIFT_MS:
-        yield MediaFault.DRIFT, f"sound comes {'after' if lag_ms > 0 else 'before'} its picture by more than a second"
+        yield MediaFault.DRIFT, FaultEvidence.SOUND_AFTER if lag_ms > 0 else FaultEvidence.SOUND_BEFORE
 
 
 FOUND_AT: Final = 4
@@ -210,6 +237,7 @@ class Suspicion(msgspec.Struct, frozen=True):
     site_ms: int
     """The same in site time."""
     evidence: str
+    """As English text: it is kept in a file, and tells its message (`_EVIDENCE`)."""
     found: bool = False
 
 
@@ -235,7 +263,7 @@ def step(memory: Memory, look: Look) -> tuple[Memory, MediaHealth]:
     back = repetition(look.picture, memory.before)
     shown = dict(picture_suspicions(look.picture, last, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
-        shown.setdefault(MediaFault.COLOURLESS, "grey by day")
+        shown.setdefault(MediaFault.COLOURLESS, FaultEvidence.GREY_BY_DAY)
     if look.sound is not False:
         overdue = look.overdue and (memory.heard or look.sound is True)
         shown |= dict(sound_suspicions(look.heard, look.lag_ms, overdue=overdue))
@@ -274,7 +302,11 @@ def referred(memory: Memory) -> Memory:
 
 def judged(memory: Memory, look: Look) -> MediaHealth:
     """What there is to tell."""
-    findings = [MediaFinding(fault, one.since_ms, one.evidence) for fault, one in memory.suspected.items() if one.found]
+    findings = [
+        MediaFinding(fault, one.since_ms, _EVIDENCE.get(one.evidence, Message(one.evidence)))
+        for fault, one in memory.suspected.items()
+        if one.found
+    ]
     colour = look.picture.saturation >= GREY
     faulty = any(finding.fault is MediaFault.COLOURLESS for finding in findings)
     return MediaHealth(
@@ -287,15 +319,17 @@ def judged(memory: Memory, look: Look) -> MediaHealth:
     )
 
 
-def _weighed(memory: Memory, look: Look, shown: dict[MediaFault, str]) -> tuple[dict[MediaFault, Suspicion], Habits]:
+def _weighed(
+    memory: Memory, look: Look, shown: dict[MediaFault, Message]
+) -> tuple[dict[MediaFault, Suspicion], Habits]:
     suspected, habits = {}, memory.habits
     for fault in MediaFault:
         before = memory.suspected.get(fault)
         if fault in shown:
             score = min((before.score if before else 0) + 1, SCORE_MAX)
-            start = before or Suspicion(0, look.at_ms, look.site_ms, shown[fault])
+            start = before or Suspicion(0, look.at_ms, look.site_ms, str(shown[fault]))
             found = start.found or (score >= FOUND_AT and not _is_habit(habits, fault, look))
-            suspected[fault] = Suspicion(score, start.since_ms, start.site_ms, shown[fault], found)
+            suspected[fault] = Suspicion(score, start.since_ms, start.site_ms, str(shown[fault]), found)
         elif before is not None and before.score > 1:
             suspected[fault] = msgspec.structs.replace(before, score=before.score - 1)
         elif before is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from storage.words.message import NOTHING, Message, joined, message
 from storage.words.model import GapCause
 
 DOWN_AFTER_S: Final = 10.0
@@ -21,24 +22,39 @@ SLOW_FOR_S: Final = 30.0
 SLOW_SHARE: Final = 0.8
 RATE_WINDOW_S: Final = 5.0
 """Shortest stretch over which a rate is shown: a GOP or two, so that key frames do not make it jump."""
-WAITING: Final = "connected, waiting for the first key frame"
+CONNECTING: Final = message("camera.connecting", "connecting")
+WAITING: Final = message("camera.waiting", "connected, waiting for the first key frame")
 """Recording begins with a key frame; frames before it are none."""
-UNSTEADY: Final = "recorded only part of the time: the stream breaks off or stops again and again"
+UNSTEADY: Final = message(
+    "camera.unsteady", "recorded only part of the time: the stream breaks off or stops again and again"
+)
 _CODECS: Final = {"h264": "h264", "h265": "hevc"}
 """What the configuration calls them, to what a worker tells."""
-CHECK_STREAM: Final = "the network to the camera and its load; `edgectl gaps` says what happened each time"
+CHECK_STREAM: Final = message(
+    "camera.unsteady.check",
+    "the network to the camera and its load; `edgectl gaps` says what happened each time",
+)
 WITHHELD: Final = {
     GapCause.DISK_FULL: (
-        "the disk is full",
-        "what else lies on the volumes and whether one is away (`edgectl status`): free space, or add a volume",
+        message("camera.disk-full", "the disk is full"),
+        message(
+            "camera.disk-full.check",
+            "what else lies on the volumes and whether one is away (`edgectl status`): free space, or add a volume",
+        ),
     ),
     GapCause.FLOOR_PROTECT: (
-        "the volumes are full of footage that must still be kept",
-        "the size of the volumes against the floors (`edgectl retention`): add a volume, or raise max_bytes",
+        message("camera.floor-protect", "the volumes are full of footage that must still be kept"),
+        message(
+            "camera.floor-protect.check",
+            "the size of the volumes against the floors (`edgectl retention`): add a volume, or raise max_bytes",
+        ),
     ),
     GapCause.IO_ERROR: (
-        "the disk does not take what is written",
-        "the disk, its cable and its mount (`journalctl -k`, `smartctl -a`): replace it if it reports errors",
+        message("camera.io-error", "the disk does not take what is written"),
+        message(
+            "camera.io-error.check",
+            "the disk, its cable and its mount (`journalctl -k`, `smartctl -a`): replace it if it reports errors",
+        ),
     ),
 }
 """Troubles of the box and not of the camera, which the worker cannot put into words: what it is, what to check."""
@@ -72,7 +88,7 @@ class Stream:
     width: int
     height: int
     audio: str
-    detail: str = ""
+    detail: Message = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +114,9 @@ class Observation:
     """None while there is no session."""
     samples: Sequence[Sample]
     """Of the present session, oldest first, about a minute of them."""
-    trouble: str
-    """What was tried and what came back; "" when nothing is known to be wrong."""
-    check: str = ""
+    trouble: Message
+    """What was tried and what came back; NOTHING when nothing is known to be wrong."""
+    check: Message = NOTHING
     """What a technician checks first."""
     writing: bool = True
     """False while nothing is recorded, whatever arrives: no key frame yet, a new process, a full disk."""
@@ -120,8 +136,8 @@ class Condition:
     """
 
     state: CameraState
-    reason: str
-    check: str = ""
+    reason: Message
+    check: Message = NOTHING
     """What to check first."""
     fps: float | None = None
     bitrate_bps: int | None = None
@@ -164,7 +180,7 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
     One that comes and goes is degraded all the time, and down only when it has been gone for as long as any other.
     """
     if not seen.enabled:
-        return Condition(CameraState.DISABLED, "disabled in the configuration")
+        return Condition(CameraState.DISABLED, message("camera.disabled", "disabled in the configuration"))
     found = _at_this_instant(seen, expect)
     if found.state is CameraState.DOWN:
         found = replace(found, cause=seen.cause)
@@ -172,8 +188,8 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
         found = replace(found, lost_s=max(0, seen.now_ms - seen.recorded_ms) / 1000)
     if not seen.unsteady or found.lost_s is None or found.lost_s >= DOWN_AFTER_S:
         return found
-    also = found.reason if found.state is CameraState.DEGRADED else ""
-    reason = "; ".join(part for part in (UNSTEADY, also) if part)
+    also = found.reason if found.state is CameraState.DEGRADED else NOTHING
+    reason = joined(part for part in (UNSTEADY, also) if part)
     return replace(found, state=CameraState.DEGRADED, reason=reason, check=CHECK_STREAM, unsteady=True, cause=None)
 
 
@@ -181,34 +197,58 @@ def _at_this_instant(seen: Observation, expect: Expectation) -> Condition:
     last_ms = seen.samples[-1].last_frame_ms if seen.samples else 0
     age_s = max(0, seen.now_ms - last_ms) / 1000 if last_ms else None
     if seen.stream is None:
-        return Condition(CameraState.DOWN, seen.trouble or "connecting", seen.check, last_frame_age_s=age_s)
+        return Condition(CameraState.DOWN, seen.trouble or CONNECTING, seen.check, last_frame_age_s=age_s)
     fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
     if age_s is None:
         return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check)
     if age_s >= DOWN_AFTER_S:
-        reason = seen.trouble or "connected, but no picture arrives"
-        check = seen.check or "the camera's encoder and its network"
+        reason = seen.trouble or message("camera.no-picture", "connected, but no picture arrives")
+        check = seen.check or message("camera.no-picture.check", "the camera's encoder and its network")
         return Condition(CameraState.DOWN, reason, check, fps, bitrate, age_s)
     if not seen.writing:
         return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check, fps, bitrate, age_s)
     faults = [*_mismatches(seen.stream, expect), *_slow(seen.samples, expect)]
     state = CameraState.DEGRADED if faults else CameraState.RECORDING
-    return Condition(state, "; ".join(faults), "the camera's settings" if faults else "", fps, bitrate, age_s)
+    check = message("camera.check-settings", "the camera's settings") if faults else NOTHING
+    return Condition(state, joined(faults), check, fps, bitrate, age_s)
 
 
-def _mismatches(stream: Stream, expect: Expectation) -> list[str]:
+def _mismatches(stream: Stream, expect: Expectation) -> list[Message]:
     faults = [stream.detail] if stream.detail else []
     wanted = (expect.width or stream.width, expect.height or stream.height)
     if wanted != (stream.width, stream.height):
-        faults.append(f"picture is {stream.width}×{stream.height}, expected {wanted[0]}×{wanted[1]}")
+        faults.append(
+            message(
+                "camera.other-size",
+                "picture is {width}×{height}, expected {expected_width}×{expected_height}",
+                width=stream.width,
+                height=stream.height,
+                expected_width=wanted[0],
+                expected_height=wanted[1],
+            )
+        )
     if stream.width * stream.height < (expect.pixels or 0):
-        faults.append(f"picture has {stream.width * stream.height} pixels, expected are at least {expect.pixels}")
+        faults.append(
+            message(
+                "camera.too-few-pixels",
+                "picture has {pixels} pixels, expected are at least {expected}",
+                pixels=stream.width * stream.height,
+                expected=expect.pixels or 0,
+            )
+        )
     if expect.codec is not None and _CODECS[expect.codec] != stream.video:
-        faults.append(f"pictures are coded as {stream.video}, expected as {_CODECS[expect.codec]}")
+        faults.append(
+            message(
+                "camera.other-codec",
+                "pictures are coded as {codec}, expected as {expected}",
+                codec=stream.video,
+                expected=_CODECS[expect.codec],
+            )
+        )
     if expect.audio is True and not stream.audio:
-        faults.append("no sound, though it is expected")
+        faults.append(message("camera.no-sound", "no sound, though it is expected"))
     if expect.audio is False and stream.audio:
-        faults.append(f"sound ({stream.audio}) is sent, none expected")
+        faults.append(message("camera.unexpected-sound", "sound ({codec}) is sent, none expected", codec=stream.audio))
     return faults
 
 
@@ -218,7 +258,7 @@ def _long_span(samples: Sequence[Sample]) -> tuple[Sample, Sample] | None:
     return None if pair is None or pair[1].at_ms - pair[0].at_ms < 0.9 * SLOW_FOR_S * 1000 else pair
 
 
-def _slow(samples: Sequence[Sample], expect: Expectation) -> list[str]:
+def _slow(samples: Sequence[Sample], expect: Expectation) -> list[Message]:
     if expect.fps is None:
         return []
     if _long_span(samples) is None:
@@ -226,7 +266,7 @@ def _slow(samples: Sequence[Sample], expect: Expectation) -> list[str]:
     fps = frame_rate(samples)
     if fps is None or fps >= SLOW_SHARE * expect.fps:
         return []
-    return [f"fewer than the expected {expect.fps:g} images/s"]
+    return [message("camera.slow", "fewer than the expected {fps} images/s", fps=expect.fps)]
 
 
 def of_the_box(cause: str | None) -> bool:

@@ -35,6 +35,7 @@ from recorder.decoder.messages import LookKind, Seen, UnseenReason
 from recorder.supervisor.runner import CameraView
 from recorder.words.messages import Kind
 from storage.words.clock import Clock
+from storage.words.message import Message, message
 
 log = logging.getLogger("edged.health")
 FILE: Final = "health.json"
@@ -49,16 +50,20 @@ PATIENT: Final = 2
 ASIDE_S: Final = 60.0
 ASIDE_MAX_S: Final = 3600.0
 WORDS: Final = {
-    UnseenReason.NO_PICTURE: "no key frame came within 20 s",
-    UnseenReason.NOT_SENT: "nothing comes from it",
-    UnseenReason.UNREADABLE: "its key frames cannot be decoded",
-    UnseenReason.TOO_LARGE: "its pictures are larger than any camera's",
-    UnseenReason.BUSY: "the decoder has too much to do",
+    UnseenReason.NO_PICTURE: message("health.no-key-frame", "no key frame came within 20 s"),
+    UnseenReason.NOT_SENT: message("health.not-sent", "nothing comes from it"),
+    UnseenReason.UNREADABLE: message("health.unreadable", "its key frames cannot be decoded"),
+    UnseenReason.TOO_LARGE: message("health.too-large", "its pictures are larger than any camera's"),
+    UnseenReason.BUSY: message("health.decoder-busy", "the decoder has too much to do"),
 }
 
 
 class NoPicture(Exception):
-    """There is no picture of this camera now; the message says why."""
+    """There is no picture of this camera now."""
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +206,19 @@ class HealthWatch:
 
     async def _glance(self, camera: str, want: LookKind) -> LookResult:
         if is_aside(self._records, camera, self._now_s()):
-            raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
+            raise NoPicture(
+                message(
+                    "health.left-alone",
+                    "its pictures made the decoder die or hang, and it is left alone for a while",
+                )
+            )
         try:
             came = await self._decoder.look(partial(self._hand, camera), want)
         except DecoderLost as lost:
             self._blame(camera, lost)
-            raise NoPicture(f"the decoder failed: {lost}") from None
+            raise NoPicture(
+                message("health.decoder-failed", "the decoder failed: {reason}", reason=str(lost))
+            ) from None
         if isinstance(came, UnseenReason):
             raise NoPicture(WORDS[came])
         return came
@@ -250,7 +262,7 @@ class HealthWatch:
             sound=configured.expect.audio,
         )
 
-    def _miss(self, camera: str, view: CameraView, why: str) -> None:
+    def _miss(self, camera: str, view: CameraView, why: Message) -> None:
         """Of a camera that is recorded, it is told after a while that its picture cannot be judged."""
         if view.cause is not None:
             self._memories[camera] = judge.interrupted(self._memories.get(camera, Memory()))
@@ -265,9 +277,9 @@ class HealthWatch:
         record = self._records[camera] = blamed(self._records.get(camera, DecoderBackoff()), self._now_s())
         if record.until_s:
             log.warning("%s: its pictures killed or hung the decoder %d times in a row", camera, record.blamed)
-            self._tell(camera, "its pictures make the decoder die or hang")
+            self._tell(camera, message("health.decoder-dies", "its pictures make the decoder die or hang"))
 
-    def _tell(self, camera: str, why: str) -> None:
+    def _tell(self, camera: str, why: Message) -> None:
         before = self.judged.get(camera, MediaHealth(0))
         self.judged[camera] = MediaHealth(before.at_ms, before.findings, unjudged=why)
 

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from edged.words.value_types import ACCOUNT
+from storage.words.message import Message, message
 
 T = TypeVar("T")
 
-AS_ROOT: Final = "as root, or with sudo: to this account it is closed"
+AS_ROOT: Final = message("host.as-root", "as root, or with sudo: to this account it is closed")
 
 PATIENCE_S: Final = 5.0
 """A directory service that needs longer is out of order; who calls is told so."""
@@ -47,7 +48,7 @@ class HostAccount:
     """The system has an account of that number."""
 
 
-def otherwise(instead: str) -> str:
+def otherwise(instead: Message) -> Message:
     """What whoever may not read a file of edged's is told. `instead`: what is told the account of edged itself.
 
     To anybody else its modes may be just right.
@@ -131,11 +132,19 @@ UMASK: Final = 0o027
 """As the daemon's: nothing for others."""
 
 
-class NoStateDirectory(Exception):
+class _Barred(Exception):
+    """`said`: why, in a sentence."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said)
+        self.said = said
+
+
+class NoStateDirectory(_Barred):
     """There is nothing whose owner one could become."""
 
 
-class NotAllowed(Exception):
+class NotAllowed(_Barred):
     """This account may not become another one."""
 
 
@@ -144,13 +153,20 @@ def become_owner(state: Path) -> None:
     try:
         owner = state.stat()
     except OSError as error:
-        raise NoStateDirectory(f"there is no state directory {state} ({error.strerror})") from None
+        raise NoStateDirectory(
+            message(
+                "host.no-state-directory",
+                "there is no state directory {state} ({reason})",
+                state=str(state),
+                reason=error.strerror or "",
+            )
+        ) from None
     os.umask(UMASK)
     name = account(owner.st_uid).name
     if os.geteuid() == owner.st_uid:
         return
     if os.geteuid() != 0:
-        raise NotAllowed(f"{state} belongs to {name}")
+        raise NotAllowed(message("host.belongs-to", "{state} belongs to {account}", state=str(state), account=name))
     try:
         groups = os.getgrouplist(name, owner.st_gid)
     except (KeyError, OSError):

@@ -26,6 +26,7 @@ from typing import Final
 
 from edged.host import accounts
 from edged.words.value_types import ACCOUNT, DEFAULT_CONFIG, UNIT
+from storage.words.message import Message, message
 
 PLACES: Final = tuple(
     map(
@@ -85,7 +86,7 @@ def parse_unit(text: str) -> UnitSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class FileReader:
     """The account, and what systemd reads in its place."""
 
     name: str
@@ -96,7 +97,7 @@ class Reader:
     credentials: frozenset[str] = frozenset()
 
 
-def of_unit(config: Path, places: Sequence[Path] = PLACES) -> Reader | None:
+def of_unit(config: Path, places: Sequence[Path] = PLACES) -> FileReader | None:
     """Who reads this configuration and what it names; None: the unit runs with another one, or we cannot tell."""
     runs = parse_unit("\n".join(_texts(places)))
     if os.geteuid() != 0 or os.path.realpath(config) != os.path.realpath(runs.config):
@@ -108,7 +109,7 @@ def of_unit(config: Path, places: Sequence[Path] = PLACES) -> Reader | None:
         groups = more.union(os.getgrouplist(entry.pw_name, gid))
     except (KeyError, OSError):
         return None
-    return Reader(
+    return FileReader(
         entry.pw_name, entry.pw_uid, accounts.group(gid), frozenset(groups), config.absolute(), runs.credentials
     )
 
@@ -117,11 +118,11 @@ def of_unit(config: Path, places: Sequence[Path] = PLACES) -> Reader | None:
 class Barred:
     """What keeps the account from a file, and what to do."""
 
-    problem: str
-    instead: str
+    problem: Message
+    instead: Message
 
 
-def barred(reader: Reader, paths: Collection[Path]) -> Mapping[Path, Barred]:
+def barred(reader: FileReader, paths: Collection[Path]) -> Mapping[Path, Barred]:
     """Of those that are there, what the account cannot read, and the first thing on the way that bars it. Blocking."""
     ways = {path: [*(("-x", above) for above in _above(path)), ("-r", path)] for path in paths if _is_there(path)}
     denied = _denied(reader, dict.fromkeys(question for way in ways.values() for question in way))
@@ -141,7 +142,7 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _denied(reader: Reader, questions: Iterable[tuple[str, Path]]) -> set[tuple[str, Path]]:
+def _denied(reader: FileReader, questions: Iterable[tuple[str, Path]]) -> set[tuple[str, Path]]:
     """Asked as that account, so that access lists count, too; nothing where nobody can be asked as it."""
     asked = list(questions)
     group, *others = reader.groups
@@ -156,27 +157,46 @@ def _denied(reader: Reader, questions: Iterable[tuple[str, Path]]) -> set[tuple[
     return {question for question, letter in zip(asked, said, strict=True) if letter == "n"}
 
 
-def _barred(reader: Reader, path: Path, at: Path) -> Barred:
+def _barred(reader: FileReader, path: Path, at: Path) -> Barred:
     """Only what is edged's own is given to it."""
-    who = f"{path} cannot be read by the account {reader.name}"
-    own = reader.config.parent
     if at == path:
-        return Barred(f"{who}, which runs edged{_list_of(path)}", _give(reader, path, "640"))
-    instead = _give(reader, at, "750") if at.is_relative_to(own) else f"keep it in {own}"
-    return Barred(f"{who}: it may not enter {at}{_list_of(at)}", instead)
+        problem = message(
+            "host.barred",
+            "{path} cannot be read by the account {account}, which runs edged",
+            path=str(path),
+            account=reader.name,
+        )
+        return Barred(_listed(problem, path), _give(reader, path, "640"))
+    own = reader.config.parent
+    problem = message(
+        "host.barred-above",
+        "{path} cannot be read by the account {account}: it may not enter {directory}",
+        path=str(path),
+        account=reader.name,
+        directory=str(at),
+    )
+    elsewhere = message("host.barred-above.instead", "keep it in {directory}", directory=str(own))
+    return Barred(_listed(problem, at), _give(reader, at, "750") if at.is_relative_to(own) else elsewhere)
 
 
-def _give(reader: Reader, path: Path, mode: str) -> str:
+def _give(reader: FileReader, path: Path, mode: str) -> Message:
     """Beside an access list the group's mode is but its mask: the list goes first."""
-    return f"{f'setfacl -b {path}; ' if _list_of(path) else ''}chown root:{reader.group} {path}; chmod {mode} {path}"
+    first = f"setfacl -b {path}; " if _has_list(path) else ""
+    return Message(f"{first}chown root:{reader.group} {path}; chmod {mode} {path}")
 
 
-def _list_of(path: Path) -> str:
-    """In words, where an access list decides and not the modes alone."""
+def _listed(problem: Message, path: Path) -> Message:
+    """And that an access list decides, where it does and not the modes alone."""
+    if not _has_list(path):
+        return problem
+    return message("host.barred-by-list", "{problem} (it has an access list: getfacl)", problem=problem)
+
+
+def _has_list(path: Path) -> bool:
     try:
-        return " (it has an access list: getfacl)" if _ACL in os.listxattr(path) else ""
+        return _ACL in os.listxattr(path)
     except OSError:
-        return ""
+        return False
 
 
 def _above(path: Path) -> dict[Path, None]:
@@ -216,19 +236,25 @@ class Owner:
     gid: int
 
 
-def why_open(entry: FileEntry, owner: Owner) -> str | None:
+def why_open(entry: FileEntry, owner: Owner) -> Message | None:
     """Why somebody else could read or change it; None where nobody can. Root can read everything."""
     if not (stat.S_ISREG(entry.mode) or stat.S_ISDIR(entry.mode)):
         return None
     if entry.uid not in (owner.uid, 0):
-        return f"擁有者為帳號 {entry.uid}"
+        return message("host.open-owner", "it belongs to account {uid}", uid=str(entry.uid))
     if stat.S_IMODE(entry.mode) & 0o007:
-        return f"權限 {stat.S_IMODE(entry.mode):04o}，其他帳號可存取"
+        return message("host.open-to-all", "mode {mode}: other accounts have access", mode=_octal(entry))
     if stat.S_IMODE(entry.mode) & 0o070 and entry.gid not in (owner.gid, 0):
-        return f"權限 {stat.S_IMODE(entry.mode):04o}，群組 {entry.gid} 可存取"
+        return message(
+            "host.open-to-group", "mode {mode}: group {gid} has access", mode=_octal(entry), gid=str(entry.gid)
+        )
     if entry.listed:
-        return "另有存取清單（ACL）"
+        return message("host.open-by-list", "it has an access list (ACL)")
     return None
+
+
+def _octal(entry: FileEntry) -> str:
+    return f"{stat.S_IMODE(entry.mode):04o}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +262,7 @@ class OpenFile:
     """A file that others could read, and why."""
 
     path: str
-    why: str
+    why: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +277,7 @@ class OpenFiles:
     """The first of those that are open now."""
     count: int = 0
     """All of them."""
-    unread: tuple[str, ...] = ()
+    unread: tuple[Message, ...] = ()
     """Places that could not be looked at, with the reason."""
 
 
@@ -260,7 +286,7 @@ class OpenFileWatch:
 
     def __init__(self) -> None:
         self._owner = Owner(os.geteuid(), os.getegid())
-        self._open: dict[str, str] = {}
+        self._open: dict[str, Message] = {}
         self._unread: dict[str, str] = {}
         self._pass: Iterator[FileEntry] | None = None
         self._passing = self._last = 0
@@ -286,7 +312,14 @@ class OpenFileWatch:
         told = tuple(OpenFile(path, why) for path, why in islice(sorted(self._open.items()), NAMED_MAX))
         looked = self._last if self._whole else self._passing
         return OpenFiles(
-            looked, self._whole, told, len(self._open), tuple(f"{p}（{w}）" for p, w in self._unread.items())
+            looked,
+            self._whole,
+            told,
+            len(self._open),
+            tuple(
+                message("host.unread", "{path} ({reason})", path=path, reason=reason)
+                for path, reason in self._unread.items()
+            ),
         )
 
     def _is_there(self, place: Path) -> bool:

@@ -14,8 +14,10 @@ from typing import Final
 
 import click
 
-from edged.words import exit_codes
+from edged.words import exit_codes, help_screens
+from edged.words.catalogue import Reader, language_of
 from edged.words.value_types import DEFAULT_CONFIG
+from storage.words.message import Message
 
 UMASK: Final = 0o027
 """No human account reads what the daemon writes (W2): nothing for others, nothing to write for the group."""
@@ -54,7 +56,7 @@ def run(config_path: Path, *, verbose: bool) -> int:
     try:
         config = load(config_path)
     except ConfigError as error:
-        _tell([str(problem) for problem in error.problems])
+        _tell([problem.said for problem in error.problems])
         return exit_codes.CONFIG
     os.umask(UMASK)
 
@@ -73,7 +75,7 @@ def run(config_path: Path, *, verbose: bool) -> int:
         forkserver.close()
 
 
-def _tell(problems: Sequence[str]) -> None:
+def _tell(problems: Sequence[Message]) -> None:
     """What ends a start: in the journal one line each, as grave as it is, so that whoever asks for errors finds it."""
     import logging
 
@@ -83,13 +85,15 @@ def _tell(problems: Sequence[str]) -> None:
         if is_journal(sys.stderr.fileno()):
             logging.getLogger("edged").critical("%s", " ".join(problem.split()), extra=marked(MessageId.FATAL))
         else:
-            click.echo(problem, err=True)
+            click.echo(Reader(language_of())(problem), err=True)
 
 
 def main() -> int:
     """Entry point: click's usage errors become exit code 64."""
     try:
-        result = cli.main(standalone_mode=False)
+        language = language_of()
+        help_screens.speak(language)
+        result = help_screens.translated(cli, language).main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return exit_codes.USAGE

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from edged.documents import ledger as ledger_documents
 from edged.documents.ledger import Rebuild
@@ -16,6 +15,7 @@ from storage.audit.findings import CheckpointVerdict, LedgerFinding, LedgerRepor
 from storage.integrity.compare import Fault
 from storage.integrity.fsck import FsckReport, Level, Scope
 from storage.recovery.walk import RebuildReport
+from storage.words.message import Message, as_message, message
 
 
 def fsck_scope(asked: ledger_documents.FsckAsked) -> Scope:
@@ -44,28 +44,65 @@ def fsck(
 
 def _fsck_finding(fault: Fault, volumes: Mapping[str, Path]) -> ledger_documents.Finding:
     root = volumes.get(fault.volume)
-    where = fault.where if root is None else str(root / fault.where)
+    where = as_message(fault.where if root is None else str(root / fault.where))
     return ledger_documents.Finding(
-        promise=fault.kind.promise, kind=fault.kind.value, what=fault.what, where=where, action=fault.action
+        promise=fault.kind.promise,
+        kind=fault.kind.value,
+        what=fault.what,
+        where=where,
+        action=fault.action,
+        where_code=where.code,
+        where_values=where.data,
+        what_code=fault.what.code,
+        what_values=fault.what.data,
+        action_code=fault.action.code,
+        action_values=fault.action.data,
     )
 
 
-_ONE_OR_MANY: Final = {
-    "leaves": ("leaf put back", "leaves put back"),
-    "directories": ("directory compared", "directories compared"),
-    "adopted": ("file adopted", "files adopted"),
-    "quarantined": ("file set aside", "files set aside"),
-    "missing": ("file missing", "files missing"),
-    "gaps": ("gap that was recorded", "gaps that were recorded"),
-    "unread": ("leaf not understood", "leaves not understood"),
-}
-
-
-def rebuild_in_words(report: Rebuild | RebuildReport) -> str:
+def rebuild_in_words(report: Rebuild | RebuildReport) -> Message:
     """What came of it, in words."""
-    counts = {field: getattr(report, field) for field in _ONE_OR_MANY}
-    told = [f"{count} {_ONE_OR_MANY[field][count != 1]}" for field, count in counts.items() if count]
-    return ", ".join(told) or "nothing was missing"
+    counted = (
+        (
+            report.leaves,
+            message("rebuild.leaves.one", "1 leaf put back"),
+            message("rebuild.leaves.many", "{count} leaves put back", count=report.leaves),
+        ),
+        (
+            report.directories,
+            message("rebuild.directories.one", "1 directory compared"),
+            message("rebuild.directories.many", "{count} directories compared", count=report.directories),
+        ),
+        (
+            report.adopted,
+            message("rebuild.adopted.one", "1 file adopted"),
+            message("rebuild.adopted.many", "{count} files adopted", count=report.adopted),
+        ),
+        (
+            report.quarantined,
+            message("rebuild.set-aside.one", "1 file set aside"),
+            message("rebuild.set-aside.many", "{count} files set aside", count=report.quarantined),
+        ),
+        (
+            report.missing,
+            message("rebuild.files-missing.one", "1 file missing"),
+            message("rebuild.files-missing.many", "{count} files missing", count=report.missing),
+        ),
+        (
+            report.gaps,
+            message("rebuild.gaps.one", "1 gap that was recorded"),
+            message("rebuild.gaps.many", "{count} gaps that were recorded", count=report.gaps),
+        ),
+        (
+            report.unread,
+            message("rebuild.unread.one", "1 leaf not understood"),
+            message("rebuild.unread.many", "{count} leaves not understood", count=report.unread),
+        ),
+    )
+    parts: list[str] = [one if count == 1 else many for count, one, many in counted if count]
+    if not parts:
+        return message("rebuild.nothing-missing", "nothing was missing")
+    return message("rebuild.counts", "{parts}", parts=parts)
 
 
 def rebuild(report: RebuildReport, aside: str | None, took_s: float, *, daemon: bool) -> Rebuild:
@@ -82,6 +119,7 @@ def rebuild(report: RebuildReport, aside: str | None, took_s: float, *, daemon: 
         missing=report.missing,
         gaps=report.gaps,
         left=list(report.left),
+        left_told=[one.told for one in report.left],
         aside=aside,
         took_s=round(took_s, 3),
     )
@@ -106,7 +144,19 @@ def ledger_check(report: LedgerReport, volumes: Mapping[str, Path], *, daemon: b
 
 
 def _ledger_finding(one: LedgerFinding) -> ledger_documents.VerifyFinding:
-    return ledger_documents.VerifyFinding(code=one.code.value, where=one.where, what=one.what, action=one.action)
+    where = as_message(one.where)
+    return ledger_documents.VerifyFinding(
+        code=one.code.value,
+        where=where,
+        what=one.what,
+        action=one.action,
+        where_code=where.code,
+        where_values=where.data,
+        what_code=one.what.code,
+        what_values=one.what.data,
+        action_code=one.action.code,
+        action_values=one.action.data,
+    )
 
 
 def _tree(one: Tree) -> ledger_documents.VerifiedTree:

@@ -16,11 +16,13 @@ from typing import Final
 from edged.access.callers import Route
 from edged.compliance import Call, ClauseFinding, ClauseStatus, Facts, advanced, findings, summary
 from edged.documents import register as documents
+from edged.documents.base import Told
 from edged.host.file_access import OpenFileWatch
 from edged.host.loops import Loops, OwnThread
 from edged.overview import DAY_MS, Overview
 from edged.profiles.loader import Profile, profile
 from edged.site.rounds import SiteState
+from edged.words.catalogue import Reader
 from edged.words.units import optional_timestamp, timestamp
 from storage.ledger.signer import IssuedHead
 from storage.register.queries import Kept
@@ -120,6 +122,7 @@ def document(standing: ComplianceStanding, only: str | None = None) -> documents
     seen, chosen, head = standing.seen, standing.profile, standing.head
     site = seen.config.site
     statuses = [one.status for one in standing.findings]
+    read = Reader("zh_TW", site.zone, form=True)
     return documents.Compliance(
         node=site.node,
         office=site.office,
@@ -143,12 +146,14 @@ def document(standing: ComplianceStanding, only: str | None = None) -> documents
         ),
         declaration=DECLARATION,
         compliance=[
-            _clause(one, standing.kept.get(one.clause.id)) for one in standing.findings if only in (None, one.clause.id)
+            _clause(one, standing.kept.get(one.clause.id), read)
+            for one in standing.findings
+            if only in (None, one.clause.id)
         ],
     )
 
 
-def _clause(one: ClauseFinding, kept: Kept | None) -> documents.Clause:
+def _clause(one: ClauseFinding, kept: Kept | None, read: Reader) -> documents.Clause:
     clause = one.clause
     return documents.Clause(
         id=clause.id,
@@ -157,8 +162,10 @@ def _clause(one: ClauseFinding, kept: Kept | None) -> documents.Clause:
         status=one.status.value,
         whole=one.whole,
         since=optional_timestamp(kept.since_ms if kept is not None else None),
-        faults=list(one.faults),
-        evidence=list(one.evidence),
+        faults=[read(fault) for fault in one.faults],
+        evidence=[read(told) for told in one.evidence],
+        faults_told=[Told(**fault.told) for fault in one.faults],
+        evidence_told=[Told(**told.told) for told in one.evidence],
         by_hand=clause.by_hand,
         not_built=clause.not_built,
     )

@@ -32,8 +32,6 @@ from edged.site import verdict
 from edged.words import units
 from edged.words.units import optional_timestamp, timestamp
 from recorder.supervisor.runner import CameraView
-from recorder.supervisor.state import sentence
-from recorder.words.messages import Ended
 from storage.ages.history import WEEK_MS, OffTimeSource
 from storage.ages.service import DOUBT_MS
 from storage.ages.table import BootRow
@@ -43,13 +41,14 @@ from storage.retention.bounds import ShortenedCeiling
 from storage.retention.destruction import Rule, Totals, Verdict
 from storage.retention.plan import Reason, effective, in_words
 from storage.ring.service import Explained, LifecycleStage, TimeFromNow
-from storage.ring.table import Breach
+from storage.ring.table import Breach, Tombstone
 from storage.ring.volume_operations import Reconfigured, Replaced
 from storage.tickets.faults import Aged, ToldStep
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.volumes.table import KnownVolume
 from storage.volumes.volume import VolumeSpec
 from storage.words import model
+from storage.words.message import NOTHING, Message, as_message, joined, message, with_advice
 from storage.words.model import AlarmRow, Bounds, CameraUsage, Coverage, Moment, VolumeState, VolumeStatus
 
 _RANKS: Final[Mapping[EventRank, Literal["proof", "alarm", "storage", "history"]]] = {
@@ -58,14 +57,23 @@ _RANKS: Final[Mapping[EventRank, Literal["proof", "alarm", "storage", "history"]
     EventRank.STORAGE: "storage",
     EventRank.HISTORY: "history",
 }
-TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
-WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
-START: Final = "start edged, which uses it from then on"
-TAKE_OUT: Final = "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out"
-STRUCK_OFF: Final = (
-    "its loss is a notice from now on, which ends when what was lost would have been destroyed in its time"
+STARTING: Final = message("camera.starting", "starting")
+WRITE_DOWN: Final = message(
+    "site.volume.write-down", "write it into the configuration as a [[volumes]] table, then: edgectl reload"
 )
-WAIT: Final = "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time"
+START: Final = message("site.volume.start", "start edged, which uses it from then on")
+TAKE_OUT: Final = message(
+    "site.volume.take-out",
+    "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out",
+)
+STRUCK_OFF: Final = message(
+    "site.volume.struck-off",
+    "its loss is a notice from now on, which ends when what was lost would have been destroyed in its time",
+)
+WAIT: Final = message(
+    "site.volume.wait",
+    "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time",
+)
 
 
 def status(seen: Overview) -> documents.Status:
@@ -79,7 +87,9 @@ def status(seen: Overview) -> documents.Status:
     site = seen.config.site
     return documents.Status(
         verdict=word,
-        action=action,
+        action=str(action),
+        action_code=action.code,
+        action_values=action.data,
         node=site.node,
         office=site.office,
         name=site.name,
@@ -112,7 +122,7 @@ def cameras(seen: Overview) -> documents.Cameras:
 def camera(configured: CameraConfig, seen: Overview) -> documents.Camera:
     """One line of the status."""
     health = seen.health.get(configured.id)
-    condition = health.condition if health else Condition(CameraState.DOWN, "starting")
+    condition = health.condition if health else Condition(CameraState.DOWN, STARTING)
     stream = health.stream if health else None
     usage, coverage = seen.measured.usage.get(configured.id), seen.measured.coverage.get(configured.id)
     bounds = seen.config.bounds(configured.id)
@@ -122,7 +132,9 @@ def camera(configured: CameraConfig, seen: Overview) -> documents.Camera:
         id=configured.id,
         name=configured.name,
         state=state.value,
-        reason=reason,
+        reason=str(reason),
+        reason_code=reason.code,
+        reason_values=reason.data,
         cause=None if condition.cause is None else condition.cause.value,
         fps=None if condition.fps is None else round(condition.fps, 1),
         width=stream.width if stream else None,
@@ -141,7 +153,13 @@ def camera(configured: CameraConfig, seen: Overview) -> documents.Camera:
         gaps_24h=coverage.gaps if coverage else 0,
         since=optional_timestamp(since_ms),
         findings=[
-            documents.Finding(fault=one.fault.value, since=timestamp(one.since_ms), evidence=one.evidence)
+            documents.Finding(
+                fault=one.fault.value,
+                since=timestamp(one.since_ms),
+                evidence=str(one.evidence),
+                evidence_code=one.evidence.code,
+                evidence_values=one.evidence.data,
+            )
             for one in judged.findings
         ],
         colour=judged.colour,
@@ -151,28 +169,35 @@ def camera(configured: CameraConfig, seen: Overview) -> documents.Camera:
     )
 
 
-def trouble(view: CameraView) -> tuple[str, str]:
-    """Why it is not recorded (what was tried, what came back) and what to check; "" where there is nothing to tell."""
+def trouble(view: CameraView) -> tuple[Message, Message]:
+    """Why it is not recorded (what was tried, what came back) and what to check; NOTHING where there is nothing to
+    tell.
+    """
     if view.cause is None:
-        return "", ""
-    what, check = WITHHELD.get(view.cause, ("", view.check))
-    words = sentence(Ended(cause=view.cause, tried=view.tried, came_back=view.came_back, check=""))
-    return ": ".join(part for part in (what, words) if part), check
+        return NOTHING, NOTHING
+    what, check = WITHHELD.get(view.cause, (NOTHING, as_message(view.check)))
+    parts = [part for part in (what, as_message(view.tried), as_message(view.came_back)) if part]
+    words = NOTHING
+    for part in parts:
+        words = message("camera.because", "{what}: {reason}", what=words, reason=part) if words else part
+    return words, check
 
 
-def told(reason: str, check: str) -> str:
-    """What is wrong and what to check as one line for people, "" when nothing is wrong."""
-    return sentence(Ended(cause=None, tried="", came_back=reason, check=check))
+def told(reason: str, check: str) -> Message:
+    """What is wrong and what to check as one line for people, NOTHING when nothing is wrong."""
+    if not check:
+        return as_message(reason)
+    return message("camera.reason-and-check", "{reason}. Check {what}", reason=reason, what=check)
 
 
 def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady: bool = False) -> Observation:
     """What health judges, out of what a runner sees; `view` is None when no runner exists."""
     if view is None:
-        return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble="")
+        return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble=NOTHING)
     stream = None
     if view.connected is not None:
         seen = view.connected
-        stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
+        stream = Stream(seen.video, seen.width, seen.height, seen.audio, as_message(seen.detail))
     samples = tuple(
         Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
     )
@@ -199,7 +224,9 @@ def since_ms(camera: str, seen: Overview) -> int | None:
     )
 
 
-def shown_state(condition: Condition, judged: MediaHealth, since_ms: int | None) -> tuple[CameraState, str, int | None]:
+def shown_state(
+    condition: Condition, judged: MediaHealth, since_ms: int | None
+) -> tuple[CameraState, Message, int | None]:
     """With what was found in its picture and sound: a camera that is recorded and shows nothing is degraded."""
     reasons = [told(condition.reason, condition.check)]
     if condition.state not in (CameraState.RECORDING, CameraState.DEGRADED) or not judged.findings:
@@ -207,7 +234,7 @@ def shown_state(condition: Condition, judged: MediaHealth, since_ms: int | None)
     reasons += [told(faults.what_is_wrong(one.fault), faults.what_to_check(one.fault)) for one in judged.findings]
     if condition.state is CameraState.RECORDING:
         since_ms = min(one.since_ms for one in judged.findings)
-    return CameraState.DEGRADED, "; ".join(reason for reason in reasons if reason), since_ms
+    return CameraState.DEGRADED, joined(reason for reason in reasons if reason), since_ms
 
 
 def share(coverage: Coverage | None) -> float | None:
@@ -234,12 +261,15 @@ def broker(seen: Overview) -> documents.Broker:
     if seen.link is None:
         return documents.Broker(configured=False, connected=False, address="", protocol="", reason="", since=None)
     link = seen.link
+    reason = message("site.sentence", "{what}.", what=told(link.reason, link.check)) if link.reason else NOTHING
     return documents.Broker(
         configured=True,
         connected=link.connected,
         address=link.address,
         protocol=link.protocol,
-        reason=f"{told(link.reason, link.check)}." if link.reason else "",
+        reason=str(reason),
+        reason_code=reason.code,
+        reason_values=reason.data,
         since=optional_timestamp(link.since_ms),
         waiting=[waiting(rank, depth) for rank, depth in seen.measured.outbox.items() if depth.events],
     )
@@ -259,10 +289,9 @@ def alarm(row: AlarmRow) -> documents.Alarm:
         since=timestamp(row.since_ms),
         cleared=optional_timestamp(row.cleared_ms),
         count=row.count,
-        text=in_full(row.text, row.names),
-        action=row.action,
         acknowledged=row.acknowledged,
         occurrence=row.occurrence,
+        **with_advice(in_full(row.text, row.names), row.action),
     )
 
 
@@ -286,7 +315,7 @@ def held(seen: Overview) -> list[ticket_documents.Held]:
     """Alarms that maintenance holds back."""
     return [
         ticket_documents.Held(
-            key=key, severity=one.severity.value, text=in_full(one.text, one.names), action=one.action
+            key=key, severity=one.severity.value, **with_advice(in_full(one.text, one.names), one.action)
         )
         for key, one in sorted(seen.held.items())
     ]
@@ -380,7 +409,9 @@ def gap(row: model.Gap) -> documents.Gap:
         start=timestamp(row.start.wall_ms),
         end=optional_timestamp(row.end.wall_ms if row.end else None),
         cause=row.cause.value,
-        detail=row.detail,
+        detail=str(row.detail),
+        detail_code=row.detail.code,
+        detail_values=row.detail.data,
         clock_correction_ms=row.clock_correction_ms,
         end_correction_ms=row.end_correction_ms,
         beneath=None if row.beneath is None else row.beneath.value,
@@ -471,6 +502,8 @@ def volume(status: VolumeStatus, foresight: FootageForecast = UNFORESEEN) -> doc
         segments=status.segments,
         full_in_s=foresight.full_in_s if serves else None,
         floor_at_risk_in_s=foresight.at_risk_in_s if serves else None,
+        reason_code=status.reason.code,
+        reason_values=status.reason.data,
     )
 
 
@@ -494,17 +527,30 @@ def default_spec(path: Path) -> VolumeSpec:
 
 
 def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> machine_documents.VolumeInit:
-    step = (START if not daemon else "") if configured else WRITE_DOWN
-    return machine_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
+    step = (NOTHING if daemon else START) if configured else WRITE_DOWN
+    return machine_documents.VolumeInit(
+        volume=volume,
+        path=str(path),
+        configured=configured,
+        next=str(step),
+        next_code=step.code,
+        next_values=step.data,
+    )
 
 
 def volume_retire(one: KnownVolume) -> machine_documents.VolumeRetire:
     if one.loss is not None:
         is_retired, step = True, STRUCK_OFF
     else:
-        is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
+        is_retired, step = one.retired, NOTHING if not one.retired else TAKE_OUT if one.empty else WAIT
     return machine_documents.VolumeRetire(
-        volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step
+        volume=one.id,
+        path=str(one.path),
+        retired=is_retired,
+        empty=one.empty,
+        next=str(step),
+        next_code=step.code,
+        next_values=step.data,
     )
 
 
@@ -542,6 +588,7 @@ def boots(rows: Sequence[BootRow]) -> machine_documents.Boots:
 def _boot(row: BootRow, before: BootRow | None) -> machine_documents.Boot:
     boot, witness = row.boot, row.witness
     synced_ms = witness.synced_first_ms
+    missing = NOTHING if before is None else missing_credit(row, before)
     return machine_documents.Boot(
         number=boot.number,
         boot_id=boot.boot_id,
@@ -553,26 +600,42 @@ def _boot(row: BootRow, before: BootRow | None) -> machine_documents.Boot:
         attested_s=None if row.attested_ms is None else row.attested_ms / 1000,
         synced_after_s=None if synced_ms is None else (synced_ms - witness.began_ms) / 1000,
         rtc=witness.rtc_last_ms is not None,
-        missing="" if before is None else missing_credit(row, before),
+        missing=str(missing),
+        missing_code=missing.code,
+        missing_values=missing.data,
     )
 
 
-def missing_credit(row: BootRow, before: BootRow) -> str:
-    """Why no more is credited for the time the box was off before this boot; "" where all of it is."""
-    low_ms, high_ms, number = row.boot.off_low_ms, row.boot.off_high_ms, row.boot.number
+def missing_credit(row: BootRow, before: BootRow) -> Message:
+    """Why no more is credited for the time the box was off before this boot; NOTHING where all of it is."""
+    low_ms, high_ms = row.boot.off_low_ms, row.boot.off_high_ms
     if high_ms is not None and high_ms - low_ms <= DOUBT_MS:
-        return ""
-    people = TWO_PEOPLE.format(number=number)
+        return NOTHING
+    if row.word is OffTimeSource.PEOPLE and high_ms is None:
+        return NOTHING
+    people = message(
+        "site.boot.two-people",
+        "two people can attest it: edgectl boots attest {boot} --off-for … --reason …",
+        boot=row.boot.number,
+    )
+    return joined([_why_uncredited(row, before), people])
+
+
+def _why_uncredited(row: BootRow, before: BootRow) -> Message:
     if row.word is OffTimeSource.PEOPLE:
-        return "" if high_ms is None else f"the clocks allow for more than was attested; {people}"
+        return message("site.boot.more-than-attested", "the clocks allow for more than was attested")
     for one in (before, row):
         if one.witness.synced_first_ms is None:
-            return f"in boot {one.boot.number} the wall clock was never known to be synchronised; {people}"
-    if low_ms == WEEK_MS:
-        return f"clocks prove no more than 7 days; {people}"
+            return message(
+                "site.boot.never-synced",
+                "in boot {boot} the wall clock was never known to be synchronised",
+                boot=one.boot.number,
+            )
+    if row.boot.off_low_ms == WEEK_MS:
+        return message("site.boot.a-week", "clocks prove no more than 7 days")
     if row.witness.rtc_first_ms is not None and before.witness.rtc_last_ms is not None:
-        return f"the hardware clock and the wall clock disagree (a dead battery?); {people}"
-    return f"the wall clock was set again while it was called synchronised; {people}"
+        return message("site.boot.clocks-disagree", "the hardware clock and the wall clock disagree (a dead battery?)")
+    return message("site.boot.set-again", "the wall clock was set again while it was called synchronised")
 
 
 def register_line(one: Entered) -> register_documents.DestroyedSegment:
@@ -630,10 +693,14 @@ def register_summary(totals: Totals, lost: Sequence[LostVolume]) -> register_doc
 
 
 _RULES: Final = {
-    "ceiling": "it had reached its ceiling",
-    "space": "its space was needed, and it was past its floor",
-    "overwrite": 'its space was needed, nothing else could go, and on_full was "overwrite": it was below its floor',
+    "ceiling": message("explain.rule.ceiling", "it had reached its ceiling"),
+    "space": message("explain.rule.space", "its space was needed, and it was past its floor"),
+    "overwrite": message(
+        "explain.rule.overwrite",
+        'its space was needed, nothing else could go, and on_full was "overwrite": it was below its floor',
+    ),
 }
+_UNWRITTEN: Final = message("explain.rule.unknown", "why was not written down")
 _KEPT: Final = (LifecycleStage.KEPT, LifecycleStage.QUARANTINED, LifecycleStage.OPEN)
 
 
@@ -642,12 +709,15 @@ def explanation(name: str, one: Explained, now_ms: int, zone: ZoneInfo) -> docum
     span = None if one.pins else one.span
     goes = one.decision is None or one.decision.destroy
     reason = one.decision.reason.value if one.decision else one.rule or one.stage.value
+    told = _sentences(one, now_ms, zone)
     return documents.Explanation(
         segment=name,
         state=one.stage.value,
         decision="destroy" if goes and one.stage is not LifecycleStage.OPEN else "keep",
         reason=one.stage.value if one.stage is LifecycleStage.OPEN else reason,
-        sentence=" ".join(_sentences(one, now_ms, zone)),
+        sentence=str(told),
+        sentence_code=told.code,
+        sentence_values=told.data,
         pins=list(one.pins),
         exports=list(one.exports),
         held_s=one.held_ms / 1000 if one.pins else None,
@@ -660,84 +730,186 @@ def explanation(name: str, one: Explained, now_ms: int, zone: ZoneInfo) -> docum
     )
 
 
-def _sentences(one: Explained, now_ms: int, zone: ZoneInfo) -> list[str]:
-    segment = f"segment {one.seq} of {one.camera}"
+def _sentences(one: Explained, now_ms: int, zone: ZoneInfo) -> Message:
+    """One after the other."""
+    segment = message("retention.segment", "segment {number} of {camera}", number=one.seq, camera=one.camera)
     said = [_first(segment, one, zone)]
     if one.pins:
         said.append(_held(one, now_ms, zone))
     elif one.span is not None and one.stage in _KEPT and not (one.decision and one.decision.destroy):
         said.append(_retired(one.span, now_ms, zone) if one.retired else _when(one, one.span, now_ms, zone))
     if one.exports and one.decision is not None and not one.decision.destroy:
+        exports = as_message(one.exports[0])
+        for other in one.exports[1:]:
+            exports = message("explain.and", "{one} and {other}", one=exports, other=other)
         said.append(
-            f"Until {' and '.join(one.exports)} is copied, for a day at the most, it does not go for its space."
+            message(
+                "explain.exported",
+                "Until {exports} is copied, for a day at the most, it does not go for its space.",
+                exports=exports,
+            )
         )
-    for later in one.shortened:
-        ceiling, at = in_words(later.ceiling_s * 1000), site_time(now_ms + later.left_ms, zone)
-        said.append(f"Its ceiling was shortened to {ceiling}; that holds from {at} on, if the box runs on.")
+    said += [
+        message(
+            "explain.shortened",
+            "Its ceiling was shortened to {ceiling}; that holds from {time} on, if the box runs on.",
+            ceiling=in_words(later.ceiling_s * 1000),
+            time=site_time(now_ms + later.left_ms, zone),
+        )
+        for later in one.shortened
+    ]
     if one.away:
-        said.append("Its volume is away: nothing on it is destroyed until it is back.")
-    return said
+        said.append(message("explain.away", "Its volume is away: nothing on it is destroyed until it is back."))
+    whole, *more = said
+    for then in more:
+        whole = message("explain.then", "{one} {other}", one=whole, other=then)
+    return whole
 
 
-def _first(segment: str, one: Explained, zone: ZoneInfo) -> str:
-    why = _RULES.get(one.rule or "", "why was not written down")
+def _first(segment: Message, one: Explained, zone: ZoneInfo) -> Message:
+    why = _RULES.get(one.rule or "", _UNWRITTEN)
     if one.stone is not None:
-        age = "" if one.stone.age_ms is None else f", {in_words(one.stone.age_ms)} old"
-        return f"{segment} was destroyed at {site_time(one.stone.wall_ms, zone)}{age}: {why}."
+        return _destroyed(segment, one.stone, why, zone)
     if one.stage is LifecycleStage.LOST:
-        return f"{segment} is gone with its volume, which was replaced."
+        return message("explain.lost", "{segment} is gone with its volume, which was replaced.", segment=segment)
     if one.decision is None:
-        return f"{segment} is being destroyed: {why}. Its file goes as soon as its disk lets it."
+        return message(
+            "explain.going",
+            "{segment} is being destroyed: {why}. Its file goes as soon as its disk lets it.",
+            segment=segment,
+            why=why,
+        )
     if one.stage is LifecycleStage.OPEN:
-        return f"{segment} stays: it is being recorded."
+        return message("explain.recording", "{segment} stays: it is being recorded.", segment=segment)
     if one.decision.reason is Reason.PINNED and not one.pins:
-        return f"{segment} stays: it was pinned as evidence, and its links are not away yet."
+        return message(
+            "explain.was-pinned",
+            "{segment} stays: it was pinned as evidence, and its links are not away yet.",
+            segment=segment,
+        )
     return one.decision.sentence()
 
 
-def _retired(span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
-    latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
-    return f"Its volume is retired, so no space is needed there: it goes in {latest}."
+def _destroyed(segment: Message, stone: Tombstone, why: Message, zone: ZoneInfo) -> Message:
+    time = site_time(stone.wall_ms, zone)
+    if stone.age_ms is None:
+        return message(
+            "explain.destroyed", "{segment} was destroyed at {time}: {why}.", segment=segment, time=time, why=why
+        )
+    return message(
+        "explain.destroyed-aged",
+        "{segment} was destroyed at {time}, {age} old: {why}.",
+        segment=segment,
+        time=time,
+        age=in_words(stone.age_ms),
+        why=why,
+    )
 
 
-def _when(one: Explained, span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
-    latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
+def _retired(span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> Message:
+    return message(
+        "explain.retired",
+        "Its volume is retired, so no space is needed there: it goes in {span} ({time} if the box runs on).",
+        span=in_words(span.latest_ms),
+        time=site_time(now_ms + span.latest_ms, zone),
+    )
+
+
+def _when(one: Explained, span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> Message:
+    latest, time = in_words(span.latest_ms), site_time(now_ms + span.latest_ms, zone)
     if span.earliest_ms <= 0:
-        return f"It goes as soon as its space is needed, and in {latest} at the latest."
-    earliest = f"{in_words(span.earliest_ms)} ({site_time(now_ms + span.earliest_ms, zone)})"
-    return f"It may go in {earliest}{_before(one, span, now_ms, zone)}, and goes in {latest} at the latest."
-
-
-def _before(one: Explained, span: TimeFromNow, now_ms: int, zone: ZoneInfo) -> str:
-    """Where floors give way, or will by then."""
+        return message(
+            "explain.goes-when-needed",
+            "It goes as soon as its space is needed, and in {span} ({time} if the box runs on) at the latest.",
+            span=latest,
+            time=time,
+        )
+    earliest, first = in_words(span.earliest_ms), site_time(now_ms + span.earliest_ms, zone)
     if one.overwriting.holds:
-        return ', or before where nothing else may go (on_full is "overwrite")'
+        return message(
+            "explain.may-go-overwriting",
+            'It may go in {earliest} ({earliest_time}), or before where nothing else may go (on_full is "overwrite"), '
+            "and goes in {latest} ({latest_time} if the box runs on) at the latest.",
+            earliest=earliest,
+            earliest_time=first,
+            latest=latest,
+            latest_time=time,
+        )
     if one.overwriting.left_ms is not None and one.overwriting.holds_in(span.earliest_ms):
-        at = site_time(now_ms + one.overwriting.left_ms, zone)
-        return f', or before where nothing else may go, from {at} on (on_full = "overwrite" does not hold yet)'
-    return ""
+        return message(
+            "explain.may-go-overwriting-soon",
+            "It may go in {earliest} ({earliest_time}), or before where nothing else may go, from {overwriting_time} "
+            'on (on_full = "overwrite" does not hold yet), and goes in {latest} ({latest_time} if the box runs on) at '
+            "the latest.",
+            earliest=earliest,
+            earliest_time=first,
+            overwriting_time=site_time(now_ms + one.overwriting.left_ms, zone),
+            latest=latest,
+            latest_time=time,
+        )
+    return message(
+        "explain.may-go",
+        "It may go in {earliest} ({earliest_time}), and goes in {latest} ({latest_time} if the box runs on) at the "
+        "latest.",
+        earliest=earliest,
+        earliest_time=first,
+        latest=latest,
+        latest_time=time,
+    )
 
 
-def _held(one: Explained, now_ms: int, zone: ZoneInfo) -> str:
+def _held(one: Explained, now_ms: int, zone: ZoneInfo) -> Message:
     """By which pins, until when, and which bound decides from then on."""
 
     def at(ms: int) -> str:
         return site_time(now_ms + ms, zone)
 
-    names = ", ".join(one.pins) + (", the last of them" if len(one.pins) > 1 else "")
-    held = f"It is held by {names} until {at(one.held_ms)}, if the box runs on and no pin is changed"
+    pins = message("list", "{names}", names=list(one.pins))
+    if len(one.pins) > 1:
+        pins = message("explain.last-of-pins", "{pins}, the last of them", pins=pins)
+    held = message(
+        "explain.held",
+        "It is held by {pins} until {time}, if the box runs on and no pin is changed",
+        pins=pins,
+        time=at(one.held_ms),
+    )
     if one.span is None or one.decision is None:
-        return f"{held}."
-    ceiling = f"its ceiling of {in_words(_last_ceiling_s(one, one.span) * 1000)}"
+        return message("explain.held-only", "{held}.", held=held)
+    ceiling, latest = in_words(_last_ceiling_s(one, one.span) * 1000), at(one.span.latest_ms)
     if one.span.latest_ms <= one.held_ms:
-        return f"{held}, and goes then: {ceiling} is over by then."
-    latest = f"at {at(one.span.latest_ms)}, {ceiling}"
+        return message(
+            "explain.held-past-ceiling",
+            "{held}, and goes then: its ceiling of {ceiling} is over by then.",
+            held=held,
+            ceiling=ceiling,
+        )
     if one.retired:
-        return f"{held}, and goes {latest}: its volume is retired, so no space is needed there."
+        return message(
+            "explain.held-retired",
+            "{held}, and goes at {time}, its ceiling of {ceiling}: its volume is retired, so no space is needed there.",
+            held=held,
+            time=latest,
+            ceiling=ceiling,
+        )
     if one.span.earliest_ms <= one.held_ms:
-        return f"{held}; then it goes as soon as its space is needed, and {latest}, at the latest."
-    floor = f"its floor of {in_words(one.decision.bounds.floor_s * 1000)}"
-    return f"{held}; then it stays until {at(one.span.earliest_ms)}, {floor}, and goes {latest}, at the latest."
+        return message(
+            "explain.held-then-needed",
+            "{held}; then it goes as soon as its space is needed, and at {time}, its ceiling of {ceiling}, at the "
+            "latest.",
+            held=held,
+            time=latest,
+            ceiling=ceiling,
+        )
+    return message(
+        "explain.held-then-floor",
+        "{held}; then it stays until {earliest_time}, its floor of {floor}, and goes at {time}, its ceiling of "
+        "{ceiling}, at the latest.",
+        held=held,
+        earliest_time=at(one.span.earliest_ms),
+        floor=in_words(one.decision.bounds.floor_s * 1000),
+        time=latest,
+        ceiling=ceiling,
+    )
 
 
 def _last_ceiling_s(one: Explained, span: TimeFromNow) -> int:

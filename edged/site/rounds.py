@@ -40,7 +40,7 @@ from edged.overview import (
 )
 from edged.site import documents as site_documents
 from edged.site.check_documents import rebuild_in_words
-from edged.words import exit_codes, units
+from edged.words import exit_codes
 from mqtt.client import LinkView
 from mqtt.tls import TlsView
 from storage.retention.bounds import Loosening
@@ -50,6 +50,7 @@ from storage.store.facade import Store
 from storage.tickets.maintenance_table import Lasting
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, StoreError
+from storage.words.message import as_message, format_size, joined
 from storage.words.model import AlarmRow, Bounds, SweepReport
 
 log = logging.getLogger("edged.site")
@@ -138,7 +139,7 @@ class SiteState:
         """At each start, with the numbers; the alarm names none, because they change."""
         seen = self._foresight
         if not seen.fits:
-            asked, there = units.format_size(round(seen.floors_bytes)), units.format_size(seen.room_bytes)
+            asked, there = format_size(round(seen.floors_bytes)), format_size(seen.room_bytes)
             words = (
                 "the floors do not fit the volumes: at the rates recorded so far they ask for %s, there is room for %s"
             )
@@ -212,7 +213,7 @@ class SiteState:
         for gone in self._health.keys() - seen.keys():
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
-        unmoved = {"destroying": "; ".join(self._unmoved)} if self._unmoved else {}
+        unmoved = {"destroying": joined(map(as_message, self._unmoved))} if self._unmoved else {}
         looked_at = [
             conditions.device_camera(name, view, self._health[name].condition) for name, view in running.items()
         ]

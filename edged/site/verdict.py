@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from edged.documents import site as documents
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import Severity
 
 
@@ -67,8 +68,8 @@ def judge(
     alarms: Iterable[documents.Alarm],
     volumes: Collection[documents.Volume],
     starting: Collection[str],
-    work: str = "",
-) -> tuple[documents.Verdict, str]:
+    work: Message = NOTHING,
+) -> tuple[documents.Verdict, Message]:
     """One word for everything, and the first thing to do, as the first alarm tells it.
 
     A camera that is down speaks also where no alarm tells of it, because it could not be stored; `starting` are those
@@ -82,17 +83,19 @@ def judge(
         if worst == "critical" and not any(_urgency(one, volumes) is Urgency.NOT_RECORDED for one in standing):
             for seen in cameras:
                 if seen.state == "down" and seen.id not in starting:
-                    return "critical", f"{seen.id}: {seen.reason}{_more(len(standing))}"
+                    return "critical", _and_more(_of_camera(seen), len(standing))
         if standing:
             first = standing[0]
-            return worst, f"{first.text}{_more(len(standing) - 1, _hidden(standing))}. {first.action}".strip()
+            return worst, _with_action(_and_more(first.told, len(standing) - 1, _hidden(standing)), first.advice)
     if work:
         return "warning", work
     for seen in sorted((one for one in cameras if one.state in _UNWELL), key=lambda one: _UNWELL.index(one.state)):
-        return "warning", f"{seen.id}: {seen.reason}"
+        return "warning", _of_camera(seen)
     if not any(seen.state == "recording" for seen in cameras):
-        return "unknown", "no camera is enabled: nothing is recorded. Add a camera to the configuration"
-    return "ok", ""
+        return "unknown", message(
+            "site.no-camera", "no camera is enabled: nothing is recorded. Add a camera to the configuration"
+        )
+    return "ok", NOTHING
 
 
 def _urgency(alarm: documents.Alarm, volumes: Collection[documents.Volume]) -> Urgency:
@@ -112,7 +115,25 @@ def _hidden(standing: Sequence[documents.Alarm]) -> list[str]:
     return sorted(one.key.removeprefix(_CAMERA_DOWN) for one in others if one.key.startswith(_CAMERA_DOWN))
 
 
-def _more(count: int, cameras: Sequence[str] = ()) -> str:
-    named = ", ".join([*cameras[:NAMED_MAX], *(["…"] if len(cameras) > NAMED_MAX else [])])
-    among = f", camera down for a reason of its own: {named}" if cameras else ""
-    return f" (and {count} more{among})" if count else ""
+def _of_camera(seen: documents.Camera) -> Message:
+    return message("camera.named", "{camera}: {reason}", camera=seen.id, reason=seen.told)
+
+
+def _with_action(what: Message, action: Message) -> Message:
+    if not action:
+        return message("site.stands", "{what}.", what=what)
+    return message("site.stands-and-do", "{what}. {action}", what=what, action=action)
+
+
+def _and_more(what: Message, count: int, cameras: Sequence[str] = ()) -> Message:
+    if not count:
+        return what
+    if not cameras:
+        return message("site.and-more", "{what} (and {count} more)", what=what, count=count)
+    return message(
+        "site.and-more-cameras",
+        "{what} (and {count} more, camera down for a reason of its own: {cameras})",
+        what=what,
+        count=count,
+        cameras=[*cameras[:NAMED_MAX], *(["…"] if len(cameras) > NAMED_MAX else [])],
+    )

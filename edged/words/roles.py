@@ -13,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from functools import reduce
+from typing import Final, NamedTuple, TypeAlias
+
+from storage.words.message import Message, message
 
 ROOT: Final = 0
 UNASSIGNED: Final = "unconfigured"
@@ -101,7 +104,7 @@ class VerbRule:
     """One line of the table."""
 
     who: frozenset[Role]
-    zh: str
+    name: Message
     record: Record = Record.NONE
     result: str = "done"
     """What the leaf says became of it: done, asked (it waits for a second person), approved."""
@@ -131,171 +134,229 @@ def _only(*roles: Role) -> frozenset[Role]:
 _SEEING_TO: Final = _only(OPERATOR, AUTHORITY, TECHNICIAN)
 """Whoever may see to what is out of order."""
 TABLE: Final[Mapping[Verb, VerbRule]] = {
-    Verb.STATUS: VerbRule(ALL, "狀態"),
-    Verb.CAMERAS: VerbRule(ALL, "攝影機"),
-    Verb.ALARMS: VerbRule(ALL, "異常通報"),
+    Verb.STATUS: VerbRule(ALL, message("role.verb.status", "status")),
+    Verb.CAMERAS: VerbRule(ALL, message("role.verb.cameras", "cameras")),
+    Verb.ALARMS: VerbRule(ALL, message("role.verb.alarms", "alarms")),
     Verb.ALARMS_ACK: VerbRule(
         _only(OPERATOR, AUTHORITY, TECHNICIAN),
-        "確認異常通報",
+        message("role.verb.alarms-ack", "acknowledge an alarm"),
         Record.DONE,
         why="whoever does something about it; the alarm goes on standing",
     ),
-    Verb.FAULTS: VerbRule(KNOWING, "報修清單", why="what is out of order; names nobody", clauses=("J2", "P10")),
-    Verb.FAULTS_SHOW: VerbRule(
-        KNOWING, "報修紀錄", Record.LISTED, why="names who did what about it", clauses=("J2", "P10")
+    Verb.FAULTS: VerbRule(
+        KNOWING,
+        message("role.verb.faults", "list of faults"),
+        why="what is out of order; names nobody",
+        clauses=("J2", "P10"),
     ),
-    Verb.FAULTS_ADD: VerbRule(_SEEING_TO, "登錄故障", Record.DONE, why="whoever finds it", clauses=("J2", "N6")),
-    Verb.FAULTS_REPORT: VerbRule(_SEEING_TO, "報修", Record.DONE, clauses=("J2", "P10")),
-    Verb.FAULTS_REPAIR: VerbRule(_SEEING_TO, "登錄修復", Record.DONE, clauses=("J2", "P10")),
+    Verb.FAULTS_SHOW: VerbRule(
+        KNOWING,
+        message("role.verb.faults-show", "record of a fault"),
+        Record.LISTED,
+        why="names who did what about it",
+        clauses=("J2", "P10"),
+    ),
+    Verb.FAULTS_ADD: VerbRule(
+        _SEEING_TO,
+        message("role.verb.faults-add", "enter a fault"),
+        Record.DONE,
+        why="whoever finds it",
+        clauses=("J2", "N6"),
+    ),
+    Verb.FAULTS_REPORT: VerbRule(
+        _SEEING_TO, message("role.verb.faults-report", "report a fault"), Record.DONE, clauses=("J2", "P10")
+    ),
+    Verb.FAULTS_REPAIR: VerbRule(
+        _SEEING_TO, message("role.verb.faults-repair", "enter a repair"), Record.DONE, clauses=("J2", "P10")
+    ),
     Verb.FAULTS_CHECK: VerbRule(
         _only(OPERATOR, AUTHORITY),
-        "驗收",
+        message("role.verb.faults-check", "check a repair"),
         Record.DONE,
         why="another person than who repaired it; the box says whether it sees it still",
         clauses=("J2", "P10"),
     ),
-    Verb.MAINTENANCE: VerbRule(KNOWING, "設備維護", why="what is worked on, who announced it, which alarms wait"),
+    Verb.MAINTENANCE: VerbRule(
+        KNOWING,
+        message("role.verb.maintenance", "maintenance"),
+        why="what is worked on, who announced it, which alarms wait",
+    ),
     Verb.MAINTENANCE_START: VerbRule(
         _only(AUTHORITY),
-        "開始設備維護",
+        message("role.verb.maintenance-start", "begin maintenance"),
         Record.DONE,
         why="holds alarms back and explains gaps: opened by the top right, and over by itself",
         clauses=("P5", "W3"),
     ),
-    Verb.MAINTENANCE_END: VerbRule(_only(AUTHORITY), "結束設備維護", Record.DONE, clauses=("P5", "W3")),
-    Verb.RETENTION: VerbRule(ALL, "保存期限"),
-    Verb.VERSION: VerbRule(ALL, "版本"),
+    Verb.MAINTENANCE_END: VerbRule(
+        _only(AUTHORITY), message("role.verb.maintenance-end", "end maintenance"), Record.DONE, clauses=("P5", "W3")
+    ),
+    Verb.RETENTION: VerbRule(ALL, message("role.verb.retention", "retention")),
+    Verb.VERSION: VerbRule(ALL, message("role.verb.version", "version")),
     Verb.SEGMENTS: VerbRule(
         _only(OPERATOR, AUDITOR),
-        "錄影檔清單",
+        message("role.verb.segments", "list of segments"),
         Record.LISTED,
         why="for whoever will copy or inspect; names files, shows no picture",
     ),
-    Verb.GAPS: VerbRule(KNOWING, "錄影中斷", why="when nothing was recorded is not for everybody's eyes"),
+    Verb.GAPS: VerbRule(
+        KNOWING, message("role.verb.gaps", "gaps"), why="when nothing was recorded is not for everybody's eyes"
+    ),
     Verb.DESTROYED: VerbRule(
         _only(OPERATOR, AUTHORITY, AUDITOR),
-        "銷毀紀錄",
+        message("role.verb.destroyed", "register of destruction"),
         Record.LISTED,
         why="whoever is asked for footage must be able to say that it is destroyed; names files, shows no picture",
         clauses=("W1", "J4", "P4", "P13", "N4"),
     ),
     Verb.PROOF: VerbRule(
         _only(AUTHORITY, AUDITOR),
-        "保存證明",
+        message("role.verb.proof", "proof of retention"),
         Record.DONE,
         why="signed in the name of the office: that it was handed out is on record",
         clauses=("W1", "J4", "P4", "P13", "N4"),
     ),
     Verb.SNAPSHOT: VerbRule(
         _only(OPERATOR),
-        "擷取畫面",
+        message("role.verb.snapshot", "take a picture"),
         Record.SEEN,
         why="shows a live picture, so it says what for; whoever watches or inspects, and nobody else",
         clauses=("W2", "J7"),
     ),
-    Verb.REFERENCE_LIST: VerbRule(KNOWING, "攝影方向基準", why="names cameras, shows no picture"),
+    Verb.REFERENCE_LIST: VerbRule(
+        KNOWING, message("role.verb.reference-list", "reference views"), why="names cameras, shows no picture"
+    ),
     Verb.REFERENCE_SET: VerbRule(
         _only(OPERATOR),
-        "設定攝影方向基準",
+        message("role.verb.reference-set", "set a reference view"),
         Record.DONE,
         why="says what a camera is to show: who turned it may not be who says so unseen",
         clauses=("J14",),
     ),
     Verb.REFERENCE_CLEAR: VerbRule(
         _only(OPERATOR),
-        "取消攝影方向基準",
+        message("role.verb.reference-clear", "clear a reference view"),
         Record.DONE,
         why="nobody is told any more that it was turned",
         clauses=("J14",),
     ),
     Verb.COMPLIANCE: VerbRule(
         KNOWING,
-        "法規查核",
+        message("role.verb.compliance", "compliance"),
         Record.SEEN,
         why="names accounts that hold too much; that it was looked at is evidence",
         clauses=("P15", "D8"),
     ),
-    Verb.VOLUME_LIST: VerbRule(KNOWING, "錄影硬碟"),
-    Verb.VOLUME_INIT: VerbRule(_only(TECHNICIAN), "啟用硬碟", Record.DONE, clauses=("P14",)),
-    Verb.VOLUME_RETIRE: VerbRule(_only(TECHNICIAN), "停用硬碟", Record.DONE, clauses=("P14",)),
-    Verb.VOLUME_REPLACE: VerbRule(
-        _only(TECHNICIAN), "更換硬碟", Record.DONE, why="only a disk that is gone already", clauses=("P14",)
+    Verb.VOLUME_LIST: VerbRule(KNOWING, message("role.verb.volume-list", "volumes")),
+    Verb.VOLUME_INIT: VerbRule(
+        _only(TECHNICIAN), message("role.verb.volume-init", "initialise a volume"), Record.DONE, clauses=("P14",)
     ),
-    Verb.BOOTS: VerbRule(_only(AUTHORITY, AUDITOR, TECHNICIAN), "開機紀錄"),
+    Verb.VOLUME_RETIRE: VerbRule(
+        _only(TECHNICIAN), message("role.verb.volume-retire", "retire a volume"), Record.DONE, clauses=("P14",)
+    ),
+    Verb.VOLUME_REPLACE: VerbRule(
+        _only(TECHNICIAN),
+        message("role.verb.volume-replace", "replace a volume"),
+        Record.DONE,
+        why="only a disk that is gone already",
+        clauses=("P14",),
+    ),
+    Verb.BOOTS: VerbRule(_only(AUTHORITY, AUDITOR, TECHNICIAN), message("role.verb.boots", "boots")),
     Verb.BOOTS_ATTEST: VerbRule(
-        _only(AUTHORITY, TECHNICIAN), "證明關機時間", Record.ASKED, "asked", "makes footage older: takes two persons"
+        _only(AUTHORITY, TECHNICIAN),
+        message("role.verb.boots-attest", "attest how long the box was off"),
+        Record.ASKED,
+        "asked",
+        "makes footage older: takes two persons",
     ),
     Verb.FSCK: VerbRule(
         _only(AUDITOR, TECHNICIAN),
-        "完整性檢查",
+        message("role.verb.fsck", "check of the files"),
         Record.SEEN,
         why="changes nothing; that it was done is evidence",
         clauses=("P15",),
     ),
-    Verb.REBUILD: VerbRule(_only(TECHNICIAN), "重建索引", Record.DONE),
+    Verb.REBUILD: VerbRule(_only(TECHNICIAN), message("role.verb.rebuild", "rebuild the database"), Record.DONE),
     Verb.RELOAD: VerbRule(
         _only(AUTHORITY, TECHNICIAN),
-        "重新讀取設定",
+        message("role.verb.reload", "read the configuration file again"),
         Record.MENDED,
         why="what loosens a bound waits for `approve ID`; heals, so no leaf can hold it up",
     ),
     Verb.PIN_LIST: VerbRule(
-        _only(OPERATOR, AUTHORITY, AUDITOR), "證據保存清單", Record.SEEN, why="names cases and people"
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.pin-list", "list of pins"),
+        Record.SEEN,
+        why="names cases and people",
     ),
     Verb.PIN_ADD: VerbRule(
         _only(OPERATOR),
-        "證據保存",
+        message("role.verb.pin-add", "pin footage"),
         Record.MENDED,
         why="stops destruction, so no leaf can hold it up",
         clauses=("P5", "W6"),
     ),
     Verb.PIN_APPROVE: VerbRule(
         _only(OPERATOR, AUTHORITY),
-        "核可證據保存",
+        message("role.verb.pin-approve", "approve a pin"),
         Record.MENDED,
         "approved",
         "another person than who placed it",
         ("W6",),
     ),
-    Verb.PIN_EXTEND: VerbRule(_only(OPERATOR), "申請展延證據保存", Record.ASKED, "asked", "takes two persons", ("P5",)),
+    Verb.PIN_EXTEND: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.pin-extend", "ask to extend a pin"),
+        Record.ASKED,
+        "asked",
+        "takes two persons",
+        ("P5",),
+    ),
     Verb.PIN_RELEASE: VerbRule(
         _only(OPERATOR),
-        "申請解除證據保存",
+        message("role.verb.pin-release", "ask to release a pin"),
         Record.ASKED,
         "asked",
         "its footage may then be destroyed: takes two persons",
     ),
     Verb.EXPORT: VerbRule(
         _only(OPERATOR),
-        "複製（匯出）",
+        message("role.verb.export", "copy (export)"),
         Record.SEEN,
         why="what leaves is on record before its first byte: leaves `copy` with who, why, when and how much",
         clauses=("P5", "P6"),
     ),
     Verb.LEDGER: VerbRule(
-        _only(AUTHORITY, AUDITOR), "稽核軌跡", Record.SEEN, why="names who did what", clauses=("P15",)
+        _only(AUTHORITY, AUDITOR),
+        message("role.verb.ledger", "ledger"),
+        Record.SEEN,
+        why="names who did what",
+        clauses=("P15",),
     ),
     Verb.LEDGER_VERIFY: VerbRule(
         _only(AUTHORITY, AUDITOR, TECHNICIAN),
-        "稽核軌跡驗證",
+        message("role.verb.ledger-verify", "check of the ledger"),
         Record.SEEN,
         why="changes nothing; that it was done is evidence",
         clauses=("P15",),
     ),
     Verb.LEDGER_RENEW: VerbRule(
         _only(AUTHORITY, TECHNICIAN),
-        "更換稽核軌跡金鑰",
+        message("role.verb.ledger-renew", "new key of the ledger"),
         Record.ASKED,
         "asked",
         "who holds the key speaks for the box: takes two persons",
         ("P14", "W3"),
     ),
     Verb.APPROVE: VerbRule(
-        _only(OPERATOR, AUTHORITY, AUDITOR), "待核可事項", Record.SEEN, why="names people and reasons"
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.approve", "acts that wait"),
+        Record.SEEN,
+        why="names people and reasons",
     ),
     Verb.APPROVE_ID: VerbRule(
         _only(AUTHORITY),
-        "核可",
+        message("role.verb.approve-id", "approve"),
         Record.DONE,
         "approved",
         "another person than who asked, from a login of their own",
@@ -312,12 +373,42 @@ LOCAL: Final[Mapping[str, str]] = {
 }
 """Verbs that ask no daemon: what they need is the right to read what they are given."""
 
-NAMES: Final[Mapping[Role, tuple[str, str]]] = {
-    Role.VIEWER: ("檢視人員", "sees how things are: cameras, alarms, periods"),
-    Role.OPERATOR: ("專責人員", "keeps and copies footage"),
-    Role.AUTHORITY: ("權限管理者", "approves: configuration, keys, roles, whatever takes two persons"),
-    Role.AUDITOR: ("稽核人員", "reads everything, changes nothing"),
-    Role.TECHNICIAN: ("維護人員", "keeps the box healthy: disks, checks, the file; sees no case and no picture"),
+
+class RoleWords(NamedTuple):
+    """What a role is called, and what for."""
+
+    name: Message
+    purpose: str
+    full: Message
+    """As `[roles]` has it and as the regulations do, in either language."""
+
+
+NAMES: Final[Mapping[Role, RoleWords]] = {
+    Role.VIEWER: RoleWords(
+        message("role.viewer", "viewer"),
+        "sees how things are: cameras, alarms, periods",
+        message("role.viewer.full", "viewer (檢視人員)"),
+    ),
+    Role.OPERATOR: RoleWords(
+        message("role.operator", "operator"),
+        "keeps and copies footage",
+        message("role.operator.full", "operator (專責人員)"),
+    ),
+    Role.AUTHORITY: RoleWords(
+        message("role.authority", "authority"),
+        "approves: configuration, keys, roles, whatever takes two persons",
+        message("role.authority.full", "authority (權限管理者)"),
+    ),
+    Role.AUDITOR: RoleWords(
+        message("role.auditor", "auditor"),
+        "reads everything, changes nothing",
+        message("role.auditor.full", "auditor (稽核人員)"),
+    ),
+    Role.TECHNICIAN: RoleWords(
+        message("role.technician", "technician"),
+        "keeps the box healthy: disks, checks, the file; sees no case and no picture",
+        message("role.technician.full", "technician (維護人員)"),
+    ),
 }
 CLAUSES: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.VIEWER: (),
@@ -383,16 +474,46 @@ def named_groups(assignment: Assignment | None, roles: Collection[Role] = ALL) -
     return tuple(dict.fromkeys(found))
 
 
-def refusal(verb: Verb, account: str, holding: Holding, assignment: Assignment | None) -> tuple[str, str]:
+def refusal(verb: Verb, account: str, holding: Holding, assignment: Assignment | None) -> tuple[Message, Message]:
     """Why not, and what to do: which role it takes and who has it."""
     if assignment is None:
-        what = f"{account} may not ask this daemon: no roles are configured, so only root and edged's own account may"
-        return what, "run edgectl as root or with sudo, or have [roles] written (docs/roles.md)"
+        return (
+            message(
+                "role.none-configured",
+                "{account} may not ask this daemon: no roles are configured, so only root and edged's own account may",
+                account=account,
+            ),
+            message(
+                "role.none-configured.action",
+                "run edgectl as root or with sudo, or have [roles] written (docs/roles.md)",
+            ),
+        )
     wanted = [role for role in Role if role in TABLE[verb].who]
-    takes = " or ".join(f"{role} ({NAMES[role][0]})" for role in wanted)
+    takes = reduce(_or, (NAMES[role].full for role in wanted))
     if holding.clashes and not APART.isdisjoint(wanted):
-        what = f"{account} is in a group of operators and in one of authorities, and so holds neither role"
-        return f"{what}: `{verb}` takes {takes}", "have it taken out of one of the two"
-    what = f"{account} may not `{verb}`: it takes the role {takes}"
+        return (
+            message(
+                "role.clash",
+                "{account} is in a group of operators and in one of authorities, and so holds neither role: "
+                "`{verb}` takes {roles}",
+                account=account,
+                verb=verb.value,
+                roles=takes,
+            ),
+            message("role.clash.action", "have it taken out of one of the two"),
+        )
+    what = message(
+        "role.lacking",
+        "{account} may not `{verb}`: it takes the role {roles}",
+        account=account,
+        verb=verb.value,
+        roles=takes,
+    )
     having = [f"{role}: {' '.join(assignment[role])}" for role in wanted if assignment.get(role)]
-    return what, f"ask somebody of these groups ({'; '.join(having)})" if having else "no group has it: see [roles]"
+    if not having:
+        return what, message("role.ungiven.action", "no group has it: see [roles]")
+    return what, message("role.lacking.action", "ask somebody of these groups ({groups})", groups="; ".join(having))
+
+
+def _or(one: Message, other: Message) -> Message:
+    return message("role.or", "{one} or {other}", one=one, other=other)

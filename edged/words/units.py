@@ -1,6 +1,6 @@
 """Durations, sizes and times as people and documents write them: "31d", "1h30m"; "2TB", "10GiB"; RFC 3339 in UTC.
 
-Pure; imports the standard library only. Numbers without a unit are refused, because nobody can tell a wrong one from
+Pure. Numbers without a unit are refused, because nobody can tell a wrong one from
 a right one later. Months and years are refused too: the law counts days, and a month has no length.
 """
 
@@ -10,6 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
+
+from storage.words.message import Message, format_size, message
 
 ROC: Final = 1911
 """Of the first year of the Republic (民國) less one."""
@@ -27,26 +29,31 @@ _SIZE_UNITS: Final = {
 _PART: Final = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([A-Za-z]+)\s*")
 _LONGEST_SHOWN: Final = 40
 """Characters of a wrong value that a message repeats; enough to find it, too few to print a pasted file."""
-_DURATION_HELP: Final = 'a number and a unit, such as "31d", "5m" or "1h30m" (units: ms, s, m, h, d, w)'
-_SIZE_HELP: Final = (
-    'a number and a unit, such as "2TB" or "10GiB" (units: B, kB, MB, GB, TB, PB; KiB, MiB, GiB, TiB, PiB)'
+_DURATION_HELP: Final = message(
+    "units.duration.instead", 'a number and a unit, such as "31d", "5m" or "1h30m" (units: ms, s, m, h, d, w)'
 )
+_SIZE_HELP: Final = message(
+    "units.size.instead",
+    'a number and a unit, such as "2TB" or "10GiB" (units: B, kB, MB, GB, TB, PB; KiB, MiB, GiB, TiB, PiB)',
+)
+_SECONDS: Final = message("units.seconds.instead", "seconds are s, such as 30s")
 _WRONG_DURATION_UNITS: Final = {
-    "M": "a month has no fixed length: write days, such as 31d; minutes are m",
-    "y": "a year has no fixed length: write days, such as 365d",
-    "min": "minutes are m, such as 5m",
-    "sec": "seconds are s, such as 30s",
-    "D": "days are d, such as 31d",
-    "H": "hours are h, such as 12h",
-    "S": "seconds are s, such as 30s",
+    "M": message("units.months.instead", "a month has no fixed length: write days, such as 31d; minutes are m"),
+    "y": message("units.years.instead", "a year has no fixed length: write days, such as 365d"),
+    "min": message("units.minutes.instead", "minutes are m, such as 5m"),
+    "sec": _SECONDS,
+    "D": message("units.days.instead", "days are d, such as 31d"),
+    "H": message("units.hours.instead", "hours are h, such as 12h"),
+    "S": _SECONDS,
 }
 
 
 class UnitError(ValueError):
-    """What is wrong with it in plain words, and what to write instead."""
+    """What is wrong with it in plain words, and what to write instead; `said`: both."""
 
-    def __init__(self, problem: str, instead: str) -> None:
-        super().__init__(f"{problem}; write {instead}")
+    def __init__(self, problem: Message, instead: Message) -> None:
+        self.said = message("units.wrong", "{problem}; write {instead}", problem=problem, instead=instead)
+        super().__init__(self.said)
         self.problem = problem
         self.instead = instead
 
@@ -54,34 +61,42 @@ class UnitError(ValueError):
 def parse_duration(text: str) -> timedelta:
     """ "31d" → 31 days. Parts may follow one another ("1h30m"), each unit once."""
     total_ms = Decimal(0)
-    for number, unit in _parts(text, "duration", _DURATION_HELP):
+    value = shown(text)
+    wrong = message("units.no-duration", "{value} is not a duration", value=value)
+    for number, unit in _parts(text, wrong, _DURATION_HELP):
         if unit not in _DURATION_UNITS_MS:
-            hint = _WRONG_DURATION_UNITS.get(unit)
-            raise UnitError(f"{shown(text)} has the unknown unit {unit!r}", hint or _DURATION_HELP)
+            raise UnitError(_unknown_unit(value, unit), _WRONG_DURATION_UNITS.get(unit, _DURATION_HELP))
         total_ms += number * _DURATION_UNITS_MS[unit]
     if total_ms > MAX_DURATION // timedelta(milliseconds=1):
-        raise UnitError(f"{shown(text)} is longer than a hundred years", _DURATION_HELP)
+        problem = message("units.too-long", "{value} is longer than a hundred years", value=value)
+        raise UnitError(problem, _DURATION_HELP)
     if total_ms != int(total_ms):
-        raise UnitError(f"{shown(text)} is finer than a millisecond", _DURATION_HELP)
+        problem = message("units.too-fine", "{value} is finer than a millisecond", value=value)
+        raise UnitError(problem, _DURATION_HELP)
     return timedelta(milliseconds=int(total_ms))
 
 
 def parse_size(text: str) -> int:
     """ "2TB" → 2 000 000 000 000 bytes; "2TiB" counts in powers of 1024."""
-    parts = _parts(text, "size", _SIZE_HELP)
+    value = shown(text)
+    parts = _parts(text, message("units.no-size", "{value} is not a size", value=value), _SIZE_HELP)
     number, unit = parts[0]
     if len(parts) > 1:
-        raise UnitError(f"{shown(text)} is more than one size", _SIZE_HELP)
+        raise UnitError(message("units.sizes", "{value} is more than one size", value=value), _SIZE_HELP)
     if unit not in _SIZE_UNITS:
         near = next((known for known in _SIZE_UNITS if known.lower() in (unit.lower(), f"{unit.lower()}b")), None)
-        instead = f'"{number}{near}"' if near else _SIZE_HELP
-        raise UnitError(f"{shown(text)} has the unknown unit {unit!r}", instead)
+        raise UnitError(_unknown_unit(value, unit), Message(f'"{number}{near}"') if near else _SIZE_HELP)
     size = number * _SIZE_UNITS[unit]
     if size > MAX_SIZE_BYTES:
-        raise UnitError(f"{shown(text)} is more than an exabyte", _SIZE_HELP)
+        raise UnitError(message("units.too-large", "{value} is more than an exabyte", value=value), _SIZE_HELP)
     if size != int(size):
-        raise UnitError(f"{shown(text)} is not a whole number of bytes", _SIZE_HELP)
+        problem = message("units.not-whole", "{value} is not a whole number of bytes", value=value)
+        raise UnitError(problem, _SIZE_HELP)
     return int(size)
+
+
+def _unknown_unit(value: str, unit: str) -> Message:
+    return message("units.unknown-unit", "{value} has the unknown unit '{unit}'", value=value, unit=unit)
 
 
 def format_duration(duration: timedelta) -> str:
@@ -94,30 +109,6 @@ def format_duration(duration: timedelta) -> str:
         count, rest = divmod(rest, _DURATION_UNITS_MS[unit])
         text += f"{count}{unit}" if count else ""
     return text or "0s"
-
-
-def approximate_duration(seconds: float) -> str:
-    """At most two units, for reading at a glance: "31d 4h", "2h 5m", "48s"."""
-    rest = max(0, round(seconds))
-    words: list[str] = []
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, rest = divmod(rest, length)
-        if count or words:
-            words.append(f"{count}{unit}" if count else "")
-        if len(words) == 2:
-            break
-    return " ".join(filter(None, words)) or "0s"
-
-
-def format_size(size: int) -> str:
-    """Three digits and a decimal unit, as disks are sold: "1.87 TB", "512 B"."""
-    value, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB", "PB"):
-        if abs(value) < 999.5:
-            break
-        value, unit = value / 1000, larger
-    digits = 0 if unit == "B" or abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
-    return f"{value:.{digits}f} {unit}"
 
 
 def rough_size(size: int) -> str:
@@ -149,7 +140,7 @@ def quoted(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in inner) + '"'
 
 
-def _parts(text: str, what: str, help_text: str) -> list[tuple[Decimal, str]]:
+def _parts(text: str, wrong: Message, help_text: Message) -> list[tuple[Decimal, str]]:
     parts: list[tuple[Decimal, str]] = []
     position = 0
     while position < len(text):
@@ -160,11 +151,13 @@ def _parts(text: str, what: str, help_text: str) -> list[tuple[Decimal, str]]:
         position = match.end()
     if not parts or position < len(text):
         lone = re.fullmatch(r"\s*[0-9.]+\s*", text)
-        problem = f"{shown(text)} has no unit" if lone else f"{shown(text)} is not a {what}"
-        raise UnitError(problem, help_text)
+        raise UnitError(
+            message("units.no-unit", "{value} has no unit", value=shown(text)) if lone else wrong, help_text
+        )
     units = [unit for _, unit in parts]
     if len(set(units)) < len(units):
-        raise UnitError(f"{shown(text)} names one unit twice", help_text)
+        problem = message("units.unit-twice", "{value} names one unit twice", value=shown(text))
+        raise UnitError(problem, help_text)
     return parts
 
 

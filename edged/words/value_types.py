@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from edged.words import units
 from recorder.words.address import plain_host
+from storage.words.message import NOTHING, Message, message
 
 PROFILES: Final = ("wenshan-household", "jiancheng-land", "taipei-police", "dahu-township", "nangang-school")
 """Offices whose rules edged knows by name."""
@@ -59,7 +60,7 @@ PATH_SECRET: Final = re.compile(r"(?i)(?:^|[/?&;_:=.-])(?:pass|passwd|password|p
 """How cheap cameras want the password inside the path: /user=admin&password=…, /user=admin_password=…"""
 
 
-def _refuse(problem: str, instead: str = "") -> PydanticCustomError:
+def _refuse(problem: Message, instead: Message = NOTHING) -> PydanticCustomError:
     # The words are handed over as context, because pydantic would read braces in them as a template.
     return PydanticCustomError("edged", "{problem}", {"problem": problem, "instead": instead})
 
@@ -68,7 +69,7 @@ def _duration(value: Any) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise _refuse("must be a duration in quotes, with a unit")
+        raise _refuse(message("config.duration-unquoted", "must be a duration in quotes, with a unit"))
     try:
         return units.parse_duration(value)
     except units.UnitError as error:
@@ -77,21 +78,30 @@ def _duration(value: Any) -> timedelta:
 
 def _size(value: Any) -> int:
     if not isinstance(value, str):
-        raise _refuse("must be a size in quotes, with a unit")
+        raise _refuse(message("config.size-unquoted", "must be a size in quotes, with a unit"))
     try:
         size = units.parse_size(value)
     except units.UnitError as error:
         raise _refuse(error.problem, error.instead) from None
     if size == 0:
-        raise _refuse("must be more than nothing")
+        raise _refuse(message("config.size-nothing", "must be more than nothing"))
     return size
 
 
 def between(low: timedelta, high: timedelta) -> AfterValidator:
     def check(value: timedelta) -> timedelta:
         if not low <= value <= high:
-            span = f"{units.format_duration(low)} to {units.format_duration(high)}"
-            raise _refuse(f"{units.format_duration(value)} is outside {span}", f"a duration from {span}")
+            least, most = units.format_duration(low), units.format_duration(high)
+            raise _refuse(
+                message(
+                    "config.duration-outside",
+                    "{value} is outside {least} to {most}",
+                    value=units.format_duration(value),
+                    least=least,
+                    most=most,
+                ),
+                message("config.duration-outside.instead", "a duration from {least} to {most}", least=least, most=most),
+            )
         return value
 
     return AfterValidator(check)
@@ -99,7 +109,7 @@ def between(low: timedelta, high: timedelta) -> AfterValidator:
 
 def _whole_seconds(value: timedelta) -> timedelta:
     if value % timedelta(seconds=1):
-        raise _refuse("must be whole seconds")
+        raise _refuse(message("config.whole-seconds", "must be whole seconds"))
     return value
 
 
@@ -107,23 +117,31 @@ def _path(value: Any) -> Path:
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
-        raise _refuse("must be an absolute path in quotes")
+        raise _refuse(message("config.path", "must be an absolute path in quotes"))
     if ".." in value.split("/"):
-        raise _refuse('must not contain ".."', "the path as it really is")
+        raise _refuse(
+            message("config.path-upwards", 'must not contain ".."'),
+            message("config.path-upwards.instead", "the path as it really is"),
+        )
     return Path(value)
 
 
 def _socket_path(value: Path) -> Path:
     if len(os.fsencode(value)) > MAX_SOCKET_BYTES:
         raise _refuse(
-            f"is longer than the {MAX_SOCKET_BYTES} bytes that the name of a socket may have", "a shorter path"
+            message(
+                "config.socket-long",
+                "is longer than the {limit} bytes that the name of a socket may have",
+                limit=MAX_SOCKET_BYTES,
+            ),
+            message("config.socket-long.instead", "a shorter path"),
         )
     return value
 
 
 def _printable(value: str) -> str:
     if not value.strip() or not value.isprintable():
-        raise _refuse("must be visible characters on one line")
+        raise _refuse(message("config.not-printable", "must be visible characters on one line"))
     return value
 
 
@@ -131,21 +149,28 @@ def _timezone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise _refuse(f"{units.shown(value)} is not a time zone", 'a name like "Asia/Taipei"') from None
+        raise _refuse(
+            message("config.timezone", "{value} is not a time zone", value=units.shown(value)),
+            message("config.timezone.instead", 'a name like "Asia/Taipei"'),
+        ) from None
     return value
 
 
 def _profile(value: str) -> str:
     if value not in PROFILES:
         raise _refuse(
-            f"{units.shown(value)} is not a profile that edged knows", f"one of {', '.join(PROFILES)}, or leave it out"
+            message("config.profile", "{value} is not a profile that edged knows", value=units.shown(value)),
+            message("config.one-of", "one of {known}, or leave it out", known=list(PROFILES)),
         )
     return value
 
 
 def _on_full(value: str) -> str:
     if value not in ("stop", "overwrite"):
-        raise _refuse(f"{units.shown(value)} is not a way to deal with a full disk", '"stop" or "overwrite"')
+        raise _refuse(
+            message("config.on-full", "{value} is not a way to deal with a full disk", value=units.shown(value)),
+            message("config.on-full.instead", '"stop" or "overwrite"'),
+        )
     return value
 
 
@@ -155,15 +180,24 @@ def parse_reserve(text: str) -> tuple[float | None, int | None]:
         return None, _size(text)
     number = text.rstrip()[:-1].strip()
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", number):
-        raise _refuse(f"{units.shown(text)} is not a percentage")
+        raise _refuse(_no_percentage(text))
     if float(number) > MAX_RESERVE_PERCENT:
-        raise _refuse(f"{units.shown(text)} leaves too little to record on", f'at most "{MAX_RESERVE_PERCENT:.0f}%"')
+        raise _refuse(
+            message("config.reserve-high", "{value} leaves too little to record on", value=units.shown(text)),
+            message("config.reserve-high.instead", 'at most "{most}%"', most=MAX_RESERVE_PERCENT),
+        )
     return float(number), None
+
+
+def _no_percentage(text: str) -> Message:
+    return message("config.no-percentage", "{value} is not a percentage", value=units.shown(text))
 
 
 def _reserve(value: Any) -> str:
     if not isinstance(value, str):
-        raise _refuse('must be in quotes: a percentage or a size, such as "5%" or "10GiB"')
+        raise _refuse(
+            message("config.reserve-unquoted", 'must be in quotes: a percentage or a size, such as "5%" or "10GiB"')
+        )
     parse_reserve(value)
     return value
 
@@ -172,13 +206,13 @@ def parse_share(text: str) -> float:
     """ "30%" → 30.0."""
     number = text.strip().removesuffix("%").strip()
     if not text.strip().endswith("%") or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", number) or float(number) > 100:
-        raise _refuse(f"{units.shown(text)} is not a percentage", 'a share of each volume, such as "30%"')
+        raise _refuse(_no_percentage(text), message("config.share.instead", 'a share of each volume, such as "30%"'))
     return float(number)
 
 
 def _share(value: Any) -> str:
     if not isinstance(value, str):
-        raise _refuse('must be in quotes: a percentage, such as "30%"')
+        raise _refuse(message("config.share-unquoted", 'must be in quotes: a percentage, such as "30%"'))
     parse_share(value)
     return value
 
@@ -186,48 +220,72 @@ def _share(value: Any) -> str:
 def _url(value: str) -> str:
     """Checks without ever repeating the address: it may hold a password by mistake."""
     if not value.isprintable() or " " in value:
-        raise _refuse("contains spaces or characters that cannot be typed")
+        raise _refuse(message("config.url-characters", "contains spaces or characters that cannot be typed"))
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise _refuse("is not an address that can be read") from None
+        raise _refuse(message("config.url-unreadable", "is not an address that can be read")) from None
     if parts.scheme not in ("rtsp", "rtsps", "test"):
-        raise _refuse("must begin with rtsp://, rtsps:// or test://")
+        raise _refuse(message("config.url-scheme", "must begin with rtsp://, rtsps:// or test://"))
     if "@" in parts.netloc:
         raise _refuse(
-            "carries a user or a password, which would be shown wherever the address is shown",
-            'the address without them, and username = "…" and password_file = "…" beside it',
+            message(
+                "config.url-login",
+                "carries a user or a password, which would be shown wherever the address is shown",
+            ),
+            message(
+                "config.url-login.instead",
+                'the address without them, and username = "…" and password_file = "…" beside it',
+            ),
         )
     if PATH_SECRET.search(f"{parts.path}?{parts.query}#{parts.fragment}"):
         raise _refuse(
-            "carries a password in its path, which would be shown wherever the address is shown",
-            'the camera\'s address without a password, with username = "…" and password_file = "…" beside it',
+            message(
+                "config.url-password",
+                "carries a password in its path, which would be shown wherever the address is shown",
+            ),
+            message(
+                "config.url-password.instead",
+                'the camera\'s address without a password, with username = "…" and password_file = "…" beside it',
+            ),
         )
     if parts.scheme != "test" and not host:
-        raise _refuse("names no host")
+        raise _refuse(message("config.url-host", "names no host"))
     if port == 0:
-        raise _refuse("names port 0, which does not exist")
+        raise _refuse(message("config.url-port", "names port 0, which does not exist"))
     if "%" in (found := plain_host(host or "")) and not re.fullmatch(ZONED, found):
         raise _refuse(
-            "names something behind % that cannot be an interface",
-            'the name that `ip link` shows, behind %25, and only with an IPv6 address: "rtsp://[fe80::1%25eth0]/stream1"',
+            message("config.url-interface", "names something behind % that cannot be an interface"),
+            message(
+                "config.url-interface.instead",
+                "the name that `ip link` shows, behind %25, and only with an IPv6 address: "
+                '"rtsp://[fe80::1%25eth0]/stream1"',
+            ),
         )
     return value
 
 
 def _host(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", value) or "//" in value:
-        raise _refuse("must be a host name or an address, without mqtt://, port, user or password")
+        raise _refuse(
+            message("config.host", "must be a host name or an address, without mqtt://, port, user or password")
+        )
     return value
 
 
 def _group(value: str) -> str:
     """What getent takes for one: no colon and no comma, which /etc/group is made of."""
     if not re.fullmatch(r"[^:,/]+", value) or not value.isprintable() or value != value.strip():
-        raise _refuse(f"{units.shown(value)} is not the name of a group", 'a group of this box, such as "cctv"')
+        raise _refuse(
+            message("config.group", "{value} is not the name of a group", value=units.shown(value)),
+            message("config.group.instead", 'a group of this box, such as "cctv"'),
+        )
     if value.isdecimal():
-        raise _refuse(f"{units.shown(value)} is a number", "the name of the group: `getent group` shows both")
+        raise _refuse(
+            message("config.group-number", "{value} is a number", value=units.shown(value)),
+            message("config.group-number.instead", "the name of the group: `getent group` shows both"),
+        )
     return value
 
 
@@ -235,7 +293,10 @@ def _fingerprint(value: str) -> str:
     """As `openssl x509 -fingerprint -sha256` prints it, or without colons."""
     digits = value.strip().lower().removeprefix("sha256:").removeprefix("sha256 fingerprint=").replace(":", "")
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise _refuse("is not the SHA-256 fingerprint of a certificate", '"sha256:" and 64 hexadecimal digits')
+        raise _refuse(
+            message("config.fingerprint", "is not the SHA-256 fingerprint of a certificate"),
+            message("config.fingerprint.instead", '"sha256:" and 64 hexadecimal digits'),
+        )
     return f"sha256:{digits}"
 
 
@@ -245,16 +306,16 @@ def public_key(text: str) -> bytes:
 
 
 def _public_key(value: str) -> str:
-    instead = f'"{KEY_PREFIX}…", the line that `edged-command keygen` prints'
+    instead = message("config.public-key.instead", '"ed25519:…", the line that `edged-command keygen` prints')
     try:
         key = public_key(value)
     except (binascii.Error, ValueError):
         key = b""
     # Base64 has bits to spare: written otherwise, the same key would be another one to whoever compares texts.
     if len(key) != KEY_BYTES or value != KEY_PREFIX + base64.b64encode(key).decode():
-        raise _refuse("is not a public key of Ed25519", instead)
+        raise _refuse(message("config.public-key", "is not a public key of Ed25519"), instead)
     if bytes((*key[:-1], key[-1] & 0x7F)) in WEAK_KEYS:
-        raise _refuse("is a key that anybody can sign for", instead)
+        raise _refuse(message("config.public-key-weak", "is a key that anybody can sign for"), instead)
     return value
 
 
@@ -262,7 +323,10 @@ def _command_verb(value: str) -> str:
     from mqtt.commands import Verb  # noqa: PLC0415  it loads cryptography, which most verbs of edgectl do without
 
     if value not in set(Verb):
-        raise _refuse(f"{units.shown(value)} is nothing that a box can be told to do", f"some of {', '.join(Verb)}")
+        raise _refuse(
+            message("config.verb", "{value} is nothing that a box can be told to do", value=units.shown(value)),
+            message("config.verb.instead", "some of {known}", known=[verb.value for verb in Verb]),
+        )
     return value
 
 
@@ -272,7 +336,10 @@ def _day(value: Any) -> date:
     except (TypeError, ValueError):
         day = date.min
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise _refuse(f"is not a day of the years {FIRST_YEAR} to {LAST_YEAR}", 'one such as "2027-01-31"')
+        raise _refuse(
+            message("config.day", "is not a day of the years {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR),
+            message("config.day.instead", 'one such as "2027-01-31"'),
+        )
     return day
 
 
@@ -282,8 +349,18 @@ def identifier(longest: int) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(f"[a-z0-9-]{{1,{longest}}}", value):
             near = near_identifier(value, longest)
-            instead = units.quoted(near) if near else f"a name of your own, 1 to {longest} of a-z, 0-9 and -"
-            raise _refuse(f"{units.shown(value)} is not 1 to {longest} of a-z, 0-9 and -", instead)
+            own = message(
+                "config.identifier.instead", "a name of your own, 1 to {longest} of a-z, 0-9 and -", longest=longest
+            )
+            raise _refuse(
+                message(
+                    "config.identifier",
+                    "{value} is not 1 to {longest} of a-z, 0-9 and -",
+                    value=units.shown(value),
+                    longest=longest,
+                ),
+                Message(units.quoted(near)) if near else own,
+            )
         return value
 
     return AfterValidator(check)
@@ -321,6 +398,7 @@ ACCOUNT: Final = "edged"
 """Which runs the daemon (systemd/edged.sysusers.conf)."""
 UNIT: Final = "edged.service"
 DEFAULT_CONFIG: Final = Path("/etc/edged/edged.toml")
+DEFAULT_TIMEZONE: Final = "Asia/Taipei"
 DEFAULT_STATE: Final = Path("/var/lib/edged")
 DEFAULT_SOCKET: Final = Path("/run/edged/control.sock")
 DEFAULT_VOLUME: Final = Path("/srv/edged")

@@ -5,7 +5,7 @@ persons. Times of day are milliseconds since 1970, UTC, by the box's wall clock,
 numbers stay where JavaScript counts exactly. Types and fields are only ever added: `script.generate.asyncapi` says when
 the version of the contract changes. The names of the models stand in `dataschema`, so they never change either.
 
-Then `message`, which makes an event of the outbox into a message. An event keeps its id, `<node>:<epoch>:<seq>`,
+Then `publication`, which makes an event of the outbox into a message. An event keeps its id, `<node>:<epoch>:<seq>`,
 however often it is sent. `seq` counts all events of the box within its epoch; where a number is missing, one is
 missing. What another version wrote and this one does not understand goes out all the same, as `edged.<kind>` with
 whatever it says, flattened: an event is lost by nobody's taste. What is too large for a broker goes out in `short`:
@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mqtt.contract.messages import ROOT, Message
+from mqtt.contract.messages import CODE, ROOT, VALUES, Publication, Values
 from storage.outbox.table import Event, EventKind
 from storage.words.model import GapCause
 
@@ -65,6 +65,10 @@ class Alarm(Fact):
     acknowledged: bool
     text: str
     action: str = Field(description="what to do")
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
 
 
 class Gap(Entered):
@@ -283,6 +287,8 @@ class Command(Fact):
     reason: str = Field(description="why it was rejected, as a code; empty when it was not")
     text: str
     result: dict[str, Any] = Field(description="what the verb answers with; `bytes` alone: too big for an event")
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
 
 
 class LeftOut(Fact):
@@ -342,7 +348,7 @@ class EventData(NamedTuple):
     fact: Fact
 
 
-def message(node: str, event: Event) -> Message:
+def publication(node: str, event: Event) -> Publication:
     """As it goes out under this node's name. Never raises: what is not understood is passed on."""
     told = understood(event)
     if told is not None:
@@ -350,14 +356,16 @@ def message(node: str, event: Event) -> Message:
     return _said(node, event, None, None, _foreign(event))
 
 
-def short(node: str, event: Event, size: int, limit: int) -> Message:
+def short(node: str, event: Event, size: int, limit: int) -> Publication:
     """In place of its message, which has `size` bytes, of which the broker takes `limit`."""
     leaf = event.leaf if 0 < event.leaf <= EXACT else None
     fact = LeftOut(leaf=leaf, bytes=size, limit_bytes=max(0, limit))
     return _said(node, event, understood(event), LeftOut, fact.model_dump(mode="json"))
 
 
-def _said(node: str, event: Event, told: EventData | None, fact: type[Fact] | None, data: dict[str, Any]) -> Message:
+def _said(
+    node: str, event: Event, told: EventData | None, fact: type[Fact] | None, data: dict[str, Any]
+) -> Publication:
     envelope: dict[str, Any] = {
         "specversion": "1.0",
         "id": f"{node}:{event.epoch}:{event.seq}",
@@ -373,7 +381,7 @@ def _said(node: str, event: Event, told: EventData | None, fact: type[Fact] | No
     envelope["data"] = data
     payload = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # Half of a pair of surrogates, of a file's name that is no UTF-8, cannot be sent
-    return Message(
+    return Publication(
         topic=f"{ROOT}/{node}/up/event/{event.kind}",
         payload=payload.encode("utf-8", "replace"),
         qos=1,
@@ -445,7 +453,9 @@ def _time(wall_ms: int) -> str:
 
 def _alarm(body: Body, _: int) -> EventData:
     names = ("key", "occurrence", "severity", "since_ms", "cleared_ms", "count", "acknowledged", "text", "action")
-    return EventData(body["what"], body["key"], Alarm(**{name: body[name] for name in names}))
+    known = {name: body[name] for name in names}
+    coded = {name: body[name] for name in ("code", "values", "action_code", "action_values") if name in body}
+    return EventData(body["what"], body["key"], Alarm(**known, **coded))
 
 
 def _gap(body: Body, leaf: int) -> EventData:
@@ -632,7 +642,8 @@ def _outbox(body: Body, _: int) -> EventData:
 
 def _command(body: Body, _: int) -> EventData:
     names = ("id", "verb", "requester", "key", "counter", "reason", "text")
-    fact = Command(**{name: body[name] for name in names}, result=exact(body["result"]))
+    coded = {name: body[name] for name in ("code", "values") if name in body}
+    fact = Command(**{name: body[name] for name in names}, result=exact(body["result"]), **coded)
     return EventData(body["what"], body["id"], fact)
 
 

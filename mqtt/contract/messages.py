@@ -1,8 +1,8 @@
 """What the centre reads: every payload as a closed model, and its topic, QoS, retain flag and expiry.
 
-Pure: values in, `Message` out; imports pydantic and nothing of ours. Payloads are flat JSON, units are in the names,
-`ts` is milliseconds since 1970 (it names, it proves nothing), `epoch` counts the runs of the daemon and `seq` the
-messages within one run. Roots: `edged/v1/<node>/`, of which `up/` is ours to write and `dn/` the centre's.
+Pure: values in, `Publication` out; imports pydantic and nothing of ours. Payloads are flat JSON, units are in the
+names, `ts` is milliseconds since 1970 (it names, it proves nothing), `epoch` counts the runs of the daemon and `seq`
+the messages within one run. Roots: `edged/v1/<node>/`, of which `up/` is ours to write and `dn/` the centre's.
 What `script.generate.asyncapi` makes of these is `docs/asyncapi.json` and `docs/schemas/mqtt/`. Nothing secret has a
 field here, nor has the name of a person.
 """
@@ -13,22 +13,27 @@ import itertools
 import re
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal, TypedDict
+from typing import Any, ClassVar, Final, Literal, TypeAlias, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
 ROOT: Final = "edged/v1"
-CONTRACT: Final = "1.1"
+CONTRACT: Final = "1.2"
 """Version of all messages; `script.generate.asyncapi` says when it changes."""
 HEARTBEAT_EXPIRY_S: Final = 180
 """Three heartbeats: an older one says nothing about now, so a broker that holds it back may drop it (MQTT 5 only)."""
 MAX_TOPIC_BYTES: Final = 1024
 """Our longest topic is under 200; MQTT itself ends at 65,535."""
 
+Values: TypeAlias = dict[str, Any]
+"""Of a message to people, by name: text, numbers, lists, or messages with `text`, `code` and `values` of their own."""
+CODE: Final = 'what `text` says, for a program, in any language; "" where an earlier version wrote it'
+VALUES: Final = "what stands in it, by name; a unit is in the name (_s, _bytes, _at)"
+
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One publication, ready to send. An empty retained payload takes the topic away from the broker."""
+class Publication:
+    """One message, ready to send. An empty retained payload takes the topic away from the broker."""
 
     topic: str
     payload: bytes
@@ -158,6 +163,8 @@ class CameraHealth(Payload):
     camera: str
     state: Literal["recording", "degraded", "down", "disabled"]
     reason: str = Field(description="why it is in this state, and what to check; empty when all is well")
+    reason_code: str = Field(default="", description="of `reason`, as of an alarm's `text`; since 1.2")
+    reason_values: Values = Field(default={}, description="of `reason`, likewise; since 1.2")
     since_ms: int | None = Field(description="when the present state began, milliseconds since 1970")
     fps: float | None
     width: int | None
@@ -218,6 +225,8 @@ class Storage(Payload):
     path: str
     state: Literal["in-service", "full", "away", "retired", "lost"]
     reason: str
+    reason_code: str = Field(default="", description="of `reason`, as of an alarm's `text`; since 1.2")
+    reason_values: Values = Field(default={}, description="of `reason`, likewise; since 1.2")
     total_bytes: int = Field(ge=0)
     free_bytes: int = Field(ge=0)
     ring_bytes: int = Field(ge=0, description="what edged keeps there")
@@ -251,6 +260,10 @@ class AlarmState(Payload):
     acknowledged: bool
     text: str
     action: str = Field(description="what to do")
+    code: str = Field(default="", description=CODE)
+    values: Values = Field(default={}, description=VALUES)
+    action_code: str = Field(default="", description="of `action`, likewise")
+    action_values: Values = Field(default={}, description="of `action`, likewise")
 
     def topic(self, node: str) -> str:
         return alarm_topic(node, self.key)
@@ -392,9 +405,9 @@ def compliance_topic(node: str) -> str:
     return up(node, "compliance")
 
 
-def message(node: str, payload: Payload) -> Message:
+def publication(node: str, payload: Payload) -> Publication:
     """The payload as it goes out under this node's name."""
-    return Message(
+    return Publication(
         topic=payload.topic(node),
         payload=payload.model_dump_json().encode(),
         qos=payload.qos,
@@ -403,21 +416,21 @@ def message(node: str, payload: Payload) -> Message:
     )
 
 
-def tombstone(topic: str) -> Message:
+def tombstone(topic: str) -> Publication:
     """Takes a retained topic away from the broker."""
-    return Message(topic=topic, payload=b"", qos=1, retain=True)
+    return Publication(topic=topic, payload=b"", qos=1, retain=True)
 
 
-def will(node: str, *, boot: str, epoch: int, ts: int) -> Message:
+def will(node: str, *, boot: str, epoch: int, ts: int) -> Publication:
     """What the broker says for us when we are gone without a word."""
-    return message(node, Status(ts=ts, epoch=epoch, seq=0, state="offline", boot=boot))
+    return publication(node, Status(ts=ts, epoch=epoch, seq=0, state="offline", boot=boot))
 
 
-def stopping(last_will: Message, ts: int) -> Message:
+def stopping(last_will: Publication, ts: int) -> Publication:
     """The farewell of the same run that wrote `last_will`."""
     status = Status.model_validate_json(last_will.payload)
     farewell = status.model_copy(update={"state": "stopping", "ts": ts})
-    return Message(topic=last_will.topic, payload=farewell.model_dump_json().encode(), qos=1, retain=True)
+    return Publication(topic=last_will.topic, payload=farewell.model_dump_json().encode(), qos=1, retain=True)
 
 
 def level(name: str) -> str:

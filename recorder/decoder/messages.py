@@ -19,7 +19,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from recorder.words.messages import Count, Message
+from recorder.words.messages import Count, WireMessage
 
 GRID: Final = (8, 6)
 """Columns and rows of the blocks into which a picture is divided."""
@@ -55,7 +55,7 @@ class LookKind(StrEnum):
     """The picture in its full size, as a JPEG."""
 
 
-class Look(Message, frozen=True, tag="look"):
+class Look(WireMessage, frozen=True, tag="look"):
     """Look at one key frame and the sound with it. A socket comes with this datagram."""
 
     number: Count
@@ -114,20 +114,20 @@ class Heard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Samples at full scale."""
 
 
-class Begun(Message, frozen=True, tag="begun"):
+class Begun(WireMessage, frozen=True, tag="begun"):
     """What the camera sent is being decoded."""
 
     number: Count
 
 
-class Piece(Message, frozen=True, tag="piece"):
+class Piece(WireMessage, frozen=True, tag="piece"):
     """A part of a snapshot, in order."""
 
     number: Count
     data: Annotated[bytes, msgspec.Meta(max_length=PIECE_BYTES)]
 
 
-class Seen(Message, frozen=True, tag="seen"):
+class Seen(WireMessage, frozen=True, tag="seen"):
     """A look that came to something."""
 
     number: Count
@@ -151,7 +151,7 @@ class UnseenReason(StrEnum):
     """Too much is asked at once."""
 
 
-class Unseen(Message, frozen=True, tag="unseen"):
+class Unseen(WireMessage, frozen=True, tag="unseen"):
     """A look that came to nothing."""
 
     number: Count

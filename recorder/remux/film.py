@@ -39,6 +39,7 @@ from recorder.remux.segment import (
 )
 from storage.segments.mp4 import Mp4Damaged
 from storage.segments.segment_file import Part
+from storage.words.message import message
 
 BLOCK_BYTES: Final = 1 << 20
 """Handed out at a time, at the most."""
@@ -253,7 +254,9 @@ def _fitting(segment: Segment, start: int, at: int, end: int, max_bytes: int) ->
         moof_at = segment.points[number].moof_at
         if number > start and moof_at < end and moof_at - at + POINT_BYTES * (number - start) <= room:
             return number
-    raise ValueError(f"{max_bytes} bytes are less than the pictures between two key frames")
+    raise ValueError(
+        message("film.too-small", "{most} bytes are less than the pictures between two key frames", most=max_bytes)
+    )
 
 
 def _spliced(reel: _FilmDraft, wanted: _Wanted, piece: _Piece) -> _FilmDraft:

@@ -32,6 +32,7 @@ from recorder.rtp.pictures import UNIT_BYTES_MAX, H264Pictures, H265Pictures, Pi
 from recorder.rtp.sdp import Media
 from recorder.rtp.sound import Aac, Latm, Payloads, Samples, latm_config
 from recorder.words.stream import Codec, Item, Losses, SenderReport, Sound, Video
+from storage.words.message import Message, message
 
 VIDEO_RATE: Final = 90_000
 """Of every picture (RFC 6184, 7798), where a camera does not say."""
@@ -316,7 +317,11 @@ class Reception:
 
 
 class Unsupported(Exception):
-    """This track cannot be kept; the text is for people and holds no secret."""
+    """This track cannot be kept; `why` holds no secret."""
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class RtpVideoTrack(Reception):
@@ -411,14 +416,22 @@ def video_track(media: Media, losses: Losses | None = None) -> RtpVideoTrack:
     if media.encoding == "H264":
         if media.fmtp.get("packetization-mode", "0").strip() == "2":
             raise Unsupported(
-                "the camera sends H.264 in interleaved order (packetization-mode 2), which cannot be kept"
+                message(
+                    "stream.interleaved-h264",
+                    "the camera sends H.264 in interleaved order (packetization-mode 2), which cannot be kept",
+                )
             )
         return _h264(media, losses)
     if media.encoding == "H265":
         if _counts(media.fmtp, "sprop-max-don-diff") or media.fmtp.get("tx-mode", "SRST").strip().upper() != "SRST":
-            raise Unsupported("the camera sends H.265 in interleaved order (sprop-max-don-diff), which cannot be kept")
+            raise Unsupported(
+                message(
+                    "stream.interleaved-h265",
+                    "the camera sends H.265 in interleaved order (sprop-max-don-diff), which cannot be kept",
+                )
+            )
         return _h265(media, losses)
-    raise Unsupported(f"picture codec {named(media)} cannot be kept")
+    raise Unsupported(message("stream.picture-codec", "picture codec {codec} cannot be kept", codec=named(media)))
 
 
 def _h264(media: Media, losses: Losses) -> RtpVideoTrack:
@@ -464,7 +477,13 @@ def sound_track(media: Media, losses: Losses | None = None) -> RtpSoundTrack:
         try:
             parsed = parse_config(config)
         except Garbage as error:
-            raise Unsupported(f"AAC sound whose configuration cannot be read ({error}) cannot be kept") from None
+            raise Unsupported(
+                message(
+                    "stream.aac",
+                    "AAC sound whose configuration cannot be read ({error}) cannot be kept",
+                    error=str(error),
+                )
+            ) from None
         rate = media.clock_rate or parsed.rate
         sound = Sound(Codec.AAC, rate, parsed.channels or channels, config)
         return RtpSoundTrack(media, sound, Aac(parsed, rate, media.fmtp), losses)
@@ -472,11 +491,13 @@ def sound_track(media: Media, losses: Losses | None = None) -> RtpSoundTrack:
         try:
             parsed, config, frames = latm_config(media.fmtp)
         except Garbage as error:
-            raise Unsupported(f"AAC sound as MP4A-LATM with {error} cannot be kept") from None
+            raise Unsupported(
+                message("stream.latm", "AAC sound as MP4A-LATM with {error} cannot be kept", error=str(error))
+            ) from None
         rate = media.clock_rate or parsed.rate
         sound = Sound(Codec.AAC, rate, parsed.channels or channels, config)
         return RtpSoundTrack(media, sound, Latm(parsed, rate, frames), losses)
-    raise Unsupported(f"sound codec {named(media)} cannot be kept")
+    raise Unsupported(message("stream.sound-codec", "sound codec {codec} cannot be kept", codec=named(media)))
 
 
 def _config(text: str) -> bytes:

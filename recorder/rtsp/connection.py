@@ -97,7 +97,7 @@ class Connection:
             self._wait_for(SENDING_S)
             self._sock.sendall(self._unsent + data)
         except TimeoutError:
-            raise SessionEnded(outcome.no_answer(self.target, "a request", SENDING_S)) from None
+            raise SessionEnded(outcome.no_answer(self.target, outcome.A_REQUEST, SENDING_S)) from None
         except OSError:
             raise SessionEnded(outcome.broke_off(self.target)) from None
         self._unsent = b""

@@ -117,7 +117,7 @@ class Dialogue:
             left = until - self._now()
             if left <= 0:
                 if self.inbox.garbage and not self._heard:
-                    raise SessionEnded(outcome.not_rtsp(self.target, "an answer that is not RTSP"))
+                    raise SessionEnded(outcome.not_rtsp(self.target, outcome.NOT_RTSP))
                 raise SessionEnded(outcome.no_answer(self.target, method, max(1.0, waits_s)))
             meanwhile += self.receive(left)[0]
             if meanwhile > MAX_MEANWHILE_BYTES:
@@ -140,7 +140,7 @@ class Dialogue:
     def _unheard(self) -> Ended:
         """It is over, and nothing came that was an answer."""
         if self.inbox.garbage:
-            return outcome.not_rtsp(self.target, "an answer that is not RTSP")
+            return outcome.not_rtsp(self.target, outcome.NOT_RTSP)
         return outcome.hung_up(self.target)
 
     def take(self, out: list[Item]) -> Message | None:
@@ -148,7 +148,7 @@ class Dialogue:
         try:
             heard = self.inbox.take(self.handlers, out)
         except BadData as error:
-            ended = outcome.nonsense(self.target) if self._heard else outcome.not_rtsp(self.target, str(error))
+            ended = outcome.nonsense(self.target) if self._heard else outcome.not_rtsp(self.target, error.what)
             raise SessionEnded(ended) from None
         self._heard = self._heard or isinstance(heard, Answer)
         return heard

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from recorder.rtp.sdp import join
+from recorder.words import outcome
 from recorder.words.stream import Item
+from storage.words.message import Message as Told
 
 BUFFER_BYTES: Final = 262_144
 """0.1 s of 20 Mbit/s, which is what gathers during a nap, and more than the longest of anything below."""
@@ -55,6 +57,10 @@ _BLANK: Final = b"\r\n\0 "
 
 class BadData(Exception):
     """What came is not RTSP, or no longer. Says how, without repeating it."""
+
+    def __init__(self, what: Told) -> None:
+        super().__init__(what)
+        self.what = what
 
 
 class Headers:
@@ -194,7 +200,7 @@ class Inbox:
         self._garbage += count
         self._clean = clean
         if self._garbage > MAX_GARBAGE_BYTES:
-            raise BadData("what comes is not RTSP")
+            raise BadData(outcome.NO_RTSP)
 
     def _find(self, handlers: Handlers) -> bool:
         """Skip garbage up to what looks like a frame that is wanted, or like an answer. False: more must come first."""
@@ -240,7 +246,7 @@ class Inbox:
             return None
         first, headers = _head(bytes(self._view[start : stop.end()]))
         if first.startswith("HTTP/"):
-            raise BadData("an answer in HTTP: this is the port of web pages")
+            raise BadData(outcome.IN_HTTP)
         answered, asked = _ANSWER.match(first), _REQUEST.match(first)
         length = _body_length(headers)
         if not (answered or asked) or length is None:

@@ -29,7 +29,8 @@ from recorder.rtp import sdp
 from recorder.rtp.packet import Reorder
 from recorder.rtp.sdp import Description, Media
 from recorder.rtp.track import RtpSoundTrack, RtpVideoTrack, Unsupported, named, sound_track, video_track
-from recorder.rtsp import connection, message
+from recorder.rtsp import connection
+from recorder.rtsp import message as transport
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.dialogue import Credentials, Dialogue, Login
 from recorder.rtsp.message import Answer, Buffer, Handler
@@ -37,6 +38,7 @@ from recorder.words import outcome
 from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item, Losses, Reading, SenderReport, Sound, Video
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause
 
 RECEIVE_BYTES: Final = 2 * 1024 * 1024
@@ -353,7 +355,7 @@ class OpenStream:
     lanes: list[Lane]
     video: RtpVideoTrack
     sound: RtpSoundTrack | None
-    detail: str
+    detail: Message
     losses: Losses
 
     @property
@@ -412,7 +414,9 @@ def _find(url: str, account: Credentials, trust: Trust, deadline: float, now: No
         except SessionEnded as end:
             if known or end.ended.cause is not GapCause.UNAUTHORISED:
                 raise
-            why = f"a redirect to {target.address}, which wants a password"
+            why = message(
+                "session.redirect-login", "a redirect to {address}, which wants a password", address=target.address
+            )
             raise SessionEnded(outcome.led_astray(home, why)) from None
         if 200 <= answer.status < 300:
             return dialogue, asked, answer
@@ -421,7 +425,8 @@ def _find(url: str, account: Credentials, trust: Trust, deadline: float, now: No
             raise SessionEnded(outcome.declined(target, answer.status))
         asked = _elsewhere(home, asked, answer)
         target = _on_link(home, Target.parse(asked, account.user))
-    raise SessionEnded(outcome.led_astray(home, f"more than {MAX_REDIRECTS} redirects"))
+    why = message("session.redirects", "more than {count} redirects", count=MAX_REDIRECTS)
+    raise SessionEnded(outcome.led_astray(home, why))
 
 
 def _describe(
@@ -458,6 +463,9 @@ def _on_link(home: Target, target: Target) -> Target:
     return replace(target, host=f"{target.host}%{zone}") if zone and local else target
 
 
+_NOWHERE: Final = message("session.redirect-nowhere", "a redirect without a usable address")
+
+
 def _elsewhere(home: Target, asked: str, answer: Answer) -> str:
     """The address that a redirect names."""
     try:
@@ -465,11 +473,12 @@ def _elsewhere(home: Target, asked: str, answer: Answer) -> str:
         parts = urlsplit(location)
         sound = bool(re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9._:-]{0,252}", parts.hostname or "")) and parts.port != 0
     except ValueError:
-        raise SessionEnded(outcome.led_astray(home, "a redirect without a usable address")) from None
+        raise SessionEnded(outcome.led_astray(home, _NOWHERE)) from None
     if not sound or not location.isprintable() or " " in location or parts.scheme not in ("rtsp", "rtsps"):
-        raise SessionEnded(outcome.led_astray(home, "a redirect without a usable address"))
+        raise SessionEnded(outcome.led_astray(home, _NOWHERE))
     if home.scheme == "rtsps" and parts.scheme != "rtsps":
-        raise SessionEnded(outcome.led_astray(home, "a redirect from TLS to a connection without it"))
+        why = message("session.redirect-in-clear", "a redirect from TLS to a connection without it")
+        raise SessionEnded(outcome.led_astray(home, why))
     return _plain(location)
 
 
@@ -512,21 +521,28 @@ class _Setup:
         if not offered:
             raise SessionEnded(outcome.no_video(target))
         name = named(offered[0])
-        raise SessionEnded(outcome.unsupported_video(target, "an unknown codec" if name == "unknown" else name))
+        unknown = message("stream.unknown-codec", "an unknown codec")
+        raise SessionEnded(outcome.unsupported_video(target, unknown if name == "unknown" else name))
 
-    def _sound(self) -> tuple[RtpSoundTrack | None, Lane | None, str]:
+    def _sound(self) -> tuple[RtpSoundTrack | None, Lane | None, Message]:
         """The first sound that can be kept, and why there is none although the camera offers some."""
-        why = ""
+        why = NOTHING
         for media in (media for media in self._description.medias if media.kind == "audio"):
             try:
                 track = sound_track(media, self._losses)
             except Unsupported as refusal:
-                why = why or f"{refusal}: recorded without sound; AAC and G.711 can be kept"
+                why = why or message(
+                    "stream.no-sound", "{why}: recorded without sound; AAC and G.711 can be kept", why=refusal.why
+                )
                 continue
             lane = self._try(track, media, 1)
             if isinstance(lane, Lane):
-                return track, lane, ""
-            why = why or f"the camera declines its sound (status {lane}): recorded without sound"
+                return track, lane, NOTHING
+            why = why or message(
+                "stream.sound-declined",
+                "the camera declines its sound (status {status}): recorded without sound",
+                status=lane,
+            )
         return None, None, why
 
     def _set_up(self, track: RtpVideoTrack, media: Media) -> Lane:
@@ -548,7 +564,7 @@ class _Setup:
             wanted = "RTP/AVP;unicast;client_port={}-{}".format(*ports.numbers)
         answer = dialogue.ask("SETUP", media.control, {"Transport": wanted})
         said = answer.headers.get("Transport")
-        given = message.transport(said)
+        given = transport.transport(said)
         if answer.status >= 300 or (said and given.udp != self._udp):
             if ports is not None:
                 self._ports.remove(ports)
@@ -584,9 +600,9 @@ class _Setup:
             answer = dialogue.ask("PLAY", control)
         if not 200 <= answer.status < 300:
             raise SessionEnded(outcome.declined(dialogue.target, answer.status))
-        begun = message.rtp_info(answer.headers.get("RTP-Info"), control)
+        begun = transport.rtp_info(answer.headers.get("RTP-Info"), control)
         for lane in lanes:
-            one = message.beginning_of(lane.media.control, begun, alone=len(lanes) == 1)
+            one = transport.beginning_of(lane.media.control, begun, alone=len(lanes) == 1)
             if one is not None:
                 lane.track.start(None, one.rtptime, one.seq)
 

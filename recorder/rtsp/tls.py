@@ -60,9 +60,9 @@ def secure(target: Target, trust: Trust, sock: socket.socket, patience_s: float)
     except TimeoutError:
         raise SessionEnded(outcome.no_tls_answer(target, patience_s)) from None
     except ssl.SSLError as error:
-        raise SessionEnded(outcome.no_tls(target, error.reason or "the connection was closed")) from None
+        raise SessionEnded(outcome.no_tls(target, error.reason or outcome.TLS_CLOSED)) from None
     except OSError:
-        raise SessionEnded(outcome.no_tls(target, "the connection was closed")) from None
+        raise SessionEnded(outcome.no_tls(target, outcome.TLS_CLOSED)) from None
     if trust.certificate and seen != trust.certificate:
         secured.close()
         raise SessionEnded(outcome.other_certificate(target, seen))

@@ -29,6 +29,7 @@ from typing import Final, Protocol
 from recorder.supervisor.state import NotSpawned, Salvage
 from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
 from storage.words.errors import DegradeError, FatalError, RetryError, StoreError
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, Moment
 
 log = logging.getLogger("edged.camera")
@@ -41,10 +42,12 @@ ASK_AGAIN_S: Final = 5.0
 """A lock is freed, a disk comes back, the store is less busy: seldom sooner, and each time costs one read."""
 MAX_LEFT: Final = 100
 """Some days of sessions that die while their disk does not answer. What is beyond is adopted at the next start."""
-CHECK_DISK: Final = "the disk and its space: `edgectl status`, `edgectl retention`"
+CHECK_DISK: Final = message("session.disk.check", "the disk and its space: `edgectl status`, `edgectl retention`")
 _NO_TERMS: Final = {
-    GapCause.DISK_FULL: "no volume has room for the next segment",
-    GapCause.FLOOR_PROTECT: "no volume has room, and nothing on it may be destroyed yet",
+    GapCause.DISK_FULL: message("session.no-room", "no volume has room for the next segment"),
+    GapCause.FLOOR_PROTECT: message(
+        "session.floor-protect", "no volume has room, and nothing on it may be destroyed yet"
+    ),
 }
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -67,17 +70,17 @@ class SegmentStore(Protocol):
     async def close(self, camera: str, closed: Closed) -> None:
         """The file lies complete and synced under its final name."""
 
-    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> bool:
+    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: Message) -> bool:
         """A segment was begun and will not be closed: adopt what is durable of it; a gap that follows moves there.
 
         What is missing of it before the next segment is a gap of `cause`.
         True: nothing of it is left open. False: not possible yet (locked, I/O error, volume away): ask again.
         """
 
-    async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
+    async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: Message) -> None:
         """From `at` on (None: from the end of what is recorded) nothing is recorded, because of `cause`."""
 
-    async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
+    async def hole(self, camera: str, start: Moment, end: Moment, detail: Message) -> None:
         """The camera sent nothing in between, and what came before and after is recorded."""
 
 
@@ -158,35 +161,36 @@ class PendingFacts:
         except Exception as error:  # noqa: BLE001 - whatever the store raises costs this camera an attempt, not its runner
             self._asked_in_vain = True
             self._trouble(error)
-            return NotSpawned(_cause(error), str(error), CHECK_DISK)
+            return NotSpawned(_cause(error), _said(error), CHECK_DISK)
         if isinstance(terms, GapCause):
-            return NotSpawned(terms, _NO_TERMS.get(terms, terms.value), CHECK_DISK)
+            return NotSpawned(terms, _no_terms(terms), CHECK_DISK)
         return terms, next_seq, sha256
 
-    async def open(self, opening: Opening) -> tuple[Granted | Refused, str]:
+    async def open(self, opening: Opening) -> tuple[Granted | Refused, Message]:
         """The store's answer, or a refusal where it has none; and why in words. What waits is entered first."""
         try:
             error = await self.settle()
             if error is None:
                 answer = await self._store.open(self._camera, opening)
                 if isinstance(answer, Refused):
-                    return answer, _NO_TERMS.get(answer.cause, answer.cause.value)
+                    return answer, _no_terms(answer.cause)
                 self._asked_in_vain = False
                 self._relief()
-                return answer, ""
+                return answer, NOTHING
         except Exception as raised:  # noqa: BLE001 - as above: the segment is refused, the camera stays connected
             self._asked_in_vain = True
             self._trouble(raised)
             error = raised
-        return Refused(seq=opening.seq, cause=_cause(error)), f"the segment could not be entered: {error}"
+        why = message("session.not-entered", "the segment could not be entered: {error}", error=_said(error))
+        return Refused(seq=opening.seq, cause=_cause(error)), why
 
     async def close(self, closed: Closed) -> Result:
         return await self._enter(f"segment {closed.seq}", lambda: self._store.close(self._camera, closed))
 
-    async def gap(self, at: Moment | None, cause: GapCause, detail: str) -> Result:
+    async def gap(self, at: Moment | None, cause: GapCause, detail: Message) -> Result:
         return await self._enter(f"a gap ({cause})", lambda: self._store.gap(self._camera, at, cause, detail))
 
-    async def hole(self, start: Moment, end: Moment, detail: str) -> Result:
+    async def hole(self, start: Moment, end: Moment, detail: Message) -> Result:
         return await self._enter("a pause of the camera", lambda: self._store.hole(self._camera, start, end, detail))
 
     async def give_up(self) -> None:
@@ -241,6 +245,17 @@ class PendingFacts:
         if self._troubled and not self._waiting and not self._asked_in_vain:
             self._troubled = False
             log.warning("%s: what is recorded is entered again", self._camera)
+
+
+def _no_terms(cause: GapCause) -> Message:
+    return _NO_TERMS.get(cause) or Message(cause.value)
+
+
+def _said(error: BaseException) -> Message:
+    """What an error says; of one of the store's, with what it advises."""
+    if isinstance(error, StoreError) and error.action and isinstance(error.what, Message):
+        return message("session.store-error", "{what}; {action}", what=error.what, action=error.action)
+    return Message(str(error))
 
 
 def _cause(error: BaseException) -> GapCause:

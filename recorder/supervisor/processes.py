@@ -33,6 +33,7 @@ from recorder.supervisor.bootstrap import launch
 from recorder.supervisor.state import HungUp, Misbehaved
 from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, FromWorker, ToWorker
+from storage.words.message import message
 from storage.words.model import GapCause
 
 log = logging.getLogger("edged.process")
@@ -180,11 +181,19 @@ class WorkerProcess:
             self._loop.remove_reader(self._sock)
             return None if self._gone else HungUp()
         if self._floods():
-            return Misbehaved(GapCause.WORKER_CRASH, f"its process sent over {MAX_MESSAGES_PER_S} messages a second")
+            flood = message(
+                "session.flood", "its process sent over {count} messages a second", count=MAX_MESSAGES_PER_S
+            )
+            return Misbehaved(GapCause.WORKER_CRASH, flood)
         try:
             return messages.decode_report(data)
         except messages.WireError as error:
-            return Misbehaved(GapCause.BAD_DATA, f"its process was damaged by what the camera sent: it said {error}")
+            damaged = message(
+                "session.damaged",
+                "its process was damaged by what the camera sent: it said {error}",
+                error=str(error),
+            )
+            return Misbehaved(GapCause.BAD_DATA, damaged)
 
     def send(self, message: ToWorker, fd: int | None = None) -> bool:
         """False: it does not read what it is told. One that is gone is no failure; `take` will tell."""

@@ -12,6 +12,7 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from recorder.supervisor import state as supervisor
 from recorder.supervisor import worker_session
@@ -40,11 +41,13 @@ from recorder.supervisor.worker_session import Subscription, WorkerSession
 from recorder.words.address import Target
 from recorder.words.messages import Connected, Kind, Opening, Start, Stats, Stop, Terms, Watch, WireError
 from storage.words.clock import Clock
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, Moment
 
 __all__ = ["CameraRunner", "CameraSettings", "CameraView", "Phase", "Shared"]
 
 log = logging.getLogger("edged.camera")
+RUNNER_ENDED: Final = message("session.runner-ended", "its runner ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,9 @@ class CameraView:
     since: Moment
     cause: GapCause | None
     """Why it is not recorded; None while it is."""
-    tried: str
-    came_back: str
-    check: str
+    tried: Message
+    came_back: Message
+    check: Message
     connected: Connected | None
     samples: tuple[tuple[int, Stats], ...]
     """Reports of this session with the boottime at which they were true, oldest first."""
@@ -140,9 +143,9 @@ class CameraRunner:
             phase=self._state.phase,
             since=self._state.since,
             cause=cause,
-            tried=words.tried if words else "",
-            came_back=words.came_back if words else "",
-            check=words.check if words else "",
+            tried=words.tried if words else NOTHING,
+            came_back=words.came_back if words else NOTHING,
+            check=words.check if words else NOTHING,
             connected=session.connected if session else self._connected,
             samples=session.stats.samples if session else self._samples,
             device=self._device,
@@ -305,15 +308,16 @@ class CameraRunner:
         try:
             worker = await self._shared.forkserver.spawn(f"camera {settings.id}", self._wake.set)
         except NoProcess as error:
-            detail = f"no process could be made: {error}"
+            detail = message("session.no-process", "no process could be made: {error}", error=str(error))
             return NotSpawned(GapCause.WORKER_CRASH, detail, supervisor.CHECK_PROCESS, began.boottime_ms)
         try:
             worker.send(start)
         except WireError as error:
             worker.abandon()
-            return NotSpawned(
-                GapCause.UNSUPPORTED, str(error), "url, user and password of this camera: together they are too long"
+            check = message(
+                "session.too-long.check", "url, user and password of this camera: together they are too long"
             )
+            return NotSpawned(GapCause.UNSUPPORTED, Message(str(error)), check)
         self._session = WorkerSession(worker, start, self._backlog.facts, clock, began)
         self._connected, self._samples = None, ()
         if self._terms is not None:  # told while the process was made
@@ -330,5 +334,5 @@ class CameraRunner:
             self._session.worker.abandon()
             self._hang_up(self._session)
         if self._state.phase is not Phase.STOPPED:  # a defect of ours, or cancelled
-            self._backlog.unclosed.add(Salvage(self._state.unclosed, GapCause.WORKER_CRASH, "its runner ended"))
+            self._backlog.unclosed.add(Salvage(self._state.unclosed, GapCause.WORKER_CRASH, RUNNER_ENDED))
         self._shared.device_log.leave(self._settings.id, self._device)

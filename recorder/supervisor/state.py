@@ -25,11 +25,18 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from recorder.words.messages import Abandoned, Connected, Ended, Stats
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, Moment
 
-CHECK_PROCESS: Final = "the journal of edged, memory and load of this box; if it happens again, report it"
-CHECK_CAMERA: Final = "that the camera has power and network, and its address in edged's configuration"
-CHECK_STREAM: Final = "the stream in the camera's own pages, and how many others are watching it"
+CHECK_PROCESS: Final = message(
+    "session.process.check", "the journal of edged, memory and load of this box; if it happens again, report it"
+)
+CHECK_CAMERA: Final = message(
+    "session.camera.check", "that the camera has power and network, and its address in edged's configuration"
+)
+CHECK_STREAM: Final = message(
+    "session.stream.check", "the stream in the camera's own pages, and how many others are watching it"
+)
 
 
 class Phase(StrEnum):
@@ -94,8 +101,8 @@ class NotSpawned:
     """No session could begin: no terms, or no process."""
 
     cause: GapCause
-    detail: str
-    check: str
+    detail: Message
+    check: Message
     admitted_ms: int | None = None
 
 
@@ -113,7 +120,7 @@ class Withheld:
     seq: int
     at: Moment
     cause: GapCause
-    detail: str
+    detail: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ class Misbehaved:
     """The worker said what no worker says, or does not take what it is told: it is ended at once."""
 
     cause: GapCause
-    detail: str
+    detail: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,7 @@ class BeginGap:
 
     at: Moment | None
     cause: GapCause
-    detail: str
+    detail: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +196,7 @@ class Salvage:
 
     seqs: frozenset[int]
     cause: GapCause
-    detail: str
+    detail: Message
 
 
 Action: TypeAlias = Spawn | SendStop | Kill | BeginGap | Salvage
@@ -202,7 +209,7 @@ Step: TypeAlias = tuple["State", tuple[Action, ...]]
 class State:
     """All that the machine knows. `words` tell a technician why `cause`; both are of the open gap."""
 
-    address: str
+    address: Message
     """What is tried, without a secret: words for troubles the worker itself could not tell."""
     phase: Phase
     since: Moment
@@ -226,7 +233,7 @@ class State:
     stop: StopAsked | None = None
 
 
-def begin(address: str, now: Moment) -> Step:
+def begin(address: Message, now: Moment) -> Step:
     """The first attempt. The store has enrolled the camera: its gap `starting` is open."""
     return _attempt(State(address=address, phase=Phase.STARTING, since=now, cause=GapCause.STARTING), now)
 
@@ -279,7 +286,7 @@ def _process(
         case HungUp():
             return state if state.phase is Phase.ENDING else _enter(state, Phase.ENDING, now, limits.exit_ms), ()
         case NotSpawned():
-            words = Ended(cause=event.cause, tried="", came_back=event.detail, check=event.check)
+            words = Ended(event.cause, came_back=event.detail, check=event.check)
         case Exited():
             words = state.last_words or _words(state, GapCause.WORKER_CRASH, death(event.code), CHECK_PROCESS)
     return _over(state, words, now, chance, limits)
@@ -313,23 +320,31 @@ def _segment(state: State, event: Opened | Withheld | Committed | Abandoned, now
             return _abandoned(state, event, now)
 
 
-def death(code: int | None) -> str:
+def death(code: int | None) -> Message:
     """An exit code in words."""
     if code is None:
-        return "its recording process died"
+        return message("session.process-died", "its recording process died")
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        return f"its recording process was ended by {name}"
-    return f"its recording process ended with code {code} and no word"
+        return message("session.process-killed", "its recording process was ended by {signal}", signal=name)
+    return message("session.process-ended", "its recording process ended with code {code} and no word", code=code)
 
 
-def sentence(words: Ended) -> str:
+def sentence(words: Ended) -> Message:
     """What was tried, what came back, what to check, as one line for a gap or a log."""
-    said = f"{words.tried}: {words.came_back}" if words.tried else words.came_back
-    return f"{said}. Check {words.check}" if words.check else said
+    tried, came_back, check = words.tried, words.came_back, words.check
+    if tried and check:
+        return message(
+            "session.told", "{tried}: {came_back}. Check {check}", tried=tried, came_back=came_back, check=check
+        )
+    if tried:
+        return message("session.told.no-check", "{tried}: {came_back}", tried=tried, came_back=came_back)
+    if check:
+        return message("session.told.untried", "{came_back}. Check {check}", came_back=came_back, check=check)
+    return came_back
 
 
-def _words(state: State, cause: GapCause, came_back: str, check: str) -> Ended:
+def _words(state: State, cause: GapCause, came_back: Message, check: Message) -> Ended:
     return Ended(cause=cause, tried=state.address, came_back=came_back, check=check)
 
 
@@ -357,7 +372,11 @@ def _tick(state: State, now: Moment, limits: Limits) -> Step:
         return state, ()
     match state.phase:
         case Phase.CONNECTING:
-            said = f"nothing that could be used within {limits.connect_ms / 1000:g} s"
+            said = message(
+                "session.nothing-usable",
+                "nothing that could be used within {seconds} s",
+                seconds=f"{limits.connect_ms / 1000:g}",
+            )
             return _kill(state, now, limits, _words(state, GapCause.UNREACHABLE, said, CHECK_CAMERA))
         case Phase.STOPPING:
             return _kill(state, now, limits, state.last_words)
@@ -366,7 +385,11 @@ def _tick(state: State, now: Moment, limits: Limits) -> Step:
         case Phase.BACKING_OFF:
             return _attempt(state, now)
         case _:
-            said = f"its recording process said nothing for {limits.silence_ms / 1000:g} s"
+            said = message(
+                "session.process-silent",
+                "its recording process said nothing for {seconds} s",
+                seconds=f"{limits.silence_ms / 1000:g}",
+            )
             return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, said, CHECK_PROCESS))
 
 
@@ -377,7 +400,8 @@ def _still_there(state: State, now: Moment, limits: Limits) -> Step:
     """
     if state.killed and state.stop is not None:
         return _stopped(state, now)
-    return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, "its recording process hung", CHECK_PROCESS))
+    hung = message("session.process-hung", "its recording process hung")
+    return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, hung, CHECK_PROCESS))
 
 
 def _kill(state: State, now: Moment, limits: Limits, words: Ended | None) -> Step:
@@ -400,7 +424,7 @@ def _withheld(state: State, event: Withheld, now: Moment) -> Step:
 
     The gap begins where this segment would have: its predecessor may still be on its way to being committed.
     """
-    said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
+    said = Ended(event.cause, came_back=event.detail)
     held, actions = _gap(state, said, event.at)
     return _hold(held, now), actions
 
@@ -410,7 +434,7 @@ def _abandoned(state: State, event: Abandoned, now: Moment) -> Step:
     left = replace(state, unclosed=state.unclosed - {event.seq})
     actions: tuple[Action, ...] = ()
     if state.cause is None and not any(seq > event.seq for seq in left.unclosed):
-        said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
+        said = Ended(event.cause, came_back=event.detail)
         held, actions = _gap(left, said, None)
         left = _hold(held, now)
     return left, (*actions, Salvage(frozenset({event.seq}), event.cause, event.detail))
@@ -426,7 +450,8 @@ def _said_last(state: State, ended: Ended, now: Moment, limits: Limits) -> State
     if ended.cause is not None:
         state = replace(state, last_words=ended)
     elif state.last_words is None:
-        state = replace(state, last_words=_words(state, GapCause.DROPPED, "the stream ended", CHECK_STREAM))
+        over = message("session.stream-ended", "the stream ended")
+        state = replace(state, last_words=_words(state, GapCause.DROPPED, over, CHECK_STREAM))
     return state if state.killed else _enter(state, Phase.ENDING, now, limits.exit_ms)
 
 
@@ -476,11 +501,11 @@ def _stopped(state: State, now: Moment) -> Step:
     stopped = state
     actions: tuple[Action, ...] = ()
     if state.stop is not None and state.stop.cause is not None:
-        said = Ended(cause=state.stop.cause, tried="", came_back="", check="")
+        said = Ended(state.stop.cause)
         stopped, actions = _gap(state, said, _from(state, now))
     if state.unclosed:
         cause = stopped.cause or GapCause.DAEMON_STOPPED
-        actions = (*actions, Salvage(state.unclosed, cause, ""))
+        actions = (*actions, Salvage(state.unclosed, cause, NOTHING))
     return _enter(replace(stopped, unclosed=frozenset()), Phase.STOPPED, now, 0), actions
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -56,20 +57,29 @@ from recorder.words.messages import (
 )
 from recorder.worker.fan_out import LENGTH_BYTES, MAX_FRAME_BYTES, Handed
 from storage.words.clock import Clock
+from storage.words.message import Message, Value, message
 from storage.words.model import GapCause, Moment
 
 log = logging.getLogger("edged.camera")
 MAX_TEXT: Final = 300
 """Characters of a worker's text that are kept: some of it comes from the camera."""
+MAX_VALUES: Final = 8
+"""In it, and in a list among them."""
+CODE: Final = re.compile(r"[a-z0-9.-]{1,64}")
+NAME: Final = re.compile(r"[a-z_]{1,32}")
+"""Of a value."""
 MAX_ISSUED: Final = 64
 """Terms a worker may still use: they change with a clock step, a reload or a full volume, at most once a second, and a
 segment that waits for its disk may be a minute old when it is asked for."""
 MAX_OPEN: Final = 2
 """Segments in hand at a time: at a cut the next one is begun before the last one is committed."""
-NOT_ITS_OWN: Final = "its recording process told of a segment that it was not given"
-NO_SUCH_TIME: Final = "its recording process told of a time that cannot be"
-DEAF: Final = "its recording process does not hear"
-PAUSED: Final = "the camera sent no picture and went on. Check the camera's load and its network"
+NOT_ITS_OWN: Final = message("session.not-its-own", "its recording process told of a segment that it was not given")
+NO_SUCH_TIME: Final = message("session.no-such-time", "its recording process told of a time that cannot be")
+UNTRUE: Final = message("session.untrue", "its recording process told of a segment what cannot be true")
+DEAF: Final = message("session.deaf", "its recording process does not hear")
+PAUSED: Final = message(
+    "session.paused", "the camera sent no picture and went on. Check the camera's load and its network"
+)
 
 
 class WorkerSession:
@@ -190,7 +200,7 @@ class WorkerSession:
                 # Until it is entered the row is open: if that never comes about, it is salvaged with the session.
                 return None
             case Result.UNTRUE:
-                return Misbehaved(GapCause.BAD_DATA, "its recording process told of a segment what cannot be true")
+                return Misbehaved(GapCause.BAD_DATA, UNTRUE)
 
     async def _hole(self, hole: Hole) -> Event | None:
         """Nothing for the machine: the session goes on, and so does the recording."""
@@ -210,8 +220,22 @@ class WorkerSession:
         self._time_check.forget(seq)
 
 
-def clean(text: str) -> str:
+def clean(told: Message) -> Message:
     """One printable line: what a camera answers ends up in logs, alarms and on a terminal."""
+    if len(told.values) > MAX_VALUES or not CODE.fullmatch(told.code) or not all(map(NAME.fullmatch, told.values)):
+        return Message(_line(told))
+    return Message(_line(told), told.code, {name: _cleaned(value) for name, value in told.values.items()})
+
+
+def _cleaned(value: Value) -> Value:
+    if isinstance(value, Message):
+        return clean(value)
+    if isinstance(value, list):
+        return [_line(one) for one in value[:MAX_VALUES]]
+    return _line(value) if isinstance(value, str) else value
+
+
+def _line(text: str) -> str:
     line = "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
     return " ".join(line.split())
 

@@ -1,20 +1,27 @@
 """A camera's address in words that anybody may read: for logs, gaps, alarms, the centre.
 
-Pure; imports the standard library only, because the daemon and every worker use it. Keeps that no secret is shown: user
-and password of a URL are left out, and what stands behind a secret word in its path or query is replaced.
+Pure; imports nothing but the standard library and messages, because the daemon and every worker use it. Keeps that no
+secret is shown: user and password of a URL are left out, and what stands behind a secret word in its path or query is
+replaced.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
+
+from storage.words.message import Message, Value, message
 
 RTSP_PORTS: Final = {"rtsp": 554, "rtsps": 322}
 SECRET_IN_PATH: Final = re.compile(r"(?i)((?:pass\w*|pwd|psw|pw|token|key|auth|secret)=)[^&;]*")
 """Some cameras want their password in the path (/user=admin_password=…). A secret may hold a slash, so it ends only at
 the next parameter. The one list of secret words: whoever refuses or hides such an address uses this."""
+
+OVER_TCP: Final = message("session.over-tcp", "RTSP over TCP")
+OVER_TLS: Final = message("session.over-tls", "RTSP over TLS")
 
 _TRIED: Final = re.compile(r"RTSP over (?:TCP|TLS) to \S+, path \S+, (?:user [^:]*|without a user): ")
 """How a sentence begins that says what was tried (`Target.tried`)."""
@@ -24,19 +31,55 @@ _PATH_TRIED: Final = re.compile(r"^(RTSP over (?:TCP|TLS) to \S+), path \S+(?=, 
 _LOGIN_TRIED: Final = re.compile(r"(?<=\S), path \S+, (?:user [^:]*|without a user)(?=: |$)")
 
 
-def without_tried(sentence: str) -> str:
+def without_tried(sentence: str) -> Message:
     """What came back and what to check: for lists, in which all lines of a camera would begin alike."""
-    return _TRIED.sub("", sentence, count=1) if sentence.startswith("RTSP over ") else sentence
+    told = _message(sentence)
+    if told.code == "session.told":
+        known = _named(told, "came_back", "check")
+        return message("session.told.untried", "{came_back}. Check {check}", **known)
+    if told.code == "session.told.no-check":
+        return _message(told.values.get("came_back", ""))
+    return Message(_TRIED.sub("", told, count=1)) if told.startswith("RTSP over ") else told
 
 
-def without_login(sentence: str) -> str:
+def without_login(sentence: str) -> Message:
     """Without path and user wherever it says what was tried: for whatever leaves the box."""
-    return _LOGIN_TRIED.sub("", sentence)
+    told = _message(sentence)
+    if told.code in ("session.tried", "session.tried.no-user"):
+        return message("session.tried.address", "{way} to {address}", **_named(told, "way", "address"))
+    return _changed(told, _LOGIN_TRIED.sub("", told), without_login)
 
 
-def without_path(sentence: str) -> str:
+def without_path(sentence: str) -> Message:
     """For what several channels of one device have in common."""
-    return _PATH_TRIED.sub(r"\1", sentence, count=1)
+    told = _message(sentence)
+    if told.code == "session.tried":
+        known = _named(told, "way", "address", "user")
+        return message("session.tried.no-path", "{way} to {address}, user {user}", **known)
+    if told.code == "session.tried.no-user":
+        known = _named(told, "way", "address")
+        return message("session.tried.neither", "{way} to {address}, without a user", **known)
+    return _changed(told, _PATH_TRIED.sub(r"\1", told, count=1), without_path)
+
+
+def _changed(told: Message, text: str, change: Callable[[str], Message]) -> Message:
+    """With this text, and its values changed likewise."""
+    return Message(text, told.code, {name: _each(change, value) for name, value in told.values.items()})
+
+
+def _each(change: Callable[[str], Message], value: Value) -> Value:
+    if isinstance(value, list):
+        return [change(one) for one in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _named(sentence: Message, *names: str) -> dict[str, Value]:
+    """Those of its values; "" for what another version calls otherwise."""
+    return {name: sentence.values.get(name, "") for name in names}
+
+
+def _message(value: Value) -> Message:
+    return value if isinstance(value, Message) else Message(str(value))
 
 
 def without_secrets(path: str) -> str:
@@ -85,10 +128,25 @@ class Target:
         return f"{self.scheme}://{self.address}"
 
     @property
-    def tried(self) -> str:
+    def tried(self) -> Message:
         """What was tried."""
         if self.scheme == "test":
-            return "the built-in test pattern"
-        way = "RTSP over TLS" if self.scheme == "rtsps" else "RTSP over TCP"
-        user = f"user {self.user}" if self.user else "without a user"
-        return f"{way} to {self.address}, path {self.path or '/'}, {user}"
+            return message("session.tried.pattern", "the built-in test pattern")
+        way = OVER_TLS if self.scheme == "rtsps" else OVER_TCP
+        address, path = self.address, self.path or "/"
+        if not self.user:
+            return message(
+                "session.tried.no-user",
+                "{way} to {address}, path {path}, without a user",
+                way=way,
+                address=address,
+                path=path,
+            )
+        return message(
+            "session.tried",
+            "{way} to {address}, path {path}, user {user}",
+            way=way,
+            address=address,
+            path=path,
+            user=self.user,
+        )

@@ -26,10 +26,11 @@ import os
 import socket
 import struct
 from enum import StrEnum
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause
 
 MAX_MESSAGE_BYTES: Final = 65_536
@@ -60,11 +61,11 @@ class Kind(StrEnum):
     """One key frame and the sound of `LOOK_SOUND_S` that follows it; then it is over."""
 
 
-class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
-    """Base of all messages; `kind` names the class."""
+class WireMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Base of all messages; `kind` names the class. A `Message` for people crosses as `Message.told`."""
 
 
-class Terms(Message, frozen=True, tag="terms"):
+class Terms(WireMessage, frozen=True, tag="terms"):
     """Under which the next segments are recorded. The worker writes them into the file, the daemon into the row."""
 
     volume: str
@@ -75,7 +76,7 @@ class Terms(Message, frozen=True, tag="terms"):
     synced: bool
 
 
-class Start(Message, frozen=True, tag="start"):
+class Start(WireMessage, frozen=True, tag="start"):
     """The first message: whom to record and how. `url` carries no user or password."""
 
     camera: str
@@ -99,28 +100,28 @@ class Start(Message, frozen=True, tag="start"):
         return f"Start(camera={self.camera!r}, next_seq={self.next_seq!r}, …)"
 
 
-class Granted(Message, frozen=True, tag="granted"):
+class Granted(WireMessage, frozen=True, tag="granted"):
     """The `open` row of this segment is committed: its file may appear."""
 
     seq: int
 
 
-class Refused(Message, frozen=True, tag="refused"):
+class Refused(WireMessage, frozen=True, tag="refused"):
     """This segment must not be written; the camera stays connected and asks again with its next one."""
 
     seq: int
     cause: GapCause
 
 
-class Cut(Message, frozen=True, tag="cut"):
+class Cut(WireMessage, frozen=True, tag="cut"):
     """Begin a new segment at the next key frame, e.g. because the wall clock was stepped."""
 
 
-class Stop(Message, frozen=True, tag="stop"):
+class Stop(WireMessage, frozen=True, tag="stop"):
     """Close the segment, say `Ended`, exit."""
 
 
-class Watch(Message, frozen=True, tag="watch"):
+class Watch(WireMessage, frozen=True, tag="watch"):
     """Hand copies of units out over the socket that comes with this datagram, as long as the session lasts."""
 
     what: Kind
@@ -128,18 +129,18 @@ class Watch(Message, frozen=True, tag="watch"):
     """Where it is here; set on arrival (`wire.receive`), -1 if none came."""
 
 
-class Connected(Message, frozen=True, tag="connected"):
+class Connected(WireMessage, frozen=True, tag="connected"):
     """The stream is open; `audio` is "" without sound. Sizes in pixels."""
 
     video: str
     width: int
     height: int
     audio: str
-    detail: str
+    detail: Message
     """What was refused or is odd ("sound codec g726 cannot be kept: recorded without sound"); "" if nothing."""
 
 
-class Opening(Message, frozen=True, tag="opening"):
+class Opening(WireMessage, frozen=True, tag="opening"):
     """A segment begins: its first key frame was shown at `wall_ms`, on this boot's clock `boottime_ms`."""
 
     seq: Seq
@@ -148,7 +149,7 @@ class Opening(Message, frozen=True, tag="opening"):
     terms: Terms
 
 
-class Closed(Message, frozen=True, tag="closed"):
+class Closed(WireMessage, frozen=True, tag="closed"):
     """The file lies complete, synced and under its final name."""
 
     seq: Seq
@@ -164,7 +165,7 @@ class Closed(Message, frozen=True, tag="closed"):
     """As last heard while this segment was recorded; None while the camera does not tell its clock."""
 
 
-class Abandoned(Message, frozen=True, tag="abandoned"):
+class Abandoned(WireMessage, frozen=True, tag="abandoned"):
     """The segment could not be written on (disk); what is durable of its `.part` is for salvage.
 
     Said at once, also while the disk hangs: the file may stay locked for a while.
@@ -172,10 +173,10 @@ class Abandoned(Message, frozen=True, tag="abandoned"):
 
     seq: Seq
     cause: GapCause
-    detail: str
+    detail: Message
 
 
-class Stats(Message, frozen=True, tag="stats"):
+class Stats(WireMessage, frozen=True, tag="stats"):
     """Since `Connected`; counters only grow. `last_frame_boottime_ms` is 0 before the first frame."""
 
     video_frames: Count
@@ -201,7 +202,7 @@ class Stats(Message, frozen=True, tag="stats"):
     """When these counters stood so, which may be long before the daemon has time to hear of it; 0: when it hears."""
 
 
-class Hole(Message, frozen=True, tag="hole"):
+class Hole(WireMessage, frozen=True, tag="hole"):
     """The camera sent no picture in between and went on within its session (`recorder.worker.recording`): a gap that
     lies inside a segment, or across a cut. Told once it is over, and only while segments are written.
     """
@@ -210,23 +211,53 @@ class Hole(Message, frozen=True, tag="hole"):
     end_boottime_ms: Count
 
 
-class Ended(Message, frozen=True, tag="ended"):
+class Ended(WireMessage, frozen=True, tag="ended"):
     """The worker's last words. `cause` is None after `Stop`."""
 
     cause: GapCause | None
-    tried: str
+    tried: Message = NOTHING
     """"RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer": what was tried, without a secret."""
-    came_back: str
+    came_back: Message = NOTHING
     """"401 Unauthorized": what came back."""
-    check: str
+    check: Message = NOTHING
     """"user and password of this camera": what to check, worded to follow "Check "."""
 
 
 ToWorker = Start | Terms | Granted | Refused | Cut | Watch | Stop
 FromWorker = Connected | Opening | Closed | Abandoned | Hole | Stats | Ended
-_ENCODER: Final = msgspec.json.Encoder()
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message in a message. None is deeper: whoever reads it must come to an end."""
+
+    text: str
+    code: str
+    values: dict[str, str | int | float]
+
+
+class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message for people as it crosses."""
+
+    text: str
+    code: str
+    values: dict[str, str | int | float | list[str] | _Part]
+
+
+def _told(value: Any) -> dict[str, Any]:
+    if isinstance(value, Message):
+        return value.told
+    raise TypeError(type(value))
+
+
+def _message(_: type, told: Any) -> Message:
+    if isinstance(told, str):
+        return Message(told)
+    return Message.of(**msgspec.to_builtins(msgspec.convert(told, _Told)))
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_told)
 _COMMANDS: Final[msgspec.json.Decoder[ToWorker]] = msgspec.json.Decoder(ToWorker)
-_REPORTS: Final[msgspec.json.Decoder[FromWorker]] = msgspec.json.Decoder(FromWorker)
+_REPORTS: Final[msgspec.json.Decoder[FromWorker]] = msgspec.json.Decoder(FromWorker, dec_hook=_message)
 _FD: Final = struct.Struct("i")
 _ROOM: Final = socket.CMSG_LEN(_FD.size)
 """For one descriptor; the kernel closes what does not fit."""
@@ -236,7 +267,7 @@ class WireError(Exception):
     """What came over the socket is no message. Never quotes it: a `Start` carries a password."""
 
 
-def encode(message: Message) -> bytes:
+def encode(message: WireMessage) -> bytes:
     """One message as one datagram."""
     data = _ENCODER.encode(message)
     if len(data) > MAX_MESSAGE_BYTES:
@@ -256,16 +287,16 @@ def decode_report(data: bytes) -> FromWorker:
     """Daemon's side: what a worker said."""
     try:
         return _REPORTS.decode(data)
-    except ValueError:  # also UnicodeDecodeError
+    except (ValueError, RecursionError):  # also UnicodeDecodeError
         raise WireError(f"{len(data)} bytes that are no message from a worker") from None
 
 
-def send(sock: socket.socket, message: Message) -> None:
+def send(sock: socket.socket, message: WireMessage) -> None:
     """Blocks while the other side does not read. Safe from several threads: a datagram is written whole."""
     sock.send(encode(message))
 
 
-def offer(sock: socket.socket, message: Message, fd: int | None = None) -> bool:
+def offer(sock: socket.socket, message: WireMessage, fd: int | None = None) -> bool:
     """As `send`, but says False instead of waiting when the other side does not read. A copy of `fd` goes with it."""
     along = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.pack(fd))]
     try:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
+from storage.words.message import Message
+
 
 class Codec(StrEnum):
     """What can be kept; named as ffprobe names them."""
@@ -114,7 +116,7 @@ class Source(Protocol):
 
     video: Video
     sound: Sound | None
-    detail: str
+    detail: Message
     """What was refused or is odd, in words for people; "" if nothing."""
     losses: Losses
 

@@ -42,7 +42,9 @@ from recorder.words.messages import Abandoned, Closed, Ended, Granted, Opening, 
 from recorder.worker.timestamp_repair import NS_PER_S
 from storage.segments.segment_file import SegmentFile
 from storage.words.layout import segment_path
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, Moment
+from storage.words.system_errors import said
 
 WRITERS: Final = 2
 """Threads that `Writer.run` is for: one for the segment that is recorded, one for that before it, which waits for its
@@ -165,7 +167,8 @@ class Writer:
             waiting = self.queued_bytes
             if waiting > self._queue_max_bytes:
                 furthest = max(self._segments.values(), key=lambda one: one.queued_bytes)
-                self._lose(furthest, GapCause.IO_ERROR, f"the disk is {waiting >> 20} MiB behind")
+                behind = message("session.disk-behind", "the disk is {mebibytes} MiB behind", mebibytes=waiting >> 20)
+                self._lose(furthest, GapCause.IO_ERROR, behind)
             segment.news.notify_all()
 
     def end(self, seq: int, end: Moment, frames: int, camera_offset_ms: int | None) -> None:
@@ -190,7 +193,7 @@ class Writer:
                 segment.answered = True
                 if isinstance(message, Refused):
                     segment.told = True
-                    self._lose(segment, message.cause, "")
+                    self._lose(segment, message.cause, NOTHING)
                 segment.news.notify_all()
 
     def finish(self, ended: Ended) -> None:
@@ -230,9 +233,11 @@ class Writer:
                 self._record(segment)
             except OSError as error:
                 cause = GapCause.DISK_FULL if error.errno in _FULL else GapCause.IO_ERROR
-                said = error.strerror or type(error).__name__
+                detail = message(
+                    "session.disk-error", "{path}: {error}", path=segment.terms.volume_path, error=said(error)
+                )
                 with self._lock:
-                    self._lose(segment, cause, f"{segment.terms.volume_path}: {said}")
+                    self._lose(segment, cause, detail)
         with self._lock:
             untold, segment.told = segment.lost if not segment.told else None, True
         if untold is not None:
@@ -300,7 +305,7 @@ class Writer:
         )
         messages.send(self._sock, closed)
 
-    def _lose(self, segment: _Segment, cause: GapCause, detail: str) -> None:
+    def _lose(self, segment: _Segment, cause: GapCause, detail: Message) -> None:
         """With the lock held. Tells the daemon at once if it knows of the segment, because the disk may hang; the file
         is still locked then, so the daemon asks for it until it is free."""
         segment.lost = segment.lost or Abandoned(segment.seq, cause, detail)

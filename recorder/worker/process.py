@@ -133,7 +133,7 @@ class _Session:
             case Granted() | Refused():
                 self._writer.answer(message)
             case Stop():
-                self._end(Ended(None, self._target.tried, "", ""))
+                self._end(Ended(None, self._target.tried))
             case Terms():
                 self._terms = message
                 if self._recording is not None:

@@ -27,6 +27,7 @@ from recorder.words import outcome
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Codec, Item, Losses, Reading, SenderReport, Sound, Unit, Video
+from storage.words.message import NOTHING, Message, message
 
 Luma = NDArray[np.uint8]
 
@@ -60,6 +61,10 @@ that repeats exactly is what a frozen camera shows."""
 class PatternError(ValueError):
     """An option that cannot be had, with what to write instead."""
 
+    def __init__(self, problem: Message) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -84,16 +89,28 @@ class Pattern:
                     wish["fps"] = _fps(value)
                 case "codec":
                     if value not in _ENCODERS:
-                        raise PatternError(f"codec={value}: write codec=h264 or codec=h265")
+                        raise PatternError(
+                            message(
+                                "session.pattern.codec", "codec={value}: write codec=h264 or codec=h265", value=value
+                            )
+                        )
                     wish["codec"] = value
                 case "gop":
                     wish["gop_s"] = _gop(value)
                 case "audio":
                     if value not in _SOUNDS:
-                        raise PatternError(f"audio={value}: write audio=1 or audio=0")
+                        raise PatternError(
+                            message("session.pattern.audio", "audio={value}: write audio=1 or audio=0", value=value)
+                        )
                     wish["sound"] = _SOUNDS[value]
                 case _:
-                    raise PatternError(f"{key}: the test pattern knows size, fps, codec, gop and audio")
+                    raise PatternError(
+                        message(
+                            "session.pattern.unknown",
+                            "{key}: the test pattern knows size, fps, codec, gop and audio",
+                            key=key,
+                        )
+                    )
         return cls(**wish)
 
 
@@ -101,19 +118,35 @@ def _size(value: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", value)
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if width not in _SIZES or height not in _SIZES or width % 2 or height % 2:
-        raise PatternError(f"size={value}: write width x height, both even and from 64 to 3840, as in size=1280x720")
+        raise PatternError(
+            message(
+                "session.pattern.size",
+                "size={value}: write width x height, both even and from 64 to 3840, as in size=1280x720",
+                value=value,
+            )
+        )
     return width, height
 
 
 def _fps(value: str) -> int:
     if not value.isdecimal() or int(value) not in _RATES:
-        raise PatternError(f"fps={value}: write a whole number from 1 to 60")
+        raise PatternError(
+            message("session.pattern.fps", "fps={value}: write a whole number from 1 to 60", value=value)
+        )
     return int(value)
 
 
 def _gop(value: str) -> float:
     if not re.fullmatch(r"\d{1,2}(\.\d{1,3})?", value) or not _GOPS[0] <= float(value) <= _GOPS[1]:
-        raise PatternError(f"gop={value}: write the seconds between key frames, from {_GOPS[0]} to {_GOPS[1]:.0f}")
+        raise PatternError(
+            message(
+                "session.pattern.gop",
+                "gop={value}: write the seconds between key frames, from {least} to {most}",
+                value=value,
+                least=str(_GOPS[0]),
+                most=f"{_GOPS[1]:.0f}",
+            )
+        )
     return float(value)
 
 
@@ -122,7 +155,7 @@ def open_pattern(target: Target, url: str) -> PatternSource:
     try:
         return PatternSource(Pattern.parse(url))
     except PatternError as error:
-        raise SessionEnded(outcome.bad_pattern(target, str(error))) from None
+        raise SessionEnded(outcome.bad_pattern(target, error.problem)) from None
     except (av.FFmpegError, queue.Empty) as error:
         raise SessionEnded(outcome.fault(target, type(error).__name__)) from None
 
@@ -143,7 +176,7 @@ class PatternSource:
         self.video = Video(_CODECS[pattern.codec], VIDEO_RATE, parameters)
         self.sound = self._encoder.sound
         self.aligned = True
-        self.detail = ""
+        self.detail = NOTHING
         self.losses = Losses()
 
     def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:

@@ -285,9 +285,9 @@ def _message(name: str) -> dict[str, Any]:
 def examples_of(name: str) -> dict[str, dict[str, Any]]:
     """Messages as they are sent, by what they are examples of."""
     if name in PAYLOADS:
-        return {name: json.loads(messages.message(examples.NODE, examples.PAYLOADS[name]).payload)}
+        return {name: json.loads(messages.publication(examples.NODE, examples.PAYLOADS[name]).payload)}
     return {
-        what: json.loads(events.message(examples.NODE, event).payload)
+        what: json.loads(events.publication(examples.NODE, event).payload)
         for what, event in (examples.events() | examples.OTHERS).items()
         if f"event-{event.kind}" == name
     }

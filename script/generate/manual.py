@@ -71,7 +71,7 @@ def _edgectl(docs: str) -> str:
     return "\n\n".join(
         (
             _name("edgectl.1", tree.said(edgectl)),
-            "## Synopsis\n\n`edgectl [--config FILE] [--socket PATH] VERB [--json]`",
+            "## Synopsis\n\n`edgectl [--config FILE] [--socket PATH] [--lang en|zh_TW] VERB [--json]`",
             "## At night\n\n`edgectl status`, then `edgectl doctor`; what they say is explained by `man edged-night`.",
             f"## Options\n\n{tree.options(edgectl)}\n{_OF_ALL}",
             f"## Verbs\n\nEach has a page of its own, `man edgectl-status`.\n\n{tree.whole(edgectl, 'edgectl')}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from edged.words.catalogue import Reader
 from edged.words.roles import CLAUSES, LOCAL, NAMES, TABLE, Record, Role, Verb
 
 _RECORDED: Final = {
@@ -15,6 +16,7 @@ _RECORDED: Final = {
     Record.MENDED: "if it can",
 }
 _TWO: Final = "asked"
+_CHINESE: Final = Reader("zh_TW")
 
 _INTRO: Final = """\
 # Roles
@@ -125,12 +127,16 @@ def rendered() -> str:
 
 
 def _roles() -> str:
-    rows = [f"| `{role}` | {NAMES[role][0]} | {NAMES[role][1]} | {' '.join(CLAUSES[role])} |" for role in Role]
+    rows = [
+        f"| `{role}` | {_CHINESE(NAMES[role].name)} | {NAMES[role].purpose} | {' '.join(CLAUSES[role])} |"
+        for role in Role
+    ]
     return _table("## The roles", "| Role | 角色 | What for | Clauses |", rows)
 
 
 def _verbs() -> str:
-    heading = f"| `edgectl …` | | {' | '.join(f'`{role}` {NAMES[role][0]}' for role in Role)} | On record | Remark |"
+    roles = " | ".join(f"`{role}` {_CHINESE(NAMES[role].name)}" for role in Role)
+    heading = f"| `edgectl …` | | {roles} | On record | Remark |"
     rows = [_row(verb) for verb in Verb]
     local = "\n".join(f"`edgectl {verb}` takes no role: it {why}." for verb, why in LOCAL.items())
     return f"{_table('## The verbs', heading, rows)}\n{local}\n\n{_LEGEND}"
@@ -141,7 +147,7 @@ def _row(verb: Verb) -> str:
     mark = "○" if rule.result == _TWO else "●"
     cells = (mark if role in rule.who else "" for role in Role)
     remark = " ".join(part for part in (rule.why, f"({', '.join(rule.clauses)})" if rule.clauses else "") if part)
-    return f"| `{verb}` | {rule.zh} | {' | '.join(cells)} | {_RECORDED[rule.record]} | {remark} |"
+    return f"| `{verb}` | {_CHINESE(rule.name)} | {' | '.join(cells)} | {_RECORDED[rule.record]} | {remark} |"
 
 
 def _table(title: str, heading: str, rows: list[str]) -> str:

@@ -43,6 +43,7 @@ from storage.ages.leaves import (
 from storage.ledger.table import Leaf, Value, enter
 from storage.words.clock import STEP_MS, Clock, ClockReading
 from storage.words.errors import OrderRefused, UnknownId
+from storage.words.message import NOTHING, message
 from storage.words.model import GapCause, Moment
 
 MARK_US: Final = 1_000_000
@@ -300,23 +301,44 @@ def check_attested(connection: sqlite3.Connection, boot: int, off_ms: int) -> Of
     """What would hold if two people said that the box was off so long before this boot. UnknownId, OrderRefused."""
     row = next((row for row in rows(connection) if row.boot.number == boot), None)
     if row is None:
-        raise UnknownId(f"there is no boot {boot}", "`edgectl boots` lists those there are")
+        raise UnknownId(
+            message("boot.unknown", "there is no boot {boot}", boot=boot),
+            message("boot.unknown.action", "`edgectl boots` lists those there are"),
+        )
     witnesses = _witnesses(connection, boot)
     if witnesses is None:
-        raise OrderRefused(f"boot {boot} is the first one: nothing was recorded before it", "")
+        raise OrderRefused(
+            message("boot.first", "boot {boot} is the first one: nothing was recorded before it", boot=boot), NOTHING
+        )
     high_ms = row.boot.off_high_ms
     if off_ms <= row.boot.off_low_ms:
         raise OrderRefused(
-            f"before boot {boot} the box is already taken to have been off for {_days(row.boot.off_low_ms)} at least",
-            "attest more than that, or nothing",
+            message(
+                "boot.off-already",
+                "before boot {boot} the box is already taken to have been off for {off} at least",
+                boot=boot,
+                off=_days(row.boot.off_low_ms),
+            ),
+            message("boot.off-already.action", "attest more than that, or nothing"),
         )
     if high_ms is not None and off_ms > high_ms:
         raise OrderRefused(
-            f"before boot {boot} the box was off for {_days(high_ms)} at most, by all its clocks",
-            "attest no more than that; if its clocks are wrong, set them right first (timedatectl)",
+            message(
+                "boot.off-at-most",
+                "before boot {boot} the box was off for {off} at most, by all its clocks",
+                boot=boot,
+                off=_days(high_ms),
+            ),
+            message(
+                "boot.off-at-most.action",
+                "attest no more than that; if its clocks are wrong, set them right first (timedatectl)",
+            ),
         )
     if off_ms > ATTESTED_MAX_MS:
-        raise OrderRefused("nobody attests more than ten years", "attest less")
+        raise OrderRefused(
+            message("boot.ten-years", "nobody attests more than ten years"),
+            message("boot.ten-years.action", "attest less"),
+        )
     return off(*witnesses, off_ms)
 
 

@@ -26,6 +26,7 @@ from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
+from storage.words.message import message
 
 NOTHING: Final[Mapping[str, Value]] = {}
 
@@ -130,10 +131,18 @@ class Acts:
         def new(connection: sqlite3.Connection, now: Point, waiting: list[Act]) -> Act:
             table.tidy(connection, self._ages(connection), WAITS_MS)
             if len(waiting) >= WAITING_MAX:
-                raise OrderRefused(f"{WAITING_MAX} acts wait for a second person", "see `edgectl approve`")
+                raise OrderRefused(
+                    message("approval.too-many", "{limit} acts wait for a second person", limit=WAITING_MAX),
+                    message("approval.too-many.action", "see `edgectl approve`"),
+                )
             if sum(act.asker.uid == asker.uid for act in waiting) >= EACH_MAX:
-                what = f"{EACH_MAX} acts that {asker.name} asked for wait for a second person"
-                raise OrderRefused(what, "see `edgectl approve`")
+                what = message(
+                    "approval.too-many-of-one",
+                    "{limit} acts that {who} asked for wait for a second person",
+                    limit=EACH_MAX,
+                    who=asker.name,
+                )
+                raise OrderRefused(what, message("approval.too-many.action", "see `edgectl approve`"))
             other = None if account == asker.uid else account
             act = Act(f"A-{short_id(5)}", verb, arguments, asker, now, WAITS_MS, account=other)
             table.insert(connection, act)
@@ -181,8 +190,18 @@ def check(act: Act, approver: Person, account: int | None) -> None:
     """
     shared = _accounts(act.asker, act.account) & _accounts(approver, account)
     if shared:
-        what = f"{act.id} was asked for by {act.asker.name}, from or as the same account: it takes a second person"
-        raise SamePerson(what, f"let somebody else log in and run: edgectl approve {act.id}")
+        what = message(
+            "approval.same-person",
+            "{act} was asked for by {who}, from or as the same account: it takes a second person",
+            act=act.id,
+            who=act.asker.name,
+        )
+        raise SamePerson(
+            what,
+            message(
+                "approval.same-person.action", "let somebody else log in and run: edgectl approve {act}", act=act.id
+            ),
+        )
 
 
 def _accounts(person: Person, account: int | None) -> set[int]:
@@ -195,5 +214,11 @@ def _find(connection: sqlite3.Connection, act_id: str, ages: History) -> Act:
             return act
     for act in table.ended(connection, ages, WAITS_MS):
         if act.id == act_id:
-            raise UnknownId(f"{act.id} waits no longer: {act.ended}", "`edgectl approve` shows what waits")
-    raise UnknownId(f"no act {act_id} waits for approval", "see `edgectl approve`; after 72 h one asks again")
+            raise UnknownId(
+                message("approval.waits-no-longer", "{act} waits no longer: {why}", act=act.id, why=act.ended or ""),
+                message("approval.waits-no-longer.action", "`edgectl approve` shows what waits"),
+            )
+    raise UnknownId(
+        message("approval.unknown", "no act {act} waits for approval", act=act_id),
+        message("approval.unknown.action", "see `edgectl approve`; after 72 h one asks again"),
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from storage.ages.history import History, Point
+from storage.words.message import Message
 
 Arguments: TypeAlias = Mapping[str, "str | int"]
 
@@ -36,7 +37,7 @@ class Act:
     asked: Point
     left_ms: int
     """How long it waits on."""
-    ended: str | None = None
+    ended: Message | None = None
     """Why it waits no longer, in words that go behind its id."""
     account: int | None = None
     """As what the asker's process ran, where that is another account than the asker's own."""
@@ -69,10 +70,11 @@ def ended(connection: sqlite3.Connection, ages: History, waits_ms: int) -> list[
     return [act for act in _known(connection, ages, waits_ms) if act.left_ms > 0 and act.ended is not None]
 
 
-def end_about_pin(connection: sqlite3.Connection, pin_id: str, why: str) -> None:
+def end_about_pin(connection: sqlite3.Connection, pin_id: str, why: Message) -> None:
     """What waits to be done to a pin waits no longer: `why` is told to whoever asks for it."""
     connection.execute(
-        "UPDATE acts SET ended = ? WHERE ended IS NULL AND json_extract(arguments, '$.pin') = ?", (why, pin_id)
+        "UPDATE acts SET ended = ? WHERE ended IS NULL AND json_extract(arguments, '$.pin') = ?",
+        (why.kept, pin_id),
     )
 
 
@@ -83,8 +85,9 @@ def _known(connection: sqlite3.Connection, ages: History, waits_ms: int) -> list
         " ORDER BY boot, boottime_ms"
     ).fetchall():
         asked = Point(*at)
+        ended = None if why is None else Message.recalled(why)
         left_ms = waits_ms - ages.age(asked.boot, asked.boottime_ms).low_ms
-        found.append(Act(act_id, verb, json.loads(arguments), Person(uid, name), asked, left_ms, why, account))
+        found.append(Act(act_id, verb, json.loads(arguments), Person(uid, name), asked, left_ms, ended, account))
     return found
 
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from storage.ages.history import History
 from storage.audit import queries as audit_queries
-from storage.audit.findings import Code, LedgerFinding
+from storage.audit.findings import Code, LedgerFinding, at_leaf
 from storage.audit.ledger_state import LedgerState, PinRecord
 from storage.audit.queries import Fact, StoredState
 from storage.integrity.inspect_file import Pace, unpaced
@@ -32,6 +32,7 @@ from storage.register.queries import Shift
 from storage.retention import destruction
 from storage.retention.destruction import DestroyedLeaf, Destruction, Rule
 from storage.segments.coverage_queries import ReadQuery
+from storage.words.message import message
 
 SLACK_MS: Final = 600_000
 """What they tell of may have ended so long before they were entered."""
@@ -63,9 +64,16 @@ def early(
         end_ms = start.boottime_ms + tomb.told.duration_ms
         kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(audit_queries.entered_at, after=tomb.number)))
         if kept_ms is not None and kept_ms + SLACK_MS < floor_ms:
-            what = f"segment {tomb.told.seq} of {tomb.told.camera} was destroyed {kept_ms // 1000} s after it was"
-            what += f" recorded, at the most; its floor is {floor_ms // 1000} s"
-            yield LedgerFinding(Code.DESTROYED_EARLY, f"leaf {tomb.number}", what)
+            what = message(
+                "ledger.destroyed-early",
+                "segment {number} of {camera} was destroyed {kept} s after it was recorded, at the most; its floor is"
+                " {floor} s",
+                number=tomb.told.seq,
+                camera=tomb.told.camera,
+                kept=kept_ms // 1000,
+                floor=floor_ms // 1000,
+            )
+            yield LedgerFinding(Code.DESTROYED_EARLY, at_leaf(tomb.number), what)
 
 
 def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | None) -> int | None:
@@ -105,8 +113,14 @@ def under_pins(read: ReadQuery, ground: LedgerState, pace: Pace = unpaced) -> It
                     interval.touches(found.start_ms + ms, found.duration_ms)
                     for ms in _corrections(found, moved, ground)
                 ):
-                    what = f"segment {found.seq} of {found.camera} was destroyed while pin {name} held it"
-                    yield LedgerFinding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
+                    what = message(
+                        "ledger.destroyed-pinned",
+                        "segment {number} of {camera} was destroyed while pin {pin} held it",
+                        number=found.seq or 0,
+                        camera=found.camera,
+                        pin=name,
+                    )
+                    yield LedgerFinding(Code.DESTROYED_PINNED, at_leaf(found.leaf), what)
             pace(time.monotonic() - began)
 
 
@@ -156,8 +170,13 @@ def _holds(read: ReadQuery, pace: Pace) -> Iterator[LedgerFinding]:
         began = time.monotonic()
         lacking = read(partial(audit_queries.unheld, pin=pin))
         if lacking is not None:
-            what = f"it does not hold {lacking[0]} of the segments that it covers, {lacking[1]} among them"
-            yield LedgerFinding(Code.PIN, f"pin {pin}", what)
+            what = message(
+                "ledger.pin-lacks",
+                "it does not hold {count} of the segments that it covers, {example} among them",
+                count=lacking[0],
+                example=str(lacking[1]),
+            )
+            yield LedgerFinding(Code.PIN, message("ledger.pin", "pin {pin}", pin=pin), what)
         pace(time.monotonic() - began)
 
 
@@ -167,7 +186,9 @@ def _openings(read: ReadQuery, pace: Pace) -> Iterator[LedgerFinding]:
         began = time.monotonic()
         for number, field, salt, value, told in page:
             if not isinstance(told, str) or not hmac.compare_digest(commitment(salt, value), told):
-                what = f"its {field} is stored as something else than what was committed to"
-                yield LedgerFinding(Code.OPENING, f"leaf {number}", what)
+                what = message(
+                    "ledger.opening", "its {field} is stored as something else than what was committed to", field=field
+                )
+                yield LedgerFinding(Code.OPENING, at_leaf(number), what)
         after = page[-1][:2]
         pace(time.monotonic() - began)

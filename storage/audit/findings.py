@@ -8,9 +8,15 @@ from enum import StrEnum
 from typing import Final
 
 from storage.ledger.note import Checkpoint
+from storage.words.message import Message, message
 
 FINDINGS_MAX: Final = 1000
 """Named one by one; of more only the number is told: nobody reads them, and they would fill memory."""
+
+
+FIND_OUT: Final = message(
+    "ledger.found.action", "find out who changed it, and hold the box against a head that the centre kept"
+)
 
 
 class Code(StrEnum):
@@ -89,8 +95,37 @@ class LedgerFinding:
 
     code: Code
     where: str
-    what: str
-    action: str = "find out who changed it, and hold the box against a head that the centre kept"
+    """A path, or a message."""
+    what: Message
+    action: Message = FIND_OUT
+
+
+def at_leaf(number: int) -> Message:
+    return message("ledger.leaf", "leaf {leaf}", leaf=number)
+
+
+def at_leaves(first: int, last: int) -> Message:
+    return message("ledger.leaves", "leaves {first} to {last}", first=first, last=last)
+
+
+def ages_rest_on(what: Message) -> Message:
+    return message("ledger.ages-by-it", "{what}: ages of what was recorded are told by it", what=what)
+
+
+def times_rest_on(what: Message) -> Message:
+    return message("ledger.times-by-it", "{what}: recorded times are told by it", what=what)
+
+
+def not_there(number: int) -> Message:
+    return message("ledger.not-there", "it is not there (leaf {leaf})", leaf=number)
+
+
+def another(number: int) -> Message:
+    return message("ledger.another", "it is stored as another one (leaf {leaf})", leaf=number)
+
+
+def unread() -> Message:
+    return message("ledger.leaf-unread", "it does not say what leaves of its kind say")
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from storage.ages.leaves import BootLeaf, ClockLeaf, RunLeaf
-from storage.audit.findings import Code, LedgerFinding
+from storage.audit.findings import Code, LedgerFinding, at_leaf
 from storage.ledger.table import Leaf, canonical
 from storage.ledger.tree import LEAF
 from storage.pins.rules import PinLeaf
@@ -25,6 +25,7 @@ from storage.segments.findings_table import FindingLeaf
 from storage.segments.gap_leaf import GapLeaf
 from storage.segments.segment_leaf import SegmentLeaf
 from storage.volumes.table import VolumeLeaf
+from storage.words.message import Message, message
 
 L = TypeVar("L", bound=msgspec.Struct)
 SEGMENTS: Final = frozenset({Leaf.SEGMENT.value.encode(), Leaf.QUARANTINED.value.encode()})
@@ -65,55 +66,87 @@ def of_segment(number: int, told: SegmentLeaf, leaf: int | None, tombstone: int 
     if tombstone is not None and tombstone > number:
         return None
     if leaf is None:
-        what = f"{_segment(told)} has neither a row nor a leaf that it was destroyed"
-        return LedgerFinding(Code.SEGMENT_GONE, f"leaf {number}", what)
+        what = message(
+            "ledger.segment-gone",
+            "{segment} has neither a row nor a leaf that it was destroyed",
+            segment=_segment(told),
+        )
+        return LedgerFinding(Code.SEGMENT_GONE, at_leaf(number), what)
     if 0 < leaf < number:
-        what = f"the row of {_segment(told)} goes by the earlier leaf {leaf}"
-        return LedgerFinding(Code.SEGMENT_DIFFERS, f"leaf {number}", what)
+        what = message(
+            "ledger.segment-earlier",
+            "the row of {segment} goes by the earlier leaf {leaf}",
+            segment=_segment(told),
+            leaf=leaf,
+        )
+        return LedgerFinding(Code.SEGMENT_DIFFERS, at_leaf(number), what)
     return None
 
 
 def differing(number: int, told: SegmentLeaf | GapLeaf) -> LedgerFinding:
     """A row and its leaf."""
     if isinstance(told, GapLeaf):
-        return LedgerFinding(Code.GAP_DIFFERS, f"leaf {number}", f"the row of {_gap(told)} says something else")
-    return LedgerFinding(Code.SEGMENT_DIFFERS, f"leaf {number}", f"the row of {_segment(told)} says something else")
+        return LedgerFinding(
+            Code.GAP_DIFFERS,
+            at_leaf(number),
+            message("ledger.row-differs", "the row of {what} says something else", what=_gap(told)),
+        )
+    return LedgerFinding(
+        Code.SEGMENT_DIFFERS,
+        at_leaf(number),
+        message("ledger.row-differs", "the row of {what} says something else", what=_segment(told)),
+    )
 
 
 def returned(number: int, told: DestroyedLeaf, leaf: int | None) -> LedgerFinding | None:
     """What is wrong with a tombstone, or None. A file that somebody put back is taken in, with a leaf of its own."""
     if not leaf or leaf > number:
         return None
-    what = f"{_segment(told)} was destroyed, and its row is there"
-    return LedgerFinding(Code.SEGMENT_BACK, f"leaf {number}", what)
+    what = message("ledger.segment-back", "{segment} was destroyed, and its row is there", segment=_segment(told))
+    return LedgerFinding(Code.SEGMENT_BACK, at_leaf(number), what)
 
 
 def gone(number: int, told: GapLeaf) -> LedgerFinding:
     """A gap that nothing tells of any more."""
-    return LedgerFinding(Code.GAP_GONE, f"leaf {number}", f"the row of {_gap(told)} is gone")
+    return LedgerFinding(
+        Code.GAP_GONE, at_leaf(number), message("ledger.row-gone", "the row of {what} is gone", what=_gap(told))
+    )
 
 
 def untold(row: SegmentLeaf | GapLeaf, leaf: int | None) -> LedgerFinding:
     """A row whose leaf, by which it goes, is none or tells of something else."""
     if isinstance(row, GapLeaf):
-        where = f"gap of {row.camera} at {moment(row.start.wall_ms)}"
-        code, what = Code.GAP_UNTOLD, "no leaf tells of it"
+        where = message(
+            "ledger.where-gap", "gap of {camera} at {when}", camera=row.camera, when=moment(row.start.wall_ms)
+        )
+        code = Code.GAP_UNTOLD
     else:
-        where, code, what = f"segment {row.seq} of {row.camera}", Code.SEGMENT_UNTOLD, "no leaf tells of it"
-    return LedgerFinding(code, where, what if leaf is None else f"leaf {leaf}, which it goes by, does not tell of it")
+        where, code = _segment(row), Code.SEGMENT_UNTOLD
+    if leaf is None:
+        return LedgerFinding(code, where, message("ledger.untold", "no leaf tells of it"))
+    what = message("ledger.untold-by", "leaf {leaf}, which it goes by, does not tell of it", leaf=leaf)
+    return LedgerFinding(code, where, what)
 
 
 def twice(number: int) -> LedgerFinding:
     """A leaf of which two rows say that they go by it."""
-    return LedgerFinding(Code.SEGMENT_UNTOLD, f"leaf {number}", "two rows go by it, and it tells of one")
+    return LedgerFinding(
+        Code.SEGMENT_UNTOLD, at_leaf(number), message("ledger.twice", "two rows go by it, and it tells of one")
+    )
 
 
-def _segment(told: SegmentLeaf | DestroyedLeaf) -> str:
-    return f"segment {told.seq} of {told.camera}"
+def _segment(told: SegmentLeaf | DestroyedLeaf) -> Message:
+    return message("ledger.segment", "segment {number} of {camera}", number=told.seq, camera=told.camera)
 
 
-def _gap(told: GapLeaf) -> str:
-    return f"the gap of {told.camera} ({told.cause}) from {moment(told.start.wall_ms)}"
+def _gap(told: GapLeaf) -> Message:
+    return message(
+        "ledger.gap",
+        "the gap of {camera} ({cause}) from {when}",
+        camera=told.camera,
+        cause=told.cause,
+        when=moment(told.start.wall_ms),
+    )
 
 
 def moment(wall_ms: int) -> str:

@@ -24,14 +24,15 @@ from storage.ages.leaves import (
     RunLeaf,
 )
 from storage.audit import leaf_bodies
-from storage.audit.findings import Code, LedgerFinding
+from storage.audit.findings import Code, LedgerFinding, ages_rest_on, another, at_leaf, not_there, times_rest_on, unread
 from storage.audit.queries import Fact, StoredBoot, StoredState
 from storage.audit.trees import BuiltTree, Trees, signed
 from storage.ledger.note import Checkpoint, Note, NoteDamaged, parse
-from storage.pins.rules import PinLeaf
+from storage.pins.rules import PinLeaf, PinState
 from storage.retention.table import BoundsLeaf, OverwritingLeaf
 from storage.segments.findings_table import FindingLeaf
 from storage.volumes.table import VolumeLeaf
+from storage.words.message import NOTHING, Message, message
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ class LedgerState:
         for number, kind, hashed in facts:
             body = leaf_bodies.told(kind, hashed)
             if body is None:
-                yield LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
+                yield LedgerFinding(Code.LEAF_UNREAD, at_leaf(number), unread())
             else:
                 self._take(number, body)
 
@@ -155,57 +156,94 @@ class LedgerState:
         for name, pin in self.pins.items():
             what = _of_pin(pin, rows.pins.get(name), rows)
             if what is not None:
-                yield LedgerFinding(Code.PIN, f"pin {name}", f"{what} (leaf {pin.last})")
+                yield LedgerFinding(
+                    Code.PIN,
+                    message("ledger.pin", "pin {pin}", pin=name),
+                    message("ledger.by-leaf", "{what} (leaf {leaf})", what=what, leaf=pin.last),
+                )
         yield from self._bounds(rows)
         for key, number in self.findings.items():
             if key not in rows.findings and number >= rows.rebuilt:
-                what = (
-                    f"leaf {number} says that it differs ({key[2]}), no later one that it does not, and it is not told"
+                what = message(
+                    "ledger.finding-untold",
+                    "leaf {leaf} says that it differs ({kind}), no later one that it does not, and it is not told",
+                    leaf=number,
+                    kind=key[2],
                 )
-                yield LedgerFinding(Code.STANDING, f"{key[1]} on volume {key[0]}", what)
+                yield LedgerFinding(
+                    Code.STANDING,
+                    message("ledger.file-on", "{file} on volume {volume}", file=key[1], volume=key[0]),
+                    what,
+                )
         for volume in sorted(rows.lost):
             said = self.volumes.get(volume)
             if said is not None and said.body.event != "lost":
-                what = f"it is stored as gone for good; leaf {said.leaf} says: {said.body.event}"
-                yield LedgerFinding(Code.STANDING, f"volume {volume}", what)
+                what = message(
+                    "ledger.volume-lost",
+                    "it is stored as gone for good; leaf {leaf} says: {event}",
+                    leaf=said.leaf,
+                    event=said.body.event,
+                )
+                yield LedgerFinding(Code.STANDING, message("ledger.volume", "volume {volume}", volume=volume), what)
 
     def _boots(self, rows: StoredState) -> Iterator[LedgerFinding]:
         for boot, (number, body) in self.boots.items():
             row, fresh = rows.boots.get(boot), number >= rows.rebuilt
             if row is None or row.id != body.id:
                 if fresh:
-                    what = "it is not there" if row is None else "it is stored as another one"
-                    yield LedgerFinding(Code.BOOT, f"boot {boot}", f"{what} (leaf {number})")
+                    what = not_there(number) if row is None else another(number)
+                    yield LedgerFinding(Code.BOOT, _at_boot(boot), what)
                 continue
             for what in (self._off(boot, row, fresh), self._attested(boot, row, fresh), self._ran(boot, row, rows)):
                 if what:
-                    yield LedgerFinding(Code.BOOT, f"boot {boot}", f"{what}: ages of what was recorded are told by it")
+                    yield LedgerFinding(Code.BOOT, _at_boot(boot), ages_rest_on(what))
             if body.before is not None:
                 yield from self._before(number, body.before, rows)
 
-    def _off(self, boot: int, row: StoredBoot, fresh: bool) -> str:
+    def _off(self, boot: int, row: StoredBoot, fresh: bool) -> Message:
         """Where it began, and how long the box was off before."""
         began_ms = self.boots[boot].body.began_ms
         if fresh and row.began_ms != began_ms:
-            return f"it began after {row.began_ms} ms by its row, after {began_ms} ms by its leaf"
+            return message(
+                "ledger.boot-began",
+                "it began after {row} ms by its row, after {leaf} ms by its leaf",
+                row=row.began_ms,
+                leaf=began_ms,
+            )
         body = self.credits.get(boot)
         said = _UNKNOWN if body is None else (body.off_low_ms, body.off_high_ms, body.word)
         if (row.off_low_ms, row.off_high_ms, row.word) == said or not (fresh or row.off_low_ms > said[0]):
-            return ""
-        return f"it is stored that the box was off for {row.off_low_ms} ms before it, leaves say {said[0]} ms"
+            return NOTHING
+        return message(
+            "ledger.boot-off",
+            "it is stored that the box was off for {row} ms before it, leaves say {leaf} ms",
+            row=row.off_low_ms,
+            leaf=said[0],
+        )
 
-    def _attested(self, boot: int, row: StoredBoot, fresh: bool) -> str:
+    def _attested(self, boot: int, row: StoredBoot, fresh: bool) -> Message:
         body = self.attested.get(boot)
         said = None if body is None else body.off_ms
         if row.attested_ms == said or not (fresh or (row.attested_ms or 0) > (said or 0)):
-            return ""
-        return f"attested are {row.attested_ms} ms by its row, {said} ms by the leaves"
+            return NOTHING
+        return message(
+            "ledger.boot-attested",
+            "attested are {row} ms by its row, {leaf} ms by the leaves",
+            row=str(row.attested_ms),
+            leaf=str(said),
+        )
 
-    def _ran(self, boot: int, row: StoredBoot, rows: StoredState) -> str:
+    def _ran(self, boot: int, row: StoredBoot, rows: StoredState) -> Message:
         end = self.ends.get(boot)
         if end is None or end.leaf < rows.rebuilt or row.ran_ms <= end.body:
-            return ""
-        return f"it ended after {end.body} ms by leaf {end.leaf}, after {row.ran_ms} ms by its row"
+            return NOTHING
+        return message(
+            "ledger.boot-ended",
+            "it ended after {told} ms by leaf {leaf}, after {row} ms by its row",
+            told=end.body,
+            leaf=end.leaf,
+            row=row.ran_ms,
+        )
 
     def _before(self, number: int, before: BootBefore, rows: StoredState) -> Iterator[LedgerFinding]:
         """What the next boot found of it. While leaves are read back more of it may become known."""
@@ -213,90 +251,150 @@ class LedgerState:
         if row is None or first is None or first.leaf < rows.rebuilt:
             return
         if (row.ran_ms, row.lag_us, row.gain_us) != (before.ran_ms, before.lag_us, before.gain_us):
-            what = f"it ran for {row.ran_ms} ms by its row, {before.ran_ms} ms by leaf {number}"
-            yield LedgerFinding(Code.BOOT, f"boot {before.boot}", f"{what}: ages of what was recorded are told by it")
+            what = message(
+                "ledger.boot-ran",
+                "it ran for {row} ms by its row, {told} ms by leaf {leaf}",
+                row=row.ran_ms,
+                told=before.ran_ms,
+                leaf=number,
+            )
+            yield LedgerFinding(Code.BOOT, _at_boot(before.boot), ages_rest_on(what))
 
     def _epochs(self, rows: StoredState) -> Iterator[LedgerFinding]:
         for epoch, (number, body) in self.epochs.items():
-            where, row, fresh = f"clock epoch {epoch}", rows.epochs.get(epoch), number >= rows.rebuilt
+            where, row, fresh = _at_epoch(epoch), rows.epochs.get(epoch), number >= rows.rebuilt
             if row is None or row[:4] != body.row:
                 if fresh:
-                    what = "it is not there" if row is None else "it is stored as another one"
-                    yield LedgerFinding(Code.EPOCH, where, f"{what} (leaf {number}): recorded times are told by it")
+                    what = not_there(number) if row is None else another(number)
+                    yield LedgerFinding(Code.EPOCH, where, times_rest_on(what))
                 continue
             corrected = self.corrected.get(epoch)
             said = None if corrected is None else corrected.true_offset_ms
             if row.true_offset_ms != said and (fresh or row.true_offset_ms is not None):
-                what = f"it is corrected to {row.true_offset_ms} ms by its row, {said} by leaves"
-                yield LedgerFinding(Code.EPOCH, where, f"{what}: recorded times are told by it")
+                what = message(
+                    "ledger.epoch-corrected",
+                    "it is corrected to {row} ms by its row, {told} by leaves",
+                    row=str(row.true_offset_ms),
+                    told=str(said),
+                )
+                yield LedgerFinding(Code.EPOCH, where, times_rest_on(what))
         if rows.rebuilt == 0:
             for epoch in sorted(rows.epochs.keys() - self.epochs.keys()):
                 yield LedgerFinding(
-                    Code.EPOCH, f"clock epoch {epoch}", "no leaf tells of it: recorded times are told by it"
+                    Code.EPOCH, _at_epoch(epoch), times_rest_on(message("ledger.untold", "no leaf tells of it"))
                 )
 
     def _bounds(self, rows: StoredState) -> Iterator[LedgerFinding]:
         for camera, (number, body) in self.bounds.items():
             said, stored = (body.floor_s, body.ceiling_s), rows.bounds.get(camera, (None, None))
             if number >= rows.rebuilt and said != stored:
-                what = f"floor and ceiling are stored as {_pair(stored)}, leaf {number} says {_pair(said)}"
-                yield LedgerFinding(Code.BOUNDS, f"camera {camera}", what)
+                what = message(
+                    "ledger.bounds",
+                    "floor and ceiling are stored as {row}, leaf {leaf} says {told}",
+                    row=_pair(stored),
+                    leaf=number,
+                    told=_pair(said),
+                )
+                yield LedgerFinding(Code.BOUNDS, message("ledger.camera", "camera {camera}", camera=camera), what)
         if self.overwriting is not None and self.overwriting[0] >= rows.rebuilt:
             number, overwriting = self.overwriting
             stored_on, at = rows.overwriting, (overwriting.at.boot, overwriting.at.boottime_ms)
             if stored_on is None or stored_on[0] != overwriting.on or stored_on[1:] not in ((None, None), at):
-                what = f"whether floors give way, and since when, is not stored as leaf {number} says it"
+                what = message(
+                    "ledger.on-full",
+                    "whether floors give way, and since when, is not stored as leaf {leaf} says it",
+                    leaf=number,
+                )
                 yield LedgerFinding(Code.BOUNDS, "on_full", what)
         if self.agreed is not None:
             number, agreed = self.agreed
             if rows.agreed is None or (rows.agreed[0] == number and rows.agreed[1] != agreed.text):
-                what = f"they are not stored as leaf {number} says them"
-                yield LedgerFinding(Code.BOUNDS, "the bounds that are agreed upon", what)
+                what = message("ledger.agreed", "they are not stored as leaf {leaf} says them", leaf=number)
+                yield LedgerFinding(Code.BOUNDS, _AGREED, what)
             elif rows.agreed[0] < number or (rows.agreed[0] > number and rows.agreed[0] >= rows.rebuilt):
-                what = f"they are stored as leaf {rows.agreed[0]} would say them; the last one that does is {number}"
-                yield LedgerFinding(Code.BOUNDS, "the bounds that are agreed upon", what)
+                what = message(
+                    "ledger.agreed-by",
+                    "they are stored as leaf {leaf} would say them; the last one that does is {last}",
+                    leaf=rows.agreed[0],
+                    last=number,
+                )
+                yield LedgerFinding(Code.BOUNDS, _AGREED, what)
 
 
-def _of_pin(pin: PinRecord, row: PinLeaf | None, rows: StoredState) -> str | None:
+def _of_pin(pin: PinRecord, row: PinLeaf | None, rows: StoredState) -> Message | None:
     """What is wrong with the row of a pin. A sidecar may tell of a later version, which makes no pin shorter."""
     body = pin.body
     if row is None:
-        return "its row is gone"
+        return message("ledger.pin-gone", "its row is gone")
     if row.lasts != body.lasts:
-        return f"it is stored as {row.state}, and is {body.state}"
+        return message(
+            "ledger.pin-state", "it is stored as {row}, and is {told}", row=_state(row.state), told=_state(body.state)
+        )
     return next((words for words, is_so in _less(body, row, rows) if is_so), None) if body.lasts else None
 
 
-def _less(body: PinLeaf, row: PinLeaf, rows: StoredState) -> Iterator[tuple[str, bool]]:
+def _state(name: str) -> Message:
+    """As a leaf has it: another version may know other ones."""
+    return PinState(name).word if name in set(PinState) else Message(name)
+
+
+def _less(body: PinLeaf, row: PinLeaf, rows: StoredState) -> Iterator[tuple[Message, bool]]:
     """How the row of a pin that lasts may say less than its leaf, and whether it does."""
     placed, same = body.placed, row.version == body.version
     boot = rows.boots.get(placed.boot)
     is_dated = boot is not None and boot.id == placed.id
-    yield "it is approved, and stored as provisional", (body.state, row.state) == ("approved", "provisional")
     yield (
-        "it is stored with other cameras, another interval or another ground",
+        message("ledger.pin-provisional", "it is approved, and stored as provisional"),
+        (body.state, row.state) == ("approved", "provisional"),
+    )
+    yield (
+        message("ledger.pin-others", "it is stored with other cameras, another interval or another ground"),
         (set(row.cameras), row.first_ms, row.last_ms, row.ground)
         != (set(body.cameras), body.first_ms, body.last_ms, body.ground),
     )
     yield (
-        f"it is stored to last for {row.span_ms} ms, and lasts for {body.span_ms} ms",
+        message(
+            "ledger.pin-span",
+            "it is stored to last for {row} ms, and lasts for {told} ms",
+            row=row.span_ms,
+            told=body.span_ms,
+        ),
         row.span_ms < body.span_ms or (same and row.span_ms != body.span_ms),
     )
-    yield "it is stored in another version", row.version < body.version or (same and row.state != body.state)
     yield (
-        "it is stored as placed earlier, so that it ends earlier",
+        message("ledger.pin-version", "it is stored in another version"),
+        row.version < body.version or (same and row.state != body.state),
+    )
+    yield (
+        message("ledger.pin-earlier", "it is stored as placed earlier, so that it ends earlier"),
         is_dated and row.placed.at[:2] < placed.at[:2],
     )
 
 
-def _pair(bounds: tuple[int | None, int | None]) -> str:
-    return "none" if bounds[0] is None else f"{bounds[0]} s and {bounds[1]} s"
+def _pair(bounds: tuple[int | None, int | None]) -> Message:
+    floor_s, ceiling_s = bounds
+    if floor_s is None or ceiling_s is None:
+        return message("ledger.no-bounds", "none")
+    return message("ledger.two-bounds", "{floor} s and {ceiling} s", floor=floor_s, ceiling=ceiling_s)
+
+
+def _at_boot(boot: int) -> Message:
+    return message("ledger.boot", "boot {boot}", boot=boot)
+
+
+def _at_epoch(epoch: int) -> Message:
+    return message("ledger.epoch", "clock epoch {epoch}", epoch=epoch)
+
+
+_AGREED: Final = message("ledger.agreed-bounds", "the bounds that are agreed upon")
 
 
 TEXT_MAX: Final = 256 << 10
 """Characters of what is handed in: a note of 64 KiB in JSON, with room."""
-WHERE: Final = "the head that was kept outside"
-LOOK: Final = "keep this head and the box as they are, and find out who had access to it since"
+WHERE: Final = message("ledger.outside", "the head that was kept outside")
+LOOK: Final = message(
+    "ledger.outside.action", "keep this head and the box as they are, and find out who had access to it since"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +408,7 @@ class Outside:
 def read(text: str) -> Outside:
     """NoteDamaged: it is none."""
     if len(text) > TEXT_MAX:
-        raise NoteDamaged("it is too long")
+        raise NoteDamaged(message("ledger.note-too-long", "it is too long"))
     note = parse(_note(text))
     return Outside(note, note.checkpoint())
 
@@ -324,9 +422,9 @@ def _note(text: str) -> str:
         told = json.loads(text)
         note = told["note"]
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise NoteDamaged("it is JSON without a note") from None
+        raise NoteDamaged(message("ledger.note-missing", "it is JSON without a note")) from None
     if not isinstance(note, str):
-        raise NoteDamaged("its note is no text")
+        raise NoteDamaged(message("ledger.note-no-text", "its note is no text"))
     return note
 
 
@@ -335,15 +433,22 @@ def judge(outside: Outside, trees: Trees) -> Iterator[LedgerFinding]:
     head = outside.head
     one = trees.of(head.origin)
     if one is None:
-        has = trees.made[-1].generation.origin if trees.made else "none"
-        what = f"it is of the ledger {head.origin}, which this box does not have (it has {has})"
-        why = "the whole ledger was put aside, or this is the head of another box"
-        yield LedgerFinding(Code.OUTSIDE_STRANGE, WHERE, f"{what}: {why}", LOOK)
-    elif not signed(outside.note, one.generation):
-        what = f"it is not signed by the key that the box has for {head.origin}"
-        yield LedgerFinding(
-            Code.OUTSIDE_SIGNATURE, WHERE, f"{what}: the key was exchanged, or the head was made up", LOOK
+        has = trees.made[-1].generation.origin if trees.made else message("ledger.no-bounds", "none")
+        what = message(
+            "ledger.outside-strange",
+            "it is of the ledger {origin}, which this box does not have (it has {present}): the whole ledger was put"
+            " aside, or this is the head of another box",
+            origin=head.origin,
+            present=has,
         )
+        yield LedgerFinding(Code.OUTSIDE_STRANGE, WHERE, what, LOOK)
+    elif not signed(outside.note, one.generation):
+        what = message(
+            "ledger.outside-signature",
+            "it is not signed by the key that the box has for {origin}: the key was exchanged, or the head was made up",
+            origin=head.origin,
+        )
+        yield LedgerFinding(Code.OUTSIDE_SIGNATURE, WHERE, what, LOOK)
     else:
         yield from _held(head, one)
         if one is not trees.made[-1]:
@@ -352,18 +457,42 @@ def judge(outside: Outside, trees: Trees) -> Iterator[LedgerFinding]:
 
 def _held(head: Checkpoint, one: BuiltTree) -> Iterator[LedgerFinding]:
     if head.size > one.size:
-        what = f"it knows {head.size:,} leaves of {head.origin}, the box has {one.size:,}"
-        yield LedgerFinding(
-            Code.OUTSIDE_AHEAD, WHERE, f"{what}: an older state was put back, or leaves were removed", LOOK
+        what = message(
+            "ledger.outside-ahead",
+            "it knows {size} leaves of {origin}, the box has {there}: an older state was put back, or leaves were"
+            " removed",
+            size=f"{head.size:,}",
+            origin=head.origin,
+            there=f"{one.size:,}",
         )
+        yield LedgerFinding(Code.OUTSIDE_AHEAD, WHERE, what, LOOK)
     elif (root := one.root(head.size)) != head.root:
-        why = "some are missing" if root is None else "they were written anew"
-        what = f"the first {head.size:,} leaves of {head.origin} are not those that it was signed over: {why}"
+        if root is None:
+            why = message("ledger.some-missing", "some are missing")
+        else:
+            why = message("ledger.written-anew", "they were written anew")
+        what = message(
+            "ledger.outside-root",
+            "the first {size} leaves of {origin} are not those that it was signed over: {why}",
+            size=f"{head.size:,}",
+            origin=head.origin,
+            why=why,
+        )
         yield LedgerFinding(Code.OUTSIDE_ROOT, WHERE, what, LOOK)
 
 
 def _older(head: Checkpoint, one: BuiltTree, present: BuiltTree) -> LedgerFinding:
-    what = f"it is of {head.origin}, which ended with leaf {one.generation.first + one.size - 1}"
-    since = f"of {present.generation.origin}, which goes on since leaf {present.generation.first}, it proves nothing"
-    action = "hold the box against the last head that the centre has; if it has none of the new one, ask why it began"
-    return LedgerFinding(Code.OUTSIDE_OLDER, WHERE, f"{what}; {since}", action)
+    what = message(
+        "ledger.outside-older",
+        "it is of {origin}, which ended with leaf {last}; of {present}, which goes on since leaf {first}, it proves"
+        " nothing",
+        origin=head.origin,
+        last=one.generation.first + one.size - 1,
+        present=present.generation.origin,
+        first=present.generation.first,
+    )
+    action = message(
+        "ledger.outside-older.action",
+        "hold the box against the last head that the centre has; if it has none of the new one, ask why it began",
+    )
+    return LedgerFinding(Code.OUTSIDE_OLDER, WHERE, what, action)

@@ -28,7 +28,7 @@ from storage.ages.history import History
 from storage.audit import leaf_bodies
 from storage.audit import queries as audit_queries
 from storage.audit.destruction_check import SuspectTombstone, is_suspect
-from storage.audit.findings import Code, Findings, LedgerFinding
+from storage.audit.findings import Code, Findings, LedgerFinding, at_leaf, at_leaves, unread
 from storage.audit.leaf_bodies import SEGMENTS
 from storage.audit.queries import Fact, GapClaim, Stored
 from storage.integrity.inspect_file import Pace, unpaced
@@ -44,10 +44,11 @@ from storage.segments.coverage_queries import ReadQuery
 from storage.segments.gap_leaf import GapKey, GapLeaf
 from storage.segments.queries import segment_as_leaf
 from storage.segments.segment_leaf import SegmentLeaf
+from storage.words.message import message
 
 PAGE: Final = 1024
 """Rows in one read: a million leaves, some milliseconds."""
-MORE: Final = "`edgectl destroyed` and `edgectl ledger` may leave something out"
+MORE: Final = message("ledger.lists-lack", "`edgectl destroyed` and `edgectl ledger` may leave something out")
 _NO_INTERVAL: Final = (1 << 62, -(1 << 62))
 
 
@@ -118,8 +119,8 @@ class Blocks:
 
 def _wrong_block(block: int) -> LedgerFinding:
     first = block << BITS
-    where = f"leaves {first} to {first + BLOCK - 1}"
-    return LedgerFinding(Code.BLOCK, where, f"what lists pass over is not what these leaves are: {MORE}")
+    what = message("ledger.block", "what lists pass over is not what these leaves are: {so}", so=MORE)
+    return LedgerFinding(Code.BLOCK, at_leaves(first, first + BLOCK - 1), what)
 
 
 def _around(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
@@ -238,15 +239,19 @@ def _hashes(found: Stretch, leaves: Sequence[Stored], after: int, upto: int) -> 
         expected = number + 1
         hashes.append(stored)
         if right != stored and (stored is not None or found.span.in_tree):
-            what = "it is not what was hashed when it was entered" if stored else "it was entered without its hash"
-            found.findings.add(LedgerFinding(Code.LEAF_CHANGED, f"leaf {number}", what))
+            if stored:
+                what = message("ledger.leaf-changed", "it is not what was hashed when it was entered")
+            else:
+                what = message("ledger.leaf-unhashed", "it was entered without its hash")
+            found.findings.add(LedgerFinding(Code.LEAF_CHANGED, at_leaf(number), what))
     return hashes + _hole(found, expected, upto + 1)
 
 
 def _hole(found: Stretch, first: int, end: int) -> list[None]:
     if first < end and found.span.in_tree:
-        where = f"leaf {first}" if end == first + 1 else f"leaves {first} to {end - 1}"
-        found.findings.add(LedgerFinding(Code.LEAF_MISSING, where, "nothing has this number"))
+        where = at_leaf(first) if end == first + 1 else at_leaves(first, end - 1)
+        what = message("ledger.no-such-leaf", "nothing has this number")
+        found.findings.add(LedgerFinding(Code.LEAF_MISSING, where, what))
     return [None] * (end - first)
 
 
@@ -397,7 +402,7 @@ def _gap(found: Stretch, number: int, told: GapLeaf, page: _Page) -> LedgerFindi
 
 
 def _unread(number: int) -> LedgerFinding:
-    return LedgerFinding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")
+    return LedgerFinding(Code.LEAF_UNREAD, at_leaf(number), unread())
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sqlite3 import Connection
 from typing import Any, Final
 
 from storage.audit import queries as audit_queries
-from storage.audit.findings import Code, LedgerFinding
+from storage.audit.findings import Code, LedgerFinding, at_leaf, at_leaves
 from storage.audit.queries import PAGE
 from storage.integrity.compare import LEDGER_NAME, Fault
 from storage.integrity.fsck import Level, Site
@@ -33,6 +33,8 @@ from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.segments.coverage_queries import ReadQuery
 from storage.segments.findings_table import FaultKind
+from storage.words.message import Message, message
+from storage.words.system_errors import said
 
 
 class BuiltTree:
@@ -54,7 +56,14 @@ class BuiltTree:
         below = self.level(kept)[number << width : (number + 1) << width]
         there = [one for one in below if one is not None]
         if len(there) < 1 << width:
-            raise LeafMissing(f"a leaf below node {number} of level {level} is missing")
+            raise LeafMissing(
+                message(
+                    "ledger.leaf-below-missing",
+                    "a leaf below node {number} of level {level} is missing",
+                    number=number,
+                    level=level,
+                )
+            )
         return tree.root_of(there)
 
     def level(self, level: int) -> Sequence[Hash | None]:
@@ -83,8 +92,15 @@ class BuiltTree:
                     number >= len(made) or made[number] not in {None, stored}  # None: a missing leaf is told already
                 ):
                     begin = first + (number << level)
-                    where = f"node {number} of level {level}, over leaves {begin} to {begin + (1 << level) - 1}"
-                    yield LedgerFinding(Code.NODE, where, "it is not what these leaves make")
+                    where = message(
+                        "ledger.where-node",
+                        "node {number} of level {level}, over leaves {first} to {last}",
+                        number=number,
+                        level=level,
+                        first=begin,
+                        last=begin + (1 << level) - 1,
+                    )
+                    yield LedgerFinding(Code.NODE, where, message("ledger.node", "it is not what these leaves make"))
             at = page[-1][:2]
 
 
@@ -124,10 +140,12 @@ class Trees:
             generation = one.generation
             if generation.root is None:
                 continue
-            where = f"the last head of {generation.origin}, as stored"
+            where = message(
+                "ledger.where-stored-head", "the last head of {origin}, as stored", origin=generation.origin
+            )
             head = Checkpoint(generation.origin, generation.size, generation.root)
             if generation.note is None:
-                yield LedgerFinding(Code.HEAD_SIGNATURE, where, "it is not signed")
+                yield LedgerFinding(Code.HEAD_SIGNATURE, where, message("ledger.not-signed", "it is not signed"))
             else:
                 yield from self.said(SignedHead(where, generation.note), expected=head)
 
@@ -137,18 +155,32 @@ class Trees:
             note = parse(said.text)
             head = note.checkpoint()
         except NoteDamaged as error:
-            yield LedgerFinding(Code.HEAD_DAMAGED, said.where, f"it is no signed head: {error}")
+            yield LedgerFinding(
+                Code.HEAD_DAMAGED,
+                said.where,
+                message("ledger.no-head", "it is no signed head: {reason}", reason=error.why),
+            )
             return
         if expected is not None and head != expected:
-            what = f"it covers {head.size} leaves of {head.origin}, and is stored as one of {expected.size}"
+            what = message(
+                "ledger.head-other-size",
+                "it covers {size} leaves of {origin}, and is stored as one of {stored}",
+                size=head.size,
+                origin=head.origin,
+                stored=expected.size,
+            )
             yield LedgerFinding(Code.HEAD_DAMAGED, said.where, what)
         one = self.of(head.origin)
         if one is None:
-            what = f"it is of the ledger {head.origin}, which this box does not have"
+            what = message(
+                "ledger.head-strange", "it is of the ledger {origin}, which this box does not have", origin=head.origin
+            )
             yield LedgerFinding(Code.HEAD_STRANGE, said.where, what)
             return
         if not signed(note, one.generation):
-            what = f"it is not signed by the key that {head.origin} began with"
+            what = message(
+                "ledger.head-not-signed-by", "it is not signed by the key that {origin} began with", origin=head.origin
+            )
             yield LedgerFinding(Code.HEAD_SIGNATURE, said.where, what)
             return
         fault = self.holds(said.where, one, head)
@@ -160,15 +192,27 @@ class Trees:
     def holds(self, where: str, one: BuiltTree, head: Checkpoint) -> LedgerFinding | None:
         """What is wrong with a head of that tree, whoever signed it; None: its leaves are there as they were."""
         if head.size > one.size:
-            what = f"it covers {head.size} leaves, and there are {one.size}: leaves were taken away"
+            what = message(
+                "ledger.head-ahead",
+                "it covers {size} leaves, and there are {there}: leaves were taken away",
+                size=head.size,
+                there=one.size,
+            )
             return LedgerFinding(Code.HEAD_AHEAD, where, what)
         root = self.root(one, head.size)
         if root == head.root:
             return None
-        why = "some are missing" if root is None else "some were changed since"
-        return LedgerFinding(
-            Code.HEAD_ROOT, where, f"not all {head.size} leaves that it covers are as they were: {why}"
+        if root is None:
+            why = message("ledger.some-missing", "some are missing")
+        else:
+            why = message("ledger.some-changed", "some were changed since")
+        what = message(
+            "ledger.head-root",
+            "not all {size} leaves that it covers are as they were: {why}",
+            size=head.size,
+            why=why,
         )
+        return LedgerFinding(Code.HEAD_ROOT, where, what)
 
     def begun(self, leaves: Mapping[int, bytes]) -> Iterator[LedgerFinding]:
         """Each generation begins with a leaf that names it, its key, and how far the one before went.
@@ -179,32 +223,59 @@ class Trees:
         for one in self.made:
             first = one.generation.first
             if first not in leaves:
-                what = f"the leaf with which {one.generation.origin} begins is not there"
-                yield LedgerFinding(Code.GENERATION, f"leaf {first}", what)
+                what = message(
+                    "ledger.generation-gone",
+                    "the leaf with which {origin} begins is not there",
+                    origin=one.generation.origin,
+                )
+                yield LedgerFinding(Code.GENERATION, at_leaf(first), what)
             else:
                 yield from self._begins(one, _body(leaves[first]), before)
             before = one
         for number in sorted(leaves.keys() - {one.generation.first for one in self.made}):
-            yield LedgerFinding(Code.GENERATION, f"leaf {number}", "it begins a tree that the database does not know")
+            yield LedgerFinding(
+                Code.GENERATION,
+                at_leaf(number),
+                message("ledger.begins-unknown", "it begins a tree that the database does not know"),
+            )
 
     def _begins(self, one: BuiltTree, body: Mapping[str, Any], before: BuiltTree | None) -> Iterator[LedgerFinding]:
-        generation, where = one.generation, f"leaf {one.generation.first}"
+        generation, where = one.generation, at_leaf(one.generation.first)
         if (body.get("origin"), body.get("key")) != (generation.origin, generation.key):
-            what = f"{generation.origin} is stored with another name or key than its first leaf has"
+            what = message(
+                "ledger.generation-differs",
+                "{origin} is stored with another name or key than its first leaf has",
+                origin=generation.origin,
+            )
             yield LedgerFinding(Code.GENERATION, where, what)
         named, told = _head(body.get("previous")), body.get("previous") is not None
         if before is None or named is None:
             if told or before is not None:
-                what = f"it does not say how far {before.generation.origin if before else 'the one before'} went"
+                if before is None:
+                    what = message("ledger.how-far-before", "it does not say how far the one before went")
+                else:
+                    origin = before.generation.origin
+                    what = message("ledger.how-far", "it does not say how far {origin} went", origin=origin)
                 yield LedgerFinding(Code.GENERATION, where, what)
             return
         origin, size, root = named
         if origin != before.generation.origin or size < before.generation.size:
-            what = f"it says that {origin} went before it, with {size} leaves under its last head"
-            stored = f"{before.generation.origin} is stored, with {before.generation.size}"
-            yield LedgerFinding(Code.GENERATION, where, f"{what}; {stored}")
+            what = message(
+                "ledger.other-before",
+                "it says that {origin} went before it, with {size} leaves under its last head; {stored} is stored, with"
+                " {stored_size}",
+                origin=origin,
+                size=size,
+                stored=before.generation.origin,
+                stored_size=before.generation.size,
+            )
+            yield LedgerFinding(Code.GENERATION, where, what)
         elif size:
-            fault = self.holds(f"the head that {where} names", before, Checkpoint(origin, size, root))
+            fault = self.holds(
+                message("ledger.where-named", "the head that {leaf} names", leaf=where),
+                before,
+                Checkpoint(origin, size, root),
+            )
             if fault is None:
                 self._named[origin] = size
             else:
@@ -251,7 +322,9 @@ def _head(told: Any) -> tuple[str, int, Hash] | None:
         return None
 
 
-ACTION: Final = "keep the disk as it is; a head that the centre kept tells whether the ledger is right"
+ACTION: Final = message(
+    "ledger.mirror.action", "keep the disk as it is; a head that the centre kept tells whether the ledger is right"
+)
 
 
 class MirrorCheck:
@@ -318,17 +391,25 @@ class MirrorCheck:
     def _line(self, number: int, line: bytes, leaf: bytes | None) -> Iterator[LedgerFinding]:
         if leaf == LEAF + line:
             return
-        what = "the ledger has no leaf of this number" if leaf is None else "it says something else than in the ledger"
-        yield LedgerFinding(Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / signer.NAME}", what, ACTION)
+        if leaf is None:
+            what = message("ledger.mirror-strange", "the ledger has no leaf of this number")
+        else:
+            what = message("ledger.mirror-changed", "it says something else than in the ledger")
+        yield LedgerFinding(Code.MIRROR_CHANGED, self._in_mirror(at_leaf(number)), what, ACTION)
 
     def _beyond(self, number: int) -> LedgerFinding:
-        what = "the ledger ends before it: an older database was put back, or leaves were removed"
-        return LedgerFinding(Code.MIRROR_AHEAD, f"leaf {number} in {self._disk.path / signer.NAME}", what, ACTION)
+        what = message(
+            "ledger.mirror-ahead", "the ledger ends before it: an older database was put back, or leaves were removed"
+        )
+        return LedgerFinding(Code.MIRROR_AHEAD, self._in_mirror(at_leaf(number)), what, ACTION)
 
     def _lacks(self, first: int, end: int) -> LedgerFinding:
-        where = f"{'leaf' if first == end else 'leaves'} {first}{'' if first == end else f' to {end}'}"
-        what = "no line that can be read tells of them, where there should be one"
-        return LedgerFinding(Code.MIRROR_LACKS, f"{where} in {self._disk.path / signer.NAME}", what, ACTION)
+        where = at_leaf(first) if first == end else at_leaves(first, end)
+        what = message("ledger.mirror-lacks", "no line that can be read tells of them, where there should be one")
+        return LedgerFinding(Code.MIRROR_LACKS, self._in_mirror(where), what, ACTION)
+
+    def _in_mirror(self, where: Message) -> Message:
+        return message("ledger.in-file", "{what} in {path}", what=where, path=str(self._disk.path / signer.NAME))
 
     def _peek(self) -> int | None:
         """Number of the next leaf of the ledger; None: there is none yet."""
@@ -354,12 +435,23 @@ def mirror_faults(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
     for volume, disk in site.disks.items():
         try:
             found = next(filter(None, MirrorCheck(site.read, disk, firsts, pace).differences()), None)
-            what = None if found is None else f"{found.where}: {found.what}"
+            what = (
+                None if found is None else message("ledger.at", "{where}: {what}", where=found.where, what=found.what)
+            )
         except FileNotFoundError:
             continue  # nothing is mirrored here yet
         except OSError as error:
-            what = f"the mirror in {disk.path / LEDGER_NAME} cannot be read: {error.strerror or error}"
+            what = message(
+                "fsck.mirror-unreadable",
+                "the mirror in {path} cannot be read: {reason}",
+                path=str(disk.path / LEDGER_NAME),
+                reason=said(error),
+            )
         if what is not None:
             yield Fault(
-                FaultKind.MIRROR, volume, LEDGER_NAME, what, "keep it as it is; `edgectl ledger verify` tells more"
+                FaultKind.MIRROR,
+                volume,
+                LEDGER_NAME,
+                what,
+                message("fsck.mirror.action", "keep it as it is; `edgectl ledger verify` tells more"),
             )

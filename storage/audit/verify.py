@@ -44,6 +44,8 @@ from storage.ledger.tree import Hash
 from storage.mirror import table as mirror_table
 from storage.segments.coverage_queries import ReadQuery
 from storage.words.errors import StoreBusy
+from storage.words.message import Message, message
+from storage.words.system_errors import said
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -99,8 +101,13 @@ class Verify:
         said = list(self._said())  # before the leaves: what they cover is then among them
         at = self._box.read(audit_queries.overview)
         if at.being_read:
-            what = "the database is being made anew, and leaves are still being read back from the volumes"
-            raise StoreBusy(what, "check again when that is done: `edgectl alarms`")
+            what = message(
+                "ledger.being-read",
+                "the database is being made anew, and leaves are still being read back from the volumes",
+            )
+            raise StoreBusy(
+                what, message("ledger.being-read.action", "check again when that is done: `edgectl alarms`")
+            )
         trees, begun = self._leaves(at)
         for made in trees.made:
             found.take(made.wrong_nodes(at.kept))
@@ -135,7 +142,7 @@ class Verify:
                 blocks[first] += one.blocks
             else:
                 self._report.early += one.leaves
-            self._tell("leaves of the ledger", self._report.leaves, at.last)
+            self._tell(message("ledger.stage-leaves", "leaves of the ledger"), self._report.leaves, at.last)
         newest = self._box.read(mirror_table.last_leaf)
         for news in spans(at.last + 1, newest, in_tree=False):  # they may say why a gap is gone
             gaps.take(ranges.check(self._box.read, news, self._pace).gaps)
@@ -154,7 +161,7 @@ class Verify:
             self._report.rows += one.rows
             self._report.findings.merge(one.findings)
             self._report.findings.take(told.add(one.told))
-            self._tell("segments and gaps", self._report.rows, at.rows)
+            self._tell(message("ledger.stage-rows", "segments and gaps"), self._report.rows, at.rows)
         return told
 
     def _mirrors(self, firsts: list[int]) -> None:
@@ -170,13 +177,22 @@ class Verify:
                     if found is not None:
                         self._report.findings.add(found)
                     elif number % TELL_EVERY == 0:
-                        self._tell(f"lines on {disk.path}", mirror.lines, self._report.leaves)
+                        self._tell(
+                            message("ledger.stage-lines", "lines on {path}", path=str(disk.path)),
+                            mirror.lines,
+                            self._report.leaves,
+                        )
             except FileNotFoundError:
                 continue
             except OSError as error:
-                what = f"it cannot be read: {error.strerror or error}"
+                what = message("ledger.mirror-unread", "it cannot be read: {reason}", reason=said(error))
                 self._report.findings.add(
-                    LedgerFinding(Code.MIRROR_UNREAD, str(disk.path / signer.NAME), what, "check the disk and `dmesg`")
+                    LedgerFinding(
+                        Code.MIRROR_UNREAD,
+                        str(disk.path / signer.NAME),
+                        what,
+                        message("fsck.look-at-disk", "check the disk and `dmesg`"),
+                    )
                 )
             self._report.lines = before + mirror.lines
             volumes.append(volume)
@@ -237,9 +253,19 @@ class Verify:
         number = one.generation.first + size - 1
         return Reach(size, number, self._box.read(partial(audit_queries.entered_ms, number=number)))
 
-    def _tell(self, stage: str, done: int, of: int) -> None:
+    def _tell(self, stage: Message, done: int, of: int) -> None:
         elapsed_s = round(time.monotonic() - self._began, 1)
-        self._progress({"stage": stage, "done": done, "of": of, "bytes": 0, "of_bytes": 0, "elapsed_s": elapsed_s})
+        self._progress(
+            {
+                "stage": str(stage),
+                "stage_told": stage.told,
+                "done": done,
+                "of": of,
+                "bytes": 0,
+                "of_bytes": 0,
+                "elapsed_s": elapsed_s,
+            }
+        )
 
 
 def _begin(at: Overview) -> int:

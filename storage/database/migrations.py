@@ -6,7 +6,7 @@ one transaction with the record that it was taken. Steps only go forward, and a 
 
 To change the form: change `schema.sql`, and add a step at the end of the steps, for databases that exist:
 
-    @MIGRATIONS(name="0031_lens")
+    @MIGRATIONS(name="0032_lens")
     def _lens(db: Database) -> None:
         if "lens" not in db["cameras"].columns_dict:  # a new database has it already
             db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
@@ -27,6 +27,7 @@ from typing import Final
 from sqlite_utils import Database, Migrations
 
 from storage.words.errors import DatabaseDamaged
+from storage.words.message import message
 
 MIGRATIONS: Final = Migrations("edged")
 FIRST: Final = "0030_compliance"
@@ -40,6 +41,15 @@ def _schema(db: Database) -> None:
         db.execute(statement)
 
 
+@MIGRATIONS(name="0031_messages")
+def _messages(db: Database) -> None:
+    """What people are told has a code and values: alarms, and details of gaps."""
+    if "told" not in db["alarms"].columns_dict:
+        db.execute("ALTER TABLE alarms ADD COLUMN told TEXT")
+    if "told" not in db["gaps"].columns_dict:
+        db.execute("ALTER TABLE gaps ADD COLUMN told TEXT")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the present form. DatabaseDamaged where it is of a later version, or has not come as far as
     `FIRST`: then nothing is changed.
@@ -47,11 +57,22 @@ def migrate(connection: sqlite3.Connection) -> None:
     db = Database(connection, execute_plugins=False)
     taken = _taken(db)
     if later := taken - _names():
-        what = f"edged.db was written by a later version ({', '.join(sorted(later))})"
-        raise DatabaseDamaged(what, "install that version again")
+        what = message(
+            "database.later-version", "edged.db was written by a later version ({versions})", versions=sorted(later)
+        )
+        raise DatabaseDamaged(what, message("database.later-version.action", "install that version again"))
     if not taken and not {MIGRATIONS.migrations_table}.issuperset(db.table_names()):
-        what = "edged.db was written by an earlier version, of before the first release, that is not taken over"
-        raise DatabaseDamaged(what, "start edged of commit e4b2f7f8 once, which brings it up to date; then this one")
+        what = message(
+            "database.earlier-version",
+            "edged.db was written by an earlier version, of before the first release, that is not taken over",
+        )
+        raise DatabaseDamaged(
+            what,
+            message(
+                "database.earlier-version.action",
+                "start edged of commit e4b2f7f8 once, which brings it up to date; then this one",
+            ),
+        )
     MIGRATIONS.apply(db)
 
 

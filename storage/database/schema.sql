@@ -358,6 +358,7 @@ CREATE TABLE gaps (
     pauses TEXT,  -- of one that joins several pauses: only these are missing, [[ms since its start, ms], …]
     leaf INTEGER,  -- the last that tells of it as it is
     beneath TEXT,  -- the cause that it would have, had there been no maintenance
+    told TEXT,  -- code and values of its detail, JSON; null: it has none, or an earlier version wrote it
     CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL)),
     CHECK (end_boot IS NULL OR (end_boot, end_boottime_ms) >= (boot, start_boottime_ms))
 ) STRICT;
@@ -525,6 +526,7 @@ CREATE TABLE alarms (
     names TEXT NOT NULL DEFAULT '',  -- of people it is about; they leave the box nowhere
     boot INTEGER,  -- when it was raised last
     boottime_ms INTEGER,
+    told TEXT,  -- text and action with their codes and values, JSON; null: an earlier version wrote them
     CHECK ((raised = 1) = (cleared_ms IS NULL))
 ) STRICT;
 

@@ -33,6 +33,8 @@ from storage.words.errors import (
     StoreError,
     WriteFailed,
 )
+from storage.words.message import message
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.database")
 T = TypeVar("T")
@@ -112,13 +114,22 @@ class Database:
         future: Future[T] = Future()
         with self._gate:
             if self._closed:
-                future.set_exception(StoreClosed("the database is closing", "start edged again"))
+                future.set_exception(
+                    StoreClosed(
+                        message("database.closing", "the database is closing"),
+                        message("database.closing.action", "start edged again"),
+                    )
+                )
                 return future
             try:
                 self._waiting.put(_Job(fact, future), yielding=yielding)
             except QueueFull:
-                what = f"{QUEUE_MAX} facts wait to be written"
-                future.set_exception(StoreBusy(what, "check the disk that holds the state directory"))
+                what = message("database.queue-full", "{count} facts wait to be written", count=QUEUE_MAX)
+                future.set_exception(
+                    StoreBusy(
+                        what, message("database.queue-full.action", "check the disk that holds the state directory")
+                    )
+                )
         return future
 
     def read(self, query: Fact[T]) -> T:
@@ -235,7 +246,10 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
-            raise WriteFailed(f"{path} cannot use a write-ahead log", "keep the state directory on a local disk")
+            raise WriteFailed(
+                message("database.no-wal", "{path} cannot use a write-ahead log", path=str(path)),
+                message("database.no-wal.action", "keep the state directory on a local disk"),
+            )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
@@ -286,16 +300,28 @@ def _is_gone(path: Path) -> bool:
 def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
     """A database error in our own words, sorted by what to do about it."""
     if isinstance(error, OSError):
-        return DatabaseDamaged(f"{path} cannot be opened ({error.strerror})", "check the owner of the state directory")
+        return DatabaseDamaged(
+            message("database.cannot-open", "{path} cannot be opened ({reason})", path=str(path), reason=said(error)),
+            message("database.cannot-open.action", "check the owner of the state directory"),
+        )
     code = getattr(error, "sqlite_errorcode", None)
     if _is_broken(error, code):
-        action = (
-            "at the next start it is set aside and made anew from the volumes; check the disk of the state directory"
+        action = message(
+            "database.damaged.action",
+            "at the next start it is set aside and made anew from the volumes; check the disk of the state directory",
         )
-        return DatabaseCorrupt(f"{path} is damaged ({error})", action)
+        return DatabaseCorrupt(
+            message("database.damaged", "{path} is damaged ({reason})", path=str(path), reason=str(error)), action
+        )
     if code is not None and code & 0xFF == sqlite3.SQLITE_CANTOPEN and _is_gone(path):
-        return DatabaseCorrupt(f"{path} is gone", "at the next start it is made anew from the volumes")
-    told = WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")
+        return DatabaseCorrupt(
+            message("database.gone", "{path} is gone", path=str(path)),
+            message("database.gone.action", "at the next start it is made anew from the volumes"),
+        )
+    told = WriteFailed(
+        message("database.error", "{path}: {reason}", path=str(path), reason=str(error)),
+        message("database.error.action", "check that its disk is healthy and has free space"),
+    )
     if _is_full(error):
         told.__cause__ = OSError(
             errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)

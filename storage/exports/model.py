@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from storage.ages.history import Point
 from storage.pins.rules import Interval
 from storage.words.layout import segment_path
+from storage.words.message import Message, message
 from storage.words.model import Parts, Pause, Sha256
 
 JOIN_MS: Final = 100
@@ -27,6 +28,17 @@ class ExportState(StrEnum):
     """It is being copied: what it consists of is held."""
     FINISHED = "finished"
     ABANDONED = "abandoned"
+
+    @property
+    def word(self) -> Message:
+        """For people."""
+        match self:
+            case ExportState.OPEN:
+                return message("export.state.open", "open")
+            case ExportState.FINISHED:
+                return message("export.state.finished", "finished")
+            case ExportState.ABANDONED:
+                return message("export.state.abandoned", "abandoned")
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ from storage.volumes.service import VolumePool
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, UnknownCamera, UnknownId
 from storage.words.failpoints import Failpoint, reach
+from storage.words.message import Message, message
 from storage.words.model import Bounds
 
 SEGMENTS_MAX: Final = 4096
@@ -143,8 +144,14 @@ class ExportPlanner:
             )
             left -= len(rows)
             if left < 0:
-                what = f"that is more than {SEGMENTS_MAX} segments"
-                raise OrderRefused(what, "export in parts: fewer cameras, or a shorter interval, at a time")
+                what = message("export.too-many-segments", "that is more than {limit} segments", limit=SEGMENTS_MAX)
+                raise OrderRefused(
+                    what,
+                    message(
+                        "export.too-many-segments.action",
+                        "export in parts: fewer cameras, or a shorter interval, at a time",
+                    ),
+                )
             cameras.append(self._camera(camera, order.interval, rows, there, ages, bounds.get(camera), now))
         return ExportPlan(order, cut_by, tuple(cameras))
 
@@ -202,11 +209,17 @@ def _complete(connection: sqlite3.Connection, order: ExportOrder, now: Point) ->
         try:
             camera_row(connection, camera)
         except UnknownCamera:
-            raise OrderWrong(f"there is no camera {camera}", "`edgectl cameras` lists them") from None
+            raise OrderWrong(
+                message("camera.unknown", "there is no camera {camera}", camera=camera),
+                message("camera.unknown.action", "`edgectl cameras` lists them"),
+            ) from None
     pin = PinOrder(order.cameras, order.interval, Ground.INTERNAL, "", "", "", 0)
     garbage = pins_table.garbage_in(connection, pin)
     if garbage is not None:
-        raise NotYet(f"{garbage.path} is being destroyed: its time is over", "try again in a minute")
+        raise NotYet(
+            message("export.being-destroyed", "{path} is being destroyed: its time is over", path=str(garbage.path)),
+            message("export.being-destroyed.action", "try again in a minute"),
+        )
     first_ms, last_ms, cut_by = order.interval.first_ms, min(order.interval.last_ms, now.wall_ms), None
     for camera in order.cameras:
         begun_ms = exports_table.in_progress_from(connection, camera, Interval(first_ms, last_ms))
@@ -214,9 +227,18 @@ def _complete(connection: sqlite3.Connection, order: ExportOrder, now: Point) ->
             last_ms, cut_by = begun_ms, camera
     if last_ms <= first_ms:
         if cut_by is None:
-            raise OrderWrong("the interval lies in the future, or is empty", "--from must be earlier than --to and now")
-        what = f"what {cut_by} recorded then is not complete yet: it is still being recorded"
-        raise NotYet(what, "try again when that segment has ended: edgectl segments")
+            raise OrderWrong(
+                message("export.no-interval", "the interval lies in the future, or is empty"),
+                message("export.no-interval.action", "--from must be earlier than --to and now"),
+            )
+        what = message(
+            "export.not-complete",
+            "what {camera} recorded then is not complete yet: it is still being recorded",
+            camera=cut_by,
+        )
+        raise NotYet(
+            what, message("export.not-complete.action", "try again when that segment has ended: edgectl segments")
+        )
     return replace(order, interval=Interval(first_ms, last_ms)), cut_by
 
 
@@ -277,6 +299,10 @@ class Cited:
 class Uncitable(LookupError):
     """No head vouches for a leaf, in words."""
 
+    def __init__(self, why: Message) -> None:
+        super().__init__(why)
+        self.why = why
+
 
 def heads(connection: sqlite3.Connection, least: int) -> list[ProofHead]:
     """From the generation that leaf `least` is in up to the present one. Uncitable."""
@@ -285,11 +311,21 @@ def heads(connection: sqlite3.Connection, least: int) -> list[ProofHead]:
     for one in reversed(ledger_table.every(connection)):
         if not found:
             if one.root is None or one.note is None:
-                raise Uncitable(f"generation {one.origin} of the ledger has no signed head")
+                raise Uncitable(
+                    message(
+                        "ledger.no-signed-head",
+                        "generation {origin} of the ledger has no signed head",
+                        origin=one.origin,
+                    )
+                )
             found.append(ProofHead(one, one.size, one.root, one.note))
         else:
             if not isinstance(named, dict) or named.get("origin") != one.origin or not named.get("root"):
-                raise Uncitable(f"nothing vouches for generation {one.origin} of the ledger")
+                raise Uncitable(
+                    message(
+                        "ledger.not-vouched", "nothing vouches for generation {origin} of the ledger", origin=one.origin
+                    )
+                )
             root = bytes.fromhex(named["root"])
             same = (one.size, one.root) == (named["size"], root)
             found.append(ProofHead(one, named["size"], root, one.note if same else None))
@@ -297,7 +333,7 @@ def heads(connection: sqlite3.Connection, least: int) -> list[ProofHead]:
             return found[::-1]
         first = ledger_table.leaf(connection, one.first)
         named = None if first is None else json.loads(first.body).get("previous")
-    raise Uncitable(f"leaf {least} was entered before the ledger was a tree")
+    raise Uncitable(message("ledger.before-tree", "leaf {leaf} was entered before the ledger was a tree", leaf=least))
 
 
 def cite(read: ReadQuery, known: Sequence[ProofHead], numbers: Iterable[int]) -> Iterator[Cited]:
@@ -319,7 +355,7 @@ def _page(
         head = next((one for one in known if number in one.leaves), None)
         entry = ledger_table.leaf(connection, number)
         if head is None or entry is None:
-            raise Uncitable(f"no head of the ledger covers leaf {number}")
+            raise Uncitable(message("ledger.no-head-covers", "no head of the ledger covers leaf {leaf}", leaf=number))
         generation = head.generation
         below = ledger_table.read(connection, generation)
 
@@ -438,7 +474,10 @@ class Exports:
         """As its leaves tell: always the same."""
         account = export.account
         if account is None:
-            raise UnknownId(f"export {export.id} is {export.state}", "begin another one")
+            raise UnknownId(
+                message("export.state", "export {export} is {state}", export=export.id, state=export.state.word),
+                message("export.begin-another", "begin another one"),
+            )
         clocks = Clocks(self._bodies(account.clock).values())
         cameras = {}
         for name, one in account.cameras.items():
@@ -463,8 +502,11 @@ class Exports:
         """Who signs its list. OrderRefused where nobody can: what cannot be proven is no export."""
         signer = self._head_signer.signer()
         if signer is None:
-            why = self._head_signer.fault() or "this box has no ledger yet"
-            raise OrderRefused(f"an export cannot be signed: {why}", "see edgectl alarms; edgectl ledger renew")
+            why = self._head_signer.fault() or message("ledger.none-yet", "this box has no ledger yet")
+            raise OrderRefused(
+                message("export.not-signed", "an export cannot be signed: {reason}", reason=why),
+                message("export.not-signed.action", "see edgectl alarms; edgectl ledger renew"),
+            )
         return signer
 
     def heads(self, export: Export) -> list[ProofHead]:
@@ -478,9 +520,12 @@ class Exports:
         try:
             found = self._database.read(partial(heads, least=least))
         except Uncitable as error:
-            raise OrderRefused(str(error), "edgectl ledger verify") from error
+            raise OrderRefused(error.why, message("export.not-citable.action", "edgectl ledger verify")) from error
         if export.leaf not in found[-1].leaves:
-            raise OrderRefused("the ledger is not signed up to now", "see edgectl alarms")
+            raise OrderRefused(
+                message("export.ledger-unsigned", "the ledger is not signed up to now"),
+                message("export.ledger-unsigned.action", "see edgectl alarms"),
+            )
         return found
 
     def cited(self, heads: Sequence[ProofHead], numbers: Iterable[int]) -> Iterable[Cited]:
@@ -491,8 +536,13 @@ class Exports:
 
     def _hold(self, connection: Connection, export_id: str, order: ExportOrder) -> int:
         if len(exports_table.lasting(connection)) >= EXPORTS_MAX:
-            what = f"{EXPORTS_MAX} exports are under way already"
-            raise OrderRefused(what, "let one end, or end one: edgectl export --list, edgectl export --undo ID")
+            what = message("export.too-many", "{limit} exports are under way already", limit=EXPORTS_MAX)
+            raise OrderRefused(
+                what,
+                message(
+                    "export.too-many.action", "let one end, or end one: edgectl export --list, edgectl export --undo ID"
+                ),
+            )
         return exports_table.insert(connection, export_id, order, self._life.run, self._now())
 
     def _account(self, survey: ExportPlan) -> ExportAccount:
@@ -564,7 +614,15 @@ class Exports:
             if export.state is state:
                 return export
             if export.state is not ExportState.OPEN or export.leaf is None:
-                raise UnknownId(f"export {export_id} is {export.state} already", "edgectl export --list")
+                raise UnknownId(
+                    message(
+                        "export.state-already",
+                        "export {export} is {state} already",
+                        export=export_id,
+                        state=export.state.word,
+                    ),
+                    message("export.state-already.action", "edgectl export --list"),
+                )
             exports_table.note(connection, export, state.value, self._now().wall_ms, {"who": who}, bytes=size, **more)
             exports_table.end(connection, export, state)
             return replace(export, state=state, account=None)
@@ -599,14 +657,20 @@ class Exports:
 def _found(connection: Connection, export_id: str) -> Export:
     export = exports_table.find(connection, export_id)
     if export is None:
-        raise UnknownId(f"there is no export {export_id}", "`edgectl export --list` shows those there are")
+        raise UnknownId(
+            message("export.unknown", "there is no export {export}", export=export_id),
+            message("export.unknown.action", "`edgectl export --list` shows those there are"),
+        )
     return export
 
 
 def _open(connection: Connection, export_id: str) -> Export:
     export = _found(connection, export_id)
     if export.state is not ExportState.OPEN or export.leaf is None:
-        raise UnknownId(f"export {export_id} is {export.state}", "begin another one")
+        raise UnknownId(
+            message("export.state", "export {export} is {state}", export=export_id, state=export.state.word),
+            message("export.begin-another", "begin another one"),
+        )
     return export
 
 

@@ -35,6 +35,7 @@ from storage.words.layout import (
     parse_segment_name,
     segment_path,
 )
+from storage.words.message import Message
 from storage.words.model import SegmentState
 
 PINS_NAME: Final = ".pins"
@@ -68,9 +69,9 @@ class Fault:
     volume: str
     """Its id; "" for what lies on none."""
     where: str
-    """A path on the volume, or whatever else names the place."""
-    what: str
-    action: str
+    """A path on the volume, or whatever else names the place (then a message)."""
+    what: Message
+    action: Message
     segment: int | None = None
     """The row it is about."""
 

@@ -39,7 +39,9 @@ from storage.volumes.table import KnownVolume, VolumeRemains
 from storage.volumes.volume import read_identity
 from storage.words.errors import UnknownId
 from storage.words.layout import IDENTITY_NAME, is_camera
+from storage.words.message import Message, message
 from storage.words.model import Bounds, SegmentState
+from storage.words.system_errors import said
 
 FAULTS_MAX: Final = 1000
 """Named one by one; of more only the number is told: nobody reads them, and they would fill memory."""
@@ -51,7 +53,9 @@ LATE_SHARE: Final = 30 * 24
 """S3: one hour more for so many hours that the box was down."""
 UNEXPLAINED_MS: Final = 1000
 """The grain of S9."""
-KEEP_DISK: Final = "keep the disk for whoever may read it; it is told until all of that would have been destroyed"
+KEEP_DISK: Final = message(
+    "fsck.lost.action", "keep the disk for whoever may read it; it is told until all of that would have been destroyed"
+)
 
 
 class Level(IntEnum):
@@ -163,11 +167,17 @@ class Fsck:
         """A slip must not be told that all is well."""
         camera, volume = self._scope.camera, self._scope.volume
         if camera is not None and camera not in {name for name, _, _ in self._site.read(integrity_queries.cameras)}:
-            raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
+            raise UnknownId(
+                message("camera.unknown", "there is no camera {camera}", camera=camera),
+                message("camera.unknown.action", "`edgectl cameras` lists them"),
+            )
         if volume is not None and not any(
             volume in (one.id, str(one.path)) for one in self._site.read(volumes_table.known)
         ):
-            raise UnknownId(f"there is no volume {volume}", "`edgectl volume list` shows those there are")
+            raise UnknownId(
+                message("volume.unknown", "there is no volume {volume}", volume=volume),
+                message("volume.unknown.action", "`edgectl volume list` shows those there are"),
+            )
 
     def _take(self, faults: Iterator[Fault]) -> None:
         for found in faults:
@@ -190,13 +200,25 @@ class Fsck:
             work()
         except OSError as error:
             self._broken.add(disk.id)
-            what = f"it cannot be looked at: {error.strerror or error}"
-            self._report.add(Fault(FaultKind.UNREADABLE, disk.id, str(disk.path), what, "check the disk and `dmesg`"))
+            what = message("fsck.unreadable", "it cannot be looked at: {reason}", reason=said(error))
+            self._report.add(
+                Fault(
+                    FaultKind.UNREADABLE,
+                    disk.id,
+                    str(disk.path),
+                    what,
+                    message("fsck.look-at-disk", "check the disk and `dmesg`"),
+                )
+            )
 
     def _database(self) -> Iterator[Fault]:
         for words in self._site.read(partial(integrity_queries.unsound, thorough=self._scope.level is Level.HASH)):
             yield Fault(
-                FaultKind.DATABASE, "", "edged.db", f"SQLite says: {words}", "stop edged, then `edgectl rebuild`"
+                FaultKind.DATABASE,
+                "",
+                "edged.db",
+                message("fsck.database", "SQLite says: {text}", text=words),
+                message("fsck.rebuild", "stop edged, then `edgectl rebuild`"),
             )
 
     def _leaves(self) -> Iterator[Fault]:
@@ -205,9 +227,15 @@ class Fsck:
             missing, last = self._site.read(partial(integrity_queries.hole_in_leaves, after=after))
             self._breathe()
             if missing is not None:
-                what = f"leaf {missing} is missing: the next one is {last}"
+                what = message(
+                    "fsck.leaf-missing", "leaf {leaf} is missing: the next one is {next}", leaf=missing, next=last or 0
+                )
                 yield Fault(
-                    FaultKind.LEAVES, "", f"leaf {missing}", what, "somebody changed the database: find out who"
+                    FaultKind.LEAVES,
+                    "",
+                    message("ledger.leaf", "leaf {leaf}", leaf=missing),
+                    what,
+                    message("fsck.leaf-missing.action", "somebody changed the database: find out who"),
                 )
             if last is None:
                 return
@@ -221,8 +249,17 @@ class Fsck:
             self._breathe()
             if counted != real:
                 where = self._site.read(partial(integrity_queries.name_of_group, group=group))
-                what = f"counted {counted[0]} segments of {counted[1]} bytes, there are {real[0]} of {real[1]}"
-                yield Fault(FaultKind.COUNTER, "", where, what, "`edgectl rebuild` counts anew")
+                what = message(
+                    "fsck.counter",
+                    "counted {counted} segments of {size} bytes, there are {real} of {real_size}",
+                    counted=counted[0],
+                    size=counted[1],
+                    real=real[0],
+                    real_size=real[1],
+                )
+                yield Fault(
+                    FaultKind.COUNTER, "", where, what, message("fsck.counter.action", "`edgectl rebuild` counts anew")
+                )
 
     def _chains(self) -> Iterator[Fault]:
         """S9, in wall time, as people ask: what neither a segment nor a gap with a cause accounts for."""
@@ -232,9 +269,15 @@ class Fsck:
             found = coverage_queries.of(self._site.read, camera, since_ms, until_ms, None)
             self._breathe()
             if found.unexplained_ms >= UNEXPLAINED_MS:
-                what = f"{found.unexplained_ms / 1000:.1f} s are neither recorded nor explained"
-                action = f"`edgectl gaps --camera {camera}` lists what is known"
-                yield Fault(FaultKind.HOLE, "", f"camera {camera}", what, action)
+                what = message(
+                    "fsck.unexplained",
+                    "{span} s are neither recorded nor explained",
+                    span=f"{found.unexplained_ms / 1000:.1f}",
+                )
+                action = message(
+                    "fsck.unexplained.action", "`edgectl gaps --camera {camera}` lists what is known", camera=camera
+                )
+                yield Fault(FaultKind.HOLE, "", message("fsck.camera", "camera {camera}", camera=camera), what, action)
 
     def _volumes(self) -> Iterator[Fault]:
         """S10: each volume that should hold footage is there, and is who it should be."""
@@ -244,14 +287,26 @@ class Fsck:
                 continue
             disk = self._site.disks.get(volume)
             if volume in unknown:
-                what = "what lies there is not known yet: the database is being made anew"
+                what = message("fsck.not-known", "what lies there is not known yet: the database is being made anew")
                 yield Fault(
-                    FaultKind.DATABASE, volume, path, what, "check again once that is done: see `edgectl alarms`"
+                    FaultKind.DATABASE,
+                    volume,
+                    path,
+                    what,
+                    message("fsck.not-known.action", "check again once that is done: see `edgectl alarms`"),
                 )
                 continue
             if disk is None:
-                what = f"volume {volume} is not there: nothing on it was looked at"
-                yield Fault(FaultKind.IDENTITY, volume, path, what, "mount its disk, and check again")
+                what = message(
+                    "fsck.volume-away", "volume {volume} is not there: nothing on it was looked at", volume=volume
+                )
+                yield Fault(
+                    FaultKind.IDENTITY,
+                    volume,
+                    path,
+                    what,
+                    message("fsck.volume-away.action", "mount its disk, and check again"),
+                )
                 continue
             try:
                 with disk.held() as root:
@@ -259,8 +314,16 @@ class Fsck:
             except (OSError, ValueError):
                 told = None
             if told != volume:
-                what = f"{IDENTITY_NAME} does not say that it is volume {volume}"
-                yield Fault(FaultKind.IDENTITY, volume, path, what, "put the file back as it was")
+                what = message(
+                    "fsck.identity", "{file} does not say that it is volume {volume}", file=IDENTITY_NAME, volume=volume
+                )
+                yield Fault(
+                    FaultKind.IDENTITY,
+                    volume,
+                    path,
+                    what,
+                    message("fsck.identity.action", "put the file back as it was"),
+                )
 
     def _lost(self) -> Iterator[Fault]:
         """S4: each volume that is gone for good is told once, with all that went with it."""
@@ -289,7 +352,7 @@ class Fsck:
                 if disk is not None:
                     self._on_disk(disk, partial(self._row, disk, claim))
                 if self._report.segments % 100 == 0:
-                    self._tell("files of segments")
+                    self._tell(message("fsck.stage-files", "files of segments"))
             self._breathe(time.monotonic() - began)
 
     def _row(self, disk: VolumeDirectory, claim: integrity_queries.Claimed) -> None:
@@ -302,7 +365,7 @@ class Fsck:
             self._report.whole_only += (
                 self._site.read(partial(integrity_queries.parts_told, segment=claim.row.id)) is None
             )
-            self._tell("files of segments")
+            self._tell(message("fsck.stage-files", "files of segments"))
         if kinds:
             self._suspect(disk, claim.row.relative)
 
@@ -311,23 +374,55 @@ class Fsck:
         row = claim.row
         where = str(row.relative)
         if claim.pins != claim.held or (claim.pins and row.state is SegmentState.GARBAGE):
-            what = f"segment {row.seq} of {row.camera} ({row.state}) counts {claim.pins} pins, {claim.held} hold it"
+            what = message(
+                "fsck.pins",
+                "segment {number} of {camera} ({state}) counts {counted} pins, {held} hold it",
+                number=row.seq,
+                camera=row.camera,
+                state=row.state.value,
+                counted=claim.pins,
+                held=claim.held,
+            )
             self._report.add(
-                Fault(FaultKind.PIN, row.volume, where, what, "stop edged, then `edgectl rebuild`", row.id)
+                Fault(
+                    FaultKind.PIN,
+                    row.volume,
+                    where,
+                    what,
+                    message("fsck.rebuild", "stop edged, then `edgectl rebuild`"),
+                    row.id,
+                )
             )
         if row.state is SegmentState.GARBAGE:
             end = ages.age(row.end.boot, row.end.boottime_ms)
             if end.high_ms is not None and end.high_ms < row.bounds.floor_s * 1000:
-                what = f"segment {row.seq} of {row.camera} is being destroyed before its floor"
-                action = 'only `on_full = "overwrite"` may do that, and leaves a leaf: see `edgectl alarms`'
+                what = message(
+                    "fsck.floor",
+                    "segment {number} of {camera} is being destroyed before its floor",
+                    number=row.seq,
+                    camera=row.camera,
+                )
+                action = message(
+                    "fsck.floor.action",
+                    'only `on_full = "overwrite"` may do that, and leaves a leaf: see `edgectl alarms`',
+                )
                 self._report.add(Fault(FaultKind.FLOOR, row.volume, where, what, action, row.id))
         elif row_of(claim).settled and claim.pins == 0 and row.volume in self._site.disks:
             start = ages.age(row.start.boot, row.start.boottime_ms)
             down_ms = max(0, (start.high_ms or start.low_ms) - start.low_ms)
             late_ms = start.low_ms - bounds.ceiling_s * 1000 - LATE_MS - down_ms // LATE_SHARE
             if late_ms > 0:
-                what = f"segment {row.seq} of {row.camera} is past its ceiling and still there"
-                action = "see `edgectl alarms`" if self._site.live else "start edged: nothing goes while it is down"
+                what = message(
+                    "fsck.ceiling",
+                    "segment {number} of {camera} is past its ceiling and still there",
+                    number=row.seq,
+                    camera=row.camera,
+                )
+                action = (
+                    message("fsck.ceiling.action", "see `edgectl alarms`")
+                    if self._site.live
+                    else message("fsck.ceiling-start", "start edged: nothing goes while it is down")
+                )
                 self._report.add(Fault(FaultKind.CEILING, row.volume, where, what, action, row.id))
 
     def _names(self, disk: VolumeDirectory) -> None:
@@ -363,7 +458,7 @@ class Fsck:
                 if not looked_at and self._inspector.kinds(disk, relative, claim, seen):
                     self._suspect(disk, relative)
         self._report.files += len(found)
-        self._tell("names on volumes")
+        self._tell(message("fsck.stage-names", "names on volumes"))
         self._breathe(time.monotonic() - began)
 
     def _name(self, disk: VolumeDirectory, relative: PurePosixPath, claim: integrity_queries.Claimed | None) -> None:
@@ -387,7 +482,7 @@ class Fsck:
         if self._suspects and self._site.live:
             self._wait(SETTLE_S)
         for number, (volume, relative) in enumerate(self._suspects):
-            self._tell("what seemed wrong", done=number, of=len(self._suspects))
+            self._tell(message("fsck.stage-again", "what seemed wrong"), done=number, of=len(self._suspects))
             disk = self._site.disks[volume]
             self._on_disk(disk, partial(self._judge, disk, relative))
 
@@ -399,10 +494,11 @@ class Fsck:
     def _breathe(self, worked_s: float = 0.0) -> None:
         self._pace(worked_s)
 
-    def _tell(self, stage: str, done: int | None = None, of: int | None = None) -> None:
+    def _tell(self, stage: Message, done: int | None = None, of: int | None = None) -> None:
         self._progress(
             {
-                "stage": stage,
+                "stage": str(stage),
+                "stage_told": stage.told,
                 "done": self._report.segments if done is None else done,
                 "of": self._total if of is None else of,
                 "bytes": self._inspector.read_bytes,
@@ -412,22 +508,43 @@ class Fsck:
         )
 
 
-def in_words(gone: VolumeRemains, of: KnownVolume) -> str:
+def in_words(gone: VolumeRemains, of: KnownVolume) -> Message:
     """What went with a volume, and how much of it should be there, as counted when it was given up. Pure."""
-    span = " to ".join(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in gone.span_ms)
-    segments = "1 segment" if gone.segments == 1 else f"{gone.segments} segments"
-    what = f"volume {of.id} is gone for good with {segments} of {', '.join(gone.cameras)}, {gone.bytes} bytes"
-    what += f", recorded from {span} UTC; when it was replaced "
+    first, last = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in gone.span_ms)
+    if gone.segments == 1:
+        segments = message("fsck.one-segment", "1 segment")
+    else:
+        segments = message("fsck.segments", "{count} segments", count=gone.segments)
+    what = message(
+        "fsck.lost",
+        "volume {volume} is gone for good with {segments} of {cameras}, {size} bytes, recorded from {first} to {last}"
+        " UTC",
+        volume=of.id,
+        segments=segments,
+        cameras=list(gone.cameras),
+        size=gone.bytes,
+        first=first,
+        last=last,
+    )
     if of.loss is None or of.loss.harmless:
-        return f"{what}nothing on it had to be kept any more"
-    pinned = f", and {of.loss.pinned} were evidence (S2)" if of.loss.pinned else ""
-    return f"{what}{of.loss.below_floor} segments on it had to be kept (S1){pinned}"
+        return message(
+            "fsck.lost-harmless", "{what}; when it was replaced nothing on it had to be kept any more", what=what
+        )
+    kept = message(
+        "fsck.lost-kept",
+        "{what}; when it was replaced {count} segments on it had to be kept (S1)",
+        what=what,
+        count=of.loss.below_floor,
+    )
+    if not of.loss.pinned:
+        return kept
+    return message("fsck.lost-pinned", "{what}, and {count} were evidence (S2)", what=kept, count=of.loss.pinned)
 
 
 NO_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.EACCES})
 """Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
-GONE: Final = "a lost database would come back without it, or with less of it"
-ACTION: Final = "edged writes it anew; find out who did that"
+GONE: Final = message("fsck.sidecar.why", "a lost database would come back without it, or with less of it")
+ACTION: Final = message("fsck.sidecar.action", "edged writes it anew; find out who did that")
 
 
 def of_site(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
@@ -436,8 +553,14 @@ def of_site(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
         try:
             yield from faults(site.read, disk)
         except OSError as error:
-            what = f"it cannot be looked at: {error.strerror or error}"
-            yield Fault(FaultKind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
+            what = message("fsck.unreadable", "it cannot be looked at: {reason}", reason=said(error))
+            yield Fault(
+                FaultKind.UNREADABLE,
+                volume,
+                PINS_NAME,
+                what,
+                message("fsck.look-at-disk", "check the disk and `dmesg`"),
+            )
 
 
 def path_of(pin_id: str) -> PurePosixPath:
@@ -454,23 +577,37 @@ def faults(read: ReadQuery, disk: VolumeDirectory, pin_id: str | None = None) ->
             failed = failed or error
             continue
         if what is not None and read(partial(pins_table.filed, volume=disk.id, pin_id=filed.pin.id)) == [filed]:
-            words = f"pin {filed.pin.id} {what}"
-            yield Fault(FaultKind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
+            yield Fault(FaultKind.SIDECAR, disk.id, str(path_of(filed.pin.id)), what, ACTION)
     if failed is not None:
         raise failed
 
 
-def _difference(disk: VolumeDirectory, filed: Filed) -> str | None:
+def _difference(disk: VolumeDirectory, filed: Filed) -> Message | None:
     try:
         with disk.held() as root:
             content = sidecar.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
     except OSError as error:
         if error.errno not in NO_FILE:
             raise
-        return f"has a sidecar on this volume that cannot be read ({error.strerror}): {GONE}"
+        return message(
+            "fsck.sidecar-unreadable",
+            "pin {pin} has a sidecar on this volume that cannot be read ({reason}): {why}",
+            pin=filed.pin.id,
+            reason=said(error),
+            why=GONE,
+        )
     if content is None:
-        return f"has no sidecar on this volume: {GONE}"
-    return None if agrees(content, filed) else f"has a sidecar on this volume that is not as edged wrote it: {GONE}"
+        return message(
+            "fsck.sidecar-gone", "pin {pin} has no sidecar on this volume: {why}", pin=filed.pin.id, why=GONE
+        )
+    if agrees(content, filed):
+        return None
+    return message(
+        "fsck.sidecar-changed",
+        "pin {pin} has a sidecar on this volume that is not as edged wrote it: {why}",
+        pin=filed.pin.id,
+        why=GONE,
+    )
 
 
 def agrees(content: bytes, filed: Filed) -> bool:

@@ -23,6 +23,7 @@ from storage.segments.coverage_queries import ReadQuery
 from storage.segments.findings_table import FaultKind
 from storage.segments.segment_file import Digest
 from storage.words.layout import PART_SUFFIX, in_words
+from storage.words.message import message
 from storage.words.model import Parts, Sha256
 
 BLOCK_BYTES: Final = 1 << 20
@@ -31,24 +32,45 @@ TRIES: Final = 5
 """Looks at a name that changes while it is looked at; whatever still changes then is looked at another time."""
 
 WORDS: Final = {
-    FaultKind.MISSING: ("its file is not there", "find out who removed it; put it back from a copy if there is one"),
+    FaultKind.MISSING: (
+        message("fsck.missing", "its file is not there"),
+        message("fsck.missing.action", "find out who removed it; put it back from a copy if there is one"),
+    ),
     FaultKind.SIZE: (
-        "its file has another size than was recorded",
-        "find out who changed it; what is left may still play",
+        message("fsck.size", "its file has another size than was recorded"),
+        message("fsck.size.action", "find out who changed it; what is left may still play"),
     ),
-    FaultKind.CONTENT: ("its content is not what was recorded (SHA-256)", "find out who changed it; check the disk"),
+    FaultKind.CONTENT: (
+        message("fsck.content", "its content is not what was recorded (SHA-256)"),
+        message("fsck.content.action", "find out who changed it; check the disk"),
+    ),
     FaultKind.PARTS: (
-        "its fragments are not those that its leaf tells of (Merkle root)",
-        "run `edgectl ledger verify`",
+        message("fsck.parts", "its fragments are not those that its leaf tells of (Merkle root)"),
+        message("fsck.parts.action", "run `edgectl ledger verify`"),
     ),
-    FaultKind.UNREADABLE: ("its file cannot be read", "check the disk, its cable and `dmesg`"),
-    FaultKind.APPEARED: ("it is called like footage, and nothing vouches for it", "find out who put it there"),
-    FaultKind.STRANGE: ("edged did not put it there", "move it elsewhere: volumes hold footage and nothing else"),
-    FaultKind.MODE: ("another owner, or more rights than edged gives", "chown and chmod it as its neighbours are"),
-    FaultKind.LINK: ("it has another name that edged did not give it", "find it (find -samefile) and remove it"),
+    FaultKind.UNREADABLE: (
+        message("fsck.file-unreadable", "its file cannot be read"),
+        message("fsck.file-unreadable.action", "check the disk, its cable and `dmesg`"),
+    ),
+    FaultKind.APPEARED: (
+        message("fsck.appeared", "it is called like footage, and nothing vouches for it"),
+        message("fsck.appeared.action", "find out who put it there"),
+    ),
+    FaultKind.STRANGE: (
+        message("fsck.strange", "edged did not put it there"),
+        message("fsck.strange.action", "move it elsewhere: volumes hold footage and nothing else"),
+    ),
+    FaultKind.MODE: (
+        message("fsck.mode", "another owner, or more rights than edged gives"),
+        message("fsck.mode.action", "chown and chmod it as its neighbours are"),
+    ),
+    FaultKind.LINK: (
+        message("fsck.link", "it has another name that edged did not give it"),
+        message("fsck.link.action", "find it (find -samefile) and remove it"),
+    ),
     FaultKind.PIN: (
-        "it is pinned, and a link that should hold it is gone",
-        "edged makes it anew, if no copy has its name",
+        message("fsck.pin", "it is pinned, and a link that should hold it is gone"),
+        message("fsck.pin.action", "edged makes it anew, if no copy has its name"),
     ),
 }
 """What is said of a file, and what to do."""
@@ -178,8 +200,16 @@ def row_of(claim: Claimed) -> Row:
 
 def fault(disk: VolumeDirectory, relative: PurePosixPath, kind: FaultKind, claim: Claimed | None) -> Fault:
     what, action = WORDS[kind]
-    named = f"segment {claim.row.seq} of {claim.row.camera}: {what}" if claim is not None else what
-    return Fault(kind, disk.id, in_words(relative), named, action, None if claim is None else claim.row.id)
+    if claim is None:
+        return Fault(kind, disk.id, in_words(relative), what, action)
+    named = message(
+        "fsck.of-segment",
+        "segment {number} of {camera}: {what}",
+        number=claim.row.seq,
+        camera=claim.row.camera,
+        what=what,
+    )
+    return Fault(kind, disk.id, in_words(relative), named, action, claim.row.id)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from storage.ledger.table import Leaf
 from storage.segments.coverage_queries import ReadQuery
 from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, rows_by_name, segment_row
 from storage.words.layout import is_camera
+from storage.words.message import Message, message
 
 UNSOUND_MAX = 20
 """Faults of the file that are named: the first says what to do."""
@@ -169,13 +170,20 @@ def recount(
     return (tuple(counted) if counted else (0, 0)), tuple(real)
 
 
-def name_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> str:
+def name_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> Message:
     """For people."""
     camera, volume = connection.execute(
         "SELECT (SELECT id FROM cameras WHERE number = ?), (SELECT path FROM volumes WHERE number = ?)",
         (group[1], group[0]),
     ).fetchone()
-    return f"{camera} on {volume}, floor {group[2]} s, ceiling {group[3]} s"
+    return message(
+        "fsck.group",
+        "{camera} on {volume}, floor {floor} s, ceiling {ceiling} s",
+        camera=camera,
+        volume=volume,
+        floor=group[2],
+        ceiling=group[3],
+    )
 
 
 def cameras(connection: sqlite3.Connection) -> list[tuple[str, int, int]]:

@@ -42,6 +42,7 @@ from storage.volumes import table as volumes_table
 from storage.words.clock import Clock
 from storage.words.errors import StoreBusy
 from storage.words.layout import aside_path, from_words, is_camera
+from storage.words.message import message
 
 ROWS_PASS_S: Final = 12 * 3600
 """All rows within this, and all directories in what is left of a day."""
@@ -361,7 +362,9 @@ class Checks:
         StoreBusy while another one runs, Stopped when `gone`.
         """
         if not self._checking.acquire(blocking=False):
-            raise StoreBusy("another fsck is running", "wait for it to end")
+            raise StoreBusy(
+                message("fsck.runs", "another fsck is running"), message("fsck.runs.action", "wait for it to end")
+            )
         try:
             become_idle()
 

@@ -39,6 +39,8 @@ from storage.ledger.table import Generation, Identity, LeafMissing
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, WriteFailed
 from storage.words.failpoints import Failpoint, reach
+from storage.words.message import Message, message
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.ledger")
 
@@ -58,9 +60,9 @@ class StoredKey:
     """What is in the place of the key."""
 
     key: Ed25519PrivateKey | None
-    fault: str | None
+    fault: Message | None
     """Why there is none, in words; None where nothing is there, or where it is sound."""
-    exposed: str | None = None
+    exposed: Message | None = None
     """Who else may have read it, in words."""
     stamp: tuple[int, ...] | None = None
     """Changes whenever the file does; None: it has to be read to know."""
@@ -86,13 +88,17 @@ class Keyring:
         return self._path
 
     @property
-    def fault(self) -> str | None:
+    def fault(self) -> Message | None:
         """Why nothing can be signed; None while it can."""
         found = self._found
-        return found.fault or f"the key of this box, {self._path}, is gone" if found.key is None else None
+        return (
+            found.fault or message("ledger.key-gone", "the key of this box, {path}, is gone", path=str(self._path))
+            if found.key is None
+            else None
+        )
 
     @property
-    def exposed(self) -> str | None:
+    def exposed(self) -> Message | None:
         """Who else may have read the file, in words. A credential is guarded by systemd."""
         return self._found.exposed if self._ours else None
 
@@ -127,7 +133,12 @@ class Keyring:
                 self.prepare()
                 self.place(())
             except OSError as error:
-                fault = f"the key of this box cannot be written to {self._path} ({error.strerror or error})"
+                fault = message(
+                    "ledger.key-cannot-write",
+                    "the key of this box cannot be written to {path} ({reason})",
+                    path=str(self._path),
+                    reason=said(error),
+                )
                 self._found = StoredKey(None, fault)
                 log.error("%s: heads of the ledger go unsigned", fault)  # noqa: TRY400  (the trace says nothing)
 
@@ -167,8 +178,15 @@ class Keyring:
     def check_ours(self) -> None:
         """OrderRefused where another key is for whoever hands it over to put there."""
         if not self._ours:
-            what = f"the key of this box comes from systemd ({self._path})"
-            raise OrderRefused(what, "replace the credential, start edged again, then run this once more")
+            what = message(
+                "ledger.key-of-systemd", "the key of this box comes from systemd ({path})", path=str(self._path)
+            )
+            raise OrderRefused(
+                what,
+                message(
+                    "ledger.key-of-systemd.action", "replace the credential, start edged again, then run this once more"
+                ),
+            )
 
     def place(self, generations: Iterable[Generation]) -> None:
         """What `prepare` made takes the place of the key. OSError.
@@ -197,21 +215,45 @@ def read(path: Path) -> StoredKey:
     except FileNotFoundError:
         return StoredKey(None, None)
     except OSError as error:
-        return StoredKey(None, f"the key of this box, {path}, cannot be read ({error.strerror or error})")
+        return StoredKey(
+            None,
+            message(
+                "ledger.key-cannot-read",
+                "the key of this box, {path}, cannot be read ({reason})",
+                path=str(path),
+                reason=said(error),
+            ),
+        )
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return StoredKey(None, f"the key of this box, {path}, is damaged", stamp=_stamped(status))
+        return StoredKey(
+            None,
+            message("ledger.key-damaged", "the key of this box, {path}, is damaged", path=str(path)),
+            stamp=_stamped(status),
+        )
     if not isinstance(key, Ed25519PrivateKey):
-        return StoredKey(None, f"what lies in {path} is not an Ed25519 key", stamp=_stamped(status))
+        return StoredKey(
+            None,
+            message("ledger.key-strange", "what lies in {path} is not an Ed25519 key", path=str(path)),
+            stamp=_stamped(status),
+        )
     return StoredKey(key, None, _exposed(path, status), _stamped(status))
 
 
-def _exposed(path: Path, status: os.stat_result) -> str | None:
+def _exposed(path: Path, status: os.stat_result) -> Message | None:
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid != os.geteuid():
-        return f"{path} belongs to another account (uid {status.st_uid})"
-    return f"other accounts may read {path} (mode {mode:04o})" if mode & ~MODE else None
+        return message(
+            "ledger.key-of-another", "{path} belongs to another account (uid {uid})", path=str(path), uid=status.st_uid
+        )
+    return (
+        message(
+            "ledger.key-readable", "other accounts may read {path} (mode {mode})", path=str(path), mode=f"{mode:04o}"
+        )
+        if mode & ~MODE
+        else None
+    )
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
@@ -289,8 +331,13 @@ def renewing(
     """
     known = database.read(table.every)
     if terms(known, keyring, contradicted, new_key=order.terms.public is None) != order.terms:
-        what = "the key of this box, or what the centre holds against it, is not what it was when this was asked for"
-        raise OrderRefused(what, "look at `edgectl alarms`, then ask again: edgectl ledger renew")
+        what = message(
+            "ledger.key-changed",
+            "the key of this box, or what the centre holds against it, is not what it was when this was asked for",
+        )
+        raise OrderRefused(
+            what, message("ledger.key-changed.action", "look at `edgectl alarms`, then ask again: edgectl ledger renew")
+        )
     old = keyring.key
     key = _prepared(keyring) if order.terms.public is None or old is None else old
     reach(Failpoint.RENEW_KEY)
@@ -300,8 +347,18 @@ def renewing(
         try:
             keyring.place(known)
         except OSError as error:
-            what = f"the new key cannot take the place of {keyring.path} ({error.strerror or error})"
-            raise WriteFailed(what, "check the disk of the state directory, then start edged again") from error
+            what = message(
+                "ledger.key-not-placed",
+                "the new key cannot take the place of {path} ({reason})",
+                path=str(keyring.path),
+                reason=said(error),
+            )
+            raise WriteFailed(
+                what,
+                message(
+                    "ledger.key-not-placed.action", "check the disk of the state directory, then start edged again"
+                ),
+            ) from error
     reach(Failpoint.RENEW_PLACED)
 
 
@@ -309,8 +366,15 @@ def _prepared(keyring: Keyring) -> Ed25519PrivateKey:
     try:
         return keyring.prepare()
     except OSError as error:
-        what = f"a new key cannot be written beside {keyring.path} ({error.strerror or error})"
-        raise WriteFailed(what, "check the disk of the state directory, then run it again") from error
+        what = message(
+            "ledger.key-not-written",
+            "a new key cannot be written beside {path} ({reason})",
+            path=str(keyring.path),
+            reason=said(error),
+        )
+        raise WriteFailed(
+            what, message("ledger.key-not-written.action", "check the disk of the state directory, then run it again")
+        ) from error
 
 
 def _turn(

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from storage.ledger.tree import Hash
+from storage.words.message import Message, message
 
 ED25519: Final = b"\1"
 """The kind of signature, as C2SP numbers them."""
@@ -33,6 +34,10 @@ _DASH: Final = "\u2014 "
 
 class NoteDamaged(ValueError):
     """It is no signed note, or its text is no checkpoint."""
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +123,15 @@ class Note:
         """What the text says. NoteDamaged: it is none."""
         lines = self.text.split("\n")
         if len(lines) < 4 or not lines[0] or "" in lines[:-1]:
-            raise NoteDamaged("a checkpoint has an origin, a size and a root, each on a line")
+            raise NoteDamaged(
+                message("ledger.note-three-lines", "a checkpoint has an origin, a size and a root, each on a line")
+            )
         origin, size, root = lines[:3]
         raw = _unbase64(root)
         if not (size.isascii() and size.isdecimal()) or str(int(size)) != size or int(size) > SIZE_MAX:
-            raise NoteDamaged(f"{size[:32]!r} is no size of a log")
+            raise NoteDamaged(message("ledger.note-no-size", "{text} is no size of a log", text=repr(size[:32])))
         if len(raw) != sha256().digest_size or base64.b64encode(raw).decode() != root:
-            raise NoteDamaged(f"{root[:64]!r} is no root of a log")
+            raise NoteDamaged(message("ledger.note-no-root", "{text} is no root of a log", text=repr(root[:64])))
         return Checkpoint(origin, int(size), raw)
 
 
@@ -140,15 +147,15 @@ def parse(data: str | bytes) -> Note:
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
-        raise NoteDamaged("it is not text in UTF-8") from error
+        raise NoteDamaged(message("ledger.note-not-utf8", "it is not text in UTF-8")) from error
     if len(text) > NOTE_MAX_BYTES or any(character < " " and character != "\n" for character in text):
-        raise NoteDamaged("it is too long, or no plain text")
+        raise NoteDamaged(message("ledger.note-not-plain", "it is too long, or no plain text"))
     head, gap, tail = text.rpartition("\n\n")
     if not gap or not tail.endswith("\n"):
-        raise NoteDamaged("there are no signatures behind an empty line")
+        raise NoteDamaged(message("ledger.note-no-signatures", "there are no signatures behind an empty line"))
     lines = tail[:-1].split("\n")
     if len(lines) > SIGNATURES_MAX:
-        raise NoteDamaged(f"{len(lines)} signatures")
+        raise NoteDamaged(message("ledger.note-signatures", "{count} signatures", count=len(lines)))
     return Note(head + "\n", tuple(_signatures(lines)))
 
 
@@ -157,7 +164,7 @@ def _signatures(lines: Iterable[str]) -> Iterable[Signature]:
         name, _, value = line.removeprefix(_DASH).rpartition(" ")
         raw = _unbase64(value)
         if not line.startswith(_DASH) or not _is_name(name) or len(raw) <= ID_BYTES:
-            raise NoteDamaged(f"{line[:64]!r} is no signature")
+            raise NoteDamaged(message("ledger.note-no-signature", "{text} is no signature", text=repr(line[:64])))
         yield Signature(name, raw[:ID_BYTES], raw[ID_BYTES:])
 
 
@@ -169,7 +176,7 @@ def _unbase64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise NoteDamaged(f"{text[:64]!r} is not base64") from error
+        raise NoteDamaged(message("ledger.note-not-base64", "{text} is not base64", text=repr(text[:64]))) from error
 
 
 def pae(kind: str, payload: bytes) -> bytes:

@@ -41,6 +41,8 @@ from storage.outbox.table import EventKind
 from storage.words.clock import Clock
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import DIR_MODE, FILE_MODE
+from storage.words.message import NOTHING, Message, message
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.ledger")
 
@@ -111,14 +113,14 @@ class HeadSigner:
         self._laid: dict[tuple[str, int], int] = {}
         """Of each volume, and of the state directory (""), by generation: the size of the head that lies there. Since
         this start."""
-        self.unlaid = ""
+        self.unlaid = NOTHING
         """Why the state directory does not take the last head; empty while it does."""
-        self.hole = ""
+        self.hole = NOTHING
         """Why there is no tree to sign, in words; empty while there is one."""
         self.on_head: Callable[[IssuedHead], object] = lambda head: None  # noqa: ARG005
         """Hears of each new head, in the mirror's thread."""
 
-    def fault(self) -> str | None:
+    def fault(self) -> Message | None:
         """Why heads are not signed, in words; None: they are."""
         self._keyring.refresh()
         known = self._database.read(ledger_table.every)
@@ -179,9 +181,9 @@ class HeadSigner:
         except LeafMissing as error:
             if not self.hole:
                 log.critical("the ledger is not signed any more: %s", error)
-            self.hole = str(error)
+            self.hole = error.why
             return False
-        self.hole = ""
+        self.hole = NOTHING
         if found is None:
             return True
         generation, checkpoint = found
@@ -197,20 +199,36 @@ class HeadSigner:
         self.on_head(IssuedHead(checkpoint, text, generation.first, generation.key or ""))
         return True
 
-    def _fault(self, known: Sequence[Generation], generation: Generation) -> str | None:
+    def _fault(self, known: Sequence[Generation], generation: Generation) -> Message | None:
         public = self._keyring.public
         if public is None:
             return self._keyring.fault
-        key, verifier = f"the key in {self._keyring.path}", generation.verifier
+        path, verifier = str(self._keyring.path), generation.verifier
         after = ledger_table.replacing(known, public)
         if after is not None:
-            back = "an older state directory or an older key was put back"
-            return f"{key} was replaced with leaf {after.first}, where {after.origin} begins, and must not sign: {back}"
+            return message(
+                "ledger.key-replaced",
+                "the key in {path} was replaced with leaf {leaf}, where {origin} begins, and must not sign: an older"
+                " state directory or an older key was put back",
+                path=path,
+                leaf=after.first,
+                origin=after.origin,
+            )
         if verifier is not None and verifier.public != public:
-            return f"{key} is not the one that this part of the ledger began with"
+            return message(
+                "ledger.key-other-part",
+                "the key in {path} is not the one that this part of the ledger began with",
+                path=path,
+            )
         if verifier is None and not ledger_table.fits(known, self._keyring.identity):
-            return f"{key} is not the one that the ledger was signed with before"
-        return "this part of the ledger began while the box had no key" if verifier is None else None
+            return message(
+                "ledger.key-other-before",
+                "the key in {path} is not the one that the ledger was signed with before",
+                path=path,
+            )
+        if verifier is None:
+            return message("ledger.began-without-key", "this part of the ledger began while the box had no key")
+        return None
 
     def _lay(self, disks: Mapping[str, HeldVolume]) -> None:
         """Each volume gets the last head of each generation, the state directory the very last, once for each."""
@@ -232,9 +250,14 @@ class HeadSigner:
         try:
             replace(state, STATE_FILE, (last.note or "").encode())
             self._laid["", last.first] = last.size
-            self.unlaid = ""
+            self.unlaid = NOTHING
         except OSError as error:
-            words = f"{place / STATE_FILE} cannot be written ({error.strerror})"
+            words = message(
+                "ledger.file-not-written",
+                "{path} cannot be written ({reason})",
+                path=str(place / STATE_FILE),
+                reason=said(error),
+            )
             if words != self.unlaid:
                 log.warning("%s; it is tried again", words)
             self.unlaid = words

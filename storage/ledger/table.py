@@ -36,6 +36,7 @@ from storage.ledger.note import Checkpoint, NoteDamaged, Verifier, parse
 from storage.ledger.tree import Hash, leaf_hash
 from storage.outbox import table as outbox_table
 from storage.words.errors import OrderRefused, OrderWrong, UnknownId
+from storage.words.message import Message, message
 
 Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | None"
 """What a leaf's body is made of. No floats: they have more than one spelling."""
@@ -402,7 +403,7 @@ class Rebuild:
     """A database that was lost and begun anew."""
 
     number: int
-    reason: str
+    reason: Message
     aside: str | None
     leaf: int
     """The first number entered since."""
@@ -423,7 +424,7 @@ def last_rebuild(connection: sqlite3.Connection) -> Rebuild | None:
         return None
     number, reason, aside, leaf, wall_ms, read, *end = row
     over = None if end[0] is None else (end[0], end[1], end[2])
-    return Rebuild(number, reason, aside, leaf, wall_ms, bool(read), over)
+    return Rebuild(number, Message.recalled(reason), aside, leaf, wall_ms, bool(read), over)
 
 
 STRIDE: Final = 8
@@ -436,6 +437,10 @@ Node: TypeAlias = tuple[int, int, Hash]
 
 class LeafMissing(LookupError):
     """The tree cannot be told: a leaf in it is not in the database, or was entered without its hash."""
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 def read(connection: sqlite3.Connection, generation: Generation) -> tree.Nodes:
@@ -496,16 +501,20 @@ def _hashes(connection: sqlite3.Connection, first: int, level: int, number: int,
     return found + [tree.root_of(_hashes(connection, first, below, at << STRIDE, WIDTH)) for at in lacking]
 
 
+def _missing(number: int) -> Message:
+    return message("ledger.leaf-missing", "leaf {leaf} of the ledger is missing", leaf=number)
+
+
 def _leaves(connection: sqlite3.Connection, number: int, count: int) -> Iterator[Hash]:
     rows = connection.execute(
         "SELECT number, hash FROM leaves WHERE number >= ? AND number < ? ORDER BY number", (number, number + count)
     ).fetchall()
     for wanted, row in zip(range(number, number + count), rows, strict=False):
         if row != (wanted, row[1]) or row[1] is None:
-            raise LeafMissing(f"leaf {wanted} of the ledger is missing")
+            raise LeafMissing(_missing(wanted))
         yield row[1]
     if len(rows) < count:
-        raise LeafMissing(f"leaf {number + len(rows)} of the ledger is missing")
+        raise LeafMissing(_missing(number + len(rows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,13 +537,28 @@ def consistency(connection: sqlite3.Connection, origin: str | None, first: int, 
     known = every(connection)
     found = next((one for one in reversed(known) if origin in (None, one.origin)), None)
     if found is None:
-        raise UnknownId(f"this box has no ledger {origin}", "up/ledger/checkpoint names the present one")
+        raise UnknownId(
+            message("ledger.no-such-ledger", "this box has no ledger {origin}", origin=str(origin)),
+            message("ledger.no-such-ledger.action", "up/ledger/checkpoint names the present one"),
+        )
     if not 0 < first <= second <= found.size:
-        what = f"{first} and {second} are no sizes of {found.origin}: its last signed head covers {found.size} leaves"
-        raise OrderWrong(what, "give two sizes, the smaller one first")
+        what = message(
+            "ledger.no-sizes",
+            "{first} and {second} are no sizes of {origin}: its last signed head covers {size} leaves",
+            first=first,
+            second=second,
+            origin=found.origin,
+            size=found.size,
+        )
+        raise OrderWrong(what, message("ledger.no-sizes.action", "give two sizes, the smaller one first"))
     below = read(connection, found)
     try:
         path = tree.consistency(below, first, second)
         return Consistency(found.origin, first, tree.root(below, first), second, tree.root(below, second), path)
     except LeafMissing as error:
-        raise OrderRefused(f"{found.origin} cannot be proven: {error}", "see edgectl ledger verify") from None
+        raise OrderRefused(
+            message(
+                "ledger.not-provable", "{origin} cannot be proven: {reason}", origin=found.origin, reason=error.why
+            ),
+            message("ledger.not-provable.action", "see edgectl ledger verify"),
+        ) from None

@@ -32,6 +32,8 @@ from storage.mirror.files import file_name, render
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
 from storage.words.failpoints import Failpoint, reach
+from storage.words.message import Message, message
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.mirror")
 
@@ -79,7 +81,7 @@ class LedgerMirror:
         self._head_signer = head_signer
         self._at: dict[str, int] = {}
         """The last leaf that each volume has."""
-        self.unwritten: dict[str, str] = {}
+        self.unwritten: dict[str, Message] = {}
         """By volume, or "state": what of the mirror cannot be written there; "": why it cannot be read."""
         self._headed_ms: int | None = None
         self._headed_day = ""
@@ -137,7 +139,9 @@ class LedgerMirror:
                 self._list()
                 self.unwritten.pop("", None)
             except StoreError as error:
-                self._say("", f"the leaves cannot be read: {error.what}")
+                self._say(
+                    "", message("ledger.leaves-unreadable", "the leaves cannot be read: {reason}", reason=error.what)
+                )
 
     def _round(self) -> Mapping[str, MirroredVolume]:
         """What is there."""
@@ -216,7 +220,15 @@ class LedgerMirror:
             mirror_files.write_snapshot(state, head, STATE_SNAPSHOT)
             self.unwritten.pop("state", None)
         except OSError as error:
-            self._say("state", f"{self._database.path.parent / STATE_SNAPSHOT} cannot be written ({error.strerror})")
+            self._say(
+                "state",
+                message(
+                    "ledger.file-not-written",
+                    "{path} cannot be written ({reason})",
+                    path=str(self._database.path.parent / STATE_SNAPSHOT),
+                    reason=said(error),
+                ),
+            )
         finally:
             os.close(state)
         reach(Failpoint.MIRROR_HEADS)
@@ -250,11 +262,19 @@ class LedgerMirror:
             raise
         except OSError as error:
             self._at.pop(volume, None)
-            self._say(volume, f"{disk.path}: the ledger's mirror cannot be written ({error.strerror or error})")
+            self._say(
+                volume,
+                message(
+                    "ledger.mirror-not-written",
+                    "{path}: the ledger's mirror cannot be written ({reason})",
+                    path=str(disk.path),
+                    reason=said(error),
+                ),
+            )
         else:
             self.unwritten.pop(volume, None)
 
-    def _say(self, key: str, words: str) -> None:
+    def _say(self, key: str, words: Message) -> None:
         if key not in self.unwritten:
             log.warning("%s; it is tried again", words)
         self.unwritten[key] = words

@@ -16,10 +16,11 @@ from storage.ages.history import Point
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Identity, Leaf
 from storage.words.layout import segment_path
+from storage.words.message import message
 from storage.words.model import WHOLE_MAX
 
 DAY_MS: Final = 86_400_000
-ON_PURPOSE: Final = "a person had it set aside (edgectl rebuild --fresh)"
+ON_PURPOSE: Final = message("rebuild.on-purpose", "a person had it set aside (edgectl rebuild --fresh)")
 """Why a database was begun anew, where nothing was lost."""
 SNAPSHOT_SCHEMA: Final = "edged.head/1"
 EPOCHS_MAX: Final = 1000

@@ -40,7 +40,9 @@ from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId
 from storage.words.failpoints import Failpoint, reach
+from storage.words.message import message
 from storage.words.model import CameraUsage, SegmentState, VolumeStatus
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.pins")
 
@@ -419,12 +421,20 @@ class PinPlacement:
             partial(pins_table.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
         )
         if found is None:
-            raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
+            raise UnknownId(
+                message("camera.unknown", "there is no camera {camera}", camera=camera),
+                message("camera.unknown.action", "`edgectl cameras` lists them"),
+            )
         comes = order.interval.last_ms > self._clock.now().wall_ms
         if not found.rows and not found.recording and not comes:
-            what = f"camera {camera} has no footage in this interval"
+            what = message("pin.no-footage", "camera {camera} has no footage in this interval", camera=camera)
             raise OrderRefused(
-                what, f"see edgectl segments --camera {camera}; leave it out, or choose another interval"
+                what,
+                message(
+                    "pin.no-footage.action",
+                    "see edgectl segments --camera {camera}; leave it out, or choose another interval",
+                    camera=camera,
+                ),
             )
         return found
 
@@ -487,9 +497,17 @@ class PinPlacement:
         except Exception as error:
             self._withdraw(told.id, filed)
             if isinstance(error, OSError):
-                what = f"nothing was pinned: {error.filename or 'the disk'}: {error.strerror or error}"
+                what = message(
+                    "pin.disk-failed",
+                    "nothing was pinned: {where}: {reason}",
+                    where=str(error.filename or "the disk"),
+                    reason=said(error),
+                )
                 raise OrderRefused(
-                    what, "look at the disk (edgectl status); edgectl fsck finds missing files"
+                    what,
+                    message(
+                        "pin.disk-failed.action", "look at the disk (edgectl status); edgectl fsck finds missing files"
+                    ),
                 ) from error
             raise
         reach(Failpoint.PIN_DONE)
@@ -518,7 +536,10 @@ class PinPlacement:
     def _enter(self, connection: Connection, told: Sidecar, placed: Point, filed: Sequence[str], segments: int) -> Pin:
         """The transaction: garbage is looked for once more, because sweeps went on meanwhile."""
         if pins_table.count_lasting(connection) >= rules.LASTING_MAX:
-            raise OrderRefused(f"{rules.LASTING_MAX} pins last already", "release what is needed no longer")
+            raise OrderRefused(
+                message("pin.too-many", "{limit} pins last already", limit=rules.LASTING_MAX),
+                message("pin.too-many.action", "release what is needed no longer"),
+            )
         pin = pins_table.insert(connection, told, placed, adopted=False)
         _refuse_garbage(connection, told.order)
         pins_table.cover(connection, pin)
@@ -547,18 +568,39 @@ def by_volume(rows: Iterable[SegmentRow], present: Mapping[str, Volume]) -> dict
 def _refuse_garbage(connection: Connection, order: PinOrder) -> None:
     garbage = pins_table.garbage_in(connection, order)
     if garbage is not None:
-        what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
-        raise OrderRefused(what, "choose an interval that does not touch it")
+        what = message(
+            "pin.being-destroyed",
+            "{path} is being destroyed: its time was over before it was pinned",
+            path=str(garbage.path),
+        )
+        raise OrderRefused(what, message("pin.being-destroyed.action", "choose an interval that does not touch it"))
 
 
 def check_approver(pin: Pin, approver: Person) -> None:
     """OrderRefused unless the pin was placed by somebody, and by another one. Pure."""
     if pin.placer == UNTOLD:
-        what = f"nobody can tell who placed {pin.id}: the volume with its sidecar is away"
-        raise OrderRefused(what, "mount its disk, or place another pin over the same footage")
+        what = message(
+            "pin.placer-untold", "nobody can tell who placed {pin}: the volume with its sidecar is away", pin=pin.id
+        )
+        raise OrderRefused(
+            what, message("pin.placer-untold.action", "mount its disk, or place another pin over the same footage")
+        )
     if pin.placer.uid == NOBODY:
-        what = f"no login vouches for who placed {pin.id}, so nobody can tell whether that was another person"
-        raise OrderRefused(what, "log in, and place another pin over the same footage")
+        what = message(
+            "pin.placer-no-login",
+            "no login vouches for who placed {pin}, so nobody can tell whether that was another person",
+            pin=pin.id,
+        )
+        raise OrderRefused(
+            what, message("pin.placer-no-login.action", "log in, and place another pin over the same footage")
+        )
     if pin.placer.uid == approver.uid:
-        what = f"{pin.id} was placed by {approver.name}: it takes a second person"
-        raise SamePerson(what, f"let somebody else log in and run: edgectl pin approve {pin.id}")
+        what = message(
+            "pin.same-person", "{pin} was placed by {who}: it takes a second person", pin=pin.id, who=approver.name
+        )
+        raise SamePerson(
+            what,
+            message(
+                "pin.same-person.action", "let somebody else log in and run: edgectl pin approve {pin}", pin=pin.id
+            ),
+        )

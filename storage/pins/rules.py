@@ -22,6 +22,7 @@ from storage.ages.history import Point
 from storage.ages.leaves import LeafPlace, Whole
 from storage.approvals.table import Person
 from storage.words.errors import OrderRefused, OrderWrong, TooOften
+from storage.words.message import Message, message
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -69,6 +70,19 @@ class PinState(StrEnum):
     @property
     def lasts(self) -> bool:
         return self in (PinState.PROVISIONAL, PinState.APPROVED)
+
+    @property
+    def word(self) -> Message:
+        """For people."""
+        match self:
+            case PinState.PROVISIONAL:
+                return message("pin.state.provisional", "provisional")
+            case PinState.APPROVED:
+                return message("pin.state.approved", "approved")
+            case PinState.RELEASED:
+                return message("pin.state.released", "released")
+            case PinState.LAPSED:
+                return message("pin.state.lapsed", "lapsed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +245,12 @@ def lasts_ms(state: PinState, span_ms: int) -> int:
     return min(span_ms, PROVISIONAL_MS) if state is PinState.PROVISIONAL else span_ms
 
 
-def why_over(state: PinState, span_ms: int) -> str:
+def why_over(state: PinState, span_ms: int) -> Message:
     """Of one of which nothing is left."""
     unapproved = state is PinState.PROVISIONAL and span_ms > PROVISIONAL_MS
-    return "nobody approved it in time" if unapproved else "its time was over"
+    if unapproved:
+        return message("pin.not-approved-in-time", "nobody approved it in time")
+    return message("pin.time-over", "its time was over")
 
 
 def left_ms(state: PinState, span_ms: int, age_low_ms: int) -> int:
@@ -250,20 +266,50 @@ def protects(ground: Ground, *, past_ceiling: bool) -> bool:
 def check_order(order: PinOrder, limits: Limits, now_wall_ms: int) -> None:
     """OrderWrong for what no footage could make right."""
     if not order.cameras:
-        raise OrderWrong("no camera is named", "name one with --camera")
+        raise OrderWrong(
+            message("pin.no-camera", "no camera is named"), message("pin.no-camera.action", "name one with --camera")
+        )
     if order.interval.first_ms >= order.interval.last_ms:
-        raise OrderWrong("the interval is empty", "--from must be earlier than --to")
+        raise OrderWrong(
+            message("pin.interval-empty", "the interval is empty"),
+            message("pin.interval-empty.action", "--from must be earlier than --to"),
+        )
     if order.interval.last_ms > now_wall_ms + AHEAD_MAX_MS:
-        raise OrderWrong("the interval ends more than 24 h from now", "end it earlier, and place another one then")
+        raise OrderWrong(
+            message("pin.too-far-ahead", "the interval ends more than 24 h from now"),
+            message("pin.too-far-ahead.action", "end it earlier, and place another one then"),
+        )
     if order.ground.crosses_ceiling and not order.reference:
-        what = "article" if order.ground is Ground.LAW else "letter number"
-        raise OrderWrong(f"ground {order.ground} needs its {what}", f"write it as --ground '{order.ground}: {what}'")
+        if order.ground is Ground.LAW:
+            raise OrderWrong(
+                message("pin.needs-article", "ground {ground} needs its article", ground=order.ground.value),
+                message(
+                    "pin.needs-article.action", "write it as --ground '{ground}: article'", ground=order.ground.value
+                ),
+            )
+        raise OrderWrong(
+            message("pin.needs-letter", "ground {ground} needs its letter number", ground=order.ground.value),
+            message(
+                "pin.needs-letter.action", "write it as --ground '{ground}: letter number'", ground=order.ground.value
+            ),
+        )
     for name, text in (("case", order.case), ("approver", order.approver)):
         if not text:
-            raise OrderWrong(f"the {name} is not named", f"name it with --{name}")
+            raise OrderWrong(
+                message("pin.not-named", "the {name} is not named", name=name),
+                message("pin.not-named.action", "name it with --{name}", name=name),
+            )
     for name, text in (("case", order.case), ("approver", order.approver), ("reference", order.reference)):
         if len(text) > TEXT_MAX or not text.isprintable():
-            raise OrderWrong(f"the {name} is not one line of at most {TEXT_MAX} characters", "write it shorter")
+            raise OrderWrong(
+                message(
+                    "pin.not-one-line",
+                    "the {name} is not one line of at most {limit} characters",
+                    name=name,
+                    limit=TEXT_MAX,
+                ),
+                message("pin.not-one-line.action", "write it shorter"),
+            )
     check_span(order.span_ms, limits)
 
 
@@ -271,8 +317,13 @@ def check_waiting(lasting: Iterable[Pin], key: int) -> None:
     """TooOften where enough pins of this key of the centre wait for a person."""
     waiting = sum(pin.state is PinState.PROVISIONAL and pin.placer.uid == key for pin in lasting)
     if waiting >= WAITING_MAX:
-        what = f"{waiting} pins of this key wait for approval, and no more may"
-        raise TooOften(what, "let somebody at the box approve them (edgectl pin approve), or let them lapse")
+        what = message("pin.key-waits", "{count} pins of this key wait for approval, and no more may", count=waiting)
+        raise TooOften(
+            what,
+            message(
+                "pin.key-waits.action", "let somebody at the box approve them (edgectl pin approve), or let them lapse"
+            ),
+        )
 
 
 def check_again(known: Iterable[Pin], interval: Interval, cameras: Iterable[CameraCost]) -> None:
@@ -286,8 +337,15 @@ def check_again(known: Iterable[Pin], interval: Interval, cameras: Iterable[Came
         for pin in over:
             before = pin.order.interval
             if camera.camera in pin.order.cameras and held.touches(before.first_ms, before.last_ms - before.first_ms):
-                what = f"{pin.id} of the centre held this footage of camera {camera.camera}, and nobody approved it"
-                raise OrderRefused(what, "let somebody at the box place this pin (edgectl pin add)")
+                what = message(
+                    "pin.held-before",
+                    "{pin} of the centre held this footage of camera {camera}, and nobody approved it",
+                    pin=pin.id,
+                    camera=camera.camera,
+                )
+                raise OrderRefused(
+                    what, message("pin.held-before.action", "let somebody at the box place this pin (edgectl pin add)")
+                )
 
 
 def _held(interval: Interval, camera: CameraCost) -> Interval:
@@ -300,26 +358,51 @@ def _held(interval: Interval, camera: CameraCost) -> Interval:
 def check_span(span_ms: int, limits: Limits, age_low_ms: int = 0) -> None:
     """How long a pin may last, counted from when it was placed, extensions included."""
     if span_ms <= age_low_ms:
-        raise OrderWrong("its end has passed already", "choose a later --until")
+        raise OrderWrong(
+            message("pin.end-passed", "its end has passed already"),
+            message("pin.end-passed.action", "choose a later --until"),
+        )
     if span_ms > limits.max_ms:
-        what = f"it would last {span_ms / DAY_MS:.1f} days from its placing, and at most {limits.max_ms / DAY_MS:g} are"
-        raise OrderWrong(f"{what} allowed", "choose an earlier --until; [pins] max in edged.toml sets the limit")
+        raise OrderWrong(
+            message(
+                "pin.too-long",
+                "it would last {days} days from its placing, and at most {limit} are allowed",
+                days=f"{span_ms / DAY_MS:.1f}",
+                limit=limits.max_ms / DAY_MS,
+            ),
+            message("pin.too-long.action", "choose an earlier --until; [pins] max in edged.toml sets the limit"),
+        )
 
 
 def check_cost(cost: Cost, limits: Limits) -> None:
     """No pin of too many segments, and no volume pinned full."""
     if cost.segments > SEGMENTS_MAX:
-        what = f"it touches more than the {SEGMENTS_MAX} segments that one pin may hold"
-        raise OrderRefused(what, "place several pins, of fewer cameras or shorter intervals")
+        what = message(
+            "pin.too-many-segments",
+            "it touches more than the {limit} segments that one pin may hold",
+            limit=SEGMENTS_MAX,
+        )
+        raise OrderRefused(
+            what, message("pin.too-many-segments.action", "place several pins, of fewer cameras or shorter intervals")
+        )
     for volume in cost.volumes:
         allowed = int(volume.limit_bytes * limits.share_percent / 100)
         if volume.limit_bytes and volume.new_bytes and volume.pinned_bytes + volume.new_bytes > allowed:
-            what = (
-                f"volume {volume.path} would hold {_size(volume.pinned_bytes + volume.new_bytes)} of pinned footage, "
-                f"{_size(volume.pinned_bytes)} of it pinned already; {limits.share_percent:g} % of its "
-                f"{_size(volume.limit_bytes)} may be pinned, which is {_size(allowed)}"
+            what = message(
+                "pin.volume-share",
+                "volume {path} would hold {sum} of pinned footage, {pinned} of it pinned already; "
+                "{percent} % of its {limit} may be pinned, which is {allowed}",
+                path=str(volume.path),
+                sum=_size(volume.pinned_bytes + volume.new_bytes),
+                pinned=_size(volume.pinned_bytes),
+                percent=limits.share_percent,
+                limit=_size(volume.limit_bytes),
+                allowed=_size(allowed),
             )
-            raise OrderRefused(what, "pin less, or release what is needed no longer (edgectl pin list)")
+            raise OrderRefused(
+                what,
+                message("pin.volume-share.action", "pin less, or release what is needed no longer (edgectl pin list)"),
+            )
 
 
 def headroom_ms(new_bytes: int, bytes_per_day: Iterable[float | None]) -> int | None:

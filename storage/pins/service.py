@@ -31,6 +31,7 @@ from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, StoreError, UnknownId
 from storage.words.failpoints import Failpoint, reach
+from storage.words.message import NOTHING, message
 from storage.words.model import Bounds, Closing
 
 log = logging.getLogger("edged.storage.pins")
@@ -105,7 +106,15 @@ class Pins:
         def fact(connection: Connection) -> Pin:
             pin = self._lasting(connection, pin_id)
             if pin.state is PinState.APPROVED:
-                raise OrderRefused(f"{pin.id} is approved already, by {pin.approved_by}", "")
+                raise OrderRefused(
+                    message(
+                        "pin.approved-already",
+                        "{pin} is approved already, by {who}",
+                        pin=pin.id,
+                        who=str(pin.approved_by),
+                    ),
+                    NOTHING,
+                )
             check_approver(pin, approver)
             pins_table.approve(connection, pin, approver)
             pins_table.note(connection, "approved", pin, self._clock.now().wall_ms)
@@ -123,7 +132,10 @@ class Pins:
         pin = self._lasting(connection, pin_id)
         rules.check_span(span_ms, limits)
         if span_ms <= pin.order.span_ms:
-            raise OrderRefused(f"{pin.id} lasts longer than that already", "to end it earlier, release it")
+            raise OrderRefused(
+                message("pin.lasts-longer", "{pin} lasts longer than that already", pin=pin.id),
+                message("pin.lasts-longer.action", "to end it earlier, release it"),
+            )
         return pin
 
     def extending(self, pin_id: str, span_ms: int, limits: Limits) -> TransactionPart:
@@ -349,9 +361,15 @@ class Pins:
     def _lasting(self, connection: Connection, pin_id: str) -> Pin:
         pin = pins_table.find(connection, pin_id)
         if pin is None:
-            raise UnknownId(f"there is no pin {pin_id}", "`edgectl pin list` shows those there are")
+            raise UnknownId(
+                message("pin.unknown", "there is no pin {pin}", pin=pin_id),
+                message("pin.unknown.action", "`edgectl pin list` shows those there are"),
+            )
         if not pin.state.lasts:
-            raise UnknownId(f"pin {pin.id} has ended: it was {pin.state}", "`edgectl pin list --ended` tells of it")
+            raise UnknownId(
+                message("pin.over", "pin {pin} has ended: it was {state}", pin=pin.id, state=pin.state.word),
+                message("pin.over.action", "`edgectl pin list --ended` tells of it"),
+            )
         return pin
 
     def _left_ms(self, connection: Connection, pin: Pin) -> int:

@@ -31,6 +31,7 @@ from storage.pins.rules import Ground, Interval, Pin, PinLeaf, PinOrder, PinStat
 from storage.pins.sidecar import PIN_ID, Sidecar
 from storage.segments.queries import SEGMENT_SQL, TRUE_START_MS, SegmentRow, segment_row
 from storage.segments.true_time_table import LONGEST_MS, known
+from storage.words.message import message
 from storage.words.model import Bounds
 
 PAGE_MAX: Final = 1000
@@ -43,7 +44,6 @@ _PIN_SQL: Final = (
 )
 LASTS: Final = "state IN ('provisional', 'approved')"
 """Word for word as in the index pins_live."""
-_HAS: Final = {PinState.RELEASED: "was released", PinState.LAPSED: "has lapsed"}
 _TOUCHES: Final = (
     f" {TRUE_START_MS} < :last AND ({TRUE_START_MS} + s.duration_ms > :first OR {TRUE_START_MS} >= :first)"
 )
@@ -235,7 +235,11 @@ def end(
         (state, wall_ms, by, reason, pin.number),
     )
     connection.execute("DELETE FROM pin_cameras WHERE pin = ?", (pin.number,))
-    approvals_table.end_about_pin(connection, pin.id, f"pin {pin.id} {_HAS[state]}")
+    if state is PinState.RELEASED:
+        why = message("approval.pin-released", "pin {pin} was released", pin=pin.id)
+    else:
+        why = message("approval.pin-lapsed", "pin {pin} has lapsed", pin=pin.id)
+    approvals_table.end_about_pin(connection, pin.id, why)
 
 
 def note(

@@ -35,6 +35,7 @@ from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, NodeChanged, VolumeRefused, WriteFailed
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import SEQ_LAST, final_name, is_camera, parse_segment_name, segment_path
+from storage.words.message import NOTHING, Message, message
 
 log = logging.getLogger("edged.storage.recovery")
 
@@ -70,19 +71,24 @@ class FoundDatabase:
 
     blank: bool
     last: int
-    broken: str | None = None
+    broken: Message | None = None
 
 
-def verdict(state: FoundDatabase, ledgers: Sequence[VolumeLedger]) -> str | None:
+def verdict(state: FoundDatabase, ledgers: Sequence[VolumeLedger]) -> Message | None:
     """Why the database has to be begun anew, in words for an alarm; None: it is what it should be. Pure."""
     known = max((ledger.last for ledger in ledgers), default=0)
     footage = any(ledger.seen for ledger in ledgers)
     if state.broken is not None:
         return state.broken
     if state.blank:
-        return "it was gone" if known or footage else None
+        return message("rebuild.was-gone", "it was gone") if known or footage else None
     if state.last < known:
-        return f"it is older than the volumes: it ends with leaf {state.last}, and they know leaf {known}"
+        return message(
+            "rebuild.older",
+            "it is older than the volumes: it ends with leaf {last}, and they know leaf {known}",
+            last=state.last,
+            known=known,
+        )
     return None
 
 
@@ -119,7 +125,7 @@ def begin(
     if database is not None and reason is None:
         database.on_damage = partial(suspect, path)
         return database
-    reason = reason or "it cannot be used"
+    reason = reason or message("rebuild.cannot-use", "it cannot be used")
     aside = None
     if not state.blank:
         if database is not None:
@@ -150,9 +156,11 @@ def suspect(path: Path, error: DatabaseCorrupt) -> bool:
     return True
 
 
-def mark(path: Path, why: str) -> None:
+def mark(path: Path, why: Message) -> None:
     """The next start begins anew, because of `why`."""
-    path.with_name(path.name + MARK).write_text(why[:MARK_BYTES], encoding="utf-8")
+    path.with_name(path.name + MARK).write_text(
+        why.kept if len(why.kept) <= MARK_BYTES else why[:MARK_BYTES], encoding="utf-8"
+    )
     fsync_directory(path.parent)
 
 
@@ -178,12 +186,15 @@ def set_aside(path: Path, wall_ms: int) -> Path | None:
     return aside if found else None
 
 
-def _marked(path: Path) -> str | None:
+def _marked(path: Path) -> Message | None:
     try:
         words = path.with_name(path.name + MARK).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return words[:MARK_BYTES].strip() or f"{path} was found to be damaged"
+    words = words[:MARK_BYTES].strip()
+    if not words:
+        return message("rebuild.found-damaged", "{path} was found to be damaged", path=str(path))
+    return Message.recalled(words)
 
 
 def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None, FoundDatabase]:
@@ -205,7 +216,11 @@ def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None,
         return None, FoundDatabase(blank=False, last=0, broken=error.what)
     except (ValueError, TypeError, sqlite3.Error) as error:
         _close(database)
-        return None, FoundDatabase(blank=False, last=0, broken=f"{path} is damaged ({error})")
+        return None, FoundDatabase(
+            blank=False,
+            last=0,
+            broken=message("database.damaged", "{path} is damaged ({reason})", path=str(path), reason=str(error)),
+        )
     return database, FoundDatabase(blank, last)
 
 
@@ -222,7 +237,7 @@ def _check_length(database: Database, path: Path) -> None:
         if attempt == 0:
             database.submit(lambda _: None).result(PATIENCE_S)
             snapshot_table.checkpoint(path)
-    raise DatabaseCorrupt(f"{path} is cut off", "")
+    raise DatabaseCorrupt(message("database.cut-off", "{path} is cut off", path=str(path)), NOTHING)
 
 
 def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool) -> list[VolumeLedger]:
@@ -323,7 +338,12 @@ def _numbers(camera: Path) -> Iterator[tuple[int, int]]:
 
 
 def _plant(
-    database: Database, reason: str, aside: Path | None, ledgers: Sequence[VolumeLedger], clock: Clock, keyring: Keyring
+    database: Database,
+    reason: Message,
+    aside: Path | None,
+    ledgers: Sequence[VolumeLedger],
+    clock: Clock,
+    keyring: Keyring,
 ) -> None:
     """The new database begins with what is needed at once; what cannot be used of a head is done without."""
     disks = [ledger for ledger in ledgers if ledger.volume]

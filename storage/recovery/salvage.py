@@ -54,7 +54,9 @@ from storage.words.layout import (
     part_path,
     segment_path,
 )
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import Bounds, GapCause, Parts, RecoveryReport, Segment, SegmentState, Sha256
+from storage.words.system_errors import said
 
 
 class Action(StrEnum):
@@ -112,7 +114,7 @@ class Repair:
     relative: PurePosixPath
     row: int | None = None
     second: PurePosixPath | None = None
-    reason: str = ""
+    reason: Message = NOTHING
 
 
 def reconcile(
@@ -145,9 +147,17 @@ def _orphan(entry: DirectoryEntry, owned: set[tuple[str, PurePosixPath]]) -> Rep
 def _of_row(row: Expected, listing: DirectoryListing, inodes: dict[tuple[str, PurePosixPath], int]) -> Repair:
     part = part_path(row.relative)
     if row.volume not in listing.present:
-        return Repair(Action.LEAVE, row.volume, part, row.row, reason="its volume is away")
+        return Repair(
+            Action.LEAVE, row.volume, part, row.row, reason=message("rebuild.volume-away", "its volume is away")
+        )
     if (row.volume, row.relative.parent) in listing.unreadable:
-        return Repair(Action.LEAVE, row.volume, part, row.row, reason="its directory cannot be read")
+        return Repair(
+            Action.LEAVE,
+            row.volume,
+            part,
+            row.row,
+            reason=message("rebuild.directory-unreadable", "its directory cannot be read"),
+        )
     final_inode, part_inode = inodes.get((row.volume, row.relative)), inodes.get((row.volume, part))
     if final_inode is not None:
         # Where the file system cannot rename without replacing, a commit passes through two names of one file.
@@ -180,7 +190,7 @@ class Outcome:
     unproven: int = 0
     quarantined: int = 0
     without_file: int = 0
-    left: list[str] = field(default_factory=list)
+    left: list[Message] = field(default_factory=list)
     again: bool = False
     """Some of what was left is still being written, or was not come to before the stop."""
 
@@ -217,7 +227,13 @@ class Salvager:
             repairs = reconcile(listing, [Expected(row.id, row.volume, row.relative) for row in ours], ())
             for row, repair in zip(ours, repairs, strict=False):  # what lies beside their files is let be
                 if self._stop.is_set():
-                    outcome.left.append(f"{repair.relative} and what comes after it: edged is stopping")
+                    outcome.left.append(
+                        message(
+                            "rebuild.stopping-from",
+                            "{path} and what comes after it: edged is stopping",
+                            path=str(repair.relative),
+                        )
+                    )
                     outcome.again = True
                     break
                 with self._left_for_next_time(outcome, repair):
@@ -231,7 +247,11 @@ class Salvager:
             ours = [row for row in rows if row.id not in self._claims]
             claims = {row.id for row in ours}
             self._claims |= claims
-        outcome.left += [f"{row.relative}: it is being worked off already" for row in rows if row.id not in claims]
+        outcome.left += [
+            message("rebuild.under-way", "{path}: it is being worked off already", path=str(row.relative))
+            for row in rows
+            if row.id not in claims
+        ]
         try:
             yield ours
         finally:
@@ -265,7 +285,10 @@ class Salvager:
         outcome: Outcome,
     ) -> None:
         listing = _list(directories, volumes)
-        outcome.left += [f"{directory}: it cannot be read" for _, directory in sorted(listing.unreadable)]
+        outcome.left += [
+            message("rebuild.unreadable", "{path}: it cannot be read", path=str(directory))
+            for _, directory in sorted(listing.unreadable)
+        ]
         vouched = self._vouched(camera, listing.entries)
         for repair in reconcile(listing, (), vouched):
             if self._stop.is_set():
@@ -295,7 +318,9 @@ class Salvager:
         detail: str,
     ) -> None:
         if repair.action is Action.LEAVE:
-            outcome.left.append(f"{row.path}: {repair.reason}")
+            outcome.left.append(
+                message("rebuild.because", "{path}: {reason}", path=str(row.path), reason=repair.reason)
+            )
         elif repair.action is Action.NO_FILE:
             self._drop(row, outcome, cause, detail)
         else:
@@ -433,17 +458,28 @@ class Salvager:
         try:
             yield
         except BlockingIOError:
-            outcome.left.append(f"{repair.relative}: it is still being written")
+            outcome.left.append(
+                message("rebuild.being-written", "{path}: it is still being written", path=str(repair.relative))
+            )
             outcome.again = True
         except _Stopped:
-            outcome.left.append(f"{repair.relative}: edged is stopping")
+            outcome.left.append(message("rebuild.stopping", "{path}: edged is stopping", path=str(repair.relative)))
             outcome.again = True
         except OSError as error:
-            outcome.left.append(f"{repair.relative}: {error.strerror or error}")
+            outcome.left.append(
+                message(
+                    "rebuild.because",
+                    "{path}: {reason}",
+                    path=str(repair.relative),
+                    reason=said(error),
+                )
+            )
         except FatalError:
             raise
         except StoreError as error:
-            outcome.left.append(f"{repair.relative}: {error.what}")
+            outcome.left.append(
+                message("rebuild.because", "{path}: {reason}", path=str(repair.relative), reason=error.what)
+            )
 
     def _seal(self, file: BinaryIO, directory: int, repair: Repair, found: Mp4Summary) -> tuple[Known, int]:
         """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hashes and size."""

@@ -35,19 +35,20 @@ from storage.volumes.service import VolumePool
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, StoreBusy
+from storage.words.message import NOTHING, Message, message
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerStatus:
     """What is wrong with the ledger, in words."""
 
-    unsigned: str | None = None
+    unsigned: Message | None = None
     """Why heads are not signed."""
-    exposed: str | None = None
+    exposed: Message | None = None
     """Who else may have read the key."""
-    hole: str = ""
+    hole: Message = NOTHING
     """Which leaf of the present generation is missing."""
-    unwritten: Mapping[str, str] = field(default_factory=dict)
+    unwritten: Mapping[str, Message] = field(default_factory=dict)
     """By volume, or "state": why it does not take mirror or heads."""
     contradiction: Contradiction | None = None
     checked: Checked | None = None
@@ -129,7 +130,10 @@ class LedgerService:
                 raise Stopped
 
         if not self._verifying.acquire(blocking=False):
-            raise StoreBusy("the ledger is being checked already", "wait for that to end")
+            raise StoreBusy(
+                message("ledger.check-runs", "the ledger is being checked already"),
+                message("ledger.check-runs.action", "wait for that to end"),
+            )
         try:
             become_idle()
             box = AuditedState(self._database.read, self._present(), self._database.path.parent, self._ages)

@@ -33,6 +33,7 @@ from storage.segments import gaps_table
 from storage.segments.queries import GAP_SQL, GapRow, gap_row
 from storage.volumes import table as volumes_table
 from storage.words.layout import SEQ_LAST, is_camera
+from storage.words.message import Message
 from storage.words.model import GapCause
 
 SEQ_MARGIN: Final = 10_000
@@ -96,7 +97,7 @@ def _refuse_absurd(connection: sqlite3.Connection) -> None:
 
 def begin(
     connection: sqlite3.Connection,
-    reason: str,
+    reason: Message,
     aside: str | None,
     known_leaf: int,
     wall_ms: int,
@@ -105,10 +106,10 @@ def begin(
 ) -> int:
     """The new database begins: the number of its first leaf. `current`: volumes whose mirror ends with `known_leaf`."""
     number = known_leaf + LEAF_MARGIN if known_leaf else 1
-    ledger_table.begin(connection, identity, reason, wall_ms, number=number)
-    ledger_table.enter(connection, Leaf.REBUILT, wall_ms, {"known": known_leaf, "reason": reason})
+    ledger_table.begin(connection, identity, str(reason), wall_ms, number=number)
+    ledger_table.enter(connection, Leaf.REBUILT, wall_ms, {"known": known_leaf, "reason": str(reason)})
     connection.execute(
-        "INSERT INTO rebuilds (reason, aside, leaf, wall_ms) VALUES (?, ?, ?, ?)", (reason, aside, number, wall_ms)
+        "INSERT INTO rebuilds (reason, aside, leaf, wall_ms) VALUES (?, ?, ?, ?)", (reason.kept, aside, number, wall_ms)
     )
     for volume in current:
         connection.execute("UPDATE volumes SET mirrored = ? WHERE id = ?", (number - 1, volume))

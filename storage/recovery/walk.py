@@ -42,6 +42,8 @@ from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import in_words, is_camera
+from storage.words.message import NOTHING, Message, message
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.recovery")
 
@@ -73,7 +75,7 @@ class RebuildReport:
     """Gaps that turned out to be recorded, wholly or in part."""
     volumes: tuple[str, ...] = ()
     """Gone through."""
-    left: tuple[str, ...] = ()
+    left: tuple[Message, ...] = ()
     again: bool = False
     """Not come to the end: edged is stopping, or files are still being written."""
 
@@ -170,7 +172,7 @@ class Rebuilder:
                 self._finish(disks)
                 return RebuildReport()
             count: Counter[str] = Counter()
-            left: list[str] = []
+            left: list[Message] = []
             through = []
             if self._read_leaves(disks, count, left, told):
                 for volume, disk in disks.items():
@@ -205,7 +207,7 @@ class Rebuilder:
                         self._submit(partial(mirror_table.set_reconciled, volume=disk.id, known=True))
 
     def _read_leaves(
-        self, disks: Mapping[str, Volume], count: Counter[str], left: list[str], progress: Progress
+        self, disks: Mapping[str, Volume], count: Counter[str], left: list[Message], progress: Progress
     ) -> bool:
         """The leaves of these volumes, merged by number; False when it did not come to the end."""
         with ExitStack() as held:
@@ -218,7 +220,14 @@ class Rebuilder:
                 except FileNotFoundError:
                     continue
                 except OSError as error:
-                    left.append(f"{disk.path}: its ledger cannot be read ({error.strerror or error})")
+                    left.append(
+                        message(
+                            "rebuild.ledger-unreadable",
+                            "{path}: its ledger cannot be read ({reason})",
+                            path=str(disk.path),
+                            reason=said(error),
+                        )
+                    )
             leap = partial(mirror_table.leap, beyond=beyond, identity=self._keyring.identity)
             self._submit(partial(leap, wall_ms=self._clock.now().wall_ms))
             lines = merged(sources)
@@ -234,12 +243,12 @@ class Rebuilder:
         reach(Failpoint.REBUILD_READ)
         return True
 
-    def _walk(self, disk: Volume, count: Counter[str], left: list[str], progress: Progress) -> bool:
+    def _walk(self, disk: Volume, count: Counter[str], left: list[Message], progress: Progress) -> bool:
         """Each directory of a day against the rows that should lie there; False when it did not come to the end."""
         try:
             cameras = self._cameras(disk)
         except OSError as error:
-            left.append(f"{disk.path}: {error.strerror or error}")
+            left.append(message("rebuild.because", "{path}: {reason}", path=str(disk.path), reason=said(error)))
             return False
         for position, (camera, days) in enumerate(sorted(cameras.items())):
             self._submit(partial(_make_known, camera=camera, life=self._life))
@@ -249,7 +258,14 @@ class Rebuilder:
                 try:
                     clear = self._day(disk, PurePosixPath(camera, day), count, left)
                 except OSError as error:
-                    left.append(f"{disk.path / camera / day}: {error.strerror or error}")
+                    left.append(
+                        message(
+                            "rebuild.because",
+                            "{path}: {reason}",
+                            path=str(disk.path / camera / day),
+                            reason=said(error),
+                        )
+                    )
                     return False
                 count["directories"] += 1
                 progress({"phase": "files", "volume": str(disk.path), "at": position, "of": len(cameras), "day": day})
@@ -271,7 +287,7 @@ class Rebuilder:
                 found.setdefault(name, set()).update(own)
         return found
 
-    def _day(self, disk: Volume, day: PurePosixPath, count: Counter[str], left: list[str]) -> bool:
+    def _day(self, disk: Volume, day: PurePosixPath, count: Counter[str], left: list[Message]) -> bool:
         """One directory: what is missing or of another size is a finding, what has no row gets one."""
         rows = {
             row.relative.name: (row.bytes, row.id)
@@ -287,7 +303,7 @@ class Rebuilder:
             sizes = {e.name: e.stat(follow_symlinks=False).st_size for e in entries if e.is_file(follow_symlinks=False)}
         disk.verify()
         faults = [
-            Fault(kind, disk.id, in_words(day / name), what, "", rows[name][1])
+            Fault(kind, disk.id, in_words(day / name), what, NOTHING, rows[name][1])
             for name, kind, what in differences({name: size for name, (size, _) in rows.items()}, sizes)
         ]
         if faults:
@@ -329,13 +345,21 @@ class Rebuilder:
         return self._database.submit(fact, yielding=True).result()
 
 
-def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[tuple[str, FaultKind, str]]:
+def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[tuple[str, FaultKind, Message]]:
     """Names whose file is missing or of another size than its row says. Pure."""
     for name, size in sorted(rows.items()):
         if name not in files:
-            yield name, FaultKind.MISSING, "there is no such file, and nothing tells that it was destroyed"
+            yield (
+                name,
+                FaultKind.MISSING,
+                message("fsck.file-gone", "there is no such file, and nothing tells that it was destroyed"),
+            )
         elif files[name] != size:
-            yield name, FaultKind.SIZE, f"it has {files[name]} bytes, and had {size}"
+            yield (
+                name,
+                FaultKind.SIZE,
+                message("fsck.file-size", "it has {size} bytes, and had {before}", size=files[name], before=size),
+            )
 
 
 def _apply(connection: Connection, lines: Sequence[MirrorLine], now: ReplayTime) -> Counter[str]:

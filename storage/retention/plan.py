@@ -10,12 +10,13 @@ where `on_full = "overwrite"` allows it and nothing else may go, also from what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from storage.ages.history import Age
+from storage.words.message import Message, message
 from storage.words.model import Bounds
 
 _MS_PER_S: Final = 1000
@@ -81,33 +82,57 @@ class Decision:
         floor_ms = self.bounds.floor_s * _MS_PER_S
         return self.candidate.end_age.low_ms < floor_ms <= self.candidate.start_age.low_ms
 
-    def sentence(self) -> str:
-        """The decision in plain English, for a person who asks why."""
+    def sentence(self) -> Message:
+        """The decision in plain words, for a person who asks why."""
         high_ms = self.candidate.start_age.high_ms
-        return _SENTENCES[self.reason].format(
-            segment=f"segment {self.candidate.seq} of {self.candidate.camera}",
-            start=in_words(self.candidate.start_age.low_ms),
-            start_high="of any age" if high_ms is None else in_words(high_ms),
-            end=in_words(self.candidate.end_age.low_ms),
-            floor=in_words(self.bounds.floor_s * _MS_PER_S),
-            ceiling=in_words(self.bounds.ceiling_s * _MS_PER_S),
-        )
+        values: dict[str, str] = {
+            "segment": message(
+                "retention.segment",
+                "segment {number} of {camera}",
+                number=self.candidate.seq,
+                camera=self.candidate.camera,
+            ),
+            "start": in_words(self.candidate.start_age.low_ms),
+            "start_high": message("retention.any-age", "of any age") if high_ms is None else in_words(high_ms),
+            "end": in_words(self.candidate.end_age.low_ms),
+            "floor": in_words(self.bounds.floor_s * _MS_PER_S),
+            "ceiling": in_words(self.bounds.ceiling_s * _MS_PER_S),
+        }
+        return _SENTENCES[self.reason](values)
 
 
-_SENTENCES: Final = {
-    Reason.PINNED: "{segment} stays: it is pinned as evidence.",
-    Reason.UNDER_FLOOR: "{segment} stays: it ended {end} ago and must be kept for {floor}.",
-    Reason.CEILING_UNPROVEN: (
-        "{segment} stays: its age is proven only to {start}, though it may be {start_high}, past its ceiling of "
-        "{ceiling}."
+_SENTENCES: Final[Mapping[Reason, Callable[[Mapping[str, str]], Message]]] = {
+    Reason.PINNED: lambda of: message("retention.pinned", "{segment} stays: it is pinned as evidence.", **of),
+    Reason.UNDER_FLOOR: lambda of: message(
+        "retention.under-floor", "{segment} stays: it ended {end} ago and must be kept for {floor}.", **of
     ),
-    Reason.NOT_NEEDED: "{segment} stays: it ended {end} ago, past its floor of {floor}, but its space is not needed.",
-    Reason.SPACE: "{segment} goes: its space is needed, and it ended {end} ago, past its floor of {floor}.",
-    Reason.OVERWRITE: (
-        '{segment} goes below its floor: its space is needed, nothing else may go, and on_full is "overwrite". It '
-        "ended {end} ago and was to be kept for {floor}."
+    Reason.CEILING_UNPROVEN: lambda of: message(
+        "retention.ceiling-unproven",
+        "{segment} stays: its age is proven only to {start}, though it may be {start_high}, past its ceiling of"
+        " {ceiling}.",
+        **of,
     ),
-    Reason.CEILING: "{segment} goes: it began {start} ago and may be kept for no more than {ceiling}.",
+    Reason.NOT_NEEDED: lambda of: message(
+        "retention.not-needed",
+        "{segment} stays: it ended {end} ago, past its floor of {floor}, but its space is not needed.",
+        **of,
+    ),
+    Reason.SPACE: lambda of: message(
+        "retention.space",
+        "{segment} goes: its space is needed, and it ended {end} ago, past its floor of {floor}.",
+        **of,
+    ),
+    Reason.OVERWRITE: lambda of: message(
+        "retention.overwrite",
+        '{segment} goes below its floor: its space is needed, nothing else may go, and on_full is "overwrite". It'
+        " ended {end} ago and was to be kept for {floor}.",
+        **of,
+    ),
+    Reason.CEILING: lambda of: message(
+        "retention.ceiling",
+        "{segment} goes: it began {start} ago and may be kept for no more than {ceiling}.",
+        **of,
+    ),
 }
 
 
@@ -188,16 +213,25 @@ def unmet(decisions: Iterable[Decision], need: Mapping[str, int]) -> dict[str, i
     return {volume: lacking for volume, lacking in missing.items() if lacking > 0}
 
 
-_SPAN_UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+_SPAN_UNITS: Final[Sequence[tuple[int, Callable[[int], Message]]]] = (
+    (86_400_000, lambda count: message("span.days", "{count} d", count=count)),
+    (3_600_000, lambda count: message("span.hours", "{count} h", count=count)),
+    (60_000, lambda count: message("span.minutes", "{count} min", count=count)),
+    (1000, lambda count: message("span.seconds", "{count} s", count=count)),
+)
 
 
-def in_words(ms: int) -> str:
+def in_words(ms: int) -> Message:
     """A duration in its two largest units, rounded down: `31 d 4 h`, `5 min`, `0 s`."""
-    parts: list[str] = []
-    for unit_ms, unit in _SPAN_UNITS:
+    found: list[Message] = []
+    looked = 0
+    for unit_ms, shown in _SPAN_UNITS:
         count, ms = divmod(ms, unit_ms)
-        if count or parts:
-            parts.append(f"{count} {unit}" if count else "")
-        if len(parts) == 2:
+        looked += bool(count or looked)
+        if count:
+            found.append(shown(count))
+        if looked == 2:
             break
-    return " ".join(part for part in parts if part) or "0 s"
+    if len(found) == 2:
+        return message("span.two", "{one} {other}", one=found[0], other=found[1])
+    return found[0] if found else message("span.seconds", "{count} s", count=0)

@@ -31,6 +31,7 @@ from storage.volumes import table as volumes_table
 from storage.volumes.service import VolumePool
 from storage.words.clock import Clock
 from storage.words.errors import NotOpen
+from storage.words.message import message
 from storage.words.model import Bounds, SegmentState
 
 
@@ -218,6 +219,20 @@ def _gone(connection: sqlite3.Connection, camera: str, seq: int) -> Explained:
     if stone is not None:
         return Explained(camera, seq, LifecycleStage.DESTROYED, rule=stone.rule, stone=stone)
     if 0 < seq < segments_table.tail(connection, camera).next_seq:
-        what = f"segment {camera}/{seq} is not there, and no leaf says that it was destroyed"
-        raise NotOpen(what, "it never held a picture, or went before edged wrote tombstones; see `edgectl gaps`")
-    raise NotOpen(f"there is no segment {camera}/{seq}", "`edgectl segments` lists those there are")
+        what = message(
+            "segment.never-was",
+            "segment {camera}/{number} is not there, and no leaf says that it was destroyed",
+            camera=camera,
+            number=seq,
+        )
+        raise NotOpen(
+            what,
+            message(
+                "segment.never-was.action",
+                "it never held a picture, or went before edged wrote tombstones; see `edgectl gaps`",
+            ),
+        )
+    raise NotOpen(
+        message("segment.unknown", "there is no segment {camera}/{number}", camera=camera, number=seq),
+        message("segment.unknown.action", "`edgectl segments` lists those there are"),
+    )

@@ -37,7 +37,9 @@ from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import IDENTITY_NAME
+from storage.words.message import Message, message
 from storage.words.model import GapCause
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.ring")
 
@@ -68,7 +70,7 @@ class Reconfigured:
     """Configured, but retired: they take none."""
     left_out: tuple[Path, ...]
     """Were configured, and are not any more."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Message, ...]
 
 
 def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
@@ -134,12 +136,23 @@ class VolumeOperations:
                 return self._strike_off(one)
             if one.retired:
                 raise OrderRefused(
-                    f"volume {one.path} is retired already", f"to use it again: edgectl volume retire {one.path} --undo"
+                    message("volume.retired-already", "volume {path} is retired already", path=str(one.path)),
+                    message(
+                        "volume.retired-already.action",
+                        "to use it again: edgectl volume retire {path} --undo",
+                        path=str(one.path),
+                    ),
                 )
             served = [volume for volume in self._inventory.opened if self._inventory.is_served(volume)]
             if not any(volume.id != one.id for volume in served):
-                what = f"no other volume than {one.path} takes footage: recording would stop"
-                raise OrderRefused(what, "add one first: a [[volumes]] table, then edgectl reload")
+                what = message(
+                    "volume.only-one",
+                    "no other volume than {path} takes footage: recording would stop",
+                    path=str(one.path),
+                )
+                raise OrderRefused(
+                    what, message("volume.only-one.action", "add one first: a [[volumes]] table, then edgectl reload")
+                )
             return self._retire(one, retired=True)
 
     def restore(self, name: str) -> KnownVolume:
@@ -147,7 +160,10 @@ class VolumeOperations:
         with self._acting:
             one = self._named(name)
             if not one.retired:
-                raise OrderRefused(f"volume {one.path} is not retired", "nothing was changed")
+                raise OrderRefused(
+                    message("volume.not-retired", "volume {path} is not retired", path=str(one.path)),
+                    message("volume.unchanged", "nothing was changed"),
+                )
             return self._retire(one, retired=False)
 
     def replace(self, path: Path, spec: VolumeSpec | None) -> Replaced:
@@ -157,10 +173,14 @@ class VolumeOperations:
         with self._acting:
             one = self._inventory.at(path)
             if one is None or one.loss is not None:
-                raise UnknownId(f"no volume belongs at {path}", "`edgectl volume list` shows which one belongs where")
+                raise UnknownId(
+                    message("volume.none-at", "no volume belongs at {path}", path=str(path)),
+                    message("volume.none-at.action", "`edgectl volume list` shows which one belongs where"),
+                )
             if any(volume.id == one.id for volume in self._inventory.opened):
                 raise OrderRefused(
-                    f"volume {one.id} is at {path}, in use", "retire it, to use it no more: volume retire"
+                    message("volume.in-use", "volume {volume} is at {path}, in use", volume=one.id, path=str(path)),
+                    message("volume.in-use.action", "retire it, to use it no more: volume retire"),
                 )
             if spec is not None:
                 self._refuse_place(one, spec)
@@ -187,8 +207,13 @@ class VolumeOperations:
             said = [self._inventory.why(path) for path in paths if path not in opened]
             left = [one for one in self._inventory.known if one.belongs and not one.empty and one.path not in paths]
             said += [
-                f"volume {one.path} ({one.id}) is configured no longer: nothing new is recorded there, and what it"
-                " holds is looked after as long as its disk is there"
+                message(
+                    "volume.configured-no-longer",
+                    "volume {path} ({volume}) is configured no longer: nothing new is recorded there, and what it"
+                    " holds is looked after as long as its disk is there",
+                    path=str(one.path),
+                    volume=one.id,
+                )
                 for one in left
                 if not one.retired
             ]
@@ -229,7 +254,10 @@ class VolumeOperations:
         by_path = self._inventory.at(Path(name)) if name.startswith("/") else None
         found = by_path or next((one for one in self._inventory.known if one.id == name), None)
         if found is None:
-            raise UnknownId(f"there is no volume {name}", "`edgectl volume list` shows those there are")
+            raise UnknownId(
+                message("volume.unknown", "there is no volume {volume}", volume=name),
+                message("volume.unknown.action", "`edgectl volume list` shows those there are"),
+            )
         return found
 
     def _retire(self, one: KnownVolume, *, retired: bool) -> KnownVolume:
@@ -241,7 +269,10 @@ class VolumeOperations:
     def _strike_off(self, one: KnownVolume) -> KnownVolume:
         fact = partial(volumes_table.note_loss, volume=one.id, wall_ms=self._wall_ms)
         if not self._enter(fact).result(PATIENCE_S):
-            raise OrderRefused(f"volume {one.id} was struck off already", "nothing was changed")
+            raise OrderRefused(
+                message("volume.struck-off", "volume {volume} was struck off already", volume=one.id),
+                message("volume.unchanged", "nothing was changed"),
+            )
         self.refresh()
         return self._named(one.id)
 
@@ -261,11 +292,24 @@ class VolumeOperations:
         """Where another disk should be by now: not empty, or still without one."""
         told = whose(spec.path)
         if told is not None:
-            what = f"volume {told.get('volume')} of the box {told.get('node')!r} is mounted there"
-            raise refused(spec.path, what, "Mount the new, empty disk there first.")
+            what = message(
+                "volume.old-there",
+                "volume {volume} of the box {box} is mounted there",
+                volume=str(told.get("volume")),
+                box=repr(told.get("node")),
+            )
+            action = message("volume.old-there.action", "Mount the new, empty disk there first.")
+            raise refused(spec.path, what, action)
         if one.mount and one.mount not in {str(mount.at) for mount in read_mounts().now}:
-            what = f"the old volume lay on {one.mount}, and nothing is mounted there"
-            raise refused(spec.path, what, "Mount the new disk there first; or use another path for it.")
+            what = message(
+                "volume.new-not-mounted",
+                "the old volume lay on {mount}, and nothing is mounted there",
+                mount=one.mount,
+            )
+            action = message(
+                "volume.new-not-mounted.action", "Mount the new disk there first; or use another path for it."
+            )
+            raise refused(spec.path, what, action)
         others = {known.path for known in self._inventory.known if known.belongs} - {spec.path}
         refuse_unfit(spec, others)
 
@@ -302,8 +346,12 @@ def whose(path: Path) -> dict[str, str] | None:
     except OSError as error:
         raise failed(path, error) from error
     except ValueError as error:
-        what = f"{IDENTITY_NAME} cannot be read ({error})"
-        raise refused(path, what, "Check the disk; restore the file from a backup.") from error
+        what = message(
+            "volume.identity-unreadable", "{file} cannot be read ({reason})", file=IDENTITY_NAME, reason=said(error)
+        )
+        raise refused(
+            path, what, message("volume.identity-unreadable.action", "Check the disk; restore the file from a backup.")
+        ) from error
 
 
 def refuse_other_name(node: str, specs: Iterable[VolumeSpec], known: Collection[str]) -> None:
@@ -320,15 +368,45 @@ def refuse_known(path: Path, known: Sequence[KnownVolume]) -> None:
     told = whose(path)
     mine = next((one for one in known if told and one.id == told.get("volume")), None)
     if mine is not None and mine.retired:
-        what = f"it is volume {mine.id}, which is retired"
-        raise refused(path, what, f"To use it again: edgectl volume retire {mine.id} --undo")
+        what = message("volume.retired-here", "it is volume {volume}, which is retired", volume=mine.id)
+        raise refused(
+            path,
+            what,
+            message(
+                "volume.retired-here.action", "To use it again: edgectl volume retire {volume} --undo", volume=mine.id
+            ),
+        )
     if told is not None:
-        what = f"it is volume {told.get('volume')} of the box {told.get('node')!r} already"
-        raise refused(path, what, "If it is this box's own, write it into the configuration, and reload.")
+        what = message(
+            "volume.belongs-to",
+            "it is volume {volume} of the box {box} already",
+            volume=str(told.get("volume")),
+            box=repr(told.get("node")),
+        )
+        raise refused(
+            path,
+            what,
+            message(
+                "volume.belongs-to.action", "If it is this box's own, write it into the configuration, and reload."
+            ),
+        )
     home = next((one for one in known if one.path == path and one.belongs), None)
     if home is not None:
-        what = f"volume {home.id} belongs here, but there is no {IDENTITY_NAME}"
-        raise refused(path, what, f"Mount its disk. If it is gone for good: edgectl volume replace {path}")
+        what = message(
+            "volume.no-identity",
+            "volume {volume} belongs here, but there is no {file}",
+            volume=home.id,
+            file=IDENTITY_NAME,
+        )
+        raise refused(
+            path,
+            what,
+            message(
+                "volume.disk-missing.action",
+                "Mount its disk. If it is gone for good: edgectl volume replace {path}",
+                path=str(path),
+            ),
+        )
 
 
 def refuse_unfit(spec: VolumeSpec, others: Collection[Path] = ()) -> None:
@@ -343,7 +421,11 @@ def refuse_unfit(spec: VolumeSpec, others: Collection[Path] = ()) -> None:
     except OSError as error:
         raise failed(spec.path, error) from error
     if space.f_bavail * space.f_frsize <= spec.reserve_of(space.f_blocks * space.f_frsize):
-        raise refused(spec.path, "it has less free than its reserve", "Free space there, or use a smaller `reserve`.")
+        raise refused(
+            spec.path,
+            message("volume.no-room", "it has less free than its reserve"),
+            message("volume.no-room.action", "Free space there, or use a smaller `reserve`."),
+        )
 
 
 def _nothing(_: Connection) -> None:
@@ -353,7 +435,8 @@ def _nothing(_: Connection) -> None:
 def _lose(connection: Connection, volume: str, loss: VolumeLoss, wall_ms: int) -> None:
     """With it go the segments that were in progress there: nobody will adopt them."""
     for row in segments_queries.open_rows_of_volume(connection, volume):
-        segments_table.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")
+        gone = message("gap.volume-gone", "its volume is gone for good")
+        segments_table.drop_without_file(connection, row, GapCause.IO_ERROR, gone)
     volumes_table.lose(connection, volume, loss, wall_ms)
 
 

@@ -31,6 +31,7 @@ from storage.ledger.table import Leaf, enter
 from storage.segments.gap_leaf import GapLeaf
 from storage.segments.queries import GAP_SQL, CameraRow, GapRow, gap_row
 from storage.words.clock import STEP_MS
+from storage.words.message import Message, message
 from storage.words.model import GapCause, Pause, missing
 
 JOIN_MS: Final = 100
@@ -86,13 +87,20 @@ def _insert(
     ends = (None, None, None) if end is None else (end.boot, end.wall_ms, end.boottime_ms)
     number: int = connection.execute(
         "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-        " cause, beneath, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (camera, start.boot, start.wall_ms, start.boottime_ms, *ends, *causes, detail),
+        " cause, beneath, detail, told) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (camera, start.boot, start.wall_ms, start.boottime_ms, *ends, *causes, detail, _coded(detail)),
     ).fetchone()[0]
     if end is not None or causes[0] is GapCause.UNKNOWN:
         _tell(connection, number)
     if end is not None:
         advance(connection, camera, end)
+
+
+def _coded(detail: str) -> str | None:
+    """Its code and values, as a column has them."""
+    if not isinstance(detail, Message) or not detail.code:
+        return None
+    return json.dumps({"code": detail.code, "values": detail.data}, ensure_ascii=False)
 
 
 def _tell(connection: sqlite3.Connection, number: int, was: Point | None = None) -> None:
@@ -201,8 +209,12 @@ def bridge(
     jump_ms = (right.wall_ms - left.wall_ms) - (right.boottime_ms - left.boottime_ms)
     if jump_ms > STEP_MS:
         at = Point(right.boot, max(left.boottime_ms, right.boottime_ms), right.wall_ms)
-        detail = f"the wall clock was set forward by {jump_ms / 1000:.1f} s; no footage was lost"
-        insert_gap(connection, camera, left, at, GapCause.CLOCK_STEP, detail)
+        stepped = message(
+            "gap.clock-forward",
+            "the wall clock was set forward by {seconds} s; no footage was lost",
+            seconds=f"{jump_ms / 1000:.1f}",
+        )
+        insert_gap(connection, camera, left, at, GapCause.CLOCK_STEP, stepped)
 
 
 def begin(
@@ -401,7 +413,7 @@ def note_pause(
         return
     number = connection.execute(
         "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-        " cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
+        " cause, detail, told, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
         (
             camera.number,
             start.boot,
@@ -412,6 +424,7 @@ def note_pause(
             end.boottime_ms,
             cause,
             detail,
+            _coded(detail),
         ),
     ).fetchone()[0]
     enter_gap(connection, _gap_by_id(connection, number))

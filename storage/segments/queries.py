@@ -30,6 +30,7 @@ from storage.volumes.table import PAGE
 from storage.volumes.volume import VolumeUsage
 from storage.words.errors import UnknownCamera
 from storage.words.layout import final_name, is_aside, is_camera, parse_segment_name, segment_path
+from storage.words.message import Message, message
 from storage.words.model import Bounds, CameraUsage, Gap, GapCause, Moment, Pause, Segment, SegmentState, Sha256
 
 PAGE_MAX: Final = 1000
@@ -68,7 +69,7 @@ _AS_LEAF_SQL: Final = (
 )
 GAP_SQL: Final = (
     "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"  # noqa: S608
-    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}, g.inside, g.pauses, g.beneath"
+    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}, g.inside, g.pauses, g.beneath, g.told"
     " FROM gaps g JOIN cameras c ON c.number = g.camera "
 )
 
@@ -229,7 +230,7 @@ class GapRow:
     start: Point
     end: Point | None
     cause: GapCause
-    detail: str
+    detail: Message
     camera_number: int
     correction_ms: int | None
     end_correction_ms: int | None
@@ -266,7 +267,8 @@ def gap_row(row: tuple[Any, ...]) -> GapRow:
     if end is not None:
         end_off_ms = _correction_ms(row[12], end.boottime_ms, end.wall_ms)
     start = Point(boot, boottime_ms, wall_ms)
-    known = (gap_id, camera, start, end, GapCause(cause), detail, number)
+    told = Message(detail) if row[16] is None else Message.of(detail, **json.loads(row[16]))
+    known = (gap_id, camera, start, end, GapCause(cause), told, number)
     beneath = None if row[15] is None else GapCause(row[15])
     return GapRow(*known, start_off_ms, end_off_ms, bool(row[13]), pauses_of(row[14]), beneath)
 
@@ -302,7 +304,10 @@ def camera_row(connection: sqlite3.Connection, camera: str) -> CameraRow:
     """Raises UnknownCamera."""
     row = find_camera(connection, camera)
     if row is None:
-        raise UnknownCamera(f"camera {camera!r} was never enrolled", "add it to the configuration and reload")
+        raise UnknownCamera(
+            message("camera.never-enrolled", "camera {camera} was never enrolled", camera=repr(camera)),
+            message("camera.never-enrolled.action", "add it to the configuration and reload"),
+        )
     return row
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from storage.ages.history import DaemonRun, Point
 from storage.ages.table import SILENT_MS, last_alive, leaf_place
@@ -38,9 +38,10 @@ from storage.segments.queries import (
 )
 from storage.segments.segment_leaf import SegmentLeaf, columns, to_enter
 from storage.words.errors import NotOpen
+from storage.words.message import message
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, Segment, SegmentState, Sha256, Tail
 
-NOT_CONFIGURED = "the camera was not in the configuration"
+NOT_CONFIGURED: Final = message("gap.not-configured", "the camera was not in the configuration")
 
 Protect: TypeAlias = Callable[[sqlite3.Connection, SegmentRow], object]
 """Told of each segment as it comes to be, in its transaction and before its leaf: pins that it touches hold it (S2)."""
@@ -106,10 +107,19 @@ def open_segment(connection: sqlite3.Connection, life: DaemonRun, opening: Openi
     start = Point.of(life.boot, opening.start)
     volume = connection.execute("SELECT number FROM volumes WHERE id = ?", (opening.volume,)).fetchone()
     if volume is None:
-        raise NotOpen(f"volume {opening.volume} is not known", "configure it and start edged again")
+        raise NotOpen(
+            message("volume.not-known", "volume {volume} is not known", volume=opening.volume),
+            message("volume.not-known.action", "configure it and start edged again"),
+        )
     if segment_by_seq(connection, opening.camera, opening.seq) is not None:
-        what = f"segment {opening.seq} of {opening.camera} exists; the next is {camera.next_seq}"
-        raise NotOpen(what, "the camera's worker must be started anew")
+        what = message(
+            "segment.exists-next",
+            "segment {number} of {camera} exists; the next is {next}",
+            number=opening.seq,
+            camera=opening.camera,
+            next=camera.next_seq,
+        )
+        raise NotOpen(what, message("segment.worker-anew", "the camera's worker must be started anew"))
     lasting = open_gap(connection, camera.number)
     if lasting is not None:
         end_gap(connection, lasting, start)
@@ -140,13 +150,24 @@ def commit_segment(connection: sqlite3.Connection, closing: Closing, protect: Pr
     """The file lies complete and synced under its final name. Told twice, it is committed once."""
     row = segment_by_seq(connection, closing.camera, closing.seq)
     if row is None:
-        what = f"segment {closing.seq} of {closing.camera} was never opened"
-        raise NotOpen(what, "the camera's worker must be started anew")
+        what = message(
+            "segment.never-opened",
+            "segment {number} of {camera} was never opened",
+            number=closing.seq,
+            camera=closing.camera,
+        )
+        raise NotOpen(what, message("segment.worker-anew", "the camera's worker must be started anew"))
     if row.state is SegmentState.COMMITTED and row.sha256 == closing.sha256:
         return row.segment()
     if row.state is not SegmentState.OPEN:
-        what = f"segment {closing.seq} of {closing.camera} is {row.state} already"
-        raise NotOpen(what, "the camera's worker must be started anew")
+        what = message(
+            "segment.is-already",
+            "segment {number} of {camera} is {state} already",
+            number=closing.seq,
+            camera=closing.camera,
+            state=row.state.value,
+        )
+        raise NotOpen(what, message("segment.worker-anew", "the camera's worker must be started anew"))
     duration_ms = max(0, closing.end.boottime_ms - row.start.boottime_ms)
     return complete(
         connection,
@@ -280,7 +301,10 @@ def adopt_orphan(
     """Unproven, or quarantined if it has a name of its own. The account of the camera's time stays as it is."""
     camera = camera_row(connection, orphan.camera).number
     if orphan.name is None and segment_by_seq(connection, orphan.camera, orphan.seq) is not None:
-        raise NotOpen(f"segment {orphan.seq} of {orphan.camera} exists", "it is looked at again at the next start")
+        raise NotOpen(
+            message("segment.exists", "segment {number} of {camera} exists", number=orphan.seq, camera=orphan.camera),
+            message("segment.next-start", "it is looked at again at the next start"),
+        )
     told = SegmentLeaf(
         camera=orphan.camera,
         seq=orphan.seq,
@@ -300,7 +324,12 @@ def adopt_orphan(
     )
     adopted = put_back(connection, life.run, camera, told, orphan.start, None, protect)
     if adopted is None:
-        raise NotOpen(f"{orphan.name} on volume {orphan.volume} exists", "it is looked at again at the next start")
+        raise NotOpen(
+            message(
+                "segment.name-exists", "{name} on volume {volume} exists", name=orphan.name or "", volume=orphan.volume
+            ),
+            message("segment.next-start", "it is looked at again at the next start"),
+        )
     enter_segment(connection, adopted, parts=parts)
 
 
@@ -384,7 +413,10 @@ def _by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow:
 
 
 def _gone(segment_id: int) -> NotOpen:
-    return NotOpen(f"segment row {segment_id} is gone", "the camera's worker must be started anew")
+    return NotOpen(
+        message("segment.row-gone", "segment row {row} is gone", row=segment_id),
+        message("segment.worker-anew", "the camera's worker must be started anew"),
+    )
 
 
 def enter_segment(

@@ -55,6 +55,7 @@ from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock, read
 from storage.words.errors import StoreClosed
 from storage.words.failpoints import Failpoint, reach_after
+from storage.words.message import message
 from storage.words.model import (
     CameraUsage,
     Closing,
@@ -260,7 +261,12 @@ class Store:
             return self._salvages.submit(self._salvage, camera, seq, cause, detail)
         except RuntimeError:
             refused: Future[Salvaged] = Future()
-            refused.set_exception(StoreClosed("the store is closing", "what is left is adopted at the next start"))
+            refused.set_exception(
+                StoreClosed(
+                    message("database.store-closing", "the store is closing"),
+                    message("database.store-closing.action", "what is left is adopted at the next start"),
+                )
+            )
             return refused
 
     def recover(self) -> RecoveryReport:

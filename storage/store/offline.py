@@ -46,12 +46,14 @@ from storage.volumes import table as volumes_table
 from storage.volumes.volume import Volume, VolumeSpec, read_identity
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable, StoreError
+from storage.words.message import NOTHING, Message, as_message, message
+from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.store")
 
 T = TypeVar("T")
 
-START_ONCE: Final = "start edged once, which puts it in order"
+START_ONCE: Final = message("database.start-once", "start edged once, which puts it in order")
 LOCKS: Final = Path("/proc/locks")
 _FLOCK: Final = re.compile(r"^\d+: FLOCK +\S+ +WRITE +(-?\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) ", re.MULTILINE)
 
@@ -73,10 +75,26 @@ class OfflineDatabase:
             return self._readers.read(query)
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
-                raise DatabaseDamaged(f"{self.path} is of another version ({error})", START_ONCE) from error
-            raise StateUnusable(f"{self.path} cannot be read ({error})", START_ONCE) from error
+                raise DatabaseDamaged(
+                    message(
+                        "database.other-version",
+                        "{path} is of another version ({reason})",
+                        path=str(self.path),
+                        reason=str(error),
+                    ),
+                    START_ONCE,
+                ) from error
+            raise StateUnusable(
+                message(
+                    "database.cannot-read", "{path} cannot be read ({reason})", path=str(self.path), reason=str(error)
+                ),
+                START_ONCE,
+            ) from error
         except sqlite3.DatabaseError as error:
-            raise DatabaseDamaged(f"{self.path} is damaged ({error})", START_ONCE) from error
+            raise DatabaseDamaged(
+                message("database.damaged", "{path} is damaged ({reason})", path=str(self.path), reason=str(error)),
+                START_ONCE,
+            ) from error
 
     def close(self) -> None:
         self._readers.close()
@@ -127,13 +145,23 @@ def _locked(state: Path) -> int:
     try:
         fd = os.open(state / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        what = f"{state} is no state directory of edged ({error.strerror})"
-        raise StateUnusable(what, "name the configuration that edged runs with: --config FILE") from error
+        what = message(
+            "state.not-ours",
+            "{path} is no state directory of edged ({reason})",
+            path=str(state),
+            reason=said(error),
+        )
+        raise StateUnusable(
+            what, message("state.not-ours.action", "name the configuration that edged runs with: --config FILE")
+        ) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(fd)
-        raise StateLocked(f"edged uses {state}", "ask it: leave out --socket, or stop it first") from error
+        raise StateLocked(
+            message("state.in-use", "edged uses {path}", path=str(state)),
+            message("state.in-use.action", "ask it: leave out --socket, or stop it first"),
+        ) from error
     return fd
 
 
@@ -182,7 +210,7 @@ class DatabaseState:
     volumes: dict[str, str]
     """Path to id of what it knows and has not lost."""
     complaints: tuple[str, ...] | None
-    unreadable: str = ""
+    unreadable: Message = NOTHING
     """Why nothing could be read; then the rest is empty."""
 
 
@@ -236,7 +264,14 @@ def inspect_database(state: Path, patience_s: float) -> DatabaseState | None:
             complaints = read(lambda connection: snapshot_table.complaints(connection, until_s))
     except StoreError as error:
         return DatabaseState(
-            found.bytes, found.wal_bytes, 0, clean=False, boot_id="", volumes={}, complaints=(), unreadable=error.what
+            found.bytes,
+            found.wal_bytes,
+            0,
+            clean=False,
+            boot_id="",
+            volumes={},
+            complaints=(),
+            unreadable=as_message(error.what),
         )
     alive_ms, clean, boot_id = life or (0, False, "")
     told = None if complaints is None else tuple(complaints)

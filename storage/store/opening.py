@@ -29,6 +29,8 @@ from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock, read
 from storage.words.errors import StateLocked, StateUnusable
 from storage.words.failpoints import Failpoint, reach
+from storage.words.message import message
+from storage.words.system_errors import said
 
 LOCK_NAME: Final = "edged.lock"
 DATABASE_NAME: Final = "edged.db"
@@ -101,8 +103,18 @@ def lock(state: Path) -> int:
         state.mkdir(mode=STATE_MODE, parents=True, exist_ok=True)
         fd = os.open(state / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_MODE)
     except OSError as error:
-        what = f"the state directory {state} cannot be used ({error.strerror})"
-        raise StateUnusable(what, "give it to the user that edged runs as, or correct `state` under [paths]") from error
+        what = message(
+            "state.cannot-use",
+            "the state directory {path} cannot be used ({reason})",
+            path=str(state),
+            reason=said(error),
+        )
+        raise StateUnusable(
+            what,
+            message(
+                "state.cannot-use.action", "give it to the user that edged runs as, or correct `state` under [paths]"
+            ),
+        ) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(fd, 0)
@@ -111,10 +123,24 @@ def lock(state: Path) -> int:
     except BlockingIOError as error:
         pid = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(fd)
-        what = f"another edged (process {pid}) uses the state directory {state}"
-        raise StateLocked(what, "stop that one first, or configure another state directory") from error
+        what = message(
+            "state.other-edged",
+            "another edged (process {process}) uses the state directory {path}",
+            process=pid,
+            path=str(state),
+        )
+        raise StateLocked(
+            what, message("state.other-edged.action", "stop that one first, or configure another state directory")
+        ) from error
     except OSError as error:
         os.close(fd)
-        what = f"the state directory {state} cannot be written ({error.strerror})"
-        raise StateUnusable(what, "check that its disk is healthy and has free space") from error
+        what = message(
+            "state.cannot-write",
+            "the state directory {path} cannot be written ({reason})",
+            path=str(state),
+            reason=said(error),
+        )
+        raise StateUnusable(
+            what, message("state.cannot-write.action", "check that its disk is healthy and has free space")
+        ) from error
     return fd

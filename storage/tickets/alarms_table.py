@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from concurrent.futures import Future
 from functools import partial
@@ -16,6 +17,7 @@ from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
 from storage.words.clock import Clock
 from storage.words.errors import UnknownId
+from storage.words.message import Message, message, with_advice
 from storage.words.model import AlarmRow, Severity
 
 ALARMS_MAX: Final = 1000
@@ -30,8 +32,8 @@ def raise_alarm(
     connection: sqlite3.Connection,
     key: str,
     severity: Severity,
-    text: str,
-    action: str,
+    text: Message,
+    action: Message,
     now_ms: int,
     names: str = "",
     at: Point | None = None,
@@ -47,8 +49,9 @@ def raise_alarm(
         if (found.severity, found.text, found.action, found.names) != (severity, text, action, names):
             seen = found.acknowledged and not _is_worse(found, severity)
             connection.execute(
-                "UPDATE alarms SET severity = ?, text = ?, action = ?, names = ?, acknowledged = ? WHERE key = ?",
-                (severity, text, action, names, seen, key),
+                "UPDATE alarms SET severity = ?, text = ?, action = ?, told = ?, names = ?, acknowledged = ?"
+                " WHERE key = ?",
+                (severity, text, action, _told(text, action), names, seen, key),
             )
             _tell(connection, key, "updated", now_ms)
         return False
@@ -58,9 +61,21 @@ def raise_alarm(
     else:
         seen, occurrence, since_ms, count = False, outbox_table.next_id(connection, now_ms), now_ms, 1
     connection.execute(
-        "INSERT OR REPLACE INTO alarms (key, severity, raised, since_ms, count, text, action, acknowledged, occurrence,"
-        " names, boot, boottime_ms) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (key, severity, since_ms, count, text, action, seen, occurrence, names, *_running(at)),
+        "INSERT OR REPLACE INTO alarms (key, severity, raised, since_ms, count, text, action, told, acknowledged,"
+        " occurrence, names, boot, boottime_ms) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            key,
+            severity,
+            since_ms,
+            count,
+            text,
+            action,
+            _told(text, action),
+            seen,
+            occurrence,
+            names,
+            *_running(at),
+        ),
     )
     _tell(connection, key, "raised", now_ms)
     return True
@@ -97,9 +112,20 @@ def acknowledge(connection: sqlite3.Connection, key: str, occurrence: str | None
     """
     found = find(connection, key)
     if found is None or not found.raised:
-        raise UnknownId(f"no alarm {key} stands", "`edgectl alarms` lists those that do")
+        raise UnknownId(
+            message("ticket.no-alarm", "no alarm {alarm} stands", alarm=key),
+            message("ticket.no-alarm.action", "`edgectl alarms` lists those that do"),
+        )
     if occurrence not in (None, found.occurrence):
-        raise UnknownId(f"alarm {key} stands anew, as {found.occurrence}", "look at it again: `edgectl alarms`")
+        raise UnknownId(
+            message(
+                "ticket.alarm-anew",
+                "alarm {alarm} stands anew, as {occurrence}",
+                alarm=key,
+                occurrence=found.occurrence,
+            ),
+            message("ticket.alarm-anew.action", "look at it again: `edgectl alarms`"),
+        )
     if found.acknowledged:
         return False
     connection.execute("UPDATE alarms SET acknowledged = 1 WHERE key = ?", (key,))
@@ -118,8 +144,7 @@ def _tell(connection: sqlite3.Connection, key: str, what: str, now_ms: int) -> N
         "since_ms": told.since_ms,
         "cleared_ms": told.cleared_ms,
         "count": told.count,
-        "text": told.text,
-        "action": told.action,
+        **with_advice(told.text, told.action),
         "acknowledged": told.acknowledged,
     }
     outbox_table.put(connection, EventKind.ALARM, now_ms, body)
@@ -140,16 +165,26 @@ def alarms(connection: sqlite3.Connection) -> list[AlarmRow]:
 
 
 _SQL: Final = (
-    "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, acknowledged, occurrence, names,"
-    " boot, boottime_ms FROM alarms"
+    "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, told, acknowledged, occurrence,"
+    " names, boot, boottime_ms FROM alarms"
 )
 
 
 def _row(row: tuple[Any, ...]) -> AlarmRow:
-    key, severity, raised, since_ms, cleared_ms, count, text, action, seen, occurrence, names, boot, boottime_ms = row
-    told = (since_ms, cleared_ms, count, text, action)
+    key, severity, raised, since_ms, cleared_ms, count, text, action, told, seen, occurrence, *others = row
+    names, boot, boottime_ms = others
     at = None if boot is None else (boot, boottime_ms)
-    return AlarmRow(key, Severity(severity), bool(raised), *told, bool(seen), occurrence, names, at)
+    words = Message(text), Message(action)
+    if told is not None:
+        words = Message.of(**(coded := json.loads(told))["text"]), Message.of(**coded["action"])
+    return AlarmRow(
+        key, Severity(severity), bool(raised), since_ms, cleared_ms, count, *words, bool(seen), occurrence, names, at
+    )
+
+
+def _told(text: Message, action: Message) -> str:
+    """Both with their codes and values."""
+    return json.dumps({"text": text.told, "action": action.told}, ensure_ascii=False)
 
 
 class Alarms:
@@ -161,7 +196,7 @@ class Alarms:
         self._clock = clock
         self._life = life
 
-    def raised(self, key: str, severity: Severity, text: str, action: str, names: str = "") -> Future[bool]:
+    def raised(self, key: str, severity: Severity, text: Message, action: Message, names: str = "") -> Future[bool]:
         """The condition holds; True when it did not before. Told again: its words are brought up to date.
 
         `names`: of the people it is about, which are told nobody outside of the box.

@@ -27,6 +27,7 @@ from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
 from storage.words.clock import Clock
 from storage.words.errors import Replayed, TooOften
+from storage.words.message import Message, message
 
 KEPT_MAX: Final = 1000
 """Of each verb: to tell what became of one, and how often one was done lately."""
@@ -133,12 +134,22 @@ def take(
 def _refuse_replayed(connection: sqlite3.Connection, told: CommandEntry) -> None:
     before = connection.execute("SELECT state FROM commands WHERE key = ? AND id = ?", (told.key, told.id)).fetchone()
     if before is not None:
-        what = f"command {told.id} was taken before, and is {before[0]}"
-        raise Replayed(what, "it is not done twice", before[0])
+        what = message(
+            "centre.command-before",
+            "command {command} was taken before, and is {state}",
+            command=told.id,
+            state=before[0],
+        )
+        raise Replayed(what, message("centre.command-before.action", "it is not done twice"), before[0])
     last = connection.execute("SELECT counter FROM command_keys WHERE key = ?", (told.key,)).fetchone()
     if last is not None and told.counter <= last[0]:
-        what = f"its counter is {told.counter}, and a command of this key with {last[0]} was taken before"
-        raise Replayed(what, "sign it anew with a larger one")
+        what = message(
+            "centre.counter-before",
+            "its counter is {counter}, and a command of this key with {last} was taken before",
+            counter=told.counter,
+            last=last[0],
+        )
+        raise Replayed(what, message("centre.counter-before.action", "sign it anew with a larger one"))
 
 
 def _refuse_too_many(connection: sqlite3.Connection, key: str, rate: Rate | None, ages: History) -> None:
@@ -150,8 +161,15 @@ def _refuse_too_many(connection: sqlite3.Connection, key: str, rate: Rate | None
     )
     wait_ms = rate.wait_ms([ages.age(boot, boottime_ms).low_ms for boot, boottime_ms in rows])
     if wait_ms > 0:
-        allowed = f"{rate.at_once} commands at once and then one in {rate.every_ms // 1000} s"
-        raise TooOften(f"of one key {allowed} are taken, and this is one more", f"wait {-(-wait_ms // 1000)} s")
+        raise TooOften(
+            message(
+                "centre.too-many",
+                "of one key {count} commands at once and then one in {every} s are taken, and this is one more",
+                count=rate.at_once,
+                every=rate.every_ms // 1000,
+            ),
+            message("centre.too-many.action", "wait {wait} s", wait=-(-wait_ms // 1000)),
+        )
 
 
 def _refuse_too_often(connection: sqlite3.Connection, verb: str, limits: Sequence[Limit], ages: History) -> None:
@@ -165,8 +183,14 @@ def _refuse_too_often(connection: sqlite3.Connection, verb: str, limits: Sequenc
     ]
     for limit in limits:
         if sum(age_ms < limit.within_ms for age_ms in taken) >= limit.most:
-            what = f"{verb} was commanded {limit.most} times within the last {limit.within_ms // 60_000} minutes"
-            raise TooOften(what, "wait, or look after the box there")
+            what = message(
+                "centre.too-often",
+                "{verb} was commanded {times} times within the last {minutes} minutes",
+                verb=verb,
+                times=limit.most,
+                minutes=limit.within_ms // 60_000,
+            )
+            raise TooOften(what, message("centre.too-often.action", "wait, or look after the box there"))
 
 
 def end(
@@ -226,6 +250,8 @@ def _tell(
         "key": told.key,
     }
     body |= {"counter": told.counter, "reason": reason, "text": text, "result": dict(result)}
+    if isinstance(text, Message):
+        body |= {"code": text.code, "values": text.data}
     outbox_table.put(connection, EventKind.COMMAND, wall_ms, body)
 
 
@@ -280,19 +306,23 @@ class Commands:
             lambda connection: ledger_table.consistency(connection, origin, first_size, second_size)
         )
 
-    def settle(self) -> Future[list[tuple[Taken, str, str]]]:
+    def settle(self) -> Future[list[tuple[Taken, str, Message]]]:
         """Those that an earlier run did not come to the end of: each with its state from now on, and a sentence.
 
         A restart is done by that; of all others nobody knows how far they came.
         """
 
-        def fact(connection: sqlite3.Connection) -> list[tuple[Taken, str, str]]:
+        def fact(connection: sqlite3.Connection) -> list[tuple[Taken, str, Message]]:
             wall_ms, settled = self._clock.now().wall_ms, []
             for taken in left(connection, self._life.run):
                 if taken.told.verb == RESTART:
-                    state, reason, text, failed = "done", "", "edged was started again", None
+                    text = message("command.restarted", "edged was started again")
+                    state, reason, failed = "done", "", None
                 else:
-                    text = "edged ended while it was being done; nobody knows how far it came, and it is not done again"
+                    text = message(
+                        "command.interrupted",
+                        "edged ended while it was being done; nobody knows how far it came, and it is not done again",
+                    )
                     state = reason = "interrupted"
                     failed = _failed(taken, {})
                 end(connection, taken, state, wall_ms, reason, text, failed=failed)

@@ -25,6 +25,7 @@ from storage.tickets import faults_table as table
 from storage.tickets.faults_table import FaultState, FaultStep, Ticket
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
+from storage.words.message import message
 from storage.words.model import AlarmRow, OpenFault
 
 OPEN_MAX: Final = 500
@@ -158,7 +159,10 @@ class Faults:
 
         def fact(connection: sqlite3.Connection) -> Ticket:
             if table.count_open(connection) >= OPEN_MAX:
-                raise OrderRefused(f"{OPEN_MAX} faults are open", "close what is repaired: edgectl faults check")
+                raise OrderRefused(
+                    message("ticket.too-many-faults", "{limit} faults are open", limit=OPEN_MAX),
+                    message("ticket.too-many-faults.action", "close what is repaired: edgectl faults check"),
+                )
             return self._open(connection, Subject("", camera, volume), "", self._now(), by, words)
 
         return self._database.submit(fact).result()
@@ -169,7 +173,10 @@ class Faults:
         def fact(connection: sqlite3.Connection) -> Ticket:
             known = _to_do(connection, fault)
             if known.state is FaultState.REPAIRED:
-                raise OrderRefused(f"{fault} is repaired", f"check it: edgectl faults check {fault}")
+                raise OrderRefused(
+                    message("ticket.repaired", "{fault} is repaired", fault=fault),
+                    message("ticket.repaired.action", "check it: edgectl faults check {fault}", fault=fault),
+                )
             return table.enter(connection, known, FaultStep.REPORTED, self._now(), by=by, committed=words)
 
         return self._database.submit(fact).result()
@@ -194,12 +201,29 @@ class Faults:
         def fact(connection: sqlite3.Connection) -> Ticket:
             known = _to_do(connection, fault)
             if (key := standing.get(known.thing)) is not None:
-                what = f"{fault} is not in order: the alarm {key} stands"
-                raise OrderRefused(what, "have it repaired, and check it then")
+                what = message(
+                    "ticket.alarm-stands", "{fault} is not in order: the alarm {alarm} stands", fault=fault, alarm=key
+                )
+                raise OrderRefused(what, message("ticket.alarm-stands.action", "have it repaired, and check it then"))
             if known.by is not None and known.by == by:
-                why = "no login vouches that you are" if by == NOBODY else "you are not"
-                what = f"{fault} is checked by another person than who repaired it, and {why}"
-                raise SamePerson(what, f"let somebody else log in and run: edgectl faults check {fault}")
+                if by == NOBODY:
+                    what = message(
+                        "ticket.nobody-checks",
+                        "{fault} is checked by another person than who repaired it, and no login vouches that you are",
+                        fault=fault,
+                    )
+                else:
+                    what = message(
+                        "ticket.same-person",
+                        "{fault} is checked by another person than who repaired it, and you are not",
+                        fault=fault,
+                    )
+                action = message(
+                    "ticket.same-person.action",
+                    "let somebody else log in and run: edgectl faults check {fault}",
+                    fault=fault,
+                )
+                raise SamePerson(what, action)
             return table.enter(connection, known, FaultStep.CHECKED, self._now(), by=by, committed=words)
 
         return self._database.submit(fact).result()
@@ -251,7 +275,10 @@ class Faults:
 def _known(connection: sqlite3.Connection, fault: str) -> Ticket:
     known = table.find(connection, fault)
     if known is None:
-        raise UnknownId(f"there is no fault {fault}", "`edgectl faults --all` lists those that are known")
+        raise UnknownId(
+            message("ticket.no-fault", "there is no fault {fault}", fault=fault),
+            message("ticket.no-fault.action", "`edgectl faults --all` lists those that are known"),
+        )
     return known
 
 
@@ -259,7 +286,8 @@ def _to_do(connection: sqlite3.Connection, fault: str) -> Ticket:
     known = _known(connection, fault)
     if not known.is_open:
         raise OrderRefused(
-            f"{fault} is closed", "what comes back within a day opens it again; else: edgectl faults add"
+            message("ticket.closed", "{fault} is closed", fault=fault),
+            message("ticket.closed.action", "what comes back within a day opens it again; else: edgectl faults add"),
         )
     return known
 

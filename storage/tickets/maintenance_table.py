@@ -32,6 +32,7 @@ from storage.segments.gaps_table import APART, end_gap, insert_gap, remove
 from storage.segments.queries import GAP_SQL, GapRow, gap_row
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, OrderWrong, UnknownId
+from storage.words.message import message
 
 KEPT_MAX: Final = 1000
 """Rows: of what lies further back leaves tell, and no gap is cut there any more."""
@@ -264,20 +265,33 @@ class Maintenances:
         OrderWrong: too short or too long. OrderRefused: one lasts already.
         """
         if not LEAST_MS <= span_ms <= MOST_MS:
-            what = f"maintenance lasts between {LEAST_MS // 60_000} minute and {MOST_MS // 3_600_000} hours"
-            raise OrderWrong(what, "announce it for that long; it can be begun again")
+            what = message(
+                "ticket.maintenance-span",
+                "maintenance lasts between {minutes} minute and {hours} hours",
+                minutes=LEAST_MS // 60_000,
+                hours=MOST_MS // 3_600_000,
+            )
+            raise OrderWrong(
+                what, message("ticket.maintenance-span.action", "announce it for that long; it can be begun again")
+            )
 
         def fact(connection: sqlite3.Connection) -> None:
             now = self._now()
             self._lapse(connection, now)
             if (one := lasting(connection)) is not None:
-                raise OrderRefused(f"maintenance {one.id} is under way", "end it first: edgectl maintenance end")
+                raise OrderRefused(
+                    message("ticket.maintenance-lasts", "maintenance {maintenance} is under way", maintenance=one.id),
+                    message("ticket.maintenance-lasts.action", "end it first: edgectl maintenance end"),
+                )
             begin(connection, _new_id(now), sorted(set(cameras)), now, span_ms, committed)
 
         self._database.submit(fact).result()
         begun = self.under_way()
         if begun is None:
-            raise OrderRefused("the maintenance is over already", "announce it for longer")
+            raise OrderRefused(
+                message("ticket.maintenance-over", "the maintenance is over already"),
+                message("ticket.maintenance-over.action", "announce it for longer"),
+            )
         return begun
 
     def end(self, committed: Mapping[str, str]) -> Maintenance:
@@ -288,7 +302,10 @@ class Maintenances:
             self._lapse(connection, now)
             one = lasting(connection)
             if one is None:
-                raise UnknownId("no maintenance is under way", "edgectl maintenance")
+                raise UnknownId(
+                    message("ticket.no-maintenance", "no maintenance is under way"),
+                    message("ticket.no-maintenance.action", "edgectl maintenance"),
+                )
             end(connection, one, now, MaintenanceState.ENDED, now.wall_ms, committed)
             return one
 

@@ -19,10 +19,14 @@ from typing import Final
 from storage.volumes.table import KnownVolume
 from storage.volumes.volume import Space, Volume, VolumeSpec, failed, refused
 from storage.words.errors import VolumeRefused
+from storage.words.message import Message, message
 
 Tell = Callable[[Volume, bool], None]
 """Hears of a volume that is there from now on (before anything is written to it), or away. Must not block."""
-EMPTY: Final = "it is retired and empty: take its disk out, and its table out of the configuration"
+EMPTY: Final = message(
+    "volume.empty", "it is retired and empty: take its disk out, and its table out of the configuration"
+)
+_NOT_YET: Final = message("volume.not-looked-for", "it has not been looked for yet")
 
 
 class VolumeInventory:
@@ -92,7 +96,7 @@ class VolumeInventory:
             found = [one for one in self._known.values() if one.path == path]
         return next((one for one in reversed(found) if one.belongs), found[-1] if found else None)
 
-    def inspect(self, spec: VolumeSpec) -> tuple[Volume | None, Space | str]:
+    def inspect(self, spec: VolumeSpec) -> tuple[Volume | None, Space | Message]:
         """The volume with its room now, or why nobody can tell. One that is away is let go of."""
         with self._changing:
             volume = self._opened.get(spec.path)
@@ -103,13 +107,15 @@ class VolumeInventory:
         except (VolumeRefused, OSError) as error:
             return None, self._let_go(volume, error)
 
-    def why(self, path: Path) -> str:
+    def why(self, path: Path) -> Message:
         """What is the matter with a place where no volume is, and what to do."""
         if self._is_resting(path):
-            return f"volume {path}: {EMPTY}"
+            return message("volume.refused", "volume {path}: {what}", path=str(path), what=EMPTY)
         with self._changing:
             refusal = self._refused.get(path)
-        return f"{refusal.what}. {refusal.action}" if refusal else f"volume {path}: it has not been looked for yet"
+        if refusal is None:
+            return message("volume.refused", "volume {path}: {what}", path=str(path), what=_NOT_YET)
+        return message("volume.refused-do", "{what}. {action}", what=refusal.what, action=refusal.action)
 
     def know(self, known: Iterable[KnownVolume]) -> None:
         """What the database says now. Those that are empty and take nothing are let go of."""
@@ -209,10 +215,10 @@ class VolumeInventory:
                 self._opened[volume.path] = volume
         return True
 
-    def _look_for(self, spec: VolumeSpec) -> tuple[Volume | None, Space | str]:
+    def _look_for(self, spec: VolumeSpec) -> tuple[Volume | None, Space | Message]:
         """A volume that is away: is it back? Nothing is made a volume by a look."""
         with self._changing:
-            why = self._refused[spec.path].what if spec.path in self._refused else "it has not been looked for yet"
+            why = self._refused[spec.path].why if spec.path in self._refused else _NOT_YET
             if self._closed or spec.path in self._sought:
                 return None, why
             self._sought.add(spec.path)
@@ -221,7 +227,7 @@ class VolumeInventory:
                 return None, EMPTY
             if not self._try(spec, may_initialise=False):
                 with self._changing:
-                    return None, self._refused[spec.path].what if spec.path in self._refused else why
+                    return None, self._refused[spec.path].why if spec.path in self._refused else why
         finally:
             with self._changing:
                 self._sought.discard(spec.path)
@@ -230,9 +236,9 @@ class VolumeInventory:
         try:
             return (volume, volume.space()) if volume else (None, why)
         except (VolumeRefused, OSError) as error:
-            return None, _as_refusal(spec.path, error).what
+            return None, _as_refusal(spec.path, error).why
 
-    def _let_go(self, volume: Volume, error: VolumeRefused | OSError) -> str:
+    def _let_go(self, volume: Volume, error: VolumeRefused | OSError) -> Message:
         """Of a volume that is away; why, in words."""
         refusal = _as_refusal(volume.path, error)
         with self._changing:
@@ -241,7 +247,7 @@ class VolumeInventory:
                 self._refused[volume.path] = refusal
                 self.tell(volume, False)
         volume.close()
-        return refusal.what
+        return refusal.why
 
     def _is_resting(self, path: Path) -> bool:
         """What was here is retired and empty, and nothing has taken its place."""
@@ -260,7 +266,7 @@ class VolumeInventory:
     def _first_refusal(self, specs: Sequence[VolumeSpec]) -> VolumeRefused:
         with self._changing:
             found = next((self._refused[spec.path] for spec in specs if spec.path in self._refused), None)
-        return found or refused(specs[0].path, EMPTY, "Configure another volume.")
+        return found or refused(specs[0].path, EMPTY, message("volume.empty.action", "Configure another volume."))
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -24,19 +24,29 @@ from storage.volumes.volume import (
     why_full,
 )
 from storage.words.errors import VolumeRefused
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, VolumeState, VolumeStatus
 
 Ring = Callable[[str], VolumeUsage]
 """What edged keeps on the volume with this id."""
 
-WHY_FULL: Final[Mapping[GapCause, str]] = {
-    GapCause.FLOOR_PROTECT: "the next segments do not fit, and everything on it must still be kept",
-    GapCause.DISK_FULL: "the next segments do not fit: others have taken the space",
-    GapCause.IO_ERROR: "the next segments do not fit, and the disk does not let older ones be removed",
+WHY_FULL: Final[Mapping[GapCause, Message]] = {
+    GapCause.FLOOR_PROTECT: message(
+        "volume.full-floor", "the next segments do not fit, and everything on it must still be kept"
+    ),
+    GapCause.DISK_FULL: message("volume.full-others", "the next segments do not fit: others have taken the space"),
+    GapCause.IO_ERROR: message(
+        "volume.full-disk", "the next segments do not fit, and the disk does not let older ones be removed"
+    ),
 }
 """Causes of a full volume with their words, the one that is told first where volumes differ at the beginning."""
-RETIRED: Final = "it is retired: nothing new is recorded there, and what it holds is kept as long as it must be"
-LEFT_OUT: Final = "it is not in the configuration: nothing new is recorded there, and what it holds is looked after"
+RETIRED: Final = message(
+    "volume.retired", "it is retired: nothing new is recorded there, and what it holds is kept as long as it must be"
+)
+LEFT_OUT: Final = message(
+    "volume.left-out",
+    "it is not in the configuration: nothing new is recorded there, and what it holds is looked after",
+)
 
 
 class VolumePool:
@@ -131,12 +141,11 @@ class VolumePool:
         known = self.inventory.at(spec.path)
         volume_id = volume.id if volume else known.id if known else ""
         count, held, is_all = ring(volume_id)
-        if isinstance(space, str):
+        if isinstance(space, Message):
             state = VolumeState.RETIRED if space == EMPTY else VolumeState.AWAY
             cause = None if space == EMPTY else GapCause.IO_ERROR
-            why = space.removeprefix(f"volume {spec.path}: ")  # who shows it names the volume
-            return VolumeStatus(volume_id, spec.path, state, why, 0, 0, held, 0, count, cause, has_turn=False)
-        state, reason, cause = VolumeState.IN_SERVICE, "", None
+            return VolumeStatus(volume_id, spec.path, state, space, 0, 0, held, 0, count, cause, has_turn=False)
+        state, reason, cause = VolumeState.IN_SERVICE, NOTHING, None
         limit = limit_bytes(space, spec, held)
         if volume is not None and not self.inventory.is_served(volume):
             state, reason, limit = VolumeState.RETIRED, RETIRED if known and known.retired else LEFT_OUT, 0
@@ -170,7 +179,7 @@ class VolumePool:
 
     def _lost(self, known: KnownVolume, ring: Ring) -> VolumeStatus:
         count, held, _ = ring(known.id)
-        reason, harmless = ("", True) if known.loss is None else (loss_in_words(known.loss), known.loss.harmless)
+        reason, harmless = (NOTHING, True) if known.loss is None else (loss_in_words(known.loss), known.loss.harmless)
         cause = None if harmless else GapCause.IO_ERROR
         return VolumeStatus(
             id=known.id,
@@ -188,9 +197,26 @@ class VolumePool:
         )
 
 
-def loss_in_words(loss: VolumeLoss) -> str:
+def loss_in_words(loss: VolumeLoss) -> Message:
     """What is gone, without a figure that changes."""
     if loss.harmless:
-        return f"it is gone for good with {loss.segments} segments, none of which had to be kept any more"
-    pinned = f", {loss.pinned} of them held as evidence" if loss.pinned else ""
-    return f"it is gone for good with {loss.segments} segments; {loss.below_floor} of them had to be kept{pinned}"
+        return message(
+            "volume.lost-harmless",
+            "it is gone for good with {segments} segments, none of which had to be kept any more",
+            segments=loss.segments,
+        )
+    if loss.pinned:
+        return message(
+            "volume.lost-pinned",
+            "it is gone for good with {segments} segments; {kept} of them had to be kept, {pinned} of them held as"
+            " evidence",
+            segments=loss.segments,
+            kept=loss.below_floor,
+            pinned=loss.pinned,
+        )
+    return message(
+        "volume.lost",
+        "it is gone for good with {segments} segments; {kept} of them had to be kept",
+        segments=loss.segments,
+        kept=loss.below_floor,
+    )

@@ -37,7 +37,9 @@ from storage.volumes.mounts import Mounts, read_mounts
 from storage.words.errors import VolumeAbsent, VolumeRefused
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
+from storage.words.message import Message, message
 from storage.words.model import GapCause
+from storage.words.system_errors import said
 
 IDENTITY_SCHEMA: Final = "edged.volume/1"
 IDENTITY_MAX_BYTES: Final = 4096
@@ -47,9 +49,14 @@ _PROBE, _PROBE_LINK, _PROBE_MOVED = PROBES
 _AS_GOOD_AS_EMPTY: Final = frozenset({"lost+found", UNFINISHED, *PROBES})
 """A file system fresh from mkfs.ext4 counts as empty, and what an interrupted attempt left."""
 
-_MICROSOFT: Final = "it has no hard links, no owners, or is written by a driver that promises nothing after a power cut"
-_REMOTE: Final = "what was synced there lies with another machine, and locks do not hold against others"
-UNFIT: Final[Mapping[str, str]] = {
+_MICROSOFT: Final = message(
+    "volume.unfit-microsoft",
+    "it has no hard links, no owners, or is written by a driver that promises nothing after a power cut",
+)
+_REMOTE: Final = message(
+    "volume.unfit-remote", "what was synced there lies with another machine, and locks do not hold against others"
+)
+UNFIT: Final[Mapping[str, Message]] = {
     **dict.fromkeys(("vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk"), _MICROSOFT),
     **dict.fromkeys(("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"), _REMOTE),
 }
@@ -95,21 +102,33 @@ class VolumeUsage(NamedTuple):
     """False as long as a database that was begun anew does not know all that lies there."""
 
 
-def refused(path: Path, what: str, action: str, kind: type[VolumeRefused] = VolumeRefused) -> VolumeRefused:
+def refused(path: Path, what: Message, action: Message, kind: type[VolumeRefused] = VolumeRefused) -> VolumeRefused:
     """In the words of all that concerns a volume."""
-    return kind(f"volume {path}: {what}", action)
+    return kind(message("volume.refused", "volume {path}: {what}", path=str(path), what=what), action, what)
 
 
 def failed(path: Path, error: OSError) -> VolumeRefused:
     """What the kernel says, with what a technician looks at first."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        action = "Create it, and mount the disk there if it has one."
-        return refused(path, "there is no such directory", action, VolumeAbsent)
+        action = message("volume.no-directory.action", "Create it, and mount the disk there if it has one.")
+        return refused(path, message("volume.no-directory", "there is no such directory"), action, VolumeAbsent)
     if isinstance(error, PermissionError):
-        return refused(path, "it may not be used", "Give the directory to the user that edged runs as.")
+        return refused(
+            path,
+            message("volume.not-allowed", "it may not be used"),
+            message("volume.not-allowed.action", "Give the directory to the user that edged runs as."),
+        )
     if error.errno == errno.EROFS:
-        return refused(path, "it is mounted read-only", "Check the disk and `dmesg`, then mount it to be written.")
-    return refused(path, f"the disk says: {error.strerror}", "Check the disk, its cable and `dmesg`.")
+        return refused(
+            path,
+            message("volume.read-only", "it is mounted read-only"),
+            message("volume.read-only.action", "Check the disk and `dmesg`, then mount it to be written."),
+        )
+    return refused(
+        path,
+        message("volume.disk-says", "the disk says: {reason}", reason=said(error)),
+        message("volume.disk-says.action", "Check the disk, its cable and `dmesg`."),
+    )
 
 
 def read_identity(volume_fd: int) -> dict[str, str]:
@@ -117,13 +136,13 @@ def read_identity(volume_fd: int) -> dict[str, str]:
     with reading(volume_fd, IDENTITY_NAME) as file:
         text = file.read(IDENTITY_MAX_BYTES + 1)
     if len(text) > IDENTITY_MAX_BYTES:
-        raise ValueError(f"more than {IDENTITY_MAX_BYTES} bytes")
+        raise ValueError(message("volume.identity-long", "more than {count} bytes", count=IDENTITY_MAX_BYTES))
     try:
         content = json.loads(text)
     except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        raise ValueError(message("volume.identity-deep", "nested too deeply")) from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise ValueError("not an object of strings")
+        raise ValueError(message("volume.identity-strings", "not an object of strings"))
     return content
 
 
@@ -235,14 +254,30 @@ class Volume:
             with self.held() as fd:
                 here, there = os.fstat(fd), self.path.stat()
                 if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-                    raise refused(self.path, "another directory has taken its place", "Mount the disk again.")
+                    raise refused(
+                        self.path,
+                        message("volume.other-directory", "another directory has taken its place"),
+                        message("volume.other-directory.action", "Mount the disk again."),
+                    )
                 with suppress(FileNotFoundError, ValueError):
                     told = read_identity(fd).get("volume")
         except OSError as error:
             raise failed(self.path, error) from error
         if told != self._id:
-            what = f"{IDENTITY_NAME} no longer says that it is volume {self._id}"
-            raise refused(self.path, what, "Put the file back as it was; nothing is written there without it.")
+            what = message(
+                "volume.identity-changed",
+                "{file} no longer says that it is volume {volume}",
+                file=IDENTITY_NAME,
+                volume=self._id,
+            )
+            raise refused(
+                self.path,
+                what,
+                message(
+                    "volume.identity-changed.action",
+                    "Put the file back as it was; nothing is written there without it.",
+                ),
+            )
 
     def close(self) -> None:
         """Give the lock back, and the disk, as soon as nobody works in it."""
@@ -277,16 +312,31 @@ def _lock(fd: int, path: Path, taken: Mapping[str, Path]) -> None:
             with suppress(OSError):
                 there = other.stat()
                 if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
-                    what = f"it is the same directory as {other}"
-                    raise refused(path, what, "Take one of the two out of the configuration.") from error
-        what = "another edged, or another entry of this configuration, is using it"
-        raise refused(path, what, "Stop the other one, or take the entry out.") from error
+                    what = message("volume.same-directory", "it is the same directory as {other}", other=str(other))
+                    raise refused(
+                        path,
+                        what,
+                        message("volume.same-directory.action", "Take one of the two out of the configuration."),
+                    ) from error
+        what = message("volume.used-by-another", "another edged, or another entry of this configuration, is using it")
+        raise refused(
+            path, what, message("volume.used-by-another.action", "Stop the other one, or take the entry out.")
+        ) from error
 
 
 def _refuse_double(path: Path, volume_id: str, taken: Mapping[str, Path]) -> None:
     if volume_id in taken:
-        what = f"it says that it is volume {volume_id}, and so does {taken[volume_id]}"
-        raise refused(path, what, "One is a copy of the other: take the copy out of the configuration.")
+        what = message(
+            "volume.id-twice",
+            "it says that it is volume {volume}, and so does {other}",
+            volume=volume_id,
+            other=str(taken[volume_id]),
+        )
+        raise refused(
+            path,
+            what,
+            message("volume.id-twice.action", "One is a copy of the other: take the copy out of the configuration."),
+        )
 
 
 def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str | None:
@@ -296,38 +346,82 @@ def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str 
         identity = read_identity(fd)
     except FileNotFoundError as error:
         if expected is not None:
-            what = f"volume {expected} belongs here, but there is no {IDENTITY_NAME}"
-            action = (
-                f"Its disk is probably not mounted: mount it. If it is gone for good: edgectl volume replace {path}"
+            what = message(
+                "volume.no-identity",
+                "volume {volume} belongs here, but there is no {file}",
+                volume=expected or "",
+                file=IDENTITY_NAME,
+            )
+            action = message(
+                "volume.no-identity.action",
+                "Its disk is probably not mounted: mount it. If it is gone for good: edgectl volume replace {path}",
+                path=str(path),
             )
             raise refused(path, what, action) from error
         return None
     except ValueError as error:
-        what = f"{IDENTITY_NAME} cannot be read ({error})"
-        raise refused(path, what, "Check the disk; restore the file from a backup.") from error
+        what = message(
+            "volume.identity-unreadable", "{file} cannot be read ({reason})", file=IDENTITY_NAME, reason=said(error)
+        )
+        raise refused(
+            path, what, message("volume.identity-unreadable.action", "Check the disk; restore the file from a backup.")
+        ) from error
     volume_id = identity.get("volume", "")
     if identity.get("schema") != IDENTITY_SCHEMA or not volume_id:
-        what = f"{IDENTITY_NAME} is not of the form {IDENTITY_SCHEMA}"
-        raise refused(path, what, "It was written by another version of edged: use that one.")
+        what = message(
+            "volume.identity-form", "{file} is not of the form {form}", file=IDENTITY_NAME, form=IDENTITY_SCHEMA
+        )
+        raise refused(
+            path,
+            what,
+            message("volume.identity-form.action", "It was written by another version of edged: use that one."),
+        )
     if identity.get("node") != node:
-        what = f"it belongs to the box {identity.get('node')!r}, and this one is {node!r}"
-        raise refused(path, what, "Mount this box's own disk, or correct `node` under [site].")
+        what = message(
+            "volume.other-box",
+            "it belongs to the box {box}, and this one is {this}",
+            box=repr(identity.get("node")),
+            this=repr(node),
+        )
+        raise refused(
+            path, what, message("volume.other-box.action", "Mount this box's own disk, or correct `node` under [site].")
+        )
     if expected not in (None, volume_id):
         home = next((str(place) for place, known_id in known.items() if known_id == volume_id), None)
-        what = f"volume {expected} belongs here, but this is volume {volume_id}"
+        what = message(
+            "volume.wrong-disk",
+            "volume {volume} belongs here, but this is volume {other}",
+            volume=expected or "",
+            other=volume_id,
+        )
         if home is not None and home != str(path):
             raise refused(
                 path,
-                f"{what}, which belongs at {home}",
-                "Mount each disk where it belongs, or under a new path that you write into the configuration.",
+                message(
+                    "volume.disk-of-another-place",
+                    "volume {volume} belongs here, but this is volume {other}, which belongs at {home}",
+                    volume=expected or "",
+                    other=volume_id,
+                    home=home,
+                ),
+                message(
+                    "volume.disk-of-another-place.action",
+                    "Mount each disk where it belongs, or under a new path that you write into the configuration.",
+                ),
             )
-        raise refused(path, what, "The wrong disk is mounted: mount the right one.")
+        raise refused(
+            path, what, message("volume.wrong-disk.action", "The wrong disk is mounted: mount the right one.")
+        )
     return volume_id
 
 
 def _begin(fd: int, path: Path, node: str, others: Iterable[Path], *, may_initialise: bool) -> str:
     if not may_initialise:
-        raise refused(path, f"it has no {IDENTITY_NAME}", f"A new volume is made by: edgectl volume init {path}")
+        raise refused(
+            path,
+            message("volume.none-here", "it has no {file}", file=IDENTITY_NAME),
+            message("volume.none-here.action", "A new volume is made by: edgectl volume init {path}", path=str(path)),
+        )
     return initialise(fd, path, node, others)
 
 
@@ -353,18 +447,26 @@ def initialise(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
 def check(fd: int, path: Path, others: Iterable[Path]) -> None:
     """`VolumeRefused` with the first reason why this directory does not become a volume."""
     if set(os.listdir(fd)) - _AS_GOOD_AS_EMPTY:
-        what = f"it is not empty and has no {IDENTITY_NAME}"
-        raise refused(path, what, "A new volume begins in an empty directory: choose one.")
+        what = message("volume.not-empty", "it is not empty and has no {file}", file=IDENTITY_NAME)
+        raise refused(
+            path, what, message("volume.not-empty.action", "A new volume begins in an empty directory: choose one.")
+        )
     mounts, real = read_mounts(), PurePosixPath(path.resolve())
     lacking = mounts.missing(real)
     if lacking is not None:
-        what = f"{lacking} is a mount point (/etc/fstab or a systemd unit), and nothing is mounted on it"
-        raise refused(path, what, f"Mount its disk first: mount {lacking}")
+        what = message(
+            "volume.not-mounted",
+            "{mount} is a mount point (/etc/fstab or a systemd unit), and nothing is mounted on it",
+            mount=str(lacking),
+        )
+        raise refused(
+            path, what, message("volume.not-mounted.action", "Mount its disk first: mount {mount}", mount=str(lacking))
+        )
     check_apart(path, others, mounts)
     mount = mounts.of(real)
     if mount is not None and mount.kind in UNFIT:
-        what = f"its file system is {mount.kind}: {UNFIT[mount.kind]}"
-        raise refused(path, what, "Use a local disk with ext4 or xfs.")
+        what = message("volume.unfit", "its file system is {kind}: {why}", kind=mount.kind, why=UNFIT[mount.kind])
+        raise refused(path, what, message("volume.use-local", "Use a local disk with ext4 or xfs."))
     _try_out(fd, path)
 
 
@@ -374,8 +476,16 @@ def check_apart(path: Path, others: Iterable[Path], mounts: Mounts | None = None
     real = PurePosixPath(path.resolve())
     for other in others:
         if other != path and mounts.inside(real, PurePosixPath(other.resolve())):
-            what = f"it lies inside the volume {other}, or the other way round"
-            raise refused(path, what, "Each volume needs a directory of its own: choose another one.")
+            what = message(
+                "volume.inside-another", "it lies inside the volume {other}, or the other way round", other=str(other)
+            )
+            raise refused(
+                path,
+                what,
+                message(
+                    "volume.inside-another.action", "Each volume needs a directory of its own: choose another one."
+                ),
+            )
 
 
 def _try_out(fd: int, path: Path) -> None:
@@ -394,13 +504,21 @@ def _try_out(fd: int, path: Path) -> None:
         os.fsync(fd)
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL):
-            what = f"its file system lacks what is needed (hard links, renames, syncs): {error.strerror}"
-            raise refused(path, what, "Use a local disk with ext4 or xfs.") from error
+            what = message(
+                "volume.lacks",
+                "its file system lacks what is needed (hard links, renames, syncs): {reason}",
+                reason=said(error),
+            )
+            raise refused(path, what, message("volume.use-local", "Use a local disk with ext4 or xfs.")) from error
         raise failed(path, error) from error
     finally:
         _clear(fd)
     if links != 2:
-        raise refused(path, "its file system does not count hard links", "Use a local disk with ext4 or xfs.")
+        raise refused(
+            path,
+            message("volume.no-link-count", "its file system does not count hard links"),
+            message("volume.use-local", "Use a local disk with ext4 or xfs."),
+        )
 
 
 def _clear(fd: int) -> None:

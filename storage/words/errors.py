@@ -1,19 +1,21 @@
 """What can go wrong in storage, as one small tree sorted by response: try again, do with less, or stop.
 
-Imports nothing. Each error says `what` happened and, as an `action`, what a person does first. Nothing else is raised
+Each error says `what` happened and, as an `action`, what a person does first. Nothing else is raised
 on purpose by storage; an `OSError` or `sqlite3.Error` that gets out is a defect or is wrapped on the way.
 """
 
 from __future__ import annotations
+
+from storage.words.message import Message, as_message, message
 
 
 class StoreError(Exception):
     """Base of all; `what` happened, `action` is what to do first. Neither holds a secret."""
 
     def __init__(self, what: str, action: str) -> None:
-        super().__init__(f"{what}; {action}" if action else what)
-        self.what = what
-        self.action = action
+        super().__init__(f"{what}; {action}" if action else str(what))
+        self.what = as_message(what)
+        self.action = as_message(action)
 
 
 class RetryError(StoreError):
@@ -51,6 +53,11 @@ class NotOpen(DegradeError):
 class VolumeRefused(DegradeError):
     """This directory is not the volume it should be (S10)."""
 
+    def __init__(self, what: str, action: str, why: Message | None = None) -> None:
+        """`why`: the same without the volume's name, for whoever names it himself."""
+        super().__init__(what, action)
+        self.why = self.what if why is None else why
+
 
 class VolumeAbsent(VolumeRefused):
     """There is no such directory."""
@@ -68,8 +75,13 @@ class NodeChanged(FatalError):
     """The configuration calls this box otherwise than its own volumes do, which does not heal by itself."""
 
     def __init__(self, node: str, was: str) -> None:
-        what = f'[site] node is "{node}", and this box is "{was}" for good: its footage and its ledger bear that name'
-        super().__init__(what, f'write it back: node = "{was}"')
+        what = message(
+            "state.node-changed",
+            '[site] node is "{node}", and this box is "{was}" for good: its footage and its ledger bear that name',
+            node=node,
+            was=was,
+        )
+        super().__init__(what, message("state.node-changed.action", 'write it back: node = "{was}"', was=was))
 
 
 class DatabaseDamaged(FatalError):

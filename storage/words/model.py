@@ -15,6 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from storage.words.message import Message
+
 WHOLE_MAX: Final = 1 << 52
 """Whole numbers up to here are believed, whoever tells them: sums of two fit into a leaf, where RFC 8785 ends with 53
 bits, and in milliseconds this is 140,000 years."""
@@ -173,7 +175,7 @@ class Gap:
     start: Moment
     end: Moment | None
     cause: GapCause
-    detail: str
+    detail: Message
     """What a technician reads; never a secret."""
     clock_correction_ms: int | None = None
     """As in `Segment`, for its start; `end_correction_ms` for its end."""
@@ -237,7 +239,7 @@ class VolumeStatus:
     id: str
     path: Path
     state: VolumeState
-    reason: str
+    reason: Message
     total_bytes: int
     free_bytes: int
     ring_bytes: int
@@ -329,8 +331,9 @@ class AlarmRow:
     since_ms: int
     cleared_ms: int | None
     count: int
-    text: str
-    action: str
+    text: Message
+    action: Message
+    """What to do."""
     acknowledged: bool
     occurrence: str = ""
     """Stays the same from when it was raised until it is gone for an hour."""

@@ -12,11 +12,29 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt.contract import messages
-from mqtt.contract.messages import Message, Payload
+from mqtt.contract.messages import Payload, Publication
+from storage.words.message import NOTHING, message, with_advice
 from tests.support.brokers import DEADLINE_S
 
 DAY_S: Final = 86_400
-REASONS: Final = {"down": "no frame for 42 s: check power and cable", "degraded": "6 fps instead of 10"}
+NO_ANSWER: Final = message("session.no-answer", "no answer from this address")
+REASONS: Final = {
+    "down": NO_ANSWER,
+    "degraded": message("camera.slow", "fewer than the expected {fps} images/s", fps=10),
+}
+LOOK: Final = message(
+    "action.check",
+    "Check {what}",
+    what=message("session.no-answer.check", "power and network cable of the camera, and its IP address"),
+)
+TOO_SMALL: Final = message(
+    "alarm.floors-do-not-fit",
+    "The floors do not fit the volumes: at the present rates they ask for more than there is room for",
+)
+SPACE: Final = message(
+    "alarm.floors-do-not-fit.action",
+    "Add space, lower bit rates or shorten floors before the volumes are full; `edgectl retention` shows the figures",
+)
 OFFICES: Final = (
     "文山", "大安", "信義", "中正", "萬華", "北投", "士林", "內湖", "南港", "松山", "板橋", "三重", "中和", "新店",
     "淡水", "桃園", "中壢", "竹北", "苗栗", "豐原", "彰化", "南投", "斗六", "嘉義", "新營", "鳳山", "屏東", "宜蘭",
@@ -53,12 +71,12 @@ class Box:
     def but(self, **changes: Any) -> Box:
         return replace(self, **changes)
 
-    def said(self) -> list[Message]:
+    def said(self) -> list[Publication]:
         """All that it keeps at the broker, as it comes at a connection."""
         state: list[Payload] = [self.status(), self.birth()]
         state += [payload for camera in self.cameras for payload in (self.health(camera), self.retention(camera))]
         state += [self.storage(), self.checkpoint()]
-        return [*(messages.message(self.node, payload) for payload in state), *map(self.alarm, self.alarms)]
+        return [*(messages.publication(self.node, payload) for payload in state), *map(self.alarm, self.alarms)]
 
     def status(self) -> messages.Status:
         return messages.Status.model_validate({**self.stamp, "state": self.state, "boot": "b"})
@@ -71,18 +89,19 @@ class Box:
             cameras=list(self.cameras),
         )  # fmt: skip
 
-    def heartbeat(self, *, synced: bool = True) -> Message:
+    def heartbeat(self, *, synced: bool = True) -> Publication:
         beat = messages.Heartbeat(
             **self.stamp, uptime_s=3600.0, box_uptime_s=7200.0, clock_synced=synced, clock_epoch=1,
             disk_total_bytes=4 * 10**12, disk_free_bytes=3 * 10**11, outbox_messages=0,
         )  # fmt: skip
-        return messages.message(self.node, beat)
+        return messages.publication(self.node, beat)
 
     def health(self, camera: str) -> messages.CameraHealth:
         state = "down" if camera in self.down else "degraded" if camera in self.degraded else "recording"
+        reason = REASONS.get(state, NOTHING)
         return messages.CameraHealth.model_validate({
             **self.stamp, "camera": camera, "state": state, "since_ms": self.ts - 60_000,
-            "reason": REASONS.get(state, ""),
+            "reason": str(reason), "reason_code": reason.code, "reason_values": reason.data,
             "fps": 10.0, "width": 1920, "height": 1080, "codec": "h264", "audio": "", "bitrate_bps": 2_000_000,
             "last_frame_age_s": 0.1, "clock_offset_ms": 12, "coverage_24h": self.coverage, "unexplained_s": 0.0,
             "gaps_24h": self.gaps, "faults": list(self.wrong) if camera == self.cameras[0] else [],
@@ -108,7 +127,7 @@ class Box:
             **self.stamp, origin=f"edged/{self.node}", size=204_817, root="ab" * 32, first=1, key="k", note=note
         )
 
-    def alarm(self, alarm: dict[str, Any]) -> Message:
+    def alarm(self, alarm: dict[str, Any]) -> Publication:
         told = {
             **self.stamp,
             "occurrence": "1:1",
@@ -117,25 +136,25 @@ class Box:
             "count": 1,
             **alarm,
         }
-        return messages.message(self.node, messages.AlarmState.model_validate(told))
+        return messages.publication(self.node, messages.AlarmState.model_validate(told))
 
-    def pin(self, pin: str) -> Message:
+    def pin(self, pin: str) -> Publication:
         held = messages.PinState(
             **self.stamp, pin=pin, state="approved", ground="law", cameras=list(self.cameras[:1]),
             from_ms=self.ts - 7_200_000, to_ms=self.ts - 3_600_000, placed_ms=self.ts, span_ms=30 * DAY_S * 1000,
             until_ms=self.ts + 30 * DAY_S * 1000,
         )  # fmt: skip
-        return messages.message(self.node, held)
+        return messages.publication(self.node, held)
 
-    def maintenance(self, *cameras: str, held: int = 0, until_ms: int | None = None) -> Message:
+    def maintenance(self, *cameras: str, held: int = 0, until_ms: int | None = None) -> Publication:
         """Of these cameras; of none: of the whole box."""
         work = messages.MaintenanceState(
             **self.stamp, maintenance="M-20260507-7H2C", cameras=list(cameras), started_ms=self.ts - 600_000,
             until_ms=self.ts + 6_600_000 if until_ms is None else until_ms, held=held,
         )  # fmt: skip
-        return messages.message(self.node, work)
+        return messages.publication(self.node, work)
 
-    def fault(self, fault: str, state: str = "found", **changes: Any) -> Message:
+    def fault(self, fault: str, state: str = "found", **changes: Any) -> Publication:
         """A ticket of the first camera, unless `changes` say otherwise."""
         done = {"found": (None, None), "reported": (self.ts, None), "repaired": (self.ts, self.ts)}[state]
         told = {
@@ -143,7 +162,7 @@ class Box:
             "camera": self.cameras[0], "volume": None, "found_ms": self.ts - 90_000_000, "reported_ms": done[0],
             "repaired_ms": done[1], **changes,
         }  # fmt: skip
-        return messages.message(self.node, messages.FaultState.model_validate(told))
+        return messages.publication(self.node, messages.FaultState.model_validate(told))
 
 
 def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes: Any) -> dict[str, Any]:
@@ -152,13 +171,13 @@ def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes:
     return told | changes
 
 
-def retained(topic: str, payload: Any) -> Message:
+def retained(topic: str, payload: Any) -> Publication:
     """Anything, as JSON; bytes as they are."""
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return Message(topic=topic, payload=raw, qos=1, retain=True)
+    return Publication(topic=topic, payload=raw, qos=1, retain=True)
 
 
-def emptied(topic: str) -> Message:
+def emptied(topic: str) -> Publication:
     """What takes a topic away from the broker, whoever does it."""
     return retained(topic, b"")
 
@@ -180,14 +199,15 @@ def _one(number: int, cameras: tuple[str, ...], ts: int) -> Box:
         case 6:
             return box.but(state="offline", ts=ts - (number + 3) * 3_600_000)
         case 11:
-            text = f"Camera {cameras[3]} is not recorded: no frame for 42 s"
-            told = alarm(f"camera.down:{cameras[3]}", text=text)
+            down = message(
+                "alarm.camera-down", "Camera {camera} is not recorded: {reason}", camera=cameras[3], reason=NO_ANSWER
+            )
+            told = alarm(f"camera.down:{cameras[3]}", **with_advice(down, LOOK))
             return box.but(down=cameras[3:4], alarms=(told,), coverage=0.941)
         case 17:
             return box.but(degraded=cameras[:2])
         case 23:
-            text = "Floors will not be met: within two weeks recording stops"
-            told = alarm("retention.floor-at-risk", "warning", text=text, action="Add space", acknowledged=True)
+            told = alarm("retention.floors-do-not-fit", "warning", **with_advice(TOO_SMALL, SPACE), acknowledged=True)
             return box.but(alarms=(told,), compliant=False, retained=29.5)
     return box
 
@@ -212,7 +232,7 @@ class Mouth:
         self._client.loop_stop()
         self._client.on_connect = None
 
-    def say(self, said: Iterable[Message]) -> None:
+    def say(self, said: Iterable[Publication]) -> None:
         waiting = [self._client.publish(one.topic, one.payload, one.qos, one.retain) for one in said]
         for one in waiting:
             one.wait_for_publish(DEADLINE_S)

@@ -20,15 +20,15 @@ import jsonschema
 from jsonschema.exceptions import best_match
 
 from mqtt.contract import events, messages
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from script.generate import asyncapi
 from storage.outbox import table as outbox_table
 from storage.outbox.table import Event, EventKind
 from tests.support.configuration import Setup
 
 MAKERS: Final[dict[ModuleType, tuple[str, ...]]] = {
-    messages: ("message", "tombstone", "stopping"),
-    events: ("message", "short"),
+    messages: ("publication", "tombstone", "stopping"),
+    events: ("publication", "short"),
 }
 """All that ends as something said begins in one of these."""
 NODE: Final = Setup([]).node
@@ -89,9 +89,9 @@ def _asker() -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
-def _watched(make: Callable[P, Message]) -> Callable[P, Message]:
+def _watched(make: Callable[P, Publication]) -> Callable[P, Publication]:
     @wraps(make)
-    def made(*args: P.args, **kwargs: P.kwargs) -> Message:
+    def made(*args: P.args, **kwargs: P.kwargs) -> Publication:
         message = make(*args, **kwargs)
         VIOLATIONS.note(wrong(message.topic, message.payload, message.qos, message.retain))
         return message

@@ -93,11 +93,13 @@ def serve(path: str) -> NoReturn:
     """Reads all of the program, then forks for each connection until standard input ends."""
     import edged.cli  # noqa: PLC0415
     import edged.doctor  # noqa: PLC0415
+    import edged.words  # noqa: PLC0415
+    import storage.words  # noqa: PLC0415
 
     # Python itself may lie where another account does not read: what it would load late is there.
     for name in ("encodings.ascii", "encodings.idna", "encodings.unicode_escape", "rich._unicode_data"):
         importlib.import_module(name)
-    for package in (edged.cli, edged.doctor):
+    for package in (edged.cli, edged.doctor, edged.words, storage.words):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

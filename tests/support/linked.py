@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 from mqtt.client import BrokerSettings, Link, Orders, Post
 from mqtt.contract import messages
-from mqtt.contract.messages import Message, Sequence
+from mqtt.contract.messages import Publication, Sequence
 from mqtt.tls import Keyring
 from tests.support.brokers import DEADLINE_S
 
@@ -39,7 +39,7 @@ class Box:
     ) -> None:
         self.sequence = Sequence(EPOCH)
         self.greetings = 0
-        self.snapshot: list[Message] = []
+        self.snapshot: list[Publication] = []
         settings = BrokerSettings(host, port, username, password, keepalive_s, tls)
         will = messages.will(NODE, boot=BOOT, epoch=EPOCH, ts=1)
         self.link = Link(
@@ -53,13 +53,13 @@ class Box:
             orders=orders,
         )
 
-    def greeting(self) -> list[Message]:
+    def greeting(self) -> list[Publication]:
         self.greetings += 1
         online = messages.Status(**self.sequence.stamp(2), state="online", boot=BOOT)
-        return [messages.message(NODE, online), Message(BIRTH, b"{}", 1, True), *self.snapshot]
+        return [messages.publication(NODE, online), Publication(BIRTH, b"{}", 1, True), *self.snapshot]
 
-    def heartbeat(self) -> Message:
-        return messages.message(
+    def heartbeat(self) -> Publication:
+        return messages.publication(
             NODE,
             messages.Heartbeat(
                 **self.sequence.stamp(3),

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from edged.documents import exports, ledger, machine, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
+from recorder.supervisor.state import sentence
+from recorder.words.address import Target, without_login
+from recorder.words.outcome import declined
+from storage.words.message import NOTHING, message
 from tests.support.samples_machine import DOCTOR, PROBE, STATUS_DOWN
 from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
 from tests.support.samples_upkeep import (
@@ -18,11 +24,17 @@ from tests.support.samples_upkeep import (
     MAINTENANCE_START,
 )
 
+REFUSED: Final = declined(Target("rtsp", "10.0.0.12", 554, "/stream1", "viewer"), 401)
+UNAUTHORISED: Final = sentence(REFUSED)
+CHECK: Final = message("action.check", "Check {what}", what=REFUSED.check)
+"""What comes of a wrong password."""
 LOBBY: Final[dict[str, Any]] = {
     "id": "lobby",
     "name": "大廳",
     "state": "recording",
     "reason": "",
+    "reason_code": "",
+    "reason_values": {},
     "cause": None,
     "fps": 25.0,
     "width": 1920,
@@ -45,6 +57,8 @@ LOBBY: Final[dict[str, Any]] = {
             "fault": "blurred",
             "since": "2026-03-01T00:08:00.000Z",
             "evidence": "much less sharp than usual by this light",
+            "evidence_code": "health.less-sharp",
+            "evidence_values": {},
         }
     ],
     "colour": True,
@@ -57,8 +71,9 @@ DOOR: Final[dict[str, Any]] = LOBBY | {
     "name": "側門",
     "state": "down",
     "cause": "unauthorised",
-    "reason": "RTSP over TCP to 10.0.0.12:554, path /stream1, user viewer: 401 Unauthorized. "
-    "Check user and password of this camera in edged.toml",
+    "reason": str(UNAUTHORISED),
+    "reason_code": UNAUTHORISED.code,
+    "reason_values": UNAUTHORISED.data,
     "fps": None,
     "width": None,
     "height": None,
@@ -81,6 +96,8 @@ VOLUME: Final[dict[str, Any]] = {
     "path": "/srv/edged",
     "state": "in-service",
     "reason": "",
+    "reason_code": "",
+    "reason_values": {},
     "total_bytes": 4_000_000_000_000,
     "free_bytes": 2_650_000_000_000,
     "ring_bytes": 1_234_000_000_000,
@@ -90,6 +107,13 @@ VOLUME: Final[dict[str, Any]] = {
     "full_in_s": 1_555_200.0,
     "floor_at_risk_in_s": None,
 }
+NOT_RECORDED: Final = message(
+    "alarm.camera-down",
+    "Camera {camera} is not recorded: {reason}",
+    camera="side-door",
+    reason=without_login(sentence(replace(REFUSED, check=NOTHING))),
+)
+FIRST: Final = message("site.stands-and-do", "{what}. {action}", what=NOT_RECORDED, action=CHECK)
 ALARM: Final[dict[str, Any]] = {
     "key": "camera.down:side-door",
     "severity": "critical",
@@ -97,8 +121,10 @@ ALARM: Final[dict[str, Any]] = {
     "since": "2026-03-01T00:10:00.000Z",
     "cleared": None,
     "count": 2,
-    "text": "Camera side-door is not recorded: 401 Unauthorized",
-    "action": "Check user and password of this camera in edged.toml, then edgectl reload",
+    **NOT_RECORDED.told,
+    "action": str(CHECK),
+    "action_code": CHECK.code,
+    "action_values": CHECK.data,
     "acknowledged": True,
     "occurrence": "1772323400000:4182",
 }
@@ -123,6 +149,20 @@ GAP: Final[dict[str, Any]] = {
     "end": "2026-03-01T00:00:05.000Z",
     "cause": "dropped",
     "detail": "RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer: connection reset by peer",
+    "detail_code": "session.told.no-check",
+    "detail_values": {
+        "tried": {
+            "text": "RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer",
+            "code": "session.tried",
+            "values": {
+                "way": {"text": "RTSP over TCP", "code": "session.over-tcp", "values": {}},
+                "address": "10.0.0.11:554",
+                "path": "/stream1",
+                "user": "viewer",
+            },
+        },
+        "came_back": {"text": "connection reset by peer", "code": "system.econnreset", "values": {}},
+    },
     "clock_correction_ms": None,
     "end_correction_ms": None,
     "pauses": [],
@@ -131,7 +171,9 @@ GAP: Final[dict[str, Any]] = {
 STATUS: Final[dict[str, Any]] = {
     "schema": "edged.status/1",
     "verdict": "critical",
-    "action": "Camera side-door is not recorded: 401 Unauthorized. Check user and password in edged.toml",
+    "action": str(FIRST),
+    "action_code": FIRST.code,
+    "action_values": FIRST.data,
     "node": "wenshan-main",
     "office": "wenshan",
     "name": "文山區戶政事務所 所本部",
@@ -150,6 +192,8 @@ STATUS: Final[dict[str, Any]] = {
         "address": "10.0.0.2:1883",
         "protocol": "5",
         "reason": "",
+        "reason_code": "",
+        "reason_values": {},
         "since": "2026-02-26T20:00:01.000Z",
         "waiting": [{"rank": "history", "events": 3, "bytes": 1_310, "oldest": "2026-03-01T00:59:58.000Z"}],
     },
@@ -185,6 +229,20 @@ FSCK: Final[dict[str, Any]] = {
             "what": "segment 1041 of lobby: its content is not what was recorded (SHA-256)",
             "where": "/srv/edged/lobby/2026-03-01/20260301T000500.080Z-1041.mp4",
             "action": "find out who changed it; check the disk",
+            "where_code": "",
+            "where_values": {},
+            "what_code": "fsck.of-segment",
+            "what_values": {
+                "number": 1041,
+                "camera": "lobby",
+                "what": {
+                    "text": "its content is not what was recorded (SHA-256)",
+                    "code": "fsck.content",
+                    "values": {},
+                },
+            },
+            "action_code": "fsck.content.action",
+            "action_values": {},
         }
     ],
     "unlisted": 0,
@@ -209,6 +267,13 @@ REBUILD: Final[dict[str, Any]] = {
     "missing": 1,
     "gaps": 2,
     "left": ["/srv/edged/lobby/2026-03-01/20260301T000500.080Z-1041.mp4.part: it is still being written"],
+    "left_told": [
+        {
+            "text": "/srv/edged/lobby/2026-03-01/20260301T000500.080Z-1041.mp4.part: it is still being written",
+            "code": "rebuild.being-written",
+            "values": {"path": "/srv/edged/lobby/2026-03-01/20260301T000500.080Z-1041.mp4.part"},
+        }
+    ],
     "aside": "/var/lib/edged/edged.db.damaged-20260301T001000.000Z",
     "took_s": 74.25,
 }
@@ -225,6 +290,8 @@ BOOT: Final[dict[str, Any]] = {
     "synced_after_s": 41.0,
     "rtc": True,
     "missing": "",
+    "missing_code": "",
+    "missing_values": {},
 }
 
 BOOTS: Final[dict[str, Any]] = {
@@ -242,6 +309,15 @@ BOOTS: Final[dict[str, Any]] = {
             "word": "sync+rtc",
             "missing": "clocks prove no more than 7 days; two people can attest it: edgectl boots attest 2 --off-for … "
             "--reason …",
+            "missing_code": "list.both",
+            "missing_values": {
+                "one": {"text": "clocks prove no more than 7 days", "code": "site.boot.a-week", "values": {}},
+                "other": {
+                    "text": "two people can attest it: edgectl boots attest 2 --off-for … --reason …",
+                    "code": "site.boot.two-people",
+                    "values": {"boot": 2},
+                },
+            },
         },
     ],
 }
@@ -269,6 +345,8 @@ PIN: Final[dict[str, Any]] = {
     "ended": None,
     "ended_by": None,
     "reason": None,
+    "reason_code": "",
+    "reason_values": {},
 }
 PIN_COST: Final[dict[str, Any]] = {
     "segments": 14,
@@ -311,6 +389,10 @@ ACT: Final[dict[str, Any]] = {
     "asked": "2026-03-20T01:00:00.000Z",
     "until": "2026-03-23T01:00:00.000Z",
     "ended": None,
+    "sentence_code": "approval.release-pin",
+    "sentence_values": {"pin": "P-20260301-7F3K", "reason": "the case is closed"},
+    "ended_code": "",
+    "ended_values": {},
 }
 
 GENERATION: Final[dict[str, Any]] = {
@@ -431,6 +513,12 @@ LEDGER_VERIFY: Final[dict[str, Any]] = {
             "what": "it knows 5,000 leaves of edged/wenshan-main/7f3k2a1b, the box has 4,200: an older state was put "
             "back, or leaves were removed",
             "action": "keep this head and the box as they are, and find out who had access to it since",
+            "where_code": "ledger.outside",
+            "where_values": {},
+            "what_code": "ledger.outside-ahead",
+            "what_values": {"size": "5,000", "origin": "edged/wenshan-main/7f3k2a1b", "there": "4,200"},
+            "action_code": "ledger.outside.action",
+            "action_values": {},
         }
     ],
     "unlisted": 0,
@@ -481,6 +569,25 @@ COMPLIANCE: Final[dict[str, Any]] = {
             "since": "2026-05-01T00:00:00.000Z",
             "faults": [],
             "evidence": ["大廳（lobby）：已保存 40天（最低 31天）"],
+            "faults_told": [],
+            "evidence_told": [
+                {
+                    "text": "大廳 (lobby): kept for 40d (floor 31d)",
+                    "code": "clause.of-camera",
+                    "values": {
+                        "camera": {
+                            "text": "大廳 (lobby)",
+                            "code": "clause.camera",
+                            "values": {"name": "大廳", "camera": "lobby"},
+                        },
+                        "what": {
+                            "text": "kept for 40d (floor 31d)",
+                            "code": "clause.kept",
+                            "values": {"held_s": 3_456_000.0, "floor_s": 2_678_400},
+                        },
+                    },
+                }
+            ],
             "by_hand": ["銷毀期限請機關確認。"],
             "not_built": [],
         },
@@ -493,6 +600,27 @@ COMPLIANCE: Final[dict[str, Any]] = {
             "since": "2026-05-03T07:00:00.000Z",
             "faults": ["/srv/edged/lobby/2026-05-03/a.mp4：權限 0644，其他帳號可存取"],
             "evidence": ["已查核全部 40 個檔案及目錄的擁有者、權限及存取清單"],
+            "faults_told": [
+                {
+                    "text": "/srv/edged/lobby/2026-05-03/a.mp4: mode 0644: other accounts have access",
+                    "code": "clause.file-open",
+                    "values": {
+                        "path": "/srv/edged/lobby/2026-05-03/a.mp4",
+                        "why": {
+                            "text": "mode 0644: other accounts have access",
+                            "code": "host.open-to-all",
+                            "values": {"mode": "0644"},
+                        },
+                    },
+                }
+            ],
+            "evidence_told": [
+                {
+                    "text": "owner, mode and access list of all 40 files and directories were looked at",
+                    "code": "clause.modes",
+                    "values": {"count": 40},
+                }
+            ],
             "by_hand": [],
             "not_built": ["調閱申請與核准流程。"],
         },
@@ -505,6 +633,8 @@ COMPLIANCE: Final[dict[str, Any]] = {
             "since": None,
             "faults": [],
             "evidence": [],
+            "faults_told": [],
+            "evidence_told": [],
             "by_hand": [],
             "not_built": ["內部調閱申請表（附件2）及核准流程。"],
         },
@@ -557,6 +687,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "start": "2026-05-01T08:05:00.000+08:00",
                 "file": "original/lobby/20260501T000500.000Z-4712.mp4",
                 "what": "its file is not what was recorded: SHA-256 or size differ from its leaf",
+                "what_code": "manifest.file-differs",
+                "what_values": {},
             }
         ],
     },
@@ -573,6 +705,10 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "sentence": "the box was off for at least 9d3h before boot 2 (moved to the new office); footage recorded "
         "before is that much older for certain, and is destroyed that much earlier",
         "action": "a second person types: edgectl approve A-7KQ2M",
+        "sentence_code": "approval.attest",
+        "sentence_values": {"off": "9d3h", "boot": "2", "reason": "moved to the new office"},
+        "action_code": "approval.second-person",
+        "action_values": {"act": "A-7KQ2M"},
     },
     documents.Snapshot: {
         "schema": "edged.snapshot/1",
@@ -617,6 +753,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "path": "/srv/edged",
         "configured": False,
         "next": "write it into the configuration as a [[volumes]] table, then: edgectl reload",
+        "next_code": "site.volume.write-down",
+        "next_values": {},
     },
     machine.VolumeRetire: {
         "schema": "edged.volume-retire/1",
@@ -624,7 +762,9 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "path": "/srv/edged",
         "retired": True,
         "empty": False,
-        "next": "leave the disk in place",
+        "next": "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time",
+        "next_code": "site.volume.wait",
+        "next_values": {},
     },
     machine.VolumeReplace: {
         "schema": "edged.volume-replace/1",
@@ -673,6 +813,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "end": None,
                 "cause": "unauthorised",
                 "detail": "401 Unauthorized",
+                "detail_code": "",
+                "detail_values": {},
                 "clock_correction_ms": None,
                 "end_correction_ms": None,
                 "pauses": [],
@@ -684,6 +826,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "end": "2026-03-01T00:09:31.000Z",
                 "cause": "stalled",
                 "detail": "the camera sent no picture and went on. Check the camera's load and its network",
+                "detail_code": "session.paused",
+                "detail_values": {},
                 "clock_correction_ms": None,
                 "end_correction_ms": None,
                 "pauses": [
@@ -731,6 +875,47 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "reason": "under-floor",
         "sentence": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d. It may go in "
         "30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the box runs on) at the latest.",
+        "sentence_code": "explain.then",
+        "sentence_values": {
+            "one": {
+                "text": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d.",
+                "code": "retention.under-floor",
+                "values": {
+                    "segment": {
+                        "text": "segment 1041 of lobby",
+                        "code": "retention.segment",
+                        "values": {"number": 1041, "camera": "lobby"},
+                    },
+                    "end": {"text": "50 min", "code": "span.minutes", "values": {"count": 50}},
+                    "floor": {"text": "31 d", "code": "span.days", "values": {"count": 31}},
+                },
+            },
+            "other": {
+                "text": "It may go in 30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the "
+                "box runs on) at the latest.",
+                "code": "explain.may-go",
+                "values": {
+                    "earliest": {
+                        "text": "30 d 23 h",
+                        "code": "span.two",
+                        "values": {
+                            "one": {"text": "30 d", "code": "span.days", "values": {"count": 30}},
+                            "other": {"text": "23 h", "code": "span.hours", "values": {"count": 23}},
+                        },
+                    },
+                    "earliest_time": "2026-04-01 08:10",
+                    "latest": {
+                        "text": "364 d 23 h",
+                        "code": "span.two",
+                        "values": {
+                            "one": {"text": "364 d", "code": "span.days", "values": {"count": 364}},
+                            "other": {"text": "23 h", "code": "span.hours", "values": {"count": 23}},
+                        },
+                    },
+                    "latest_time": "2027-03-01 08:05",
+                },
+            },
+        },
         "pins": [],
         "exports": [],
         "held_s": None,
@@ -754,7 +939,11 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "cleared": "2026-03-01T00:20:00.000Z",
                 "count": 1,
                 "text": "The clock is not in sync",
+                "code": "",
+                "values": {},
                 "action": "",
+                "action_code": "",
+                "action_values": {},
                 "acknowledged": False,
                 "occurrence": "1772323400000:4170",
             },
@@ -770,7 +959,17 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "restart_needed": ["paths"],
         "volumes": {"added": ["/srv/second"], "retired": ["/srv/old"], "left_out": ["/srv/older"]},
         "roles": ["group cctv-tech holds no more the role authority"],
-        "warnings": ["volume /srv/new: there is no such directory. Create it, and mount the disk there if it has one."],
+        "roles_told": [
+            {
+                "text": "group cctv-tech holds no more the role authority",
+                "code": "site.holds-no-role",
+                "values": {"group": "cctv-tech", "role": "authority"},
+            }
+        ],
+        "warnings": ["group cctv-tech holds the role technician: it waits"],
+        "warnings_told": [
+            {"text": "group cctv-tech holds the role technician: it waits", "code": "test.told", "values": {}}
+        ],
     },
     documents.ConfigCheck: {
         "schema": "edged.config-check/1",
@@ -781,7 +980,11 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "file": "/etc/edged/edged.toml",
                 "key": "cameras.lobby.usernam",
                 "problem": "is not a key that edged knows",
+                "problem_code": "config.unknown-key",
+                "problem_values": {},
                 "instead": "username (did you mean that?), or leave it out",
+                "instead_code": "config.near",
+                "instead_values": {"key": "username"},
             }
         ],
         "warnings": [
@@ -789,7 +992,11 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "file": "/etc/edged/edged.toml",
                 "key": "cameras.lobby.password_file",
                 "problem": "everybody on this machine can read /etc/edged/lobby.password",
+                "problem_code": "config.secret-open",
+                "problem_values": {"path": "/etc/edged/lobby.password"},
                 "instead": "chmod o= /etc/edged/lobby.password",
+                "instead_code": "",
+                "instead_values": {},
             }
         ],
     },
@@ -848,6 +1055,16 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "kind": "act",
                 "at": "2026-05-01T00:00:00.000Z",
                 "text": "chen as auditor: ledger done",
+                "code": "leaf.act",
+                "values": {
+                    "who": "chen",
+                    "role": {"text": "auditor", "code": "role.auditor", "values": {}},
+                    "verb": "ledger",
+                    "about": "",
+                    "result": {"text": "done", "code": "leaf.result.done", "values": {}},
+                    "of": "",
+                    "calls": "",
+                },
                 "body": {"result": "done", "role": "auditor", "verb": "ledger", "who": "ab" * 32},
                 "openings": {"who": "chen"},
                 "hash": "cd" * 32,
@@ -880,6 +1097,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "schema": "edged.approve/1",
         "done": ACT,
         "outcome": "",
+        "outcome_code": "",
+        "outcome_values": {},
         "acts": [ACT | {"id": "A-9QWEX"}],
         "ended": [ACT | {"id": "A-3MPTK", "ended": "pin P-20260301-7F3K was released"}],
     },
@@ -888,5 +1107,9 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "error": "there is no camera garage",
         "action": "known are: lobby, side-door",
         "exit": 64,
+        "error_code": "api.no-cameras",
+        "error_values": {"cameras": ["garage"]},
+        "action_code": "api.known-are",
+        "action_values": {"names": ["lobby", "side-door"]},
     },
 }

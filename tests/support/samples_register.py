@@ -223,4 +223,6 @@ PROOF: Final[dict[str, Any]] = {
         "signatures": [{"keyid": "33" * 32, "sig": base64.b64encode(bytes(64)).decode()}],
     },
     "unsigned": "",
+    "unsigned_code": "",
+    "unsigned_values": {},
 }

@@ -86,7 +86,11 @@ HELD: Final[dict[str, Any]] = {
     "key": "camera.down:side-door",
     "severity": "critical",
     "text": "Camera side-door is not recorded: rtsp://10.0.0.12/stream1: no route to host",
+    "code": "alarm.camera-down",
+    "values": {"camera": "side-door", "reason": "rtsp://10.0.0.12/stream1: no route to host"},
     "action": "Check power and network of this camera",
+    "action_code": "action.check",
+    "action_values": {"what": "power and network of this camera"},
 }
 MAINTENANCE: Final[dict[str, Any]] = {
     "schema": "edged.maintenance/1",

@@ -12,6 +12,7 @@ from recorder.words.stream import Item, Losses, Reading, Sound, Video
 from recorder.worker.disk import LastCommitted, Writer
 from recorder.worker.fan_out import FanOut
 from recorder.worker.recording import Pause, Recording
+from storage.words.message import NOTHING, Message
 from storage.words.model import Moment
 from tests.support.worker import make_start
 
@@ -93,7 +94,7 @@ class MadeSource:
     video: Video
     sound: Sound | None = None
     aligned: bool = True
-    detail: str = ""
+    detail: Message = NOTHING
     losses: Losses = field(default_factory=Losses)
 
     def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:

@@ -31,6 +31,8 @@ VOLUMES: Final = ("volume", "second")
 """Folders beside the configuration."""
 EXPORTS: Final = "stick"
 """The folder that the exports were written to."""
+NEW: Final = re.compile(r"(^|_)(code|values)$|_told$")
+"""Names of fields beside sentences."""
 HERE: Final = "@HERE@"
 """Stands in the configuration of the fixture for the folder that it lies in."""
 QUESTIONS: Final = {
@@ -161,7 +163,16 @@ def _asked(daemon: Daemon, path: str) -> Any:
     document = daemon.ask(path)
     assert document is not None, path
     assert "error" not in document, (path, document)
-    return document
+    return _as_before(document)
+
+
+def _as_before(value: Any) -> Any:
+    """Without the codes of sentences, which that version did not know."""
+    if isinstance(value, list):
+        return [_as_before(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _as_before(one) for name, one in value.items() if not NEW.search(name)}
+    return value
 
 
 def _within(path: str) -> str:

@@ -20,16 +20,16 @@ from recorder.words.messages import (
     Ended,
     FromWorker,
     Granted,
-    Message,
     Opening,
     Refused,
     Start,
     Terms,
+    WireMessage,
 )
 from storage.words.layout import IDENTITY_NAME, part_path, segment_path
 from storage.words.model import GapCause
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=WireMessage)
 
 VOLUME = "7c0b0d5e-3a0e-4d4e-9a39-1d6d0a3f5a11"
 DEADLINE_S = 30.0
@@ -97,7 +97,7 @@ class Child:
         if self.process.stderr is not None:
             self.process.stderr.close()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: WireMessage) -> None:
         messages.send(self.sock, message)
 
     def hear(self, deadline_s: float = DEADLINE_S) -> FromWorker | None:

@@ -1143,9 +1143,7 @@ function sentence([code, where]) {
   return words.sentences[code].slice(1).map(text => text.replace(/\{(\w+)\}/g, (_, name) => String(where[name])));
 }
 
-words.sentences["no-ed25519"] = ["x",
-  "這個瀏覽器不能核對簽章（Ed25519）：請改用新版 Edge、Chrome 或 Firefox，或使用 verify.py。",
-  "This browser cannot check the signature (Ed25519): use a recent Edge, Chrome or Firefox, or verify.py."];
+words.sentences["no-ed25519"] = ["x", ...words.page["no-ed25519"]];
 
 const run = async (files, {pinned = null, ...options} = {}) =>
   new Check(new Folder(files, options), pinned && new Set(pinned)).run();

@@ -8,6 +8,14 @@ const OFF_S = 0.3, HOP_MS = 2500, NEAR_MS = 1, ROWS_MAX = 500;
 const LATE_MS = 200, FRAME_S = 0.15, TRIES = 3;
 const {DOCUMENT_MAX, SAID_MAX} = words.constants;
 
+/* The language: as the address says behind `#`, else the browser's. Words come in pairs, Chinese and English. */
+const LANGUAGES = [["#zh", "zh-Hant-TW"], ["#en", "en"]];
+const chosen = LANGUAGES.findIndex(([hash]) => hash === location.hash);
+const language = chosen < 0 ? Number(!navigator.language.startsWith("zh")) : chosen;
+const inLanguage = pair => pair[language];
+const word = (name, values = {}) =>
+  inLanguage(words.page[name]).replace(/\{(\w+)\}/g, (_, key) => String(values[key]));
+
 function make(name, text = "", attributes = {}) {
   const element = document.createElement(name);
   element.textContent = text;
@@ -29,7 +37,7 @@ function wallOf(text) {
   const utc = Date.parse(`${text.replace(" ", "T")}Z`);
   return utc - (Date.parse(`${local(utc).replace(" ", "T")}Z`) - utc);
 }
-const cause = name => (words.causes[name] || [name, name]).join(" · ");
+const cause = name => inLanguage(words.causes[name] || [name, name]);
 
 /* --- one camera --- */
 
@@ -47,7 +55,7 @@ class Screen {
     this.figure.append(this.video, this.wall, make("figcaption", `${camera.name}（${camera.id}）`), this.notice);
     this.figure.addEventListener("dblclick", () => this.figure.requestFullscreen().catch(() => {}));
     this.video.addEventListener("error", () => this.tell(
-      `這個瀏覽器不能播放 ${this.path}，請用 VLC 開啟。\nThis browser cannot play ${this.path}: open it in VLC.`));
+      word("cannot-play", {path: this.path})));
     this.asked = this.want = 0;
     this.tries = 0;
     if (this.video.requestVideoFrameCallback) {
@@ -93,9 +101,9 @@ class Screen {
 
   missing(wall) {
     const gap = this.camera.gaps.find(([begin, end]) => begin <= wall && wall < end);
-    if (gap) return `錄影中斷 Not recorded\n${local(gap[0])} – ${local(gap[1])}\n${cause(gap[2])}`;
+    if (gap) return `${word("not-recorded")}\n${local(gap[0])} – ${local(gap[1])}\n${cause(gap[2])}`;
     const gone = this.camera.destroyed.find(([begin, end]) => begin <= wall && wall < end);
-    return gone ? `已銷毀 Destroyed\n${local(gone[0])} – ${local(gone[1])}` : "沒有影片 No footage";
+    return gone ? `${word("destroyed")}\n${local(gone[0])} – ${local(gone[1])}` : word("no-footage");
   }
 
   /* Be where the wall clock is. `exact`: somebody jumped there. */
@@ -152,7 +160,7 @@ function go(to, exact = true) {
 
 function turn(on) {
   playing = on;
-  $("play").textContent = on ? "❚❚ 暫停 Pause" : "▶ 播放 Play";
+  $("play").textContent = on ? `❚❚ ${word("pause")}` : `▶ ${word("play")}`;
   show();
 }
 
@@ -194,10 +202,10 @@ function bar(camera) {
 }
 
 function missingRow(camera, from, to, why) {
-  const row = make("tr"), jump = make("button", "▶", {type: "button", title: "跳到之前 Go to just before"});
+  const row = make("tr"), jump = make("button", "▶", {type: "button", title: word("before")});
   jump.addEventListener("click", () => go(from - 3000));
   const within = camera.films.some(({spans}) => spans.some(([, wall, length]) => wall <= from && to <= wall + length));
-  const lasting = within ? "其間停頓 pauses within" : `${Math.round((to - from) / 1000)} 秒 s`;
+  const lasting = within ? word("pauses") : `${Math.round((to - from) / 1000)} ${word("seconds")}`;
   const cells = [camera.name, `${local(from)} – ${local(to)}`, lasting, why].map(text => make("td", text));
   const first = make("td");
   first.append(jump);
@@ -210,30 +218,29 @@ function listMissing() {
   const add = (...row) => { if (++more <= 0) $("gaps").append(missingRow(...row)); };
   for (const camera of film.cameras) {
     for (const [from, to, why] of camera.gaps) add(camera, from, to, cause(why));
-    for (const [from, to] of camera.destroyed) add(camera, from, to, "已銷毀 · destroyed");
+    for (const [from, to] of camera.destroyed) add(camera, from, to, word("was-destroyed"));
     for (const path of camera.loose) {
-      const row = make("tr"), cell = make("td", `${camera.name}：${path} 不能放進影片，請用 VLC 開啟。 · ` +
-        "could not be put into the film: open it in VLC.", {colSpan: 5});
+      const row = make("tr"), cell = make("td", `${camera.name}：${path} ${word("loose")}`, {colSpan: 5});
       row.append(cell);
       $("gaps").append(row);
     }
   }
   if (more > 0) $("gaps").append(make("tr", `… +${more}: proof/manifest.json`));
-  if (!$("gaps").children.length) $("gaps").append(make("tr", "沒有 · nothing"));
+  if (!$("gaps").children.length) $("gaps").append(make("tr", word("nothing-missing")));
 }
 
 function about() {
   document.title = `${film.export} ${film.site}`;
-  $("title").textContent = `監視錄影 · ${film.site}`;
+  $("title").textContent = `${word("footage")} · ${film.site}`;
   const clocks = film.cameras.filter(one => one.clock !== null && Math.abs(one.clock) >= 1000).map(one =>
-    `${one.name}：畫面上由攝影機自己印的時間，與錄影主機相差 ${(one.clock / 1000).toFixed(1)} 秒 · ` +
-    `the camera's own clock differs by ${(one.clock / 1000).toFixed(1)} s`);
+    `${one.name}：${word("clock", {seconds: (one.clock / 1000).toFixed(1)})}`);
   $("about").textContent = [
     `${local(film.from)} – ${local(film.to)}（${film.timezone}）　${film.export}　${film.office}`,
-    `複製 copied ${local(film.created)}　複製人 by ${film.who}　應於此時前銷毀 to be destroyed by ${local(film.destroyBy)}`,
-    [["事由 reason", film.reason], ["案號 case", film.case], ["來文字號 request", film.request]]
+    `${word("copied")} ${local(film.created)}　${word("by")} ${inLanguage(film.who)}　` +
+      `${word("destroy-by")} ${local(film.destroyBy)}`,
+    [[word("reason"), film.reason], [word("case"), film.case], [word("request"), film.request]]
       .filter(([, text]) => text).map(one => one.join(" ")).join("　"),
-    `金鑰指紋 fingerprint ${film.key}`,
+    `${word("fingerprint")} ${film.key}`,
     ...clocks,
   ].join("\n");
 }
@@ -242,12 +249,10 @@ function about() {
 
 function listed(title, lines, sign) {
   const list = make("ul"), told = new Map();
-  for (const [zh, en, code] of lines) {
+  for (const {sentence, code} of lines) {
     told.set(code, (told.get(code) || 0) + 1);
     if (code && told.get(code) > SAID_MAX) continue;
-    const item = make("li", zh, {className: sign});
-    item.append(make("br"), make("span", en, {lang: "en"}));
-    list.append(item);
+    list.append(make("li", inLanguage(sentence), {className: sign}));
   }
   for (const [code, count] of told) {
     if (code && count > SAID_MAX) list.append(make("li", `… ${code} +${count - SAID_MAX}`, {className: sign}));
@@ -257,16 +262,16 @@ function listed(title, lines, sign) {
 
 function tellResult(found) {
   const of = sign => found.lines.filter(line => check.signOf(line[0]) === sign)
-    .map(line => [...check.sentence(line), line[0]]);
-  const good = found.faults === 0;
+    .map(line => ({sentence: check.sentence(line), code: line[0]}));
+  const good = found.faults === 0, title = sign => inLanguage(words.titles[sign]);
   $("result").replaceChildren(
-    make("p", good ? "未發現問題 · Nothing wrong was found" : "有問題 · Something is wrong", {
+    make("p", good ? inLanguage(words.good) : word("wrong"), {
       className: `verdict ${good ? "good" : "bad"}`,
     }),
-    ...listed("有問題 · Wrong", of("x"), "x"),
-    ...listed("已證明 · Proven", of("+"), "good"),
-    ...listed("請注意 · To be known", of("!"), "note"),
-    ...listed("這裡不能證明 · Not proven by this", check.limits, "limit"),
+    ...listed(title("x"), of("x"), "x"),
+    ...listed(title("+"), of("+"), "good"),
+    ...listed(title("!"), of("!"), "note"),
+    ...listed(title("-"), check.limits.map(sentence => ({sentence})), "limit"),
   );
 }
 
@@ -276,8 +281,8 @@ function refuse(why) { $("result").replaceChildren(make("p", why, {className: "v
 async function otherwise(files) {
   const told = await files.get("proof/manifest.json")?.slice(0, DOCUMENT_MAX).text() ?? "";
   const [, other] = told.match(/"export":"([-0-9A-Z]{1,40})"/) || [];
-  return other === undefined || other === film.export ? [] : [make("p", `檢查的是 ${other}，不是本頁播放的 ${film.export} · ` +
-    `${other} was checked, not ${film.export}, which this page plays`, {className: "verdict bad"})];
+  if (other === undefined || other === film.export) return [];
+  return [make("p", word("other-export", {other, export: film.export}), {className: "verdict bad"})];
 }
 
 async function look(entries) {
@@ -285,14 +290,14 @@ async function look(entries) {
   const [root, next] = entries.map(([path]) => path).filter(path => `/${path}`.endsWith("/proof/manifest.json"))
     .sort((one, other) => depth(one) - depth(other));
   if (next !== undefined && depth(next) === depth(root)) {
-    return refuse("裡面有好幾個匯出資料夾，請只選其中一個 · There are several exports in there: choose one of them");
+    return refuse(word("several"));
   }
   const prefix = root === undefined ? "" : root.slice(0, -"proof/manifest.json".length);
   const files = new Map(entries.filter(([path]) => path.startsWith(prefix)).map(([path, file]) =>
     [path.slice(prefix.length), file]));
   const print = $("pin").value.toLowerCase().replace(/[\s:]/g, "");
   if (print && !/^[0-9a-f]{64}$/.test(print)) {
-    return refuse("指紋應為 64 個 0–9、a–f 的字元，請重新輸入 · A fingerprint has 64 digits, 0–9 and a–f: enter it again");
+    return refuse(word("bad-fingerprint"));
   }
   const progress = $("progress");
   progress.hidden = false;
@@ -305,7 +310,7 @@ async function look(entries) {
     tellResult(await check(files, {pinned: print ? [print] : null, progress: bytes => { progress.value += bytes; }}));
     $("result").prepend(...warning);
   } catch (error) {
-    $("result").replaceChildren(make("p", `檢查中止 · The check broke off: ${error}`, {className: "verdict bad"}));
+    $("result").replaceChildren(make("p", `${word("broke-off")}: ${error}`, {className: "verdict bad"}));
   } finally { progress.hidden = true; }
 }
 
@@ -330,13 +335,20 @@ async function dropped(event) {
   await look(entries);
 }
 
+document.documentElement.lang = LANGUAGES[language][1];
+for (const one of document.querySelectorAll("[data-word]")) one.textContent = word(one.dataset.word);
+for (const one of document.querySelectorAll("[data-label]")) one.ariaLabel = one.title = word(one.dataset.label);
+const [hash, lang] = LANGUAGES[1 - language];
+Object.assign($("language"), {textContent: word("other-language"), lang});
+$("language").addEventListener("click", () => { location.hash = hash; location.reload(); });
 about();
 listMissing();
 $("screens").append(...screens.map(one => one.figure));
 $("bars").append(...film.cameras.map(bar));
 Object.assign($("slider"), {min: begin, max: end, value: wall});
 $("when").value = local(wall).replace(" ", "T");
-$("sound").append(make("option", "無 none", {value: ""}), ...film.cameras.map(one => make("option", one.name, {value: one.id})));
+$("sound").append(make("option", word("silent"), {value: ""}),
+  ...film.cameras.map(one => make("option", one.name, {value: one.id})));
 $("sound").addEventListener("change", () =>
   screens.forEach(one => { one.video.muted = one.camera.id !== $("sound").value; }));
 if (screens.length) {
@@ -356,4 +368,5 @@ addEventListener("dragleave", () => document.body.classList.remove("over"));
 addEventListener("drop", dropped);
 setInterval(tick, 50);
 go(film.from);
+turn(false);
 })();

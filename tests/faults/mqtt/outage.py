@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, Self
 
-from mqtt.contract.messages import Message, camera_health_topic
+from mqtt.contract.messages import Publication, camera_health_topic
 from storage.database.writer import Database
 from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
@@ -159,7 +159,7 @@ class Scene:
         for number in range(events):
             await self.rows.enter(self._random.choice(KINDS))
             topic = camera_health_topic(NODE, f"c{number % 4}")
-            self.box.link.publish(Message(topic, str(number).encode(), 1, True))
+            self.box.link.publish(Publication(topic, str(number).encode(), 1, True))
             await asyncio.sleep(self._random.random() * 2 * over_s / events)
 
     async def calm(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from mqtt import client, connection, send
 from mqtt.connection import HEADER_BYTES
-from mqtt.contract.messages import Message, camera_health_topic
+from mqtt.contract.messages import Publication, camera_health_topic
 from storage.outbox.table import Event, EventKind
 from tests.conftest import Profile
 from tests.faults.mqtt.collector import Collector
@@ -99,7 +99,7 @@ async def test_on_a_line_of_a_kilobyte_per_second_heartbeats_are_heard_while_his
         async with wired(broker.port, Random(1), slow_bytes_per_s=1000) as wire:
             wire.befall(Fault.SLOW)
             box = Box(wire.port, post=rows.post)
-            box.snapshot = [Message(camera_health_topic(NODE, f"c{n}"), b"x" * 400, 1, True) for n in range(20)]
+            box.snapshot = [Publication(camera_health_topic(NODE, f"c{n}"), b"x" * 400, 1, True) for n in range(20)]
             async with running(box):
                 await until(lambda: box.link.view.connected, "a connection")
                 for _ in range(20):

@@ -17,7 +17,7 @@ import pytest
 
 from mqtt import client, connection, send
 from mqtt.contract import messages
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, free_port, mosquitto
 from tests.support.linked import BIRTH, BOOT, EPOCH, NODE, STATUS, Box, descriptors, running, until
 
@@ -37,8 +37,8 @@ def about(topic: str, payload: bytes) -> Callable[[Heard], bool]:
     return lambda said: said.topic == topic and said.payload == payload
 
 
-def health(value: str) -> Message:
-    return Message(HEALTH, value.encode(), 1, True)
+def health(value: str) -> Publication:
+    return Publication(HEALTH, value.encode(), 1, True)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def broker(tmp_path: Path) -> Any:
 
 async def test_everything_said_at_connection_arrives_and_stays(broker: Broker) -> None:
     box = Box(broker.port)
-    box.snapshot = [Message(messages.camera_health_topic(NODE, f"c{n}"), b"{}", 1, True) for n in range(130)]
+    box.snapshot = [Publication(messages.camera_health_topic(NODE, f"c{n}"), b"{}", 1, True) for n in range(130)]
     async with running(box):
         await until(lambda: box.link.view.connected and box.link.waiting == 0, "the greeting's arrival")
         assert (box.link.view.protocol, box.link.view.reason) == ("5", "")
@@ -148,7 +148,7 @@ async def test_a_removed_camera_leaves_the_broker(broker: Broker) -> None:
             await heard(centre, about(HEALTH, b""), "its end")
         with Centre(broker.port) as late:
             await heard(late, status("online"), "online")
-            box.link.publish(Message(BIRTH, b"last", 1, True))
+            box.link.publish(Publication(BIRTH, b"last", 1, True))
             await heard(late, about(BIRTH, b"last"), "what came after")
             assert HEALTH not in [said.topic for said in late.heard]
 
@@ -408,7 +408,7 @@ async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
 
     async with lying_broker(answer) as (port, _levels):
         box = Box(port)
-        box.snapshot = [Message(f"edged/v1/{NODE}/up/cam/c{n}/health", b"{}", 1, True) for n in range(100)]
+        box.snapshot = [Publication(f"edged/v1/{NODE}/up/cam/c{n}/health", b"{}", 1, True) for n in range(100)]
         async with running(box):
             await until(lambda: len(publications) >= granted, "a full window")
             assert box.link.waiting == 102
@@ -422,7 +422,7 @@ async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
 async def test_a_defect_of_ours_comes_out_and_leaves_nothing_open(broker: Broker) -> None:
     box = Box(broker.port)
     task = asyncio.create_task(box.link.run())
-    box.link.publish(Message(HEALTH, b"x", 3, True))  # type: ignore[arg-type]
+    box.link.publish(Publication(HEALTH, b"x", 3, True))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="QoS"):
         async with asyncio.timeout(DEADLINE_S):
             await task
@@ -447,7 +447,7 @@ async def test_a_slow_line_gets_the_whole_message_and_no_stale_heartbeats() -> N
         box = Box(port)
         async with running(box):
             await until(lambda: box.link.view.connected, "a connection")
-            box.link.publish(Message(HEALTH, large, 1, True))
+            box.link.publish(Publication(HEALTH, large, 1, True))
             await until(lambda: box.link._connection is not None and box.link._connection.congested, "a full socket")
             box.link.publish(box.heartbeat())
             slow.set()

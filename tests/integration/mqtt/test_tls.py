@@ -22,7 +22,7 @@ from typing import Final
 import pytest
 
 from mqtt import client, connection, tls
-from mqtt.contract.messages import Message, camera_health_topic
+from mqtt.contract.messages import Publication, camera_health_topic
 from mqtt.tls import Files, lifetime
 from tests.support.authority import DAY, SERVER, Authority, Signed, broker_lines, write
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, free_port, mosquitto
@@ -76,7 +76,7 @@ async def test_all_is_said_over_tls_and_nothing_waits_for_a_tick(
     monkeypatch.setattr(client, "TICK_S", 3600.0)
     ring = keyring(write(tmp_path, CA, BOX))
     box = Box(broker.port, host="localhost", tls=ring)
-    box.snapshot = [Message(camera_health_topic(NODE, f"c{n}"), b"{}", 1, True) for n in range(130)]
+    box.snapshot = [Publication(camera_health_topic(NODE, f"c{n}"), b"{}", 1, True) for n in range(130)]
     async with running(box):
         await until(lambda: box.link.view.connected and box.link.waiting == 0, "the greeting's arrival")
         with Centre(plain_port) as centre:

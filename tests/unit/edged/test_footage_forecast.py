@@ -15,6 +15,7 @@ from storage.retention.bounds import OverwriteState
 from storage.ring.forecast import Paces
 from storage.ring.service import RingView
 from storage.volumes.service import WHY_FULL
+from storage.words.message import NOTHING, Message
 from storage.words.model import Bounds, CameraUsage, GapCause, Severity, VolumeState, VolumeStatus
 from tests.unit.edged.site.test_documents import CONFIG, DAY_S, GB, NOW, VOLUME, frames, overview, segment, usage
 
@@ -111,10 +112,10 @@ def test_what_a_camera_that_is_gone_left_is_in_the_way_as_long_as_it_was_stamped
 
 def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_own() -> None:
     full = replace(
-        WHOLE, state=VolumeState.FULL, reason="why", cause=GapCause.FLOOR_PROTECT, stopped=("lobby", "spare")
+        WHOLE, state=VolumeState.FULL, reason=Message("why"), cause=GapCause.FLOOR_PROTECT, stopped=("lobby", "spare")
     )
     found = measured(GB, 0, full)
-    down = CameraHealth(Condition(CameraState.DOWN, "no room", lost_s=60.0), None, NOW.wall_ms)
+    down = CameraHealth(Condition(CameraState.DOWN, Message("no room"), lost_s=60.0), None, NOW.wall_ms)
     seen = overview(found, health={"lobby": down})
     for cause, keys in (
         (GapCause.FLOOR_PROTECT, {"storage.full:v-new"}),
@@ -128,7 +129,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         Severity.CRITICAL,
         True,
     )
-    records = CameraHealth(Condition(CameraState.RECORDING, ""), None, NOW.wall_ms)
+    records = CameraHealth(Condition(CameraState.RECORDING, NOTHING), None, NOW.wall_ms)
     ending = standing(found, health={"lobby": down, "spare": records})["storage.full:v-new"].text
     assert ending.endswith("Not recorded until there is room: lobby. Stopping at the end of their segment: spare")
     only = standing(found, health={"lobby": records, "spare": records})["storage.full:v-new"].text

@@ -116,6 +116,7 @@ def test_each_is_refused_with_its_reason_and_a_sentence(reason: Reason, message:
     found = refused(message)
     assert found.reason is reason
     assert found.words
+    assert found.words.code.startswith("command.")
     assert found.words.isprintable()
     assert len(found.words) <= commands.WORDS_MAX
     assert (found.command is not None) == (reason in ANSWERED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from edged.cli.status import EXIT_OF
 from edged.command import cli as command
 from edged.config import model as config_model
 from edged.words import exit_codes
+from edged.words.catalogue import template
 from script.generate import asyncapi
 from script.generate import verbs as tree
 from storage.words.model import GapCause
@@ -226,3 +227,30 @@ def test_each_thing_that_goes_wrong_at_night_is_tried() -> None:
 
 def test_how_long_the_long_forms_take_is_said_of_files_that_are_there() -> None:
     assert [name for name in LONG_MINUTES if not (ROOT / name).exists()] == []
+
+
+QUOTED: Final = re.compile(r"(?:`([^`]*)`|\| ([^|]*?))（[^（]*?`[^`]*`[^`）]*）?\s*<!-- code: ([^>]*) -->")
+"""What a screen says, in Chinese and in English, and the codes of the messages that it is made of."""
+
+
+def unknown_words(quote: str, codes: Iterable[str]) -> set[str]:
+    """Chinese words of a quote that none of these messages has."""
+    literals = [part.strip() for code in codes for part in re.split(r"\{\w+\}", template("zh_TW", code) or "")]
+    for literal in sorted(literals, key=len, reverse=True):
+        quote = quote.replace(literal, " ") if len(literal) > 1 else quote
+    left = set(re.findall(r"[\u4e00-\u9fff]{2,}", quote))
+    return {word for word in left if not any(word in literal for literal in literals)}
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.zh_TW.md"), key=str), ids=lambda page: page.name)
+def test_chinese_pages_quote_what_a_chinese_screen_says(page: Path) -> None:
+    text = page.read_text("utf-8")
+    found = [(quote or cell, codes.split(", ")) for quote, cell, codes in QUOTED.findall(text)]
+    assert len(found) == text.count("<!-- code: ")
+    assert {quote: left for quote, codes in found if (left := unknown_words(quote, codes))} == {}
+
+
+def test_a_quote_that_no_screen_says_is_found() -> None:
+    assert unknown_words("攝影機 lobby 沒有錄音：這個位址沒有回應", ["alarm.camera-down", "session.no-answer"]) == {
+        "沒有錄音"
+    }

@@ -28,6 +28,7 @@ from storage.segments.findings_table import FaultKind
 from storage.store.opening import DATABASE_NAME
 from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
+from storage.words.message import Message
 from tests.conftest import Profile
 from tests.faults.storage.store.killing import BACK_S, BEGUN_BY_SOMEBODY, Doing, Killed, killed, pattern
 from tests.integration.edged.cli.test_pin_people import ask, asked, order
@@ -256,7 +257,7 @@ def lose(state: Path, step: Failpoint) -> None:
     """Damaged as somebody saw, who left a mark; or simply gone."""
     database = state / DATABASE_NAME
     if step is Failpoint.REBUILD_ASIDE:
-        detect.mark(database, "somebody saw damage in it")
+        detect.mark(database, Message("somebody saw damage in it"))
         return
     for one in state.glob(f"{DATABASE_NAME}*"):
         one.unlink()

@@ -331,7 +331,7 @@ def test_run_again_it_changes_nothing(box: Booted) -> None:
 def wheels(installed: Booted) -> str:
     """What docs/install.md says to bring along where there is no network."""
     pip = ("/opt/edged/current/bin/python", "-m", "pip", "download", "--quiet", "--dest", "/root/wheels")
-    installed.must(*pip, PROJECT, "setuptools>=68")
+    installed.must(*pip, PROJECT, "setuptools>=68", "babel>=2.14")
     installed.must("sync")  # they are there after a power cut
     return "/root/wheels"
 

@@ -22,6 +22,7 @@ from storage.segments.segment_file import SegmentFile
 from storage.volumes.volume import VolumeSpec
 from storage.words.errors import StoreError
 from storage.words.layout import segment_path
+from storage.words.message import Message
 from storage.words.model import GapCause, Segment, Severity
 from tests.support import promises, tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, WALL_MS, Clock, Office, Recording
@@ -344,7 +345,9 @@ class Hands:
     def alarm(self, key: str) -> None:
         """It stands from now on."""
         raised = self.office.store.alarms.raised
-        if self.ask(lambda: raised(key, Severity.WARNING, "the cable is loose", "push").result(DEADLINE_S)):
+        if self.ask(
+            lambda: raised(key, Severity.WARNING, Message("the cable is loose"), Message("push")).result(DEADLINE_S)
+        ):
             self.note(Alarmed(key, "raised"))
 
     def calm(self, key: str) -> None:

@@ -15,6 +15,7 @@ from edged.api.server import Control
 from edged.cli.main import main
 from edged.words import exit_codes
 from storage.outbox.table import EventKind
+from storage.words.message import Message
 from storage.words.model import Severity
 from tests.integration.edged.cli.test_control import Site
 from tests.support.office import DEADLINE_S, Office
@@ -49,7 +50,9 @@ class Box:
         return [event.body["what"] for event in self.office.store.outbox.following(EventKind.ALARM, 0, 100)]
 
     def raised(self) -> None:
-        raised = self.office.store.alarms.raised(KEY, Severity.CRITICAL, "lobby is not recorded", "check its cable")
+        raised = self.office.store.alarms.raised(
+            KEY, Severity.CRITICAL, Message("lobby is not recorded"), Message("check its cable")
+        )
         assert raised.result(DEADLINE_S)
 
 

@@ -17,7 +17,7 @@ from edged.centre.reports import understood
 from edged.documents import ledger as documents
 from mqtt.client import BrokerSettings, Link, RetainedTopic
 from mqtt.contract import messages
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from storage.ledger import key
 from storage.ledger.note import Verifier, parse
 from tests.integration.mqtt.test_client import heard
@@ -60,8 +60,8 @@ class Anchored(Box):
             self.link.release()
 
 
-def head(value: str) -> Message:
-    return Message(TOPIC, value.encode(), 1, True)
+def head(value: str) -> Publication:
+    return Publication(TOPIC, value.encode(), 1, True)
 
 
 def at(topic: str, payload: bytes) -> Callable[[Heard], bool]:

@@ -22,6 +22,7 @@ from storage.pins import rules
 from storage.pins.rules import Ground, Interval, PinState
 from storage.pins.rules import PinOrder as Wanted
 from storage.words.errors import OrderRefused, SamePerson, TooOften, UnknownId
+from storage.words.message import Message
 from storage.words.model import Segment, Severity
 from tests.support.commanding import NODE, Desk
 from tests.support.office import DEADLINE_S, WALL_MS, Office
@@ -193,7 +194,7 @@ async def test_nothing_is_shortened_and_nothing_unknown_is_touched(box: Box) -> 
 
 async def test_the_occurrence_that_was_seen_is_acknowledged(box: Box) -> None:
     alarms = box.office.store.alarms
-    alarms.raised("camera.down:lobby", Severity.CRITICAL, "down", "look").result(DEADLINE_S)
+    alarms.raised("camera.down:lobby", Severity.CRITICAL, Message("down"), Message("look")).result(DEADLINE_S)
     row = alarms.find("camera.down:lobby")
     assert row is not None
     with pytest.raises(UnknownId):

@@ -18,7 +18,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from edged.cli import client, formatting, output
+from edged.cli import client, output
 from edged.cli import status as screens
 from edged.cli.client import DaemonClient
 from edged.cli.main import main
@@ -27,7 +27,9 @@ from edged.documents import site
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words import exit_codes
+from edged.words.catalogue import Language, Reader
 from script.generate import schemas
+from storage.words.message import Message
 from tests.integration.edged.cli.answering import Answering, answering
 from tests.integration.edged.cli.dispositions import UNIGNORED
 from tests.support.samples import ALARM, DOOR, SAMPLES, SEGMENT, STATUS
@@ -130,7 +132,10 @@ def test_status_check_is_for_monitoring(
     daemon: Answering, verdict: str, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    daemon.answers["/v1/status"] = (200, json.dumps(STATUS | {"verdict": verdict, "action": "do"}).encode())
+    daemon.answers["/v1/status"] = (
+        200,
+        json.dumps(STATUS | {"verdict": verdict, "action": "do", "action_code": "", "action_values": {}}).encode(),
+    )
     assert run(daemon, "status", "--check") == code
     assert capsys.readouterr().out == f"{verdict.upper()}: do\n"
     assert run(daemon, "status", "--check", "--json") == code
@@ -139,17 +144,25 @@ def test_status_check_is_for_monitoring(
 
 
 @pytest.mark.parametrize(
-    ("locale", "verdict"),
-    [("C.UTF-8", "UNKNOWN: systemctl status edged, then"), ("zh_TW.UTF-8", "不明：請先執行 systemctl status edged")],
+    ("locale", "why", "verdict"),
+    [
+        ("C.UTF-8", "there is no socket", "UNKNOWN: systemctl status edged, then"),
+        ("zh_TW.UTF-8", "沒有 socket", "不明：先執行 systemctl status edged"),
+    ],
 )
 def test_status_without_a_daemon_ends_in_the_verdict(
-    tmp_path: Path, locale: str, verdict: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    locale: str,
+    why: str,
+    verdict: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LC_ALL", locale)
     monkeypatch.setenv("TERM", "xterm")
     assert main(["--socket", str(tmp_path / "none"), "status"]) == exit_codes.UNREACHABLE
     said = capsys.readouterr()
-    assert said.err.startswith("edgectl: there is no socket")
+    assert said.err.startswith(f"edgectl: {why}")
     assert said.out.splitlines()[-1].startswith(verdict)
 
 
@@ -430,22 +443,24 @@ def test_a_full_disk_behind_the_output_is_one_line(daemon: Answering, verb: list
     assert done.returncode == exit_codes.FAILED
 
 
-@pytest.mark.parametrize("tongue", get_args(formatting.Language))
+@pytest.mark.parametrize("tongue", get_args(Language))
 def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
-    tmp_path: Path, tongue: formatting.Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tongue: Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_hand = DownReport("stopped-by-hand", "edged was stopped in order", "systemctl start edged", since_ms=0)
+    by_hand = DownReport(
+        "stopped-by-hand", Message("edged was stopped in order"), Message("systemctl start edged"), since_ms=0
+    )
     monkeypatch.setattr("edged.doctor.run.look_from_outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
     monkeypatch.setenv("LC_ALL", f"{tongue}.UTF-8")
     monkeypatch.setenv("TERM", "xterm")
     socket = tmp_path / "none"
     assert main(["--socket", str(socket), "status"]) == exit_codes.UNREACHABLE
     plain = capsys.readouterr()
-    output.show(screens.watch_screen(tmp_path / "none.toml", DaemonClient(socket), tongue))
-    watched = " ".join(capsys.readouterr().out.split())
+    output.show(screens.watch_screen(tmp_path / "none.toml", DaemonClient(socket), Reader(tongue)))
+    watched = "".join(capsys.readouterr().out.split())
     for line in (plain.err.removeprefix("edgectl: ") + plain.out).splitlines():
-        assert " ".join(line.split()) in watched
-    assert "systemctl start edged" in watched
+        assert "".join(line.split()) in watched
+    assert "systemctlstartedged" in watched
 
 
 def test_watch_redraws_until_interrupted(daemon: Answering) -> None:

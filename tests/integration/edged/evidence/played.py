@@ -23,7 +23,7 @@ from recorder.supervisor.processes import WorkerProcess
 from recorder.supervisor.state import Misbehaved, Opened, Withheld
 from recorder.supervisor.worker_session import WorkerSession
 from recorder.words import messages
-from recorder.words.messages import Abandoned, Cut, Ended, Granted, Hole, Message, Refused, Start, Terms
+from recorder.words.messages import Abandoned, Cut, Ended, Granted, Hole, Refused, Start, Terms, WireMessage
 from recorder.words.stream import Item, Reading, SenderReport, Sound, Unit, Video
 from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from recorder.worker.fan_out import FanOut
@@ -31,6 +31,7 @@ from recorder.worker.recording import Pause, Recording
 from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
 from storage.words.clock import NS_PER_MS
+from storage.words.message import Message
 from storage.words.model import Bounds, GapCause
 from tests.integration.edged.evidence import timed_film
 from tests.integration.edged.evidence.timed_film import SOUND_FRAME, SOUND_RATE, VIDEO_RATE, Look
@@ -132,7 +133,7 @@ class _Session:
             thread.start()
         self.ended: Ended | None = None
 
-    def send(self, message: Message) -> bool:
+    def send(self, message: WireMessage) -> bool:
         """What the daemon tells its worker."""
         match messages.decode_command(messages.encode(message)):
             case Granted() | Refused() as answer:
@@ -173,7 +174,7 @@ class _Session:
     async def end(self, cause: GapCause | None, why: str) -> None:
         """The camera closes the stream (`cause`), or the daemon wants no more."""
         self.recording.finish()
-        self.writer.finish(Ended(cause, "a camera that is played", why, ""))
+        self.writer.finish(Ended(cause, Message("a camera that is played"), Message(why)))
         async with asyncio.timeout(PATIENCE_S):
             while self.ended is None or not self._done.is_set():
                 await self.hear()
@@ -183,7 +184,7 @@ class _Session:
         self._ours.close()
         self._theirs.close()
         if cause is not None:
-            await self._books.gap(None, cause, why)
+            await self._books.gap(None, cause, Message(why))
 
 
 async def _nothing(_: Opened) -> None:

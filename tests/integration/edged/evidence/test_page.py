@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from edged.evidence import verify
+from edged.evidence import folder, verify
 from tests.conftest import Profile
 from tests.integration.edged.evidence import exports, tampering
 from tests.integration.edged.evidence.exports import Export
 from tests.support import devtools
-from tests.support.devtools import Browser
+from tests.support.devtools import Browser, Page, ScriptFailed
 
 CHECK: Final = """
 const frame = document.createElement("iframe");
@@ -189,15 +191,15 @@ def seconds(clock: str) -> float:
 
 async def test_it_plays_from_the_folder_in_step_with_the_wall_clock_over_it(browser: Browser, genuine: Export) -> None:
     """The first film begins at 0 with what was recorded at the start that was asked for, so both count alike."""
-    async with browser.opened((genuine.root / "index.html").as_uri()) as page:
+    async with browser.opened((genuine.root / "index.html").as_uri() + "#zh") as page:
         assert await page.run("return document.title") == "E-20260501-7F3K 文山區戶政事務所 </script><b>"
         rows = await page.run("return [...document.querySelectorAll('#gaps tr')].map(row => row.innerText)")
         played = await page.run(WATCH + PLAY)
         gap = await page.run(WATCH + GAP)
     assert [row.split("\t")[1:4] for row in rows] == [
-        ["大廳", "2026-05-01 08:00:10 – 2026-05-01 08:00:15", "5 秒 s"],
-        ["側門", "2026-05-01 08:00:12 – 2026-05-01 08:00:16", "其間停頓 pauses within"],
-        ["側門", "2026-05-01 07:59:57 – 2026-05-01 08:00:03", "6 秒 s"],
+        ["大廳", "2026-05-01 08:00:10 – 2026-05-01 08:00:15", "5 秒"],
+        ["側門", "2026-05-01 08:00:12 – 2026-05-01 08:00:16", "其間停頓"],
+        ["側門", "2026-05-01 07:59:57 – 2026-05-01 08:00:03", "6 秒"],
     ]
     assert len(played["seen"]) > 20
     for media_s, lobby, gate in played["seen"]:
@@ -206,26 +208,66 @@ async def test_it_plays_from_the_folder_in_step_with_the_wall_clock_over_it(brow
     (muted, decoded), (others_muted, _) = played["heard"]
     assert (muted, others_muted) == (False, True)
     assert decoded > 0
-    assert gap["told"].splitlines()[:2] == ["錄影中斷 Not recorded", "2026-05-01 08:00:10 – 2026-05-01 08:00:15"]
+    assert gap["told"].splitlines()[:2] == ["錄影中斷", "2026-05-01 08:00:10 – 2026-05-01 08:00:15"]
     assert gap["beside"] == [""]
     assert seconds(gap["after"][1]) == pytest.approx(seconds(gap["after"][0]), abs=1.5)
 
 
+TEXT: Final = """
+const titles = [...document.querySelectorAll("[title]")].map(one => one.title);
+return [document.documentElement.lang, document.body.innerText + titles];
+"""
+
+
+async def told(page: Page) -> list[str] | None:
+    """Language and text; None while it is being loaded."""
+    with suppress(ScriptFailed):
+        return list(await page.run(TEXT))
+    return None
+
+
+async def test_it_is_in_the_language_that_is_chosen(browser: Browser, genuine: Export) -> None:
+    async with browser.opened((genuine.root / "index.html").as_uri() + "#zh") as page:
+        first, chinese = await page.run(TEXT)
+        await page.run("document.getElementById('language').click()")
+        async with asyncio.timeout(30):
+            while (again := await told(page)) is None or again[0] != "en":
+                pass
+    second, english = again
+    assert (first, second) == ("zh-Hant-TW", "en")
+    words = folder._page_words()
+    for name in (
+        "play",
+        "speed",
+        "sound",
+        "go-to",
+        "missing",
+        "check",
+        "choose",
+        "ten-seconds",
+        "copied",
+        "fingerprint",
+    ):
+        zh, en = words[name]
+        assert (zh in chinese, en in chinese, zh in english, en in english) == (True, False, False, True), name
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
 async def test_an_officer_chooses_the_folder_and_reads_the_verdict(
-    browser: Browser, genuine: Export, tmp_path: Path
+    browser: Browser, genuine: Export, tmp_path: Path, language: str
 ) -> None:
     export = genuine.copied(tmp_path / "E")
     export.edit("lobby.mp4", lambda data: tampering.flip(data, len(data) // 2))
-    async with browser.opened((genuine.root / "index.html").as_uri()) as page:
+    async with browser.opened(f"{(genuine.root / 'index.html').as_uri()}#{language}") as page:
         await page.choose("#folder", genuine.root)
         good, text = await page.run(WATCH + RESULT)
         assert good == "verdict good"
-        assert all(line["zh"] in text and line["en"] in text for line in verify.report(check(genuine.root))["lines"])
-    async with browser.opened((export.root / "index.html").as_uri()) as page:
+        assert all(line[language] in text for line in verify.report(check(genuine.root))["lines"])
+    async with browser.opened(f"{(export.root / 'index.html').as_uri()}#{language}") as page:
         await page.run(f"document.getElementById('pin').value = '{'0' * 64}'")
         await page.choose("#folder", export.root)
         bad, text = await page.run(WATCH + RESULT)
         assert bad == "verdict bad"
         found = verify.report(check(export.root, {"0" * 64}))["lines"]
         assert [line["code"] for line in found if line["sign"] == "x"] == ["not-your-key", "content", "part-changed"]
-        assert all(line["zh"] in text for line in found)
+        assert all(line[language] in text for line in found)

@@ -35,7 +35,7 @@ async def test_whatever_is_chosen_the_verdict_is_of_what_the_page_plays(tmp_path
         await page.run("document.getElementById('pin').value = '1234 zz'")
         await page.choose("#folder", genuine.root)
         typed = await page.run(READ)
-    assert f"案號 case {exports.TOLD['case']}" in about
+    assert f"case {exports.TOLD['case']}" in about
     assert [sign for sign, _ in good] == ["verdict good"]
     assert [(sign, "choose one of them" in text) for sign, text in several] == [("verdict bad", True)]
     assert "E-20260502-0TH3 was checked" in others[0][1]

@@ -35,11 +35,12 @@ from recorder.words.messages import (
 from recorder.words.stream import Codec, Parameters, Unit, Video
 from recorder.worker.fan_out import FanOut
 from storage.words.clock import SystemClock
+from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause, Moment
 
 REPORT_S = 0.02
 CLOCK = SystemClock()
-CONNECTED = Connected(video="h264", width=640, height=360, audio="", detail="")
+CONNECTED = Connected(video="h264", width=640, height=360, audio="", detail=NOTHING)
 SHA256 = "ab" * 32
 
 
@@ -82,7 +83,8 @@ class Session:
         self.seq += 1
 
     def end(self, cause: GapCause | None = None, came_back: str = "") -> None:
-        messages.send(self.sock, Ended(cause, "RTSP over TCP to camera", came_back, "the camera" if cause else ""))
+        check = Message("the camera" if cause else "")
+        messages.send(self.sock, Ended(cause, Message("RTSP over TCP to camera"), Message(came_back), check))
         os._exit(0)
 
     def command(self, timeout_s: float | None) -> ToWorker | None:
@@ -181,7 +183,7 @@ def meddling(session: Session) -> None:
     """Gives up a segment that another session made."""
     session.connected()
     session.open()
-    messages.send(session.sock, Abandoned(session.seq + 7, GapCause.IO_ERROR, "not mine"))
+    messages.send(session.sock, Abandoned(session.seq + 7, GapCause.IO_ERROR, Message("not mine")))
     session.until_eof()
 
 
@@ -224,7 +226,7 @@ def abandoning(session: Session) -> None:
     """Its first segment meets a full disk, the next does not."""
     session.connected()
     session.open()
-    messages.send(session.sock, Abandoned(session.seq, GapCause.DISK_FULL, "no space left on device"))
+    messages.send(session.sock, Abandoned(session.seq, GapCause.DISK_FULL, Message("no space left on device")))
     session.seq += 1
     session.record()
 

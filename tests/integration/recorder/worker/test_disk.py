@@ -17,18 +17,19 @@ from typing import TypeVar
 import pytest
 
 from recorder.supervisor.worker_session import MAX_OPEN
-from recorder.words.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
+from recorder.words.messages import Abandoned, Closed, Ended, FromWorker, Granted, Opening, Refused, WireMessage
 from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from storage.ledger.tree import leaf_hash
 from storage.segments.segment_file import Sealed, SegmentFile
 from storage.words.layout import PART_SUFFIX, segment_path
+from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause, Moment
 from tests.support.worker import make_terms, make_volume, receive_report
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=WireMessage)
 
 WITHIN_S = 10.0
-ENDED = Ended(None, "tried", "", "")
+ENDED = Ended(None, Message("tried"), NOTHING, NOTHING)
 
 
 def at(second: int) -> Moment:

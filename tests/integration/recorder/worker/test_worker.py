@@ -19,6 +19,7 @@ from recorder.supervisor.state import Limits
 from recorder.words.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
 from recorder.worker.process import FINISH_TICKS, TICK_S
 from storage.segments.mp4 import parse_metadata, summary
+from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause
 from tests.support import footage
 from tests.support.fault_camera import FaultCamera
@@ -74,7 +75,7 @@ def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_segments_are_whole_and_follow_each_other(recording: Recording) -> None:
     child, segments = recording.said, recording.segments
     (connected,) = child.all(Connected)
-    assert connected in (Connected("h264", 320, 180, "aac", ""), Connected("hevc", 320, 180, "", ""))
+    assert connected in (Connected("h264", 320, 180, "aac", NOTHING), Connected("hevc", 320, 180, "", NOTHING))
     for opening, closed, path in segments:
         data = path.read_bytes()
         assert (closed.bytes, closed.sha256) == (len(data), hashlib.sha256(data).hexdigest())
@@ -124,7 +125,7 @@ def test_stop_commits_in_the_middle_of_a_segment(child: Child) -> None:
     child.hear_until(Opening)
     child.hear_until(Stats)
     child.send(Stop())
-    assert child.hear_all() == Ended(None, "the built-in test pattern", "", "")
+    assert child.hear_all() == Ended(None, Message("the built-in test pattern"), NOTHING, NOTHING)
     closed = child.all(Closed)[0]
     assert check_file(child.path(child.all(Opening)[0])) == closed.video_frames > 0
     assert list(child.volume.rglob("*.part")) == []

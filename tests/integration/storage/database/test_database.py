@@ -295,7 +295,7 @@ def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "edged.db"
     Database(path).close()
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE _sqlite_migrations SET name = '9999_later'")
+    connection.execute("UPDATE _sqlite_migrations SET name = '9999_later' WHERE id = 1")
     connection.commit()
     connection.close()
     with pytest.raises(DatabaseDamaged, match="later version"):

@@ -28,6 +28,7 @@ from storage.segments.findings_table import FaultKind
 from storage.store import offline
 from storage.words.errors import UnknownId
 from storage.words.layout import IDENTITY_NAME
+from storage.words.message import Message
 from storage.words.model import Bounds, Parts, Segment, Sha256
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, Office
@@ -563,4 +564,4 @@ def test_a_fault_names_what_and_what_to_do() -> None:
         assert what
         assert action
     assert {kind.promise for kind in FaultKind} <= {f"S{number}" for number in range(1, 15)}
-    assert Fault(FaultKind.SIZE, "v", "x", "w", "a").segment is None
+    assert Fault(FaultKind.SIZE, "v", "x", Message("w"), Message("a")).segment is None

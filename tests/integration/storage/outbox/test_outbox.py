@@ -17,6 +17,7 @@ from mqtt.send import OutboxSender, SendQueue
 from storage.ledger.signer import TOLD_EVERY_MS
 from storage.outbox.table import Event, EventKind, EventRank, Outbox
 from storage.store.opening import DATABASE_NAME
+from storage.words.message import Message
 from storage.words.model import Severity
 from tests.faults.storage.store.scenario import Hands, OfficeAt, Told, broken, play
 from tests.support import promises
@@ -94,7 +95,7 @@ def test_a_lost_database_begins_another_count_and_says_so(office: Office) -> Non
 def test_without_a_broker_nothing_waits(office: Office) -> None:
     office.store.outbox.want(wanted=False).result(DEADLINE_S)
     office.enrol("door")
-    office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
+    office.store.alarms.raised("disk", Severity.WARNING, Message("full"), Message("clean")).result(DEADLINE_S)
     assert all(depth.events == 0 for depth in office.store.outbox.depth().values())
     office.crash()
     office.start()
@@ -104,7 +105,7 @@ def test_without_a_broker_nothing_waits(office: Office) -> None:
 
 
 def test_what_was_passed_on_goes_and_the_rest_waits(office: Office) -> None:
-    office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
+    office.store.alarms.raised("disk", Severity.WARNING, Message("full"), Message("clean")).result(DEADLINE_S)
     (alarm,) = events(office, EventKind.ALARM)
     depth = office.store.outbox.depth()
     assert depth[EventRank.ALARM].events == 1
@@ -157,7 +158,7 @@ async def test_what_a_bad_disk_and_a_later_version_left_goes_out_and_leaves(offi
         connection.execute("UPDATE outbox_ranks SET events = events + 4, bytes = bytes + 264 WHERE rank = 2")
         connection.execute("UPDATE outbox_count SET seq = 900003")
 
-    office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
+    office.store.alarms.raised("disk", Severity.WARNING, Message("full"), Message("clean")).result(DEADLINE_S)
     office.store._database.submit(plant).result(DEADLINE_S)
     waiting = {event.seq: event for kind in EventKind for event in events(office, kind)}
     said = await drained(post)

@@ -21,6 +21,7 @@ from storage.volumes.volume import VolumeSpec
 from storage.words import failpoints
 from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
+from storage.words.message import Message
 from storage.words.model import Bounds
 from tests.integration.storage.recovery.test_lost_database import assert_as_before, catalog, live, numbers_on
 from tests.support import promises
@@ -104,7 +105,7 @@ def test_a_rebuild_goes_on(
     before = catalog(office)
     database = office.state / "edged.db"
     if marked:
-        detect.mark(database, "somebody saw damage in it")
+        detect.mark(database, Message("somebody saw damage in it"))
     else:
         database.unlink()
     assert dies(step, lambda: start_and_rebuild(office))

@@ -37,6 +37,7 @@ from storage.words.errors import (
 )
 from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME, QUARANTINE_SUFFIX, part_path, segment_path
+from storage.words.message import Message
 from storage.words.model import Bounds, GapCause, Moment, Salvaged, SegmentState, Severity, VolumeState, VolumeStatus
 from tests.support import tiny_mp4
 from tests.support.office import CAMERA_OFFSET_MS, DEADLINE_S, Office, Recording, sha256
@@ -98,12 +99,12 @@ def test_a_state_directory_that_is_a_file_is_said_to_be_one(office: Office, tmp_
 def test_a_database_of_a_later_version_is_refused_and_everything_let_go(office: Office) -> None:
     office.store.close()
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
-        db.execute("UPDATE _sqlite_migrations SET name = '9999_later'")
+        db.execute("UPDATE _sqlite_migrations SET name = '9999_later' WHERE name = ?", (FIRST,))
         db.commit()
     with pytest.raises(DatabaseDamaged, match="later version"):
         office.open()
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
-        db.execute("UPDATE _sqlite_migrations SET name = ?", (FIRST,))
+        db.execute("UPDATE _sqlite_migrations SET name = ? WHERE name = '9999_later'", (FIRST,))
         db.commit()
     with pytest.raises(NodeChanged, match='this box is "wenshan" for good') as refused:
         _open_as(office, "another-node")
@@ -654,7 +655,9 @@ def test_a_clock_step_opens_an_epoch(office: Office) -> None:
 
 
 def test_alarms_are_rows(office: Office) -> None:
-    assert office.store.alarms.raised("camera.down:lobby", Severity.CRITICAL, "down", "look").result(DEADLINE_S)
+    assert office.store.alarms.raised("camera.down:lobby", Severity.CRITICAL, Message("down"), Message("look")).result(
+        DEADLINE_S
+    )
     assert office.store.alarms.cleared("camera.down:lobby").result(DEADLINE_S)
     (alarm,) = office.store.alarms.all()
     assert (alarm.key, alarm.raised, alarm.cleared_ms) == ("camera.down:lobby", False, office.clock.wall_ms)

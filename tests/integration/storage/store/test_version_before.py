@@ -1,7 +1,8 @@
 """What the version before left on the disk is taken over: nothing is lost, and every check of today passes.
 
 The fixture was made by the daemon of commit e4b2f7f8 (`tests/fixtures/version_before/make`), with what that daemon said
-about it. Here today's programs get a fresh copy of it. To them the box was off for as long as the fixture is old.
+about it. Here today's programs get a fresh copy of it. To them the box was off for as long as the fixture is old, and
+has been up for a minute: maintenance lasts for so much running time (S7).
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import pytest
 from tests.support import version_before as before
 from tests.support.daemon import Daemon
 from tests.support.version_before import must
+from tests.support.wallclock import WallClock
 
 END, EXPECTED = before.expected()
 RECORDED: Final = ("gate", "lobby", "yard")
 """Cameras that are recorded again; the fourth one is not there, and a fifth is configured no longer."""
 TAKEN_S: Final = 30.0
+UP_S: Final = 60.0
 OK: Final = 0
 FAILED: Final = 1
 
@@ -48,9 +51,10 @@ def test_before_a_daemon_is_started_the_checks_say_what_they_said(folder: Path) 
     assert EXPECTED["fsck"]["code"] == EXPECTED["verify"]["code"] == OK
 
 
-def test_a_daemon_takes_it_over_and_nothing_is_lost(folder: Path) -> None:
-    daemon = before.taken(folder)
-    with daemon:
+def test_a_daemon_takes_it_over_and_nothing_is_lost(folder: Path, tmp_path: Path) -> None:
+    clock = WallClock(tmp_path / "clock", up_s=UP_S)
+    daemon = before.taken(folder, environment=clock.environment)
+    with clock, daemon:
         daemon.wait_for_states("recording", RECORDED, TAKEN_S)
         daemon.wait_for(lambda status: not status.recovering, TAKEN_S, "it has taken over")
         for name in RECORDED:

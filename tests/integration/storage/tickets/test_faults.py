@@ -13,6 +13,7 @@ from storage.retention.bounds import TIME_ACCOUNT_KEPT_MS
 from storage.tickets.faults import AGAIN_MS, Subject
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
+from storage.words.message import Message
 from storage.words.model import Severity
 from tests.support.office import DEADLINE_S, Office
 
@@ -34,7 +35,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def raised(office: Office, key: str = KEY) -> str:
-    office.store.alarms.raised(key, Severity.CRITICAL, "door is not recorded", "check").result(DEADLINE_S)
+    office.store.alarms.raised(key, Severity.CRITICAL, Message("door is not recorded"), Message("check")).result(
+        DEADLINE_S
+    )
     found = office.store.alarms.find(key)
     assert found is not None
     return found.occurrence

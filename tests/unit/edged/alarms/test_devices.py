@@ -12,6 +12,7 @@ from edged.alarms import tracking as alarms
 from edged.alarms.conditions import LINGER_MS, REWORD_MS, DeviceCamera, Episode
 from edged.alarms.tracking import Change, Tracked
 from edged.overview import AlarmCondition
+from storage.words.message import NOTHING, as_message
 from storage.words.model import GapCause, Severity
 
 NVR = "rtsp://10.0.0.20:554"
@@ -20,14 +21,18 @@ NAMES = [f"ch{n:02}" for n in range(1, 33)]
 
 
 def well(camera: str, device: str = NVR) -> DeviceCamera:
-    return DeviceCamera(camera, device, down=False, unsteady=False, lost_s=0, cause=None, came_back="", check="")
+    return DeviceCamera(
+        camera, device, down=False, unsteady=False, lost_s=0, cause=None, came_back=NOTHING, check=NOTHING
+    )
 
 
 def out(
     camera: str, cause: GapCause | None, lost_s: float = 15, words: str = "no answer", check: str = "it"
 ) -> DeviceCamera:
     told = words if cause else ""
-    return replace(well(camera), down=True, cause=cause, lost_s=lost_s, came_back=told, check=check)
+    return replace(
+        well(camera), down=True, cause=cause, lost_s=lost_s, came_back=as_message(told), check=as_message(check)
+    )
 
 
 class Watch:

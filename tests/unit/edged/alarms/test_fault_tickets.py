@@ -17,6 +17,7 @@ from storage.tickets.faults import Aged, StandingAlarm
 from storage.tickets.faults_table import FaultState as Stage
 from storage.tickets.faults_table import FaultStep, Ticket
 from storage.tickets.maintenance_table import Lasting, Maintenance, MaintenanceState
+from storage.words.message import NOTHING, Message
 from storage.words.model import AlarmRow, Severity
 
 PAGE = (Path(__file__).parents[4] / "docs" / "alarms.md").read_text("utf-8")
@@ -26,7 +27,9 @@ DOWN, AT = "camera.down:lobby", Point(1, 0, 0)
 
 
 def standing(key: str = DOWN, stood_ms: int = HOUR_MS, count: int = 1) -> StandingAlarm:
-    return StandingAlarm(AlarmRow(key, Severity.CRITICAL, True, 0, None, count, "", "", False, "1:1"), stood_ms)
+    return StandingAlarm(
+        AlarmRow(key, Severity.CRITICAL, True, 0, None, count, NOTHING, NOTHING, False, "1:1"), stood_ms
+    )
 
 
 def ticket(stage: Stage = Stage.FOUND, *, over: bool = False, since_ms: int = 0) -> Aged:
@@ -97,7 +100,7 @@ def test_of_a_device_all_that_are_out_must_be_worked_on() -> None:
 
 def test_one_maintenance_right_after_another_does_not_go_on_holding_what_the_first_held() -> None:
     """An attack: work announced anew in the second in which the former ends would keep an alarm back for ever."""
-    trouble = {DOWN: AlarmCondition(Severity.CRITICAL, "out", "", 5.0)}
+    trouble = {DOWN: AlarmCondition(Severity.CRITICAL, Message("out"), NOTHING, 5.0)}
 
     def began(at_ms: int) -> Lasting:
         return replace(under(), began_ms=at_ms)
@@ -111,7 +114,7 @@ def test_one_maintenance_right_after_another_does_not_go_on_holding_what_the_fir
 
 
 def test_what_is_held_is_raised_at_once_when_it_is_held_no_longer_and_what_stood_goes_on() -> None:
-    trouble = {DOWN: AlarmCondition(Severity.CRITICAL, "out", "", 5.0)}
+    trouble = {DOWN: AlarmCondition(Severity.CRITICAL, Message("out"), NOTHING, 5.0)}
     memory, changes = alarms.step({}, trouble, 0.0, {DOWN})
     memory, more = alarms.step(memory, trouble, 60.0, {DOWN})
     assert (changes, more) == ([], [])

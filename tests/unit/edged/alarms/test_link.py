@@ -9,6 +9,7 @@ import pytest
 from edged.alarms import conditions
 from edged.overview import AlarmCondition
 from mqtt.tls import CertificateFault, Files, Lifetime, TlsView, Weight
+from storage.words.message import Message
 from storage.words.model import Severity
 
 FILES: Final = Files("/e/ca.crt", "/e/box.crt", "/e/box.key")
@@ -90,8 +91,10 @@ def test_a_certificate_of_times_to_come_is_one_where_the_clock_is_right() -> Non
     assert "is not valid before 2027-01-17" in seen["mqtt.certificate:box"].text
 
 
-BROKEN: Final = CertificateFault("key_file", "there is no file /e/box.key", "put it there")
-EXPOSED: Final = CertificateFault("key_file", "everybody can read /e/box.key", "run chmod o= /e/box.key", Weight.WRONG)
+BROKEN: Final = CertificateFault("key_file", Message("there is no file /e/box.key"), Message("put it there"))
+EXPOSED: Final = CertificateFault(
+    "key_file", Message("everybody can read /e/box.key"), Message("run chmod o= /e/box.key"), Weight.WRONG
+)
 
 
 def test_broken_files_say_what_goes_on_meanwhile() -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from edged.alarms.tracking import CLEAR_AFTER_S, RETAINED_MS, Change, Tracked, in_full, remembered, retained, step
 from edged.overview import AlarmCondition
+from storage.words.message import NOTHING, Message
 from storage.words.model import AlarmRow, Severity
 
-DOWN = AlarmCondition(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)
+DOWN = AlarmCondition(Severity.CRITICAL, Message("lobby is not recorded"), Message("check its cable"), raise_after_s=10)
 
 
 def run(looks: list[tuple[float, dict[str, AlarmCondition]]]) -> list[tuple[float, Change]]:
@@ -45,20 +46,24 @@ def test_flapping_is_one_alarm() -> None:
 
 
 def test_new_words_update_a_standing_alarm() -> None:
-    worse = AlarmCondition(Severity.CRITICAL, "lobby: wrong password", "check its password", raise_after_s=10)
+    worse = AlarmCondition(
+        Severity.CRITICAL, Message("lobby: wrong password"), Message("check its password"), raise_after_s=10
+    )
     told = run([(0.0, {"k": DOWN}), (10.0, {"k": DOWN}), (11.0, {"k": worse}), (12.0, {"k": worse})])
     assert told == [(10.0, Change("k", DOWN)), (11.0, Change("k", worse, again=True))]
 
 
 def test_better_advice_updates_an_alarm_that_an_earlier_run_left() -> None:
-    wiser = AlarmCondition(DOWN.severity, DOWN.text, "check its fuse", raise_after_s=10)
+    wiser = AlarmCondition(DOWN.severity, DOWN.text, Message("check its fuse"), raise_after_s=10)
     memory, changes = step({"k": Tracked(DOWN, 0, 0, raised=True)}, {"k": wiser}, 1)
     assert changes == [Change("k", wiser, again=True)]
     assert step(memory, {"k": wiser}, 2)[1] == []
 
 
 def test_words_that_change_all_the_time_are_told_at_once_and_then_once_a_minute() -> None:
-    attempts = [AlarmCondition(Severity.CRITICAL, f"attempt {number}", "wait") for number in range(180)]
+    attempts = [
+        AlarmCondition(Severity.CRITICAL, Message(f"attempt {number}"), Message("wait")) for number in range(180)
+    ]
     told = run([(float(now_s), {"k": attempt}) for now_s, attempt in enumerate(attempts)])
     assert [now_s for now_s, _ in told] == [0.0, 1.0, 61.0, 121.0]
     assert told[-1][1] == Change("k", attempts[121], again=True)
@@ -66,7 +71,7 @@ def test_words_that_change_all_the_time_are_told_at_once_and_then_once_a_minute(
 
 def test_the_last_words_are_told_although_they_came_too_soon() -> None:
     words = {0: "first", 1: "second", 2: "third"}
-    looks = [(float(t), {"k": AlarmCondition(Severity.INFO, words[min(t, 2)], "")}) for t in range(100)]
+    looks = [(float(t), {"k": AlarmCondition(Severity.INFO, Message(words[min(t, 2)]), NOTHING)}) for t in range(100)]
     assert [(at, change.trouble.text) for at, change in run(looks) if change.trouble] == [
         (0.0, "first"),
         (1.0, "second"),
@@ -75,21 +80,21 @@ def test_the_last_words_are_told_although_they_came_too_soon() -> None:
 
 
 def test_another_severity_does_not_wait() -> None:
-    mild = AlarmCondition(Severity.WARNING, "a", "")
-    looks = [(0.0, mild), (1.0, replace(mild, text="b")), (2.0, replace(mild, severity=Severity.CRITICAL))]
+    mild = AlarmCondition(Severity.WARNING, Message("a"), NOTHING)
+    looks = [(0.0, mild), (1.0, replace(mild, text=Message("b"))), (2.0, replace(mild, severity=Severity.CRITICAL))]
     assert [now_s for now_s, _ in run([(now_s, {"k": trouble}) for now_s, trouble in looks])] == [0.0, 1.0, 2.0]
 
 
 def test_names_are_words_but_stand_apart() -> None:
     told = run([(0.0, {"k": replace(DOWN, raise_after_s=0, names="chen")}), (1.0, {"k": replace(DOWN, names="lin")})])
     assert [change.trouble.names for _, change in told if change.trouble] == ["chen", "lin"]
-    assert in_full("accounts hold neither role", "chen, lin") == "accounts hold neither role: chen, lin"
-    assert in_full("the disk is full", "") == "the disk is full"
+    assert in_full(Message("accounts hold neither role"), "chen, lin") == "accounts hold neither role: chen, lin"
+    assert in_full(Message("the disk is full"), "") == "the disk is full"
 
 
 def test_the_centre_is_shown_what_stands_and_what_was_over_within_a_week() -> None:
     rows = [
-        AlarmRow(key, Severity.INFO, over is None, 0, over, 1, "", "", acknowledged=False)
+        AlarmRow(key, Severity.INFO, over is None, 0, over, 1, NOTHING, NOTHING, acknowledged=False)
         for key, over in {"stands": None, "new": 8, "old": 7, "set back": RETAINED_MS * 9}.items()
     ]
     assert [row.key for row in retained(rows, RETAINED_MS + 7)] == ["stands", "new", "set back"]
@@ -97,9 +102,9 @@ def test_the_centre_is_shown_what_stands_and_what_was_over_within_a_week() -> No
 
 def test_what_stands_is_known_without_a_database() -> None:
     rows = [
-        AlarmRow("k", Severity.WARNING, True, 5, None, 3, "old words", "old", acknowledged=True),
-        AlarmRow("gone", Severity.WARNING, True, 6, None, 1, "x", "y", acknowledged=False),
-        AlarmRow("long ago", Severity.WARNING, False, 1, 2, 1, "x", "y", acknowledged=False),
+        AlarmRow("k", Severity.WARNING, True, 5, None, 3, Message("old words"), Message("old"), acknowledged=True),
+        AlarmRow("gone", Severity.WARNING, True, 6, None, 1, Message("x"), Message("y"), acknowledged=False),
+        AlarmRow("long ago", Severity.WARNING, False, 1, 2, 1, Message("x"), Message("y"), acknowledged=False),
     ]
     tracked = {
         "k": Tracked(DOWN, 0, 0, raised=True),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.cameras import ON_PURPOSE, WINDOW_MS, interruptions_of, is_unsteady
+from storage.words.message import NOTHING
 from storage.words.model import Gap, GapCause, Moment
 
 NOW_MS = 1_772_000_000_000
@@ -15,7 +16,7 @@ NOW_MS = 1_772_000_000_000
 def gap(ago_s: float, lasts_s: float | None, cause: GapCause = GapCause.DROPPED) -> Gap:
     start = Moment(NOW_MS - round(ago_s * 1000), 0)
     end = None if lasts_s is None else start.plus_ms(round(lasts_s * 1000))
-    return Gap(1, "lobby", start, end, cause, "")
+    return Gap(1, "lobby", start, end, cause, NOTHING)
 
 
 def seen(*gaps: Gap) -> tuple[int, float]:

@@ -12,6 +12,7 @@ import pytest
 from edged.cameras import StoreAdapter
 from recorder.words.messages import Granted, Opening, Refused, Terms
 from storage.store.facade import Store
+from storage.words.message import Message
 from storage.words.model import Bounds, GapCause, VolumesNow, VolumeState, VolumeStatus
 
 IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
@@ -34,7 +35,7 @@ class FakeStore:
 
     def volumes(self) -> list[VolumeStatus]:
         return [
-            VolumeStatus(name, Path("/srv") / name, state, "", 0, 0, 0, 0, 0, CAUSES[state])
+            VolumeStatus(name, Path("/srv") / name, state, Message(""), 0, 0, 0, 0, 0, CAUSES[state])
             for name, state in self.states.items()
         ]
 

@@ -15,11 +15,12 @@ from edged.config.model import Config
 from edged.overview import Measurements, Overview
 from mqtt.client import LinkView
 from mqtt.contract import messages
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.rules import Ground, Interval, Left, Pin, PinOrder, PinState
+from storage.words.message import NOTHING, as_message
 from storage.words.model import AlarmRow, PastItems, Severity
 from tests.unit.edged.site.test_documents import CONFIG, NOW, overview
 
@@ -33,7 +34,16 @@ UP: Final = f"edged/v1/{CONFIG.site.node}/up/"
 def alarm(key: str, *, over_ms: int | None = None, **changes: Any) -> AlarmRow:
     cleared = None if over_ms is None else NOW.wall_ms - over_ms
     row = AlarmRow(
-        *(key, Severity.WARNING, over_ms is None, NOW.wall_ms - 40 * DAY_MS, cleared, 2, "text", "action"),
+        *(
+            key,
+            Severity.WARNING,
+            over_ms is None,
+            NOW.wall_ms - 40 * DAY_MS,
+            cleared,
+            2,
+            as_message("text"),
+            as_message("action"),
+        ),
         acknowledged=True,
         occurrence="5:7",
     )
@@ -51,7 +61,7 @@ def pin(pin_id: str, state: PinState = PinState.APPROVED) -> Left:
 
 
 def said(payload: messages.Payload) -> tuple[str, dict[str, Any]]:
-    message = messages.message(CONFIG.site.node, payload)
+    message = messages.publication(CONFIG.site.node, payload)
     assert message.retain
     return message.topic.removeprefix(UP), json.loads(message.payload)
 
@@ -130,12 +140,12 @@ class Broker:
     """What a link would show: the newest of each topic."""
 
     def __init__(self) -> None:
-        self.shown: dict[str, Message] = {}
+        self.shown: dict[str, Publication] = {}
         self.said = 0
         self.waiting = 0
-        self.view = LinkView(False, "c:1883", "", "", "", 0)
+        self.view = LinkView(False, "c:1883", "", NOTHING, NOTHING, 0)
 
-    def publish(self, message: Message) -> None:
+    def publish(self, message: Publication) -> None:
         self.said += 1
         self.shown[message.topic.removeprefix(UP)] = message
 

@@ -12,16 +12,18 @@ from edged.cli.fsck import screen
 from edged.cli.output import check_line
 from edged.documents.ledger import Fsck, FsckAsked
 from edged.site import check_documents
+from edged.words.catalogue import Reader
 from storage.integrity.compare import Fault
 from storage.integrity.fsck import FsckReport, Level, Scope
 from storage.segments.findings_table import FaultKind
+from storage.words.message import Message
 from tests.support.samples import FSCK
 
 
 def drawn(document: Fsck) -> str:
     console = Console(width=100, record=True, color_system=None, file=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(screen(document))
+        console.print(screen(document, Reader()))
     return captured.get()
 
 
@@ -75,9 +77,9 @@ def test_progress(told: dict[str, Any], expected: str) -> None:
 
 def test_a_report_becomes_a_document_in_order() -> None:
     report = FsckReport()
-    report.add(Fault(FaultKind.CONTENT, "v", "b.mp4", "what", "do"))
-    report.add(Fault(FaultKind.FLOOR, "v", "a.mp4", "what", "do"))
-    report.add(Fault(FaultKind.DATABASE, "", "edged.db", "what", "do"))
+    report.add(Fault(FaultKind.CONTENT, "v", "b.mp4", Message("what"), Message("do")))
+    report.add(Fault(FaultKind.FLOOR, "v", "a.mp4", Message("what"), Message("do")))
+    report.add(Fault(FaultKind.DATABASE, "", "edged.db", Message("what"), Message("do")))
     document = check_documents.fsck(report, FsckAsked(), {"v": Path("/srv/edged")}, daemon=True)
     assert [(one.promise, one.where) for one in document.findings] == [
         ("S1", "/srv/edged/a.mp4"),

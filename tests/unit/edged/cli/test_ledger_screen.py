@@ -11,17 +11,19 @@ from rich.console import Console
 from edged.cli.ledger import verify_screen
 from edged.documents.ledger import LedgerVerify
 from edged.site import check_documents
+from edged.words.catalogue import Reader
 from storage.audit.findings import CheckpointVerdict, Code, LedgerFinding, LedgerReport, Reach, Tree
 from storage.ledger.note import Checkpoint
+from storage.words.message import Message
 from tests.support.samples import LEDGER_VERIFY
 
-TAIPEI = ZoneInfo("Asia/Taipei")
+READ = Reader("en", ZoneInfo("Asia/Taipei"))
 
 
 def drawn(document: LedgerVerify) -> str:
     console = Console(width=200, color_system=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(verify_screen(document, TAIPEI))
+        console.print(verify_screen(document, READ))
     return captured.get()
 
 
@@ -79,7 +81,7 @@ def test_a_report_becomes_a_document_whatever_somebody_wrote_into_a_leaf() -> No
         against=CheckpointVerdict(Checkpoint("edged/a/1", 9, bytes(32)), proven=False, reach=Reach(9)),
         volumes=["v"],
     )
-    report.findings.add(LedgerFinding(Code.NODE, "node 0", "it is not", "do"))
+    report.findings.add(LedgerFinding(Code.NODE, "node 0", Message("it is not"), Message("do")))
     document = check_documents.ledger_check(report, {"v": Path("/srv/edged")}, daemon=True)
     assert document.generations[0].entered.at == "9999-12-31T23:59:59.998Z"
     assert document.volumes == ["/srv/edged"]

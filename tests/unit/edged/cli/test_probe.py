@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +19,12 @@ from edged.cli.client import Address
 from edged.cli.probe import _configured, probe, screen, suggested
 from edged.config.model import CameraConfig
 from edged.documents.site import Probe
-from recorder.probe import Found, Measured
+from edged.words.catalogue import Language, Reader
+from edged.words.value_types import DEFAULT_CONFIG
+from recorder.probe import Found, Measured, Track
+from recorder.words import outcome
+from recorder.words.address import Target
+from storage.words.message import NOTHING, message
 
 SEEN = Found(
     codec="h264", width=1920, height=1080,
@@ -126,9 +134,9 @@ def test_what_is_printed_is_for_the_configuration_that_was_named() -> None:
     assert "/etc/edged/edged.toml, then:\n  edgectl config check && edgectl reload\n" in printed(told)
 
 
-def printed(told: Probe, *file: Path) -> str:
+def printed(told: Probe, file: Path = DEFAULT_CONFIG, language: Language = "en") -> str:
     said = io.StringIO()
-    Console(width=80, file=said).print(screen(told, *file), crop=False)
+    Console(width=80, file=said).print(screen(told, file, Reader(language)), crop=False)
     return said.getvalue()
 
 
@@ -146,3 +154,58 @@ def test_wrong_usage_names_what_is_wrong(arguments: list[str], words: str) -> No
     done = CliRunner().invoke(probe, arguments, obj=Address(None, None))
     assert done.exit_code != 0
     assert words in done.output
+
+
+NAMES: Final = re.compile(
+    r"RTSP|TCP|UDP|TLS|NTP|RTCP|GOP|I-frame interval|H\.26[45]|h26[45]|AAC|G\.711|pcmu|QuickTime|WebRTC|Baseline|Main|"
+    r"B-frames|fps|Mbit/s|kbit/s|expect|taipei-police|P3|lobby|NVR|url|Unauthorized|unauthorised|MJPEG|IP|"
+    r"rtsps?://\S*|sha256:\w+|/etc/\S*|viewer|/ch1|edgectl config check && edgectl reload"
+)
+"""What stays as it is in Chinese: names, units, codes, what people type."""
+
+
+def test_a_person_who_reads_chinese_finds_no_english_sentence() -> None:
+    assert SEEN.measured is not None
+    measured = replace(
+        SEEN.measured,
+        key_interval_s=9.0,
+        steady=False,
+        reordered=True,
+        sounds=0,
+        reports=2,
+        clock_offset_ms=-90_000,
+        pace=1.5,
+        sizes=((640, 480), (320, 240)),
+        lost_packets=1,
+        lost_pictures=7,
+        video_bps=2_000_000,
+    )
+    why = message("stream.sound-codec", "sound codec {codec} cannot be kept", codec="MJPEG")
+    found = replace(
+        SEEN,
+        codec="h265",
+        width=640,
+        height=480,
+        sound="pcmu",
+        udp=True,
+        certificate="sha256:" + "0a" * 32,
+        trusted=False,
+        tracks=(Track("video", "H265", 90_000, 0, NOTHING), Track("audio", "MJPEG", 8000, 1, why)),
+        measured=measured,
+    )
+    seen = probe_report.probe_document("rtsp://10.0.0.20/ch1", "viewer", None, found, {"lobby": "rtsp://10.0.0.20/ch1"})
+    refused = outcome.declined(Target.parse("rtsp://10.0.0.20/ch1", "viewer"), 401)
+    ended = probe_report.probe_document("rtsp://10.0.0.20/ch1", "viewer", None, Found(ended=refused))
+    for document in (seen, ended):
+        screen_without_table = document.model_copy(update={"configuration": ""})
+        shown = printed(screen_without_table, language="zh_TW")
+        assert not re.findall("[A-Za-z]{2,}", NAMES.sub("", shown).replace("\n", "")), shown
+    assert "攝影機時鐘" in printed(seen, language="zh_TW")
+    assert "請檢查這支攝影機的帳號與密碼" in printed(ended, language="zh_TW")
+
+
+def test_a_program_gets_the_codes_of_what_is_said() -> None:
+    refused = outcome.declined(Target.parse("rtsp://10.0.0.20/ch1", ""), 404)
+    document = probe_report.probe_document("rtsp://10.0.0.20/ch1", "", None, Found(ended=refused))
+    assert (document.came_back_code, document.check_values) == ("session.not-found", {"path": "/ch1"})
+    assert document.tried_code == "session.tried.no-user"

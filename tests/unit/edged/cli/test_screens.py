@@ -9,9 +9,11 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from types import SimpleNamespace
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
+import click
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -20,29 +22,33 @@ from rich.screen import Screen
 from edged.cli import (
     alarms,
     approve,
+    boots,
     configuration,
     destroyed,
+    doctor,
     export,
     faults,
     formatting,
     fsck,
     listings,
+    output,
     pin,
     proof_of_retention,
     volume,
 )
 from edged.cli import status as screens
-from edged.cli.client import DaemonClient
-from edged.cli.output import Session
+from edged.cli.client import Address
 from edged.documents import exports, ledger, machine, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
+from edged.words.catalogue import Reader, language_of
+from storage.words.message import NOTHING, Message
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
 
 GOLDEN: Final = Path(__file__).parents[4] / "tests" / "unit" / "golden"
 ZONE: Final = ZoneInfo("Asia/Taipei")
-SESSION: Final = Session(DaemonClient(Path("/nowhere")), as_json=False)
-SESSION.__dict__["zone"] = ZONE  # what it would ask the daemon for
+READ: Final = Reader("en", ZONE)
+CHINESE: Final = Reader("zh_TW", ZONE)
 Kind = TypeVar("Kind", bound=Document)
 
 
@@ -57,27 +63,27 @@ def drawn(screen: RenderableType, width: int = 80) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def register_screen(tongue: formatting.Language) -> RenderableType:
+def register_screen(read: Reader) -> RenderableType:
     told = sample(register.Destroyed)
-    piece = destroyed.screen(told.destroyed, ZONE, tongue, headed=True)
-    return Group(piece, destroyed.ending(told.summary, ZONE, tongue, begun=True))
+    piece = destroyed.screen(told.destroyed, read, headed=True)
+    return Group(piece, destroyed.ending(told.summary, read, begun=True))
 
 
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
-    "destroyed": lambda: register_screen("en"),
-    "destroyed-zh_TW": lambda: register_screen("zh_TW"),
-    "exports": lambda: export.list_screen(sample(exports.ExportList), ZONE),
-    "faults": lambda: faults.listing(sample(tickets.Faults), ZONE),
-    "faults-zh_TW": lambda: faults.listing(sample(tickets.Faults), ZONE, "zh_TW"),
-    "proof": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "en"),
-    "proof-zh_TW": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), "zh_TW"),
+    "destroyed": lambda: register_screen(READ),
+    "destroyed-zh_TW": lambda: register_screen(CHINESE),
+    "exports": lambda: export.list_screen(sample(exports.ExportList), READ),
+    "faults": lambda: faults.listing(sample(tickets.Faults), READ),
+    "faults-zh_TW": lambda: faults.listing(sample(tickets.Faults), CHINESE),
+    "proof": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), READ),
+    "proof-zh_TW": lambda: proof_of_retention.statement_screen(sample(register.ProofOfRetention), CHINESE),
     "proof-unsigned": lambda: proof_of_retention.statement_screen(
-        sample(register.ProofOfRetention, envelope=None, unsigned="the key of this box is gone"), "en"
+        sample(register.ProofOfRetention, envelope=None, unsigned="the key of this box is gone"), READ
     ),
-    "status": lambda: screens.status_screen(sample(documents.Status)),
-    "status-zh_TW": lambda: screens.status_screen(sample(documents.Status), "zh_TW"),
+    "status": lambda: screens.status_screen(sample(documents.Status), READ),
+    "status-zh_TW": lambda: screens.status_screen(sample(documents.Status), CHINESE),
     "status-well": lambda: screens.status_screen(
-        sample(documents.Status, cameras=[LOBBY], alarms=[], verdict="ok", action=""), "zh_TW"
+        sample(documents.Status, cameras=[LOBBY], alarms=[], verdict="ok", action=""), CHINESE
     ),
     "status-alone": lambda: screens.status_screen(
         sample(
@@ -86,24 +92,37 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
             alarms=[],
             verdict="unknown",
             action="add a camera",
+            action_code="",
             recovering=True,
             clock=STATUS["clock"] | {"synced": False},
             broker=STATUS["broker"] | {"configured": False, "connected": False, "since": None},
-        )
+        ),
+        READ,
     ),
-    "cameras": lambda: listings.cameras_screen(sample(documents.Cameras), ZONE),
-    "segments": lambda: listings.segments_screen(sample(documents.Segments), ZONE),
-    "gaps": lambda: listings.gaps_screen(sample(documents.Gaps), ZONE),
-    "retention": lambda: listings.retention_screen(sample(documents.Retention), ZONE),
-    "explanation": lambda: listings.explanation_screen(sample(site.Explanation)),
-    "alarms": lambda: alarms.screen(sample(documents.Alarms), ZONE),
-    "reload": lambda: configuration.reload_screen(sample(documents.Reload)),
-    "volume-list": lambda: volume.listing(sample(machine.VolumeList)),
-    "volume-replace": lambda: volume.loss(sample(machine.VolumeReplace), ZONE),
-    "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
-    "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
-    "rebuild": lambda: fsck.rebuilt(sample(ledger.Rebuild)),
-    "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck)),
+    "cameras": lambda: listings.cameras_screen(sample(documents.Cameras), READ),
+    "segments": lambda: listings.segments_screen(sample(documents.Segments), READ),
+    "gaps": lambda: listings.gaps_screen(sample(documents.Gaps), READ),
+    "retention": lambda: listings.retention_screen(sample(documents.Retention), READ),
+    "explanation": lambda: listings.explanation_screen(sample(site.Explanation), READ),
+    "alarms": lambda: alarms.screen(sample(documents.Alarms), READ),
+    "reload": lambda: configuration.reload_screen(sample(documents.Reload), READ),
+    "volume-list": lambda: volume.listing(sample(machine.VolumeList), READ),
+    "volume-replace": lambda: volume.loss(sample(machine.VolumeReplace), READ),
+    "approve": lambda: approve.screen(sample(pins.Approve), READ),
+    "pin-list": lambda: pin.listing(sample(pins.PinList), READ, ended=False),
+    "rebuild": lambda: fsck.rebuilt(sample(ledger.Rebuild), READ),
+    "config-check": lambda: configuration.config_check_screen(sample(documents.ConfigCheck), READ),
+    "config-check-zh_TW": lambda: configuration.config_check_screen(sample(documents.ConfigCheck), CHINESE),
+    "boots": lambda: boots.screen(sample(machine.Boots), READ),
+    "boots-zh_TW": lambda: boots.screen(sample(machine.Boots), CHINESE),
+    "doctor": lambda: doctor.screen(sample(machine.Doctor), READ),
+    "doctor-zh_TW": lambda: doctor.screen(sample(machine.Doctor), CHINESE),
+    "volume-list-zh_TW": lambda: volume.listing(sample(machine.VolumeList), CHINESE),
+    "volume-replace-zh_TW": lambda: volume.loss(sample(machine.VolumeReplace), CHINESE),
+    "alarms-zh_TW": lambda: alarms.screen(sample(documents.Alarms), CHINESE),
+    "maintenance": lambda: faults.screen(sample(tickets.Maintenance), READ),
+    "maintenance-zh_TW": lambda: faults.screen(sample(tickets.Maintenance), CHINESE),
+    "fault-zh_TW": lambda: faults.story(sample(tickets.FaultsShow), CHINESE),
 }
 
 
@@ -136,7 +155,9 @@ def test_a_narrow_terminal_still_tells_which_camera(name: str, width: int) -> No
 
 def test_a_long_id_folds_and_is_never_cut() -> None:
     name = "the-second-lobby-by-the-lift-032"
-    text = drawn(screens.status_screen(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}])))
+    text = drawn(
+        screens.status_screen(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}]), READ)
+    )
     column = "".join(line.split("  ")[0] for line in text.splitlines()[4:])
     assert column.startswith(name)
 
@@ -146,22 +167,24 @@ def test_the_id_of_a_fault_stands_first_and_whole(width: int) -> None:
     away = {"key": f"volume.away:{'b' * 36}", "alarms": ["a", "b", "c"], "volume": "b" * 36, "state": "repaired"}
     told = sample(tickets.Faults)
     every = [one.model_copy(update=away) for one in told.faults]
-    lines = drawn(faults.listing(told.model_copy(update={"faults": every}), ZONE), width).splitlines()
+    lines = drawn(faults.listing(told.model_copy(update={"faults": every}), READ), width).splitlines()
     for one in every:
         assert any(line.startswith(f"{one.id}  repaired") for line in lines)
 
 
 def test_the_last_line_is_the_verdict_and_the_first_thing_to_do() -> None:
-    assert drawn(screens.status_screen(sample(documents.Status))).splitlines()[-1] == f"CRITICAL: {STATUS['action']}"
-    assert drawn(screens.verdict_line("ok", "", "zh_TW")) == "正常：所有攝影機錄影中\n"
-    assert drawn(screens.verdict_line("warning", "do it", "zh_TW")) == "注意：do it\n"
-    assert drawn(screens.verdict_line("unknown", "")) == "UNKNOWN\n"
-    assert "不明" in drawn(screens.verdict_line("unknown", "", "zh_TW"))
+    assert (
+        drawn(screens.status_screen(sample(documents.Status), READ)).splitlines()[-1] == f"CRITICAL: {STATUS['action']}"
+    )
+    assert drawn(screens.verdict_line("ok", NOTHING, CHINESE)) == "正常：所有攝影機錄影中\n"
+    assert drawn(screens.verdict_line("warning", Message("do it"), CHINESE)) == "注意：do it\n"
+    assert drawn(screens.verdict_line("unknown", NOTHING, READ)) == "UNKNOWN\n"
+    assert "不明" in drawn(screens.verdict_line("unknown", NOTHING, CHINESE))
 
 
 def test_many_alarms_do_not_push_the_verdict_away() -> None:
-    alarms = [ALARM | {"key": f"k:{n}", "severity": "warning", "text": f"text {n}"} for n in range(20)]
-    text = drawn(screens.status_screen(sample(documents.Status, alarms=[*alarms, ALARM])))
+    alarms = [ALARM | {"key": f"k:{n}", "severity": "warning", "text": f"text {n}", "code": ""} for n in range(20)]
+    text = drawn(screens.status_screen(sample(documents.Status, alarms=[*alarms, ALARM]), READ))
     lines = [line for line in text.splitlines() if "text " in line]
     assert len(lines) == screens.ALARMS_SHOWN - 1, "the critical one comes first"
     assert "+ 13 more; see edgectl alarms" in text
@@ -170,39 +193,47 @@ def test_many_alarms_do_not_push_the_verdict_away() -> None:
 def test_what_the_channels_of_one_nvr_have_in_common_is_said_once() -> None:
     tried = "RTSP over TCP to 10.0.0.20:554, path /ch{}, user viewer: 453 Not Enough Bandwidth"
     others = [
-        DOOR | {"id": f"ch{n}", "reason": tried.format(n), "since": f"2026-03-01T00:0{9 - n}:00Z"} for n in (1, 2)
+        DOOR | {"id": f"ch{n}", "reason": tried.format(n), "reason_code": "", "since": f"2026-03-01T00:0{9 - n}:00Z"}
+        for n in (1, 2)
     ]
-    text = drawn(screens.status_screen(sample(documents.Status, cameras=[LOBBY, *others, DOOR])), 200)
+    text = drawn(screens.status_screen(sample(documents.Status, cameras=[LOBBY, *others, DOOR]), READ), 200)
     assert (
         "ch1, ch2 down since 2026-03-01 08:07:00: RTSP over TCP to 10.0.0.20:554, user viewer: 453 Not Enough Bandwidth"
     ) in text
     assert text.count("453 Not") == 1
     later = [others[0], others[1] | {"since": "2026-03-01T00:30:00Z"}]
-    assert "ch1, ch2 down: RTSP" in drawn(screens.status_screen(sample(documents.Status, cameras=later)), 200)
-    alone = drawn(screens.status_screen(sample(documents.Status, cameras=others[:1])), 200)
+    assert "ch1, ch2 down: RTSP" in drawn(screens.status_screen(sample(documents.Status, cameras=later), READ), 200)
+    alone = drawn(screens.status_screen(sample(documents.Status, cameras=others[:1]), READ), 200)
     assert "path /ch1, user viewer" in alone
 
 
 def test_a_broker_that_is_away_says_why() -> None:
     broker = STATUS["broker"] | {"connected": False, "protocol": "", "reason": "connection refused"}
     assert "not connected to 10.0.0.2:1883 since 2026-02-27 04:00:01: connection refused" in drawn(
-        screens.status_screen(sample(documents.Status, broker=broker)), 120
+        screens.status_screen(sample(documents.Status, broker=broker), READ), 120
     )
 
 
 def test_what_a_camera_says_cannot_command_the_terminal() -> None:
     evil = DOOR | {
         "reason": "\x1b[2J\x1b]0;owned\x07 \x9b31m[bold]not markup[/bold]",
+        "reason_code": "",
         "name": "\x1b[31m",
         "codec": "\x1b",
     }
     for screen in (
         screens.status_screen(
             sample(
-                documents.Status, cameras=[evil], name="\x1b[2J", action="\x1b[2J", alarms=[ALARM | {"text": "\x1b"}]
-            )
+                documents.Status,
+                cameras=[evil],
+                name="\x1b[2J",
+                action="\x1b[2J",
+                action_code="",
+                alarms=[ALARM | {"text": "\x1b", "code": ""}],
+            ),
+            READ,
         ),
-        listings.cameras_screen(sample(documents.Cameras, cameras=[evil]), ZONE),
+        listings.cameras_screen(sample(documents.Cameras, cameras=[evil]), READ),
     ):
         text = drawn(screen, 300)
         assert all(character.isprintable() or character == "\n" for character in text)
@@ -212,32 +243,32 @@ def test_what_a_camera_says_cannot_command_the_terminal() -> None:
 @pytest.mark.parametrize(("end", "length"), [("00:00:05.620", "0.6s"), ("00:00:15", "10s"), ("01:00:05", "1h")])
 def test_short_gaps_have_tenths(end: str, length: str) -> None:
     gap = GAP | {"start": "2026-03-01T00:00:05.000Z", "end": f"2026-03-01T{end}Z"}
-    assert f" {length}  dropped" in drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[gap]), ZONE))
+    assert f" {length}  dropped" in drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[gap]), READ))
 
 
 def test_what_a_limit_may_have_cut_off_is_said() -> None:
     listed, recorded = sample(documents.Gaps), sample(documents.Segments)
     hint = "; there may be more: a larger --limit, or --from\n"
     for count, whole, exact, roomy in (
-        (len(listed.gaps), *(drawn(listings.gaps_screen(listed, ZONE, n)) for n in (None, len(listed.gaps), 99))),
+        (len(listed.gaps), *(drawn(listings.gaps_screen(listed, READ, n)) for n in (None, len(listed.gaps), 99))),
         (
             len(recorded.segments),
-            *(drawn(listings.segments_screen(recorded, ZONE, n)) for n in (None, len(recorded.segments), 99)),
+            *(drawn(listings.segments_screen(recorded, READ, n)) for n in (None, len(recorded.segments), 99)),
         ),
     ):
         assert exact == f"{whole}the first {count}{hint}"
         assert roomy == whole
 
 
-@pytest.mark.parametrize("tongue", list(get_args(formatting.Language)))
+@pytest.mark.parametrize("read", [READ, CHINESE])
 @pytest.mark.parametrize("height", range(1, 40))
-def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tongue: formatting.Language) -> None:
+def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, read: Reader) -> None:
     cameras = [DOOR | {"id": f"camera-{n}"} for n in range(5)]
     status = sample(documents.Status, cameras=cameras, alarms=[ALARM] * 6)
-    whole = drawn(screens.status_screen(status, tongue, wrap=True)).splitlines()
+    whole = drawn(screens.status_screen(status, read, wrap=True)).splitlines()
     console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True, _environ={"TERM": "xterm"})
     console.set_alt_screen(True)
-    fitted = screens.Fitted(screens.status_screen(status, tongue, wrap=True), tongue)
+    fitted = screens.Fitted(screens.status_screen(status, read, wrap=True), read)
     drawn_lines = console.render_lines(Screen(Group(fitted)))
     lines = ["".join(s.text for s in line).rstrip() for line in drawn_lines]
     verdict = whole[-2:]
@@ -254,10 +285,10 @@ def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tong
 
 
 def test_nothing_to_list_is_said() -> None:
-    assert drawn(listings.segments_screen(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
-    assert drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
-    assert drawn(alarms.screen(sample(documents.Alarms, alarms=[]), ZONE)) == "No alarms.\n"
-    assert drawn(listings.cameras_screen(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
+    assert drawn(listings.segments_screen(sample(documents.Segments, segments=[]), READ)) == "No segments.\n"
+    assert drawn(listings.gaps_screen(sample(documents.Gaps, gaps=[]), READ)) == "No gaps.\n"
+    assert drawn(alarms.screen(sample(documents.Alarms, alarms=[]), READ)) == "No alarms.\n"
+    assert drawn(listings.cameras_screen(sample(documents.Cameras, cameras=[]), READ)) == "No cameras are configured.\n"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +304,16 @@ def test_nothing_to_list_is_said() -> None:
     ],
 )
 def test_the_language_is_the_reader_s(environ: dict[str, str], tongue: str) -> None:
-    assert formatting.language_of(environ) == tongue
+    assert language_of(environ) == tongue
+
+
+def test_what_the_call_says_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    with click.Context(click.Command("status"), obj=SimpleNamespace(language="zh_TW")):
+        assert output.language() == "zh_TW"
+    with click.Context(click.Command("status"), obj=Address(None, None)):
+        assert output.language() == "en"
+    assert output.language() == "en"
 
 
 @pytest.mark.parametrize(
@@ -285,9 +325,9 @@ def test_a_share_is_never_rounded_up_to_all(part: float | None, text: str) -> No
 
 
 def test_times_are_the_site_s() -> None:
-    assert formatting.local("2026-03-01T00:00:05.999Z", ZONE) == "2026-03-01 08:00:05"
-    assert formatting.local(None, ZONE) == ""
-    assert formatting.local("soon\x1b", ZONE) == "soon "
+    assert formatting.local("2026-03-01T00:00:05.999Z", READ) == "2026-03-01 08:00:05"
+    assert formatting.local(None, READ) == ""
+    assert formatting.local("soon\x1b", READ) == "soon "
 
 
 def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
@@ -298,24 +338,24 @@ def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
         "free_bytes": 0,
         "limit_bytes": 0,
     }
-    line = drawn(screens.volumes_table([documents.Volume.model_validate(away)])).splitlines()[-1]
+    line = drawn(screens.volumes_table([documents.Volume.model_validate(away)], READ)).splitlines()[-1]
     assert line.split()[-2:] == ["–", "–"]
 
 
 def test_of_one_there_is_no_plural() -> None:
     one = sample(ledger.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
-    told = drawn(fsck.rebuilt(one))
+    told = drawn(fsck.rebuilt(one, READ))
     assert "1 leaf put back, 1 directory compared" in told
     assert "1 file missing" in told
     assert ": 1 volume, in" in told
     assert "1 segment destroyed since" in drawn(
-        listings.retention_screen(sample(documents.Retention, destroyed=1), ZONE)
+        listings.retention_screen(sample(documents.Retention, destroyed=1), READ)
     )
 
 
 def test_no_room_is_not_told_as_a_forecast() -> None:
     volume = {**SAMPLES[documents.Retention]["volumes"][0], "floor_at_risk_in_s": 0.0}
-    told = drawn(listings.retention_screen(sample(documents.Retention, volumes=[volume]), ZONE))
+    told = drawn(listings.retention_screen(sample(documents.Retention, volumes=[volume]), READ))
     assert "There is no room left" in told
     assert "in 0s" not in told
 
@@ -325,10 +365,10 @@ def test_no_room_is_not_told_as_a_forecast() -> None:
 )
 def test_a_little_headroom_is_not_none(seconds: float, words: str) -> None:
     cost = SAMPLES[pins.PinAdd]["cost"] | {"headroom_s": seconds}
-    assert f"It costs {words} of headroom" in drawn(pin.cost(sample(pins.PinAdd, cost=cost), "law", SESSION))
+    assert f"It costs {words} of headroom" in drawn(pin.cost(sample(pins.PinAdd, cost=cost), "law", READ))
 
 
 def test_no_pin_that_ended_is_not_no_pin() -> None:
     none = sample(pins.PinList, pins=[])
-    assert drawn(pin.listing(none, SESSION, ended=True)) == "No pin has ended.\n"
-    assert drawn(pin.listing(none, SESSION, ended=False)) == "Nothing is pinned.\n"
+    assert drawn(pin.listing(none, READ, ended=True)) == "No pin has ended.\n"
+    assert drawn(pin.listing(none, READ, ended=False)) == "Nothing is pinned.\n"

@@ -24,11 +24,13 @@ from edged.overview import CameraHealth, Measurements, Overview
 from edged.profiles.loader import PROFILES, Judgement, profile
 from edged.site import compliance_watch
 from edged.site.compliance_watch import ComplianceStanding
+from edged.words.catalogue import Reader
 from edged.words.roles import TABLE, Record, Verb
 from storage.pins.rules import Left, PinState
 from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.segments.coverage_queries import CoverageShares
 from storage.segments.findings_table import TamperedFiles
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import (
     Bounds,
     CameraUsage,
@@ -52,7 +54,7 @@ RETENTION: Final = {
     "nangang-school": {"min": "30d", "max": "365d"},
 }
 ROLES: Final = {"operator": ["o"], "authority": ["a"], "auditor": ["e"], "technician": ["t"]}
-VOLUME: Final = VolumeStatus("v", Path("/d"), VolumeState.IN_SERVICE, "", 10**9, 10**8, 0, 10**9, 1)
+VOLUME: Final = VolumeStatus("v", Path("/d"), VolumeState.IN_SERVICE, NOTHING, 10**9, 10**8, 0, 10**9, 1)
 HELD_S: Final = 40 * DAY_S
 WATCHED: Final = faults.MediaHealth(NOW.wall_ms, (), colour=True, day=True, sound_db=-30.0, drift_ms=40)
 
@@ -70,7 +72,7 @@ def config(name: str) -> Config:
 
 def health(**changes: Any) -> CameraHealth:
     stream = Stream("h264", 1920, 1080, "aac")
-    known = CameraHealth(Condition(CameraState.RECORDING, "", fps=10.0), stream, NOW.wall_ms)
+    known = CameraHealth(Condition(CameraState.RECORDING, NOTHING, fps=10.0), stream, NOW.wall_ms)
     return replace(known, **changes)
 
 
@@ -152,10 +154,16 @@ TAMPERED: Final = TamperedFiles("v", "/d", (("desk/2026-05-01/x.mp4", "missing")
 EARLY: Final = Tally(9, 1, {("desk", Violation.EARLY): Amount(1, 5, NOW.wall_ms - 1000)})
 LATE: Final = Tally(9, 1, {("desk", Violation.LATE): Amount(1, 5, NOW.wall_ms - 1000)})
 AWAY: Final = replace(VOLUME, state=VolumeState.AWAY)
-CLOSED: Final = OpenFiles(40, whole=True, open=(OpenFile("/d/desk/x.mp4", "權限 0644"),), count=1)
-QUIET: Final = (faults.MediaFinding(faults.MediaFault.SILENT, 0, ""),)
-GREY: Final = (faults.MediaFinding(faults.MediaFault.COLOURLESS, 0, ""),)
+CLOSED: Final = OpenFiles(
+    40,
+    whole=True,
+    open=(OpenFile("/d/desk/x.mp4", message("host.open-by-list", "it has an access list (ACL)")),),
+    count=1,
+)
+QUIET: Final = (faults.MediaFinding(faults.MediaFault.SILENT, 0, NOTHING),)
+GREY: Final = (faults.MediaFinding(faults.MediaFault.COLOURLESS, 0, NOTHING),)
 How = dict[str, Any]
+READ: Final = Reader("zh_TW", form=True)
 SHORT: Final[tuple[How, ...]] = (
     {"measured": {"usage": {"desk": usage(gone_ms=1000)}}},
     {"measured": {"usage": {"desk": usage(lost=True)}}},
@@ -175,11 +183,11 @@ LONG: Final[tuple[How, ...]] = (
 INTERRUPTED: Final[tuple[How, ...]] = (
     {"shares": {"desk": CoverageShares(DAY_S * 1000, {}, 500)}},
     {"shares": {}},
-    {"health": {"desk": health(condition=Condition(CameraState.DOWN, "x"))}},
+    {"health": {"desk": health(condition=Condition(CameraState.DOWN, Message("x")))}},
 )
 OPENED: Final[tuple[How, ...]] = (
     {"reached": CLOSED},
-    {"reached": OpenFiles(40, unread=("/d（Input/output error）",))},
+    {"reached": OpenFiles(40, unread=(Message("/d (Input/output error)"),))},
     {"reached": None},
     {"roles": RolesSeen(readers=("lin",), looked=True)},
     {"roles": RolesSeen(owed=2, looked=True)},
@@ -202,15 +210,15 @@ BREAKS: Final[list[tuple[str, str, How]]] = [
         for name, clause in [("nangang-school", "N4"), ("dahu-township", "D2")]
         for how in INTERRUPTED
     ),
-    ("taipei-police", "P1", {"health": {"desk": health(condition=Condition(CameraState.DOWN, "x"))}}),
+    ("taipei-police", "P1", {"health": {"desk": health(condition=Condition(CameraState.DOWN, Message("x")))}}),
     ("taipei-police", "P2", {"health": {"desk": health(stream=Stream("h264", 1920, 1080, ""))}}),
     ("taipei-police", "P2", {"judged": {"desk": replace(WATCHED, findings=QUIET)}}),
     ("taipei-police", "P2", {"judged": {"desk": replace(WATCHED, drift_ms=200)}}),
     ("taipei-police", "P2", {"judged": {"desk": replace(WATCHED, sound_db=None)}}),
     ("taipei-police", "P3", {"health": {"desk": health(stream=Stream("h264", 1280, 720, "aac"))}}),
     ("taipei-police", "P3", {"health": {"desk": health(stream=Stream("h264", 2000, 700, "aac"))}}),
-    ("taipei-police", "P3", {"health": {"desk": health(condition=Condition(CameraState.RECORDING, "", fps=9.7))}}),
-    ("taipei-police", "P3", {"health": {"desk": health(condition=Condition(CameraState.RECORDING, ""))}}),
+    ("taipei-police", "P3", {"health": {"desk": health(condition=Condition(CameraState.RECORDING, NOTHING, fps=9.7))}}),
+    ("taipei-police", "P3", {"health": {"desk": health(condition=Condition(CameraState.RECORDING, NOTHING))}}),
     ("taipei-police", "P3", {"judged": {"desk": replace(WATCHED, findings=GREY)}}),
     ("taipei-police", "P3", {"judged": {}}),
     ("taipei-police", "P4", {"calls": (Call("DELETE", "/v1/segments", "segments"),)}),
@@ -235,7 +243,8 @@ def test_what_breaks_a_clause_is_told(name: str, clause: str, how: dict[str, Any
     broken = judged(name, clause, **how)
     assert broken.status is ClauseStatus.NOT_MET
     assert broken.faults
-    assert all(any("\u4e00" <= c <= "\u9fff" for c in words) for words in broken.faults)
+    assert all(any("\u4e00" <= c <= "\u9fff" for c in READ(words)) for words in broken.faults)
+    assert not any("\u4e00" <= c <= "\u9fff" for words in broken.faults for c in words.replace("值勤臺", ""))
 
 
 def test_grey_at_night_is_no_fault_and_unknown_drift_is_for_people() -> None:
@@ -278,10 +287,12 @@ def test_nothing_that_records_and_nothing_that_is_kept_meets_no_floor() -> None:
 def test_a_camera_that_was_out_for_weeks_is_not_called_new() -> None:
     """What it lacks within its floor is a gap, and said to be one."""
     lately = {"usage": {"desk": usage(oldest_age_ms=DAY_S * 1000)}}
-    assert not [words for words in judged("wenshan-household", "W1", measured=lately).evidence if "尚未滿" in words]
+    assert not [
+        words for words in judged("wenshan-household", "W1", measured=lately).evidence if "尚未滿" in READ(words)
+    ]
     young = {"desk": Coverage(DAY_S * 1000, 0, 0, NOW.wall_ms - DAY_S * 1000, 0)}
     told = judged("wenshan-household", "W1", measured={**lately, "coverage": young}).evidence
-    assert [words for words in told if "尚未滿" in words]
+    assert [words for words in told if "尚未滿" in READ(words)]
 
 
 def test_a_verb_that_deletes_would_be_seen() -> None:
@@ -412,7 +423,7 @@ def test_where_chinese_can_be_drawn(
 
 def test_the_page_is_one_file_without_script_and_what_is_told_is_text_in_it() -> None:
     """An attack: a file or an account whose name is markup."""
-    evil = OpenFiles(1, open=(OpenFile('/d/<script src="x">', "權限 0644"),), count=1)
+    evil = OpenFiles(1, open=(OpenFile('/d/<script src="x">', Message("mode 0644")),), count=1)
     page = compliance_screen.html_page(document(reached=evil))
     assert "<script" not in page
     assert "&lt;script src=&quot;x&quot;&gt;" in page

@@ -25,13 +25,15 @@ from edged.demo.run import (
     report,
 )
 from edged.documents.site import Segment
+from edged.words.catalogue import Reader
+from storage.words.message import NOTHING, Message
 
 STOPPED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 PROMISE = Promise(cameras=("lobby", "counter"), quota_bytes=1000, floor_s=60, topics=("up/status", "up/storage/"))
 
 
 def file(name: str, content: str = "x" * 100) -> RecordedFile:
-    return RecordedFile(Path("/v") / name, len(content), hashlib.sha256(content.encode()).hexdigest(), 150, "")
+    return RecordedFile(Path("/v") / name, len(content), hashlib.sha256(content.encode()).hexdigest(), 150, NOTHING)
 
 
 def segment(camera: str, name: str, end: str = "2026-05-04T11:59:50Z") -> Segment:
@@ -57,7 +59,7 @@ GOOD = Observed(
 
 def test_all_is_well() -> None:
     assert failures(PROMISE, GOOD) == []
-    assert report(GOOD, []).endswith("all of it as it should be")
+    assert report(GOOD, [], Reader()).endswith("all of it as it should be")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,12 @@ def test_all_is_well() -> None:
         ({"files": (file("a.mp4", "y"), *GOOD.files[1:])}, "a.mp4 is not the file that the catalog lists"),
         ({"files": GOOD.files[1:]}, "a.mp4 is gone before its floor, at an age of 10 s"),
         (
-            {"files": (dataclasses.replace(GOOD.files[0], frames=0, trouble="a.mp4: invalid data"), *GOOD.files[1:])},
+            {
+                "files": (
+                    dataclasses.replace(GOOD.files[0], frames=0, trouble=Message("a.mp4: invalid data")),
+                    *GOOD.files[1:],
+                )
+            },
             "a.mp4: invalid data",
         ),
         ({"files": (), "listed": ()}, "there is no file at all"),
@@ -84,7 +91,7 @@ def test_what_went_wrong_is_said(change: dict[str, Any], said: str) -> None:
     seen = dataclasses.replace(GOOD, **change)
     found = failures(PROMISE, seen)
     assert said in found
-    assert f"FAILED     {said}" in report(seen, found)
+    assert f"FAILED     {said}" in report(seen, found, Reader())
 
 
 def test_a_segment_past_its_floor_may_have_gone_between_the_list_and_the_stop() -> None:

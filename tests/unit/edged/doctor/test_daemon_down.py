@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edged.doctor import daemon
 from edged.doctor.daemon import Cause, Evidence, LastRun, UnitState
 from edged.words import exit_codes
+from storage.words.message import Message
 
 WELL: Final = UnitState(
     "loaded", "inactive", "dead", "success", "exited", 0, "enabled", 0, 0, 5, 1, 4, watchdog=True, told=""
@@ -47,7 +48,9 @@ def failed(**more: Any) -> UnitState:
             "systemctl status edged",
         ),
         (
-            replace(ABSENT, unit=failed() and replace(failed(), status=78), problems=("site.node: is missing → a",)),
+            replace(
+                ABSENT, unit=failed() and replace(failed(), status=78), problems=(Message("site.node: is missing → a"),)
+            ),
             "configuration",
             "refused: 1 problem in it",
             "edgectl config check",
@@ -118,7 +121,7 @@ def failed(**more: Any) -> UnitState:
             "systemctl enable --now edged",
         ),
         (
-            replace(ABSENT, unit=WELL, problems=("site.node: is missing → one",)),
+            replace(ABSENT, unit=WELL, problems=(Message("site.node: is missing → one"),)),
             "stopped-by-hand",
             "stopped in order",
             "edgectl config check, mend it, then systemctl start edged",
@@ -178,7 +181,7 @@ def test_when_it_ended_and_what_it_said_last_are_told() -> None:
 
 def test_of_a_refused_configuration_each_problem_is_told_once() -> None:
     """Those that edged told the journal are the same."""
-    problems = tuple(f"cameras.c{number}.url: is missing → rtsp://…" for number in range(7))
+    problems = tuple(Message(f"cameras.c{number}.url: is missing → rtsp://…") for number in range(7))
     refused = replace(ABSENT, unit=replace(failed(), status=78), problems=problems, journal=problems)
     found = daemon.explain(refused)
     told = " ".join((found.said, *found.evidence))
@@ -223,7 +226,9 @@ def test_one_that_was_killed_did_not_say_why() -> None:
 def test_of_a_crash_loop_what_to_mend_is_told() -> None:
     looping = replace(ABSENT, unit=replace(BEGINS, restarts=2), journal=(NOT_MOUNTED,))
     assert daemon.explain(replace(looping, away=("/srv/edged",))).action.startswith("mount /srv/edged ")
-    assert daemon.explain(replace(looping, problems=("a: is missing → b",))).action.startswith(daemon.MEND)
+    assert daemon.explain(replace(looping, problems=(Message("a: is missing → b"),))).action.startswith(
+        "edgectl config check, mend it"
+    )
 
 
 @given(
@@ -260,7 +265,7 @@ def test_whatever_is_known_there_are_words_and_a_next_step(known: Evidence) -> N
 def test_what_keeps_it_from_coming_up_is_what_to_mend_first() -> None:
     """Also where no systemd tells how it ended: who reads this types what it says."""
     died = replace(ABSENT, last=LastRun(1000, clean=False, this_boot=True))
-    assert "edgectl config check, mend it, then " in daemon.explain(replace(died, problems=("x",))).action
+    assert "edgectl config check, mend it, then " in daemon.explain(replace(died, problems=(Message("x"),))).action
     assert "then mount /srv/b, then start it" in daemon.explain(replace(died, away=("/srv/b",))).action
     looping = replace(ABSENT, unit=replace(failed(), active="activating", sub="auto-restart"), away=("/srv/b",))
     assert daemon.explain(looping).action == "mount /srv/b (lsblk shows the disks): edged then starts by itself"

@@ -26,6 +26,7 @@ from edged.documents.site import Broker, Camera, Volume
 from edged.health.stream import WITHHELD
 from mqtt.broker_check import BrokerAnswer
 from storage.store.offline import DatabaseState, Sizes
+from storage.words.message import NOTHING, Message, message
 from tests.support import samples
 
 PLACE: Final = Directory("/srv/edged", there=True, kind="ext4", total=10**12, free=10**11, volume="v-1", mode=0o750)
@@ -45,7 +46,7 @@ def may_not() -> int:
 
 
 def unseen() -> int:
-    raise CannotLook("there is none", "make one")
+    raise CannotLook(Message("there is none"), Message("make one"))
 
 
 def hangs() -> int:
@@ -71,12 +72,23 @@ def test_each_gatherer_is_apart() -> None:
     }
     found = together(tasks)
     assert (found["good"], found["place"], len(found["many"])) == (7, PLACE, 1000)
-    assert found["fails"] == Missing("OSError: Input/output error")
-    assert found["may not"] == Missing("/secret may not be read by this user", root=os.geteuid() != 0)
-    assert found["unseen"] == Missing("there is none", action="make one")
-    assert found["hangs"] == Missing("no answer within 0.3 s: it hangs")
+    assert found["fails"] == Missing(Message("OSError: Input/output error"))
+    assert found["may not"] == Missing(Message("/secret may not be read by this user"), root=os.geteuid() != 0)
+    assert found["unseen"] == Missing(Message("there is none"), action=Message(Message("make one")))
+    assert found["hangs"] == Missing(Message("no answer within 0.3 s: it hangs"))
     assert isinstance(found["dies"], Missing)
     assert isinstance(found["lies"], Missing)
+
+
+def test_a_sentence_keeps_its_code_and_values() -> None:
+    inner = message("test.inner", "{count} disks", count=2)
+    told = message("test.outer", "{array} has lost {disks}", array="md0", disks=inner)
+    kind = tuple[Message, ...]
+    (both,) = together({"said": Task(kind, lambda: (told, "plain"))}).values()
+    assert both == (told, "plain")
+    assert (both[0].code, both[0].values["disks"].code, both[1].code) == ("test.outer", "test.inner", "")
+    (missing,) = together({"closed": Task(int, may_not)}).values()
+    assert (missing.why.code, missing.why.values) == ("doctor.closed-file", {"file": "/secret"})
 
 
 def test_programs_are_asked_in_english_and_utc_and_not_for_ever() -> None:
@@ -91,10 +103,13 @@ def test_programs_are_asked_in_english_and_utc_and_not_for_ever() -> None:
 
 
 def test_the_worst_is_told_and_what_was_not_seen_hides_nothing() -> None:
-    some = [findings.ok("a", ""), findings.unknown("b", "", "")]
+    some = [findings.ok("a", NOTHING), findings.unknown("b", NOTHING, NOTHING)]
     assert worst(some) is Result.UNKNOWN
-    assert worst([*some, findings.warn("c", "", "")]) is Result.WARN
-    assert worst([*some, findings.warn("c", "", ""), findings.critical("d", "", "")]) is Result.CRITICAL
+    assert worst([*some, findings.warn("c", NOTHING, NOTHING)]) is Result.WARN
+    assert (
+        worst([*some, findings.warn("c", NOTHING, NOTHING), findings.critical("d", NOTHING, NOTHING)])
+        is Result.CRITICAL
+    )
     assert worst([]) is Result.OK
     assert [findings.EXIT_OF[Result(word)] for word in ("ok", "warn", "critical", "unknown")] == [0, 1, 2, 3]
 
@@ -127,9 +142,11 @@ def test_a_disk_is_judged_by_its_gravest_worry(smart: Smart, result: Result, wor
 
 def test_where_no_health_can_be_had_it_is_said_why() -> None:
     virtual = Disk("vda", "", rotates=False, virtual=True)
-    bare = Disk("sda", "", rotates=True, virtual=False, why_not="its health is not known: smartctl is not installed")
-    closed = Disk("sdb", "", rotates=True, virtual=False, why_not="Permission denied", root=True)
-    card = Disk("mmcblk0", "SD", rotates=False, virtual=False, why_not="it is a card", none=True)
+    bare = Disk(
+        "sda", "", rotates=True, virtual=False, why_not=Message("its health is not known: smartctl is not installed")
+    )
+    closed = Disk("sdb", "", rotates=True, virtual=False, why_not=Message("Permission denied"), root=True)
+    card = Disk("mmcblk0", "SD", rotates=False, virtual=False, why_not=Message("it is a card"), none=True)
     checks = disks.judge_disks(Disks((virtual, bare, closed, card)))
     assert [check.result for check in checks] == [Result.OK, Result.UNKNOWN, Result.UNKNOWN, Result.OK]
     assert "its host has to look after it" in checks[0].said
@@ -273,7 +290,7 @@ def test_memory_load_and_versions() -> None:
         (replace(PLACE, unmounted="/srv"), "v-1", Result.CRITICAL),
         (replace(PLACE, read_only=True), "v-1", Result.CRITICAL),
         (Directory("/srv/edged", there=False), "", Result.CRITICAL),
-        (Missing("no answer within 8 s: it hangs"), "v-1", Result.UNKNOWN),
+        (Missing(Message("no answer within 8 s: it hangs")), "v-1", Result.UNKNOWN),
     ],
 )
 def test_volumes(place: Directory | Missing, expected: str | None, result: Result) -> None:
@@ -296,7 +313,7 @@ def test_a_volume_that_is_full_is_not_well() -> None:
         (PLACE, FULL, "v-1", True),
         (replace(PLACE, volume=""), None, "", True),  # before the first start
         (replace(PLACE, volume="", identity_unread=True), None, "v-1", True),
-        (Missing("it hangs"), None, "v-1", True),
+        (Missing(Message("it hangs")), None, "v-1", True),
         (replace(PLACE, volume=""), None, "v-1", False),
         (replace(PLACE, volume=""), None, None, False),
         (replace(PLACE, volume="v-2"), None, "v-1", False),
@@ -326,10 +343,10 @@ def test_room() -> None:
         (GLANCE, Result.OK, "sound"),
         (replace(GLANCE, complaints=None), Result.OK, "as far as there was time"),
         (replace(GLANCE, complaints=("row 5 missing from index",)), Result.CRITICAL, "row 5"),
-        (replace(GLANCE, unreadable="edged.db is damaged"), Result.CRITICAL, "edged.db is damaged"),
+        (replace(GLANCE, unreadable=Message("edged.db is damaged")), Result.CRITICAL, "edged.db is damaged"),
         (Sizes(4096, 1 << 30), Result.WARN, "WAL is large"),
         (Sizes(4096, 0), Result.OK, "in use by edged"),
-        (Missing("x", root=True), Result.UNKNOWN, "x"),
+        (Missing(Message("x"), root=True), Result.UNKNOWN, "x"),
         (None, Result.UNKNOWN, "no database yet"),
     ],
 )
@@ -341,15 +358,15 @@ def test_the_database(found: DatabaseState | Sizes | Missing | None, result: Res
 
 def test_what_everybody_can_read_is_told_and_what_cannot_be_seen() -> None:
     safe, open_ = (
-        SecretFile("/e/a", "password", there=True, mode=0o640),
-        SecretFile("/e/b", "key", there=True, mode=0o644),
+        SecretFile("/e/a", Message("password"), there=True, mode=0o640),
+        SecretFile("/e/b", Message("key"), there=True, mode=0o644),
     )
     assert [check.result for check in paths.judge_modes([safe], {"/srv": PLACE})] == [Result.OK]
     (told,) = paths.judge_modes([safe, open_], {})
     assert (told.result, "/e/b" in told.said) == (Result.CRITICAL, True)
     (told,) = paths.judge_modes([safe], {"/srv": replace(PLACE, mode=0o755)})
     assert "755" in told.said
-    told = paths.judge_modes([open_, SecretFile("/e/c", "password", there=True, hidden=True)], {})[-1]
+    told = paths.judge_modes([open_, SecretFile("/e/c", Message("password"), there=True, hidden=True)], {})[-1]
     assert (told.result, "as root" in told.action) == (Result.UNKNOWN, True)
 
 
@@ -370,10 +387,13 @@ def test_links_and_doors() -> None:
     assert (old.result, "nobody can tell whether anybody hears" in old.said) == (Result.OK, True)
     assert network.judge_link(LINK.model_copy(update={"connected": False, "reason": "refused"})).result is Result.WARN
     assert "nobody can tell" in network.judge_broker(BrokerAnswer("b:1883", "3.1.1")).said
-    assert network.judge_broker(BrokerAnswer("b:1883", "", "refused", "the log")).action == "check the log"
+    assert (
+        network.judge_broker(BrokerAnswer("b:1883", "", Message("refused"), Message("the log"))).action
+        == "check the log"
+    )
     doors = [
-        DeviceAnswer("10.0.0.1:554", ("a",), ""),
-        DeviceAnswer("10.0.0.2:554", ("b", "c"), "no answer from this address"),
+        DeviceAnswer("10.0.0.1:554", ("a",), NOTHING),
+        DeviceAnswer("10.0.0.2:554", ("b", "c"), Message("no answer from this address")),
     ]
     (told,) = network.judge_devices(doors, 3)
     assert (told.name, told.result) == ("device 10.0.0.2:554", Result.WARN)
@@ -448,6 +468,10 @@ def test_no_table_of_the_wrong_kind_is_stumbled_over(raw: dict[str, Any]) -> Non
 
 
 def test_every_check_that_is_not_well_says_what_to_do() -> None:
-    for check in (Missing("x").check("a"), Missing("x", root=True).check("a"), Missing("x", action="y").check("a")):
+    for check in (
+        Missing(Message("x")).check("a"),
+        Missing(Message("x"), root=True).check("a"),
+        Missing(Message("x"), action=Message("y")).check("a"),
+    ):
         assert isinstance(check, Diagnosis)
         assert check.action

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edged.doctor import gather
 from edged.doctor.disks import Array, Smart, SmartAnswer, emmc, parse_smart
 from edged.doctor.machine import Output
+from storage.words.message import Message
 
 
 def row(number: int, name: str, value: int, raw: int) -> dict[str, Any]:
@@ -115,8 +116,8 @@ def test_where_it_tells_nothing_there_is_a_reason(told: dict[str, Any], words: s
     [
         ("0x01 0x03", "0x01", SmartAnswer(Smart(passed=True, worn=20))),
         ("0x0b 0x01", "0x03", SmartAnswer(Smart(passed=False, worn=100))),
-        ("", "", SmartAnswer(why="it is a card and knows no SMART", none=True)),
-        ("0x00 0x00", "0x00", SmartAnswer(why="it is a card and knows no SMART", none=True)),
+        ("", "", SmartAnswer(why=Message("it is a card and knows no SMART"), none=True)),
+        ("0x00 0x00", "0x00", SmartAnswer(why=Message("it is a card and knows no SMART"), none=True)),
     ],
 )
 def test_the_life_of_an_emmc(life: str, end: str, told: SmartAnswer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.evidence.ledger_text import _WORDS, ERASED, sentence
+from edged.words.catalogue import Reader
 from storage.ledger.table import Leaf
+from storage.words.message import Message
 
 START = {"boot": 1, "id": "b", "boottime_ms": 1000, "wall_ms": 5000}
 LATER = {"boot": 1, "id": "b", "boottime_ms": 61_000, "wall_ms": 3000}
@@ -21,8 +25,8 @@ PREVIOUS = {"origin": "edged/box/0", "size": 12, "root": "00"}
 COMMITTED = "ab" * 32
 
 TOLD: list[tuple[Leaf, dict[str, Any], str]] = [
-    (Leaf.SEGMENT, SEGMENT, "lobby: segment 7 is recorded (5m, 78.0 MB)"),
-    (Leaf.SEGMENT, SEGMENT | {"unproven": True}, "lobby: segment 7 is recorded (5m, 78.0 MB, adopted on its own word)"),
+    (Leaf.SEGMENT, SEGMENT, "lobby: segment 7 is recorded (5m, 78 MB)"),
+    (Leaf.SEGMENT, SEGMENT | {"unproven": True}, "lobby: segment 7 is recorded (5m, 78 MB, adopted on its own word)"),
     (
         Leaf.DESTROYED,
         {"camera": "lobby", "seq": 7, "rule": "ceiling", "age_ms": 86_400_000},
@@ -105,6 +109,19 @@ TOLD: list[tuple[Leaf, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("kind", "body", "words"), TOLD)
 def test_what_happened_is_told(kind: Leaf, body: dict[str, Any], words: str) -> None:
     assert sentence(kind, body, {"who": "陳"} if "who" in body else {}) == words
+
+
+@pytest.mark.parametrize(("kind", "body", "words"), TOLD)
+def test_it_reads_in_chinese_wherever_it_was_stored_or_sent(kind: Leaf, body: dict[str, Any], words: str) -> None:
+    told = sentence(kind, body, {"who": "陳"} if "who" in body else {})
+    sent = Message.of(**json.loads(json.dumps(told.told)))
+    assert Reader("en")(sent) == words
+    read = Reader("zh_TW")(sent)
+    own = [*(one for one in body.values() if isinstance(one, str)), PREVIOUS["origin"], "lobby", "gate", "edged"]
+    for name in own:
+        read = read.replace(str(name), "")
+    assert re.search(r"[\u4e00-\u9fff]", read)
+    assert not re.search(r"[A-Za-z]{3}", read), read
 
 
 def test_a_name_that_was_erased_is_not_made_up_and_no_commitment_is_shown() -> None:

@@ -16,7 +16,9 @@ from edged.health import faults, judge
 from edged.health.baseline import DAY_MS, ENOUGH, HOUR_MS, LATEST, Habits, Light, Usual
 from edged.health.faults import MediaFault, MediaHealth
 from edged.health.judge import FOUND_AT, Look, Memory
+from edged.words.catalogue import Reader
 from recorder.decoder.messages import BLOCKS, Heard, Picture, Shift
+from storage.words.message import Message
 
 NOON_MS: Final = 20_000 * DAY_MS + 12 * HOUR_MS
 EVERY_MS: Final = 10_000
@@ -367,7 +369,13 @@ def test_what_was_learned_is_kept_over_a_restart() -> None:
     kept = msgspec.json.encode({"lobby": camera.memory})
     assert len(kept) < 20_000
     camera.memory = msgspec.json.decode(kept, type=dict[str, Memory])["lobby"]
+    ((_, evidence),) = told(judge.judged(camera.memory, Look(0, 0, view(), None)))
+    assert Reader("zh_TW")(evidence) == "比同樣光線下平常的畫面模糊許多"
     assert camera.look(**SOFT) == {MediaFault.BLURRED}
+
+
+def told(seen: MediaHealth) -> list[tuple[MediaFault, Message]]:
+    return [(finding.fault, finding.evidence) for finding in seen.findings]
 
 
 def test_looks_that_come_to_nothing_are_told_after_a_while() -> None:

@@ -12,6 +12,7 @@ from edged.health.stream import CameraState, Condition
 from edged.health.watch import WORDS
 from edged.overview import CameraHealth
 from recorder.decoder.messages import UnseenReason
+from storage.words.message import Message
 
 ZONE: Final = ZoneInfo("Asia/Taipei")
 SINCE_MS: Final = 1_777_593_600_000
@@ -26,7 +27,7 @@ SINCE_MS: Final = 1_777_593_600_000
     ],
 )
 def test_a_camera_that_is_down_is_told_as_the_status_does(state: CameraState, said: str) -> None:
-    condition = Condition(state, "connection refused", "its plug")
+    condition = Condition(state, Message("connection refused"), Message("its plug"))
     assert down(CameraHealth(condition, None, SINCE_MS), ZONE) == said
 
 

@@ -18,6 +18,7 @@ from edged.health.stream import (
     bit_rate,
     frame_rate,
 )
+from storage.words.message import as_message
 
 STREAM = Stream("h264", 1920, 1080, "aac")
 NOTHING_EXPECTED = Expectation()
@@ -35,7 +36,7 @@ def samples(fps: float, seconds: int, *, age_ms: int = 0, end_ms: int = 1_000_00
 def observed(
     seen: list[Sample], *, now_ms: int = 1_000_000, stream: Stream | None = STREAM, trouble: str = ""
 ) -> Observation:
-    return Observation(now_ms, enabled=True, stream=stream, samples=seen, trouble=trouble)
+    return Observation(now_ms, enabled=True, stream=stream, samples=seen, trouble=as_message(trouble))
 
 
 def test_a_camera_that_sends_what_is_expected_is_recording_without_a_reason() -> None:
@@ -82,7 +83,9 @@ def test_sound_that_nobody_expects_is_named() -> None:
 
 
 def test_without_a_session_the_trouble_is_the_reason() -> None:
-    seen = dataclasses.replace(observed([], stream=None, trouble="401 Unauthorized"), check="user and password")
+    seen = dataclasses.replace(
+        observed([], stream=None, trouble="401 Unauthorized"), check=as_message("user and password")
+    )
     found = assess(seen, NOTHING_EXPECTED)
     assert (found.state, found.reason, found.check) == (CameraState.DOWN, "401 Unauthorized", "user and password")
 

@@ -22,9 +22,10 @@ from edged.config import load as config
 from edged.config.load import NamedSecret
 from edged.doctor import gather, paths
 from edged.doctor.findings import Result
-from edged.host.file_access import Reader, UnitSettings, barred, of_unit, parse_unit
+from edged.host.file_access import FileReader, UnitSettings, barred, of_unit, parse_unit
 from edged.words import exit_codes
 from edged.words.value_types import DEFAULT_CONFIG, UNIT
+from storage.words.message import Message
 
 UNIT_FILE = Path(__file__).parents[4] / "systemd" / UNIT
 CONFIG = """
@@ -77,9 +78,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def reader(folder: Path) -> Reader:
+def reader(folder: Path) -> FileReader:
     """Somebody else than we are, in none of our groups."""
-    return Reader("edged", os.geteuid() + 1, "edged", frozenset({os.getegid() + 1}), folder / "edged.toml")
+    return FileReader("edged", os.geteuid() + 1, "edged", frozenset({os.getegid() + 1}), folder / "edged.toml")
 
 
 def mode(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:
@@ -102,7 +103,7 @@ def mode(path: Path, mode: int, uid: int = 0, gid: int = 0) -> None:
     ],
 )
 def test_owner_then_group_then_others_decide(folder: Path, bits: int, uid: int, gid: int, may: bool) -> None:
-    reader = Reader("edged", 990, "edged", frozenset({990, 44}), DEFAULT_CONFIG)
+    reader = FileReader("edged", 990, "edged", frozenset({990, 44}), DEFAULT_CONFIG)
     password = folder / "lobby.password"
     mode(password, bits, uid, gid)
     assert (password not in barred(reader, [password])) is may
@@ -110,7 +111,7 @@ def test_owner_then_group_then_others_decide(folder: Path, bits: int, uid: int, 
 
 
 @as_root
-def test_access_lists_count_as_the_kernel_has_them(folder: Path, reader: Reader, setfacl: Setfacl) -> None:
+def test_access_lists_count_as_the_kernel_has_them(folder: Path, reader: FileReader, setfacl: Setfacl) -> None:
     password = folder / "lobby.password"
     mode(password, 0o640)
     assert password in barred(reader, [password]), "without a list"
@@ -128,7 +129,7 @@ def test_access_lists_count_as_the_kernel_has_them(folder: Path, reader: Reader,
 
 
 @as_root
-def test_access_lists_of_directories_count_too(folder: Path, reader: Reader, setfacl: Setfacl) -> None:
+def test_access_lists_of_directories_count_too(folder: Path, reader: FileReader, setfacl: Setfacl) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     key = closed / "key"
@@ -144,7 +145,7 @@ def test_access_lists_of_directories_count_too(folder: Path, reader: Reader, set
 @as_root
 def test_what_is_told_to_do_helps(folder: Path, setfacl: Setfacl) -> None:
     """Also where a list hides the group's mode: chmod alone would set its mask."""
-    reader = Reader("edged", 990, "daemon", frozenset({grp.getgrnam("daemon").gr_gid}), folder / "edged.toml")
+    reader = FileReader("edged", 990, "daemon", frozenset({grp.getgrnam("daemon").gr_gid}), folder / "edged.toml")
     (folder / "deep").mkdir(mode=0o700)
     key = folder / "deep" / "key"
     key.write_text("x")
@@ -159,7 +160,7 @@ def test_what_is_told_to_do_helps(folder: Path, setfacl: Setfacl) -> None:
 
 
 @as_root
-def test_all_files_are_asked_of_one_process(folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_files_are_asked_of_one_process(folder: Path, reader: FileReader, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [folder / f"{number} \n'" for number in range(300)]
     for file in files:
         file.write_text("x")
@@ -172,7 +173,7 @@ def test_all_files_are_asked_of_one_process(folder: Path, reader: Reader, monkey
 
 
 def test_where_nobody_can_be_asked_as_the_account_nothing_is_said(
-    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    folder: Path, reader: FileReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
@@ -183,7 +184,7 @@ def test_where_nobody_can_be_asked_as_the_account_nothing_is_said(
 
 
 @as_root
-def test_a_file_is_named_with_what_to_do(folder: Path, reader: Reader) -> None:
+def test_a_file_is_named_with_what_to_do(folder: Path, reader: FileReader) -> None:
     password = folder / "lobby.password"
     assert not barred(reader, [password, folder / "none"])
     password.chmod(0o600)
@@ -193,7 +194,7 @@ def test_a_file_is_named_with_what_to_do(folder: Path, reader: Reader) -> None:
 
 
 @as_root
-def test_a_directory_on_the_way_is_named_also_behind_a_link(folder: Path, reader: Reader) -> None:
+def test_a_directory_on_the_way_is_named_also_behind_a_link(folder: Path, reader: FileReader) -> None:
     (folder / "closed").mkdir(mode=0o700)
     (folder / "closed" / "key").write_text("x")
     (folder / "link").symlink_to(folder / "closed" / "key")
@@ -206,7 +207,7 @@ def test_a_directory_on_the_way_is_named_also_behind_a_link(folder: Path, reader
 
 
 @as_root
-def test_config_check_says_it_and_what_systemd_reads_is_fine(folder: Path, reader: Reader) -> None:
+def test_config_check_says_it_and_what_systemd_reads_is_fine(folder: Path, reader: FileReader) -> None:
     file = folder / "edged.toml"
     assert config.check(file, {}, reader)[0] == []
     (folder / "lobby.password").chmod(0o600)
@@ -221,7 +222,7 @@ def test_config_check_says_it_and_what_systemd_reads_is_fine(folder: Path, reade
 
 @as_root
 def test_edgectl_ends_with_78(
-    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, reader: FileReader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(configuration, "of_unit", lambda file: replace(reader, config=file))
     assert main(["config", "check", str(folder / "edged.toml")]) == exit_codes.OK
@@ -233,10 +234,10 @@ def test_edgectl_ends_with_78(
 
 @as_root
 def test_doctor_says_it_of_files_that_nobody_else_may_read(
-    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    folder: Path, reader: FileReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "lobby.password").chmod(0o600)
-    secret = NamedSecret(str(folder / "lobby.password"), "password of camera lobby")
+    secret = NamedSecret(str(folder / "lobby.password"), Message("password of camera lobby"))
     monkeypatch.setattr(gather, "of_unit", lambda _: reader)
     (told,) = paths.judge_modes(gather.files(folder / "edged.toml", (secret,)), {})
     assert (told.result, told.action.startswith("chown root:edged")) == (Result.CRITICAL, True)
@@ -245,7 +246,7 @@ def test_doctor_says_it_of_files_that_nobody_else_may_read(
     assert told.result is Result.OK
 
 
-def test_what_systemd_alone_hands_over_is_missed_by_nobody(folder: Path, reader: Reader) -> None:
+def test_what_systemd_alone_hands_over_is_missed_by_nobody(folder: Path, reader: FileReader) -> None:
     """It lies where neither edged nor whoever checks need look: /etc/edged/credentials is root's."""
     file = folder / "edged.toml"
     (folder / "lobby.password").unlink()

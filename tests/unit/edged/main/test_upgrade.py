@@ -17,7 +17,7 @@ from storage.database.migrations import migrate
 from storage.store.opening import DATABASE_NAME
 
 INSTALL: Final = Path(__file__).parents[4] / "script" / "install"
-EARLIER: Final = "UPDATE _sqlite_migrations SET name = '0029_faults'"
+EARLIER: Final = "DELETE FROM _sqlite_migrations WHERE name > '0030_compliance'"
 LATER: Final = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('edged', '9999_later', '')"
 
 

@@ -23,6 +23,7 @@ from recorder.words.messages import Connected, Stats
 from storage.ledger.table import Rebuild
 from storage.mirror.table import ON_PURPOSE
 from storage.outbox.table import EventRank, OutboxDepth
+from storage.words.message import NOTHING, Message
 from storage.words.model import Bounds, CameraUsage, GapCause, Moment, Segment, SegmentState, VolumeState, VolumeStatus
 
 DAY_S: Final = 86_400
@@ -38,15 +39,15 @@ CONFIG: Final = Config.model_validate(
     }
 )
 GB: Final = 10**9
-VOLUME: Final = VolumeStatus("v-new", Path("/d"), VolumeState.IN_SERVICE, "", 300 * GB, 99 * GB, 0, 150 * GB, 0)
+VOLUME: Final = VolumeStatus("v-new", Path("/d"), VolumeState.IN_SERVICE, NOTHING, 300 * GB, 99 * GB, 0, 150 * GB, 0)
 RECORDING: Final = CameraView(
     phase=Phase.RECORDING,
     since=NOW,
     cause=None,
-    tried="",
-    came_back="",
-    check="",
-    connected=Connected(video="h264", width=1920, height=1080, audio="", detail=""),
+    tried=NOTHING,
+    came_back=NOTHING,
+    check=NOTHING,
+    connected=Connected(video="h264", width=1920, height=1080, audio="", detail=NOTHING),
     samples=(),
     device="rtsp://10.0.0.20:554",
     recorded_ms=NOW.boottime_ms,
@@ -103,7 +104,7 @@ def overview(measured: Measurements, **changes: Any) -> Overview:
 
 @pytest.mark.parametrize(("reason", "told"), [("it was gone", True), (ON_PURPOSE, False)])
 def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool) -> None:
-    seen = overview(Measurements(NOW, rebuild=Rebuild(1, reason, "/x", 0, 0, read=True, end=(1, 0, 0))))
+    seen = overview(Measurements(NOW, rebuild=Rebuild(1, Message(reason), "/x", 0, 0, read=True, end=(1, 0, 0))))
     found = dict(conditions.rebuild_troubles(seen))
     assert bool(found) == told
     assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"
@@ -246,7 +247,7 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     assert site_documents.forecast_s("spare", seen) is site_documents.forecast_s("old", seen) is None
     assert tracking.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
-    unwell = dict.fromkeys(("lobby", "spare"), CameraHealth(Condition(CameraState.RECORDING, ""), None, 0))
+    unwell = dict.fromkeys(("lobby", "spare"), CameraHealth(Condition(CameraState.RECORDING, NOTHING), None, 0))
     full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
     assert set(tracking.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
@@ -266,8 +267,8 @@ def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
 
 def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> None:
     """Its volume looks well: statvfs of a Linux of today says nothing of an ext4 that has stopped itself."""
-    ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back="/srv/edged: Read-only file system")
-    out = Condition(CameraState.DOWN, "the disk does not take what is written", lost_s=60)
+    ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back=Message("/srv/edged: Read-only file system"))
+    out = Condition(CameraState.DOWN, Message("the disk does not take what is written"), lost_s=60)
     seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", CameraHealth(out, None, 0)))
     found = tracking.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
     assert list(found) == ["storage.failing"]
@@ -278,19 +279,23 @@ def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> Non
 
 
 def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_people() -> None:
-    link = LinkView(False, "c:1883", "", "Tried c. Came back: refused. Check mate", "the broker", NOW.wall_ms)
+    link = LinkView(
+        False, "c:1883", "", Message("Tried c. Came back: refused. Check mate"), Message("the broker"), NOW.wall_ms
+    )
     seen = overview(Measurements(NOW), link=link)
     alarm = tracking.troubles(seen, {}, {}, None, {})["mqtt.down"]
     assert (alarm.text, alarm.action) == (f"The centre cannot be reached: {link.reason}", "Check the broker")
     assert site_documents.broker(seen).reason == f"{link.reason}. Check the broker."
-    assert site_documents.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
+    assert site_documents.broker(replace(seen, link=replace(link, reason=NOTHING, check=NOTHING))).reason == ""
 
 
 def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
-    link = LinkView(True, "c:1883", "5", "Came back: Not authorized", "the broker's access rules", NOW.wall_ms)
+    link = LinkView(
+        True, "c:1883", "5", Message("Came back: Not authorized"), Message("the broker's access rules"), NOW.wall_ms
+    )
     refused = overview(Measurements(NOW), link=link)
     assert set(tracking.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
-    well = replace(link, reason="", check="")
+    well = replace(link, reason=NOTHING, check=NOTHING)
     for waited_ms, told in ((conditions.UNHEARD_MS, set()), (conditions.UNHEARD_MS + 1, {"mqtt.unheard"})):
         waiting = {
             EventRank.PROOF: OutboxDepth(0, 0, None),

@@ -8,6 +8,8 @@ import pytest
 
 from edged.documents import site as documents
 from edged.site.verdict import judge, ranked
+from edged.words.catalogue import Reader
+from storage.words.message import message, with_advice
 
 
 def camera(name: str, state: str, reason: str = "") -> documents.Camera:
@@ -100,3 +102,19 @@ def test_a_volume_that_is_full_or_away_comes_first_where_no_other_takes_footage(
 def test_a_warning_never_speaks_before_what_is_critical() -> None:
     degraded = alarm("camera.degraded:gate", "warning", "2026-01-01T00:00:00Z", "Camera gate is degraded")
     assert judge([GOOD], [degraded, LOST], SERVES, ()) == ("critical", "Volume /old is gone. Report it")
+
+
+def test_the_verdict_is_said_in_the_language_of_whoever_reads() -> None:
+    text = message("alarm.volume-full", "Volume {path} is full: {reason}", path="/srv", reason="disk full")
+    told = with_advice(text, message("alarm.volume-full.action", "Add space or lower what is recorded"))
+    full = documents.Alarm.model_construct(key="storage.full:1", severity="critical", since="2026-01-01", **told)
+    others = [critical(f"camera.down:{name}", 1) for name in "ab"]
+    _, said = judge([DOWN], [full, *others], [volume("full")], ())
+    assert said == (
+        "Volume /srv is full: disk full (and 2 more, camera down for a reason of its own: a, b). "
+        "Add space or lower what is recorded"
+    )
+    assert Reader("zh_TW")(said) == (
+        "錄影硬碟 /srv 已滿：disk full（另有 2 則，其中因其他原因無畫面的攝影機：a、b）。請增加空間或減少錄影量"
+    )
+    assert Reader("zh_TW")(judge([], [], SERVES, ())[1]).startswith("沒有啟用任何攝影機")

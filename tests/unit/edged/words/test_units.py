@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.words import units
+from storage.words.message import approximate_duration, format_size
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_any_text_is_a_duration_or_a_clear_refusal(text: str) -> None:
     ],
 )
 def test_approximate_durations_have_two_units_at_most(seconds: float, text: str) -> None:
-    assert units.approximate_duration(seconds) == text
+    assert approximate_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_approximate_durations_have_two_units_at_most(seconds: float, text: str)
     ],
 )
 def test_sizes_are_shown_with_three_digits(size: int, text: str) -> None:
-    assert units.format_size(size) == text
+    assert format_size(size) == text
 
 
 @pytest.mark.parametrize(

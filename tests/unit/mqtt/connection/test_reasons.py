@@ -8,8 +8,10 @@ import ssl
 
 import pytest
 
-from mqtt.connection import BrokerSettings, LinkFault
+from edged.words.catalogue import Reader
+from mqtt.connection import BrokerSettings, LinkFault, Protocol, _tried
 from mqtt.tls import CertificateFault, Unusable
+from storage.words.message import Message
 
 TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
 
@@ -87,7 +89,7 @@ def unverified(code: int, message: str) -> ssl.SSLCertVerificationError:
         (of_openssl("NOBODY_FORESAW_THIS"), "TLS failed (nobody foresaw this)", "the broker's own log"),
         (ssl.SSLError(), "TLS failed (no reason given)", "the broker's own log"),
         (
-            Unusable(CertificateFault("key_file", "there is no file /e/k", "put it there")),
+            Unusable(CertificateFault("key_file", Message("there is no file /e/k"), Message("put it there"))),
             "no file /e/k",
             "key_file: put it",
         ),
@@ -116,3 +118,14 @@ def test_what_is_too_large_does_not_point_to_access_rules() -> None:
     assert "access rules" in LinkFault.rejected(topic, "Not authorized").check
     assert "in short" in LinkFault.shortened(topic).said
     assert "max_packet_size" in LinkFault.shortened(topic).check
+
+
+def test_a_person_reads_it_in_chinese() -> None:
+    settings = BrokerSettings("centre.example", 8883, "box", "hunter2")
+    tried = _tried(settings, Protocol.V5)
+    assert tried == "MQTT 5 to centre.example:8883 as user box"
+    reason = LinkFault.unreachable(tried, OSError(errno.EHOSTUNREACH, "x"), 5.0)
+    read = Reader("zh_TW")
+    assert read(reason.said) == "嘗試：MQTT 5 連往 centre.example:8883，帳號 box。結果：沒有通往該主機的路由"
+    assert read(reason.check) == "本機的網路線、位址與閘道"
+    assert Reader()(reason.said) == reason.said, "in English as it was said"

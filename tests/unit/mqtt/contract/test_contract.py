@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from script.generate import asyncapi, examples, schemas
 from storage.outbox import table as outbox_table
 from storage.outbox.table import Event, EventKind
 from storage.tickets import alarms_table
+from storage.words.message import Message
 from storage.words.model import Severity
 from tests import conftest
 from tests.support.contract import NODE as DAEMON
@@ -29,6 +30,10 @@ ROOT: Final = Path(__file__).parents[4]
 DOCS: Final = ROOT / "docs"
 SCHEMA: Final = ROOT / "storage" / "database" / "schema.sql"
 OFFICIAL: Final = ROOT / "tests" / "support" / "asyncapi" / "3.0.0.json.gz"
+BEFORE: Final = ROOT / "tests" / "support" / "asyncapi" / "edged-1.1.json.gz"
+"""The contract of centres that know no codes."""
+WORDS: Final = {"description", "title", "default", "examples"}
+"""Of a schema, what is said to people."""
 SCHEMAS: Final = asyncapi.schemas()
 PROMISED: Final = {
     "up/status", "up/birth", "up/heartbeat", "up/cam/{camera}/health", "up/cam/{camera}/retention",
@@ -51,6 +56,35 @@ def test_the_documents_are_current() -> None:
 def test_every_topic_is_in_it() -> None:
     found = {channel["address"] for channel in document()["channels"].values()}
     assert found == {f"edged/v1/{{node}}/{tail}" for tail in PROMISED}
+
+
+def promises(value: Any, path: str = "") -> Iterator[str]:
+    """Each topic, field, type, demand and word of a list, a line for each."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if name not in WORDS or path.endswith("/properties"):
+                yield from promises(one, f"{path}/{name}")
+    elif isinstance(value, list):
+        for one in value:
+            yield from promises(one, f"{path}/-")
+    else:
+        yield f"{path} {value}"
+
+
+def broken(before: dict[str, Any], now: dict[str, Any]) -> set[str]:
+    return {line for part in ("channels", "components") for line in {*promises(before[part])} - {*promises(now[part])}}
+
+
+def test_a_centre_of_the_contract_before_notices_nothing() -> None:
+    before = json.loads(gzip.decompress(BEFORE.read_bytes()))
+    assert broken(before, document()) == set()
+
+
+def test_what_a_centre_would_notice_is_found() -> None:
+    now = document()
+    alarm = now["components"]["schemas"]["Alarm"]
+    del alarm["properties"]["text"]
+    assert broken(document(), now)
 
 
 def test_it_is_an_asyncapi_document() -> None:
@@ -128,17 +162,17 @@ def test_what_is_made_here_is_looked_at() -> None:
         def topic(self, node: str) -> str:
             return messages.camera_health_topic(node, "lobby")
 
-    messages.message(DAEMON, Rogue(ts=1, epoch=1, seq=1, password="secret"))
+    messages.publication(DAEMON, Rogue(ts=1, epoch=1, seq=1, password="secret"))
     (found,) = VIOLATIONS.taken()
     assert "up/cam/lobby/health" in found
     messages.tombstone(messages.status_topic(DAEMON))
     assert VIOLATIONS.taken() == [f"{messages.status_topic(DAEMON)} was emptied"]
-    events.message(DAEMON, examples.events()["gap.closed"])
+    events.publication(DAEMON, examples.events()["gap.closed"])
     assert not VIOLATIONS.taken()
 
 
 def test_what_a_daemon_says_is_looked_at() -> None:
-    good = messages.message(DAEMON, examples.PAYLOADS["camera-health"])
+    good = messages.publication(DAEMON, examples.PAYLOADS["camera-health"])
     overhear(good.topic, good.payload, 1, kept=False)
     overhear(good.topic, good.payload, 1, kept=True)
     overhear(good.topic.replace(DAEMON, "somebody-else"), b"{}", 0, kept=False)
@@ -146,7 +180,7 @@ def test_what_a_daemon_says_is_looked_at() -> None:
     for payload, qos in [(b"{}", 1), (b"\xff", 1), (b'{"fps":NaN}', 1), (good.payload, 0)]:
         overhear(HEALTH, payload, qos, kept=False)
         assert len(VIOLATIONS.taken()) == 1
-    odd = events.message(DAEMON, Event(1, 1, EventKind.GAP, 0, 1, "gap", {"new": 1}))
+    odd = events.publication(DAEMON, Event(1, 1, EventKind.GAP, 0, 1, "gap", {"new": 1}))
     overhear(odd.topic, odd.payload, 1, kept=False)
     (found,) = VIOLATIONS.taken()
     assert "does not understand" in found
@@ -162,7 +196,7 @@ def test_what_a_daemon_says_is_looked_at() -> None:
     ],
 )
 def test_topic_and_delivery_are_part_of_it(topic: str, qos: int, retain: bool) -> None:
-    payload = messages.message(DAEMON, examples.PAYLOADS["camera-health"]).payload
+    payload = messages.publication(DAEMON, examples.PAYLOADS["camera-health"]).payload
     assert wrong(topic, payload, qos, retain) is not None
     assert wrong(HEALTH, payload, 1, retain=True) is None
 
@@ -196,7 +230,7 @@ def test_what_enters_the_outbox_is_looked_at() -> None:
         }
         exec("outbox.put(connection, kind, 1, {'made': 'up'})", asks)  # noqa: S102  (the room counts that it is in)
         assert len(VIOLATIONS.taken()) == 1
-        alarms_table.raise_alarm(connection, "mqtt.down", Severity.WARNING, "text", "action", 1)
+        alarms_table.raise_alarm(connection, "mqtt.down", Severity.WARNING, Message("text"), Message("action"), 1)
         rows = outbox_table.following(connection, EventKind.ALARM, 0, 10)
         assert [told.what for event in rows if (told := events.understood(event))] == ["raised"]
     assert not VIOLATIONS.taken()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
 
@@ -12,6 +13,7 @@ import pytest
 from edged.health.faults import MediaFault
 from mqtt.contract import messages
 from mqtt.contract.messages import Payload
+from script.generate import catalogues, fleet_words
 from script.generate.asyncapi import PAYLOADS, TAILS
 
 FLEET: Final = Path(__file__).parents[4] / "fleet"
@@ -70,8 +72,7 @@ def test_a_retained_topic_of_each_kind_is_asked_for() -> None:
 
 def test_each_fault_of_a_picture_and_its_sound_has_words() -> None:
     """They are those of its alarm."""
-    known = (FLEET / "alarms.js").read_text()
-    assert [fault for fault in MediaFault if f'"camera.{fault}": ["攝影機' not in known] == []
+    assert [fault for fault in MediaFault if not words()[f"fleet.alarm.camera.{fault}"][0].startswith("攝影機")] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -93,23 +94,56 @@ def test_nothing_is_made_of_strings_and_nobody_is_told_anything() -> None:
     assert forbidden.search("client.publish('x')"), "it would be found"
 
 
+def words() -> dict[str, tuple[str, str]]:
+    """Of each code the Chinese and the English template, as messages.js has them."""
+    lines = re.findall(r"^  (\".+?\"): (\[.+\]),$", (FLEET / "messages.js").read_text("utf-8"), re.MULTILINE)
+    return {json.loads(code): json.loads(both) for code, both in lines}
+
+
 def test_each_word_is_there_in_both_languages() -> None:
-    """Every key that the scripts and the page ask for has a pair of words, in which the same places are filled in."""
+    """Every key that the scripts and the page ask for has a pair of words, in which the same values stand."""
     asked = set(re.findall(r'data-(?:word|label)="([^"]+)"', (FLEET / "index.html").read_text()))
     for script in SCRIPTS:
         asked |= set(re.findall(r'\bsay\("([^"]+)"', script.read_text()))
         asked |= set(re.findall(r'\b(?:add|names)\("\w+", "([^"]+)"', script.read_text()))
-    pairs = re.findall(r'^  "?([\w-]+)"?: \["(.*?)",\s+"(.*?)"\],$', (FLEET / "words.js").read_text(), re.MULTILINE)
-    assert asked <= {key for key, _, _ in pairs}, asked - {key for key, _, _ in pairs}
-    assert [key for key, chinese, english in pairs if chinese.count("{}") != english.count("{}")] == []
+    assert len(asked) > 50
+    assert {f"fleet.{key}" for key in asked} <= words().keys()
+    for code, (chinese, english) in words().items():
+        assert catalogues.values(chinese) == catalogues.values(english), code
 
 
-def test_each_alarm_is_known_in_chinese() -> None:
-    """What it is about and what to do, for all that docs/alarms.md has."""
+def test_each_message_that_a_box_may_send_is_there() -> None:
+    sent = {one.code for one in catalogues.extracted() if one.file.startswith(fleet_words.SOURCES)}
+    assert len(sent) > 20
+    assert sent <= words().keys()
+
+
+def said(script: str) -> Iterator[tuple[str, set[str]]]:
+    """Each call that says which words: their key, and the names of the values that it gives."""
+    for call in re.finditer(r'\b(?:say\(|add\("\w+", )"([^"]+)"(?:\)|, \{)', script):
+        depth, given = int(call[0].endswith("{")), ""
+        for one in script[call.end() :]:
+            depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(one, 0)
+            if depth <= 0:
+                break
+            given += one if depth == 1 else ""
+        if "..." not in given:
+            yield call[1], {part.partition(":")[0].strip() for part in given.split(",")} - {""}
+
+
+def test_what_is_said_has_the_values_of_its_words() -> None:
+    calls = [call for script in SCRIPTS for call in said(script.read_text())]
+    assert len(calls) > 50
+    for key, given in calls:
+        assert given == catalogues.values(words()[f"fleet.{key}"][1]), key
+
+
+def test_each_kind_of_alarm_is_known_in_chinese() -> None:
+    """What it is about and what to do, for all that docs/alarms.md has: of tickets, and of boxes that send no codes."""
     page = (FLEET.parent / "docs" / "alarms.md").read_text("utf-8")
     keys = {key.partition(":")[0] for key in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)}
-    known = re.findall(r'^  "?([\w.-]+)"?: \["(.+)", "(.+)"\],$', (FLEET / "alarms.js").read_text(), re.MULTILINE)
-    assert {key for key, _, _ in known} == keys
+    codes = {code.removeprefix("fleet.alarm.") for code in words() if code.startswith("fleet.alarm.")}
+    assert codes == keys | {f"{key}.action" for key in keys}
 
 
 def test_the_policy_of_the_page_is_strict() -> None:

@@ -6,17 +6,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from mqtt.send import ANSWERS_MAX, MAX_TOPICS, RetainedState
 
 
-def state(topic: str, value: str = "x") -> Message:
-    return Message(topic, value.encode(), 1, True)
+def state(topic: str, value: str = "x") -> Publication:
+    return Publication(topic, value.encode(), 1, True)
 
 
-def send_all(board: RetainedState, first_mid: int = 1) -> list[Message]:
+def send_all(board: RetainedState, first_mid: int = 1) -> list[Publication]:
     """Whatever the window lets out, with ids from `first_mid` on."""
-    out: list[Message] = []
+    out: list[Publication] = []
     while (message := board.take()) is not None:
         board.sent(first_mid + len(out), message)
         out.append(message)
@@ -141,7 +141,7 @@ class BoardAgainstABroker(RuleBasedStateMachine):
         self.board = RetainedState()
         self.wanted: dict[str, bytes] = {}
         self.broker: dict[str, bytes] = {}
-        self.flying: dict[int, Message] = {}
+        self.flying: dict[int, Publication] = {}
         self.mids = 0
 
     @rule(topic=st.sampled_from("abcdef"), value=st.sampled_from(["1", "2", "3", ""]))
@@ -190,7 +190,7 @@ TestBoardAgainstABroker.settings = settings(stateful_step_count=30)
 def test_answers_go_before_state_and_again_only_where_nobody_acknowledged_them() -> None:
     board = RetainedState()
     board.connected([state("a")])
-    first, second = (Message("up/reply/noc", payload, 1, retain=False) for payload in (b"1", b"2"))
+    first, second = (Publication("up/reply/noc", payload, 1, retain=False) for payload in (b"1", b"2"))
     board.answer(first)
     board.answer(second)
     assert board.waiting == 3
@@ -206,7 +206,7 @@ def test_answers_go_before_state_and_again_only_where_nobody_acknowledged_them()
 def test_answers_are_bounded_and_the_oldest_give_way() -> None:
     board = RetainedState()
     for number in range(ANSWERS_MAX + 2):
-        board.answer(Message("up/reply/noc", b"%d" % number, 1, retain=False))
+        board.answer(Publication("up/reply/noc", b"%d" % number, 1, retain=False))
     taken = board.take()
     assert taken is not None
     assert (taken.payload, board.waiting) == (b"2", ANSWERS_MAX - 1)

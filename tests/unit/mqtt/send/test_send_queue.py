@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from mqtt.connection import WINDOW, Delivery
 from mqtt.contract import events, messages
-from mqtt.contract.messages import Message
+from mqtt.contract.messages import Publication
 from mqtt.send import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, InFlight, Outgoing, Pace, SendQueue
 from script.generate import examples
 from storage.outbox.table import Event, EventKind
 
 NODE = "wenshan-main"
 STATUS = messages.status_topic(NODE)
-TOLD = events.message
+TOLD = events.publication
 
 
-def health(camera: int, value: str = "{}") -> Message:
-    return Message(messages.camera_health_topic(NODE, f"c{camera}"), value.encode(), 1, True)
+def health(camera: int, value: str = "{}") -> Publication:
+    return Publication(messages.camera_health_topic(NODE, f"c{camera}"), value.encode(), 1, True)
 
 
 def history(traffic: SendQueue, count: int, kind: EventKind = EventKind.GAP) -> None:
@@ -34,10 +34,10 @@ def history(traffic: SendQueue, count: int, kind: EventKind = EventKind.GAP) -> 
 
 @pytest.fixture(autouse=True)
 def plain_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plain(node: str, event: Event) -> Message:
-        return Message(f"edged/v1/{node}/up/event/{event.kind}", str(event.seq).encode(), 1, retain=False)
+    def plain(node: str, event: Event) -> Publication:
+        return Publication(f"edged/v1/{node}/up/event/{event.kind}", str(event.seq).encode(), 1, retain=False)
 
-    monkeypatch.setattr(events, "message", plain)
+    monkeypatch.setattr(events, "publication", plain)
 
 
 class Broker:
@@ -130,7 +130,7 @@ def test_after_the_burst_it_says_when_the_next_may_go() -> None:
 
 def test_the_greeting_goes_before_events() -> None:
     traffic, broker = SendQueue(NODE), None
-    traffic.connected([Message(STATUS, b"{}", 1, True), *(health(number) for number in range(30))], WINDOW)
+    traffic.connected([Publication(STATUS, b"{}", 1, True), *(health(number) for number in range(30))], WINDOW)
     history(traffic, 10)
     broker = Broker(traffic)
     for _ in range(32):
@@ -141,7 +141,7 @@ def test_the_greeting_goes_before_events() -> None:
 
 def test_a_head_that_is_withheld_does_not_hold_up_events() -> None:
     traffic = SendQueue(NODE)
-    head = Message(messages.ledger_checkpoint_topic(NODE), b"{}", 1, True)
+    head = Publication(messages.ledger_checkpoint_topic(NODE), b"{}", 1, True)
     traffic.state.withhold(head.topic)
     traffic.connected([head], WINDOW)
     history(traffic, 1)
@@ -174,7 +174,7 @@ def test_what_leaves_says_only_its_farewell_without_waiting_for_its_turn() -> No
         pass
     for _ in range(100):
         traffic._pace.take(0.0)
-    traffic.leave(Message(STATUS, b'{"state":"stopping"}', 1, True))
+    traffic.leave(Publication(STATUS, b'{"state":"stopping"}', 1, True))
     parcel = broker.send(0.0)
     assert parcel is not None
     assert parcel.message.topic == STATUS
@@ -197,9 +197,9 @@ def test_what_was_not_answered_is_sent_again_at_the_next_connection() -> None:
 
 
 def test_what_a_broker_does_not_take_goes_in_short_and_only_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "message", TOLD)
+    monkeypatch.setattr(events, "publication", TOLD)
     pin = examples.BODIES["pin.placed"][1]
-    fits = len(events.message(NODE, examples.events()["pin.placed"]).payload) + 40
+    fits = len(events.publication(NODE, examples.events()["pin.placed"]).payload) + 40
     traffic = SendQueue(NODE)
     cameras = [f"camera-{n}" for n in range(256)]
     bodies = (pin | {"cameras": cameras}, pin)
@@ -218,7 +218,7 @@ def test_what_a_broker_does_not_take_goes_in_short_and_only_that(monkeypatch: py
 
 
 def test_what_does_not_even_fit_in_short_is_turned_down_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "message", TOLD)
+    monkeypatch.setattr(events, "publication", TOLD)
     traffic = SendQueue(NODE)
     traffic.connected([], WINDOW, 30)
     history(traffic, 1)

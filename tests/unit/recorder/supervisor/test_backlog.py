@@ -14,6 +14,7 @@ from recorder.supervisor.backlog import MAX_WAITING, PendingFacts, Result
 from recorder.supervisor.state import NotSpawned
 from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
 from storage.words.errors import DatabaseDamaged, NotOpen, UnknownCamera, WriteFailed
+from storage.words.message import NOTHING
 from storage.words.model import GapCause, Moment
 
 TERMS = Terms("volume", "/volume", 60, 3600, 1, synced=True)
@@ -96,7 +97,7 @@ async def test_a_fact_waits_for_all_that_is_no_contradiction_and_is_complained_o
     keeper = Notebook(error=error)
     books = PendingFacts("lobby", keeper)
     assert await books.close(closed(1)) is Result.WAITS
-    assert await books.gap(None, GapCause.DROPPED, "") is Result.WAITS
+    assert await books.gap(None, GapCause.DROPPED, NOTHING) is Result.WAITS
     for _ in range(5):
         await books.settle()
     assert books.waiting
@@ -139,7 +140,7 @@ async def test_no_segment_overtakes_what_the_store_cannot_take_now() -> None:
     """A gap that is entered after the segment that ended it would last."""
     keeper = Notebook(errors={0: OSError(errno.ENOSPC, "No space left on device")})
     books = PendingFacts("lobby", keeper)
-    await books.gap(None, GapCause.DROPPED, "")
+    await books.gap(None, GapCause.DROPPED, NOTHING)
     answer, why = await books.open(opening(2))
     assert answer == Refused(2, GapCause.DISK_FULL)
     assert "No space left" in why
@@ -173,7 +174,7 @@ async def test_recording_is_said_to_be_entered_again_only_when_segments_are(capl
     books = PendingFacts("lobby", keeper)
     for seq in (1, 2):
         assert isinstance((await books.open(opening(seq)))[0], Refused)
-        await books.gap(None, GapCause.IO_ERROR, "")
+        await books.gap(None, GapCause.IO_ERROR, NOTHING)
     assert len(caplog.records) == 1
     await books.open(opening(3))
     assert len(caplog.records) == 2

@@ -14,11 +14,12 @@ from recorder.supervisor.backlog import MAX_LEFT, UnclosedSegments
 from recorder.supervisor.state import Salvage
 from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
 from storage.words.errors import StoreClosed
+from storage.words.message import Message
 from storage.words.model import GapCause, Moment
 
 PATIENCE_S = 5.0
 OFTEN_S = 0.001
-WHY = (GapCause.DISK_FULL, "no space left")
+WHY = (GapCause.DISK_FULL, Message("no space left"))
 
 
 @dataclass

@@ -9,10 +9,11 @@ import pytest
 
 from recorder.supervisor.state import JOINT_MS, PROVEN_MS, CameraLog, DeviceLog, Phase, begin
 from recorder.words.messages import Ended
+from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause, Moment
 
 NVR = "rtsp://10.0.0.20:554"
-WELL = begin("NVR", Moment(0, 0))[0]
+WELL = begin(Message("NVR"), Moment(0, 0))[0]
 
 
 class Journal:
@@ -29,7 +30,7 @@ class Journal:
     def tell(self, camera: int, cause: GapCause | None, words: str = "no answer") -> list[str]:
         """What the journal says to this."""
         self.caplog.clear()
-        said = Ended(cause, "", words, "it") if cause else None
+        said = Ended(cause, NOTHING, Message(words), Message("it")) if cause else None
         phase = Phase.BACKING_OFF if cause else Phase.RECORDING
         self.cameras[camera].observe(
             self.causes[camera], replace(WELL, phase=phase, cause=cause, words=said), self.now_ms

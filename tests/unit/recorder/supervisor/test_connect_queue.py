@@ -19,6 +19,7 @@ from recorder.supervisor.connect_queue import Caller, ConnectOrder, ConnectQueue
 from recorder.supervisor.state import Action, Event, Exited, Kill, Limits, Opened, Spawn, Spawned, Tick
 from recorder.words.messages import Connected, Ended, Stats
 from storage.words.clock import SystemClock
+from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause, Moment
 from tests.conftest import Profile
 from tests.support.session import ToldClock
@@ -27,7 +28,7 @@ PACE = Pace()
 LIMITS = Limits()
 L1_MS = 15_000
 NVR = "rtsp://10.0.0.20:554"
-CONNECTED = Connected("h264", 1920, 1080, "", "")
+CONNECTED = Connected("h264", 1920, 1080, "", NOTHING)
 
 
 def caller(camera: str, device: str = NVR, account: str = "viewer") -> Caller:
@@ -259,7 +260,7 @@ class Simulation:
         self._owner: dict[int, Channel] = {}
         self.channels = []
         for n in range(nvr.channels):
-            state, actions = supervisor.begin("NVR", self._now())
+            state, actions = supervisor.begin(Message("NVR"), self._now())
             channel = Channel(f"c{n}", state)
             self.channels.append(channel)
             self._act(channel, actions)
@@ -288,7 +289,7 @@ class Simulation:
         self._at(self.now_ms + in_ms, say)
 
     def _fall(self) -> None:
-        ended = Ended(GapCause.DROPPED, "", "ended", "")
+        ended = Ended(GapCause.DROPPED, NOTHING, Message("ended"), NOTHING)
         for channel in self.channels:
             self._say(channel, 20 + self.random.random() * 1_000, ended, Exited(0))
 
@@ -337,9 +338,9 @@ class Simulation:
         if not self.falls_ms <= self.now_ms < self.back_ms:
             self._say(channel, self.nvr.answer_ms, CONNECTED)
         elif self.nvr.how == "refuses":
-            self._say(channel, 30, Ended(GapCause.REFUSED, "", "connection refused", ""), Exited(0))
+            self._say(channel, 30, Ended(GapCause.REFUSED, NOTHING, Message("connection refused"), NOTHING), Exited(0))
         elif self.nvr.how == "is away":
-            self._say(channel, 5_000, Ended(GapCause.UNREACHABLE, "", "no answer", ""), Exited(0))
+            self._say(channel, 5_000, Ended(GapCause.UNREACHABLE, NOTHING, Message("no answer"), NOTHING), Exited(0))
 
 
 def simulations(nvr: Nvr, seeds: int) -> Iterator[Simulation]:

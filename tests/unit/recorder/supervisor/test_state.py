@@ -37,6 +37,7 @@ from recorder.supervisor.state import (
     trouble,
 )
 from recorder.words.messages import Abandoned, Connected, Ended, Stats
+from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause, Moment
 
 LIMITS = Limits()
@@ -44,8 +45,8 @@ L1_MS = 15_000
 KEYFRAME_AND_CONNECT_MS = 3_000
 """What a healthy camera takes to connect and show a key frame; L1 leaves it this much."""
 T0 = Moment(wall_ms=1_700_000_000_000, boottime_ms=50_000)
-CONNECTED = Connected(video="h264", width=1920, height=1080, audio="aac", detail="")
-ENDED_WELL = Ended(cause=None, tried="", came_back="", check="")
+CONNECTED = Connected(video="h264", width=1920, height=1080, audio="aac", detail=NOTHING)
+ENDED_WELL = Ended(None)
 
 
 def stats(frames: int) -> Stats:
@@ -53,7 +54,9 @@ def stats(frames: int) -> Stats:
 
 
 def ended(cause: GapCause) -> Ended:
-    return Ended(cause=cause, tried="RTSP to camera", came_back="nothing good", check="the camera")
+    return Ended(
+        cause=cause, tried=Message("RTSP to camera"), came_back=Message("nothing good"), check=Message("the camera")
+    )
 
 
 class Camera:
@@ -62,7 +65,7 @@ class Camera:
     def __init__(self, chance: float = 0.5) -> None:
         self.now = T0
         self.chance = chance
-        self.state, first = begin("RTSP to camera", T0)
+        self.state, first = begin(Message("RTSP to camera"), T0)
         self.actions: list[Action] = list(first)
 
     def feed(self, *events: Event) -> tuple[Action, ...]:
@@ -185,12 +188,12 @@ def test_at_a_cut_two_segments_are_open_and_each_comes_to_its_own_end() -> None:
     assert camera.feed(Committed(1)) == ()
     assert camera.state.unclosed == {2}
     camera.feed(Opened(3))
-    bad = (GapCause.IO_ERROR, "bad disk")
+    bad = (GapCause.IO_ERROR, Message("bad disk"))
     assert camera.feed(Abandoned(2, *bad)) == (Salvage(frozenset({2}), *bad),)
     assert (camera.state.phase, camera.state.cause) == (Phase.RECORDING, None), "its successor is written"
     camera.feed(Opened(4))
     assert camera.feed(Abandoned(4, *bad)) == (BeginGap(None, *bad), Salvage(frozenset({4}), *bad))
-    full = (GapCause.DISK_FULL, "no space left")
+    full = (GapCause.DISK_FULL, Message("no space left"))
     assert camera.feed(Abandoned(3, *full)) == (Salvage(frozenset({3}), *full),)
     assert camera.state.phase is Phase.HELD_BACK
     camera.feed(Opened(5), Opened(6))
@@ -243,29 +246,29 @@ def test_a_wrong_password_is_tried_once_a_minute() -> None:
 
 def test_without_terms_no_session_begins() -> None:
     camera = Camera()
-    (gap,) = camera.feed(NotSpawned(GapCause.DISK_FULL, "no volume has room", "the disk"))
-    assert gap == BeginGap(T0, GapCause.DISK_FULL, "no volume has room. Check the disk")
+    (gap,) = camera.feed(NotSpawned(GapCause.DISK_FULL, Message("no volume has room"), Message("the disk")))
+    assert gap == BeginGap(T0, GapCause.DISK_FULL, Message("no volume has room. Check the disk"))
     assert camera.state.phase is Phase.BACKING_OFF
 
 
 def test_a_refused_segment_is_a_gap_from_its_first_frame_and_the_camera_stays() -> None:
     camera = Camera().recording().record_for(10)
     at = camera.now.plus_ms(-40)
-    assert camera.feed(Withheld(2, at, GapCause.DISK_FULL, "no volume has room")) == (
-        BeginGap(at, GapCause.DISK_FULL, "no volume has room"),
+    assert camera.feed(Withheld(2, at, GapCause.DISK_FULL, Message("no volume has room"))) == (
+        BeginGap(at, GapCause.DISK_FULL, Message("no volume has room")),
     )
     assert camera.state.phase is Phase.HELD_BACK
-    assert camera.feed(Committed(1), Withheld(3, camera.now, GapCause.DISK_FULL, "no volume has room")) == ()
+    assert camera.feed(Committed(1), Withheld(3, camera.now, GapCause.DISK_FULL, Message("no volume has room"))) == ()
     camera.record_for(5)
     assert camera.feed(Opened(4)) == ()
     assert (camera.state.phase, camera.state.cause) == (Phase.RECORDING, None)
 
 
 def test_an_abandoned_segment_is_a_gap_unless_its_successor_is_open_and_is_salvaged_at_once() -> None:
-    why = (GapCause.DISK_FULL, "no space left")
+    why = (GapCause.DISK_FULL, Message("no space left"))
     full, salvage = Abandoned(1, *why), Salvage(frozenset({1}), *why)
     camera = Camera().recording()
-    assert camera.feed(full) == (BeginGap(None, GapCause.DISK_FULL, "no space left"), salvage)
+    assert camera.feed(full) == (BeginGap(None, GapCause.DISK_FULL, Message("no space left")), salvage)
     assert camera.state.phase is Phase.HELD_BACK
     camera = Camera().recording()
     assert camera.feed(Opened(2), full) == (salvage,)
@@ -276,7 +279,7 @@ def test_a_segment_that_must_not_be_written_needs_no_salvage() -> None:
     """However often a full disk refuses one: what is remembered does not grow (S12)."""
     camera = Camera()
     camera.feed(Spawned(), CONNECTED)
-    camera.feed(*(Withheld(seq, T0, GapCause.DISK_FULL, "no room") for seq in range(1, 100)))
+    camera.feed(*(Withheld(seq, T0, GapCause.DISK_FULL, Message("no room")) for seq in range(1, 100)))
     assert camera.state.unclosed == frozenset()
 
 
@@ -290,7 +293,7 @@ def test_while_nothing_is_recorded_there_is_a_cause() -> None:
     assert told == [GapCause.STARTING] * 4
     camera.feed(Opened(1), stats(2))
     assert trouble(camera.state) == (None, None)
-    camera.feed(Withheld(2, T0, GapCause.FLOOR_PROTECT, "no room"))
+    camera.feed(Withheld(2, T0, GapCause.FLOOR_PROTECT, Message("no room")))
     assert trouble(camera.state)[0] is GapCause.FLOOR_PROTECT
     camera.feed(Opened(3))
     assert trouble(camera.state) == (None, None)
@@ -322,7 +325,7 @@ def test_a_camera_that_is_stopped_is_not_recorded(cause: GapCause | None) -> Non
 
 def test_what_no_worker_says_is_its_end() -> None:
     camera = Camera().recording()
-    assert camera.feed(Misbehaved(GapCause.BAD_DATA, "it said 7 bytes")) == (Kill(),)
+    assert camera.feed(Misbehaved(GapCause.BAD_DATA, Message("it said 7 bytes"))) == (Kill(),)
     gap, salvage = camera.feed(Exited(-9))
     assert isinstance(gap, BeginGap)
     assert gap.cause is GapCause.BAD_DATA
@@ -340,7 +343,7 @@ def test_stop_while_recording_ends_in_order() -> None:
 def test_stop_with_a_cause_begins_a_gap_where_the_recording_ends() -> None:
     camera = Camera().recording()
     camera.feed(StopAsked(GapCause.DISABLED), Committed(1), ENDED_WELL)
-    assert camera.feed(Exited(0)) == (BeginGap(None, GapCause.DISABLED, ""),)
+    assert camera.feed(Exited(0)) == (BeginGap(None, GapCause.DISABLED, NOTHING),)
 
 
 @pytest.mark.parametrize("worker_dies", [True, False])
@@ -349,7 +352,7 @@ def test_stop_takes_less_than_8_s_whatever_the_worker_does(*, worker_dies: bool)
     camera.feed(StopAsked(None))
     assert camera.at_due() == (Kill(),)
     left = camera.feed(Exited(-9)) if worker_dies else camera.at_due()
-    assert left == (Salvage(frozenset({1}), GapCause.DAEMON_STOPPED, ""),)
+    assert left == (Salvage(frozenset({1}), GapCause.DAEMON_STOPPED, NOTHING),)
     assert camera.state.phase is Phase.STOPPED
     assert camera.now.boottime_ms - T0.boottime_ms < 8000
 
@@ -357,7 +360,7 @@ def test_stop_takes_less_than_8_s_whatever_the_worker_does(*, worker_dies: bool)
 def test_stop_between_sessions_is_at_once() -> None:
     camera = Camera()
     camera.feed(Spawned(), ended(GapCause.REFUSED), Exited(0))
-    assert camera.feed(StopAsked(GapCause.RELOAD)) == (BeginGap(T0, GapCause.RELOAD, ""),)
+    assert camera.feed(StopAsked(GapCause.RELOAD)) == (BeginGap(T0, GapCause.RELOAD, NOTHING),)
     assert camera.state.phase is Phase.STOPPED
     camera = Camera()
     assert camera.feed(StopAsked(None)) == ()
@@ -402,7 +405,7 @@ FROM_WORKER = st.one_of(
     st.builds(Abandoned, SEQS, st.just(GapCause.IO_ERROR), st.just("bad disk")),
     CAUSES.map(ended),
     st.just(ENDED_WELL),
-    st.just(Misbehaved(GapCause.BAD_DATA, "noise")),
+    st.just(Misbehaved(GapCause.BAD_DATA, Message("noise"))),
     st.just(HungUp()),
 )
 
@@ -480,7 +483,7 @@ def test_nothing_is_forgotten_of_a_state() -> None:
     camera.at_due()
     kept = camera.state
     assert kept == State(
-        address="RTSP to camera",
+        address=Message("RTSP to camera"),
         phase=Phase.STARTING,
         since=camera.now,
         cause=GapCause.WORKER_CRASH,

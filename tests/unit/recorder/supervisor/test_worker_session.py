@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.supervisor.worker_session import SLACK_MS, TimeCheck
+from recorder.supervisor.worker_session import MAX_TEXT, SLACK_MS, TimeCheck, clean
+from storage.words.message import Message, message
 from storage.words.model import Moment
 
 BEGAN = Moment(wall_ms=1_700_000_000_000, boottime_ms=1_000_000)
@@ -87,3 +88,27 @@ def test_a_wall_clock_that_nobody_saw_is_not_believed() -> None:
     assert not account.ends(1, Moment(NOW.wall_ms + 5_001 + SLACK_MS, NOW.boottime_ms), NOW)
     assert not account.ends(1, Moment(NOW.wall_ms - 1 - SLACK_MS, NOW.boottime_ms), NOW)
     assert account.begins(2, Moment(NOW.wall_ms + 5_000 + SLACK_MS, NOW.boottime_ms), NOW)
+
+
+def test_what_a_worker_says_to_people_is_one_short_line_with_plain_values() -> None:
+    inner = message("test.inner", "at {where}", where="a\x1b[31m\nb" + "x" * MAX_TEXT)
+    told = clean(message("test.told", "no {thing}: {inner}", thing="\x07way", inner=inner))
+    assert told.startswith("no way: at a [31m b")
+    assert len(told) <= MAX_TEXT
+    assert (told.code, told.values["thing"]) == ("test.told", "way")
+    within = told.values["inner"]
+    assert isinstance(within, Message)
+    assert within.code == "test.inner"
+    assert len(str(within.values["where"])) <= MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Message("a  b", "Test.Code"),
+        Message("a  b", "test.code", {"a-b": 1}),
+        Message("a  b", "test.code", {f"{letter}": 1 for letter in "abcdefghijk"}),
+    ],
+)
+def test_a_code_that_none_of_ours_can_be_is_left_out(told: Message) -> None:
+    assert clean(told).told == Message("a b").told

@@ -10,6 +10,7 @@ import pytest
 
 from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Kind, Start, Stats, Stop, Terms, Watch
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause
 from tests.support.worker import receive_report
 
@@ -25,15 +26,44 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def test_commands_arrive_whole_and_apart(pair: tuple[socket.socket, socket.socket]) -> None:
-    for message in (START, Granted(7), Cut(), Stop(), TERMS):
-        messages.send(pair[0], message)
+    for said in (START, Granted(7), Cut(), Stop(), TERMS):
+        messages.send(pair[0], said)
     assert [messages.receive(pair[1]) for _ in range(5)] == [START, Granted(7), Cut(), Stop(), TERMS]
 
 
 def test_reports_arrive(pair: tuple[socket.socket, socket.socket]) -> None:
-    ended = Ended(GapCause.STALLED, "tried", "came back", "check")
+    ended = Ended(GapCause.STALLED, Message("tried"), Message("came back"), Message("check"))
     messages.send(pair[1], ended)
     assert receive_report(pair[0]) == ended
+
+
+def test_what_a_worker_says_to_people_keeps_code_and_values(pair: tuple[socket.socket, socket.socket]) -> None:
+    why = message("test.why", "because of {count}", count=3)
+    said = message("test.said", "{why}: {names}", why=why, names=["a", "b"])
+    messages.send(pair[1], Ended(None, NOTHING, said, NOTHING))
+    ended = receive_report(pair[0])
+    assert isinstance(ended, Ended)
+    assert ended.came_back.told == said.told
+    assert ended.tried.told == NOTHING.told
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "7",
+        "{}",
+        '{"text":"a","code":"b","values":{"c":[1]}}',
+        '{"text":"a","code":"b","values":{"c":{"d":1}}}',
+        '{"text":"a","code":"b","values":{"c":{"text":"a","code":"b","values":{"d":{}}}}}',
+        '{"text":"a","code":"b","values":{"c":' + "[" * 20_000 + "]" * 20_000 + "}}",
+        '{"a":' * 5_000 + "1" + "}" * 5_000,
+    ],
+)
+def test_words_that_are_none_or_lie_deep_are_refused(told: str) -> None:
+    data = '{"kind":"ended","cause":null,"came_back":' + told + "}"
+    assert len(data) < MAX_MESSAGE_BYTES
+    with pytest.raises(messages.WireError):
+        messages.decode_report(data.encode())
 
 
 def test_the_other_sides_words_are_no_words_of_ours(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -57,7 +87,7 @@ def test_nonsense_is_refused_without_being_quoted(data: bytes, pair: tuple[socke
 
 def test_too_long_is_not_sent() -> None:
     with pytest.raises(messages.WireError, match=str(MAX_MESSAGE_BYTES)):
-        messages.encode(Ended(None, "x" * MAX_MESSAGE_BYTES, "", ""))
+        messages.encode(Ended(None, Message("x" * MAX_MESSAGE_BYTES), NOTHING, NOTHING))
 
 
 def test_the_end_is_none(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -88,10 +118,10 @@ def test_a_watch_brings_its_socket(pair: tuple[socket.socket, socket.socket]) ->
     mine, given = socket.socketpair()
     with mine, given:
         assert messages.offer(pair[0], Watch(Kind.KEY, fd=99), given.fileno())
-    message = messages.receive(pair[1])
-    assert isinstance(message, Watch)
-    assert message.what is Kind.KEY
-    with socket.socket(fileno=message.fd) as arrived:
+    heard = messages.receive(pair[1])
+    assert isinstance(heard, Watch)
+    assert heard.what is Kind.KEY
+    with socket.socket(fileno=heard.fd) as arrived:
         assert arrived.recv(1) == b"", "it is the other end of the one that was closed"
         assert not arrived.get_inheritable()
 

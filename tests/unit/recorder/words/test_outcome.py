@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
 import pytest
 
-from recorder.words import outcome
-from recorder.words.address import Target, without_login, without_tried
+from recorder.supervisor.state import sentence
+from recorder.words import messages, outcome
+from recorder.words.address import Target, without_login, without_path, without_tried
 from recorder.words.messages import Ended
+from storage.words.message import Message, message
 from storage.words.model import GapCause
 
 CHECK: Final = re.compile(r"(the|that|whether|how|user|power|network)\b")
@@ -53,10 +56,10 @@ PIN = "sha256:" + "0a" * 32
         (outcome.no_answer(TARGET, "DESCRIBE", 5), GapCause.STALLED),
         (outcome.no_tls_answer(TARGET, 5), GapCause.STALLED),
         (outcome.hung_up(TARGET), GapCause.DROPPED),
-        (outcome.not_rtsp(TARGET, "an answer in HTTP"), GapCause.BAD_DATA),
+        (outcome.not_rtsp(TARGET, Message("an answer in HTTP")), GapCause.BAD_DATA),
         (outcome.nonsense(TARGET), GapCause.BAD_DATA),
         (outcome.unknown_login(TARGET), GapCause.UNAUTHORISED),
-        (outcome.led_astray(TARGET, "a redirect too many"), GapCause.NO_SUCH_STREAM),
+        (outcome.led_astray(TARGET, Message("a redirect too many")), GapCause.NO_SUCH_STREAM),
         (outcome.untrusted(TARGET, "self-signed certificate", PIN), GapCause.UNTRUSTED),
         (outcome.untrusted(TARGET, "self-signed certificate", ""), GapCause.UNTRUSTED),
         (outcome.other_certificate(TARGET, PIN), GapCause.UNTRUSTED),
@@ -88,6 +91,14 @@ def tell(ended: Ended) -> None:
         assert "rtsp://v" not in words
         assert "rtsp://1" not in words
     assert CHECK.match(ended.check)
+    crossed = messages.decode_report(messages.encode(ended))
+    assert isinstance(crossed, Ended)
+    for before, after in (
+        (ended.tried, crossed.tried),
+        (ended.came_back, crossed.came_back),
+        (ended.check, crossed.check),
+    ):
+        assert after.told == before.told
 
 
 def test_who_gives_no_user_is_told_to_give_one() -> None:
@@ -132,6 +143,44 @@ def test_a_list_says_what_came_back_and_not_what_was_tried(url: str, user: str) 
     said = "404 Not Found: no user viewer: here. Check it"
     assert without_tried(f"{Target.parse(url, user).tried}: {said}") == said
     assert without_tried(said) == said
+
+
+@pytest.mark.parametrize(
+    "url", ["rtsps://nvr.example/ch1", "rtsp://[fd00::11]:8554/x?a=1,user:b", "rtsp://10.0.0.11/live/viewer/S3cret/1"]
+)
+@pytest.mark.parametrize("user", ["", "viewer", "hall, east"])
+def test_what_leaves_the_box_as_a_message_tells_neither_path_nor_user(url: str, user: str) -> None:
+    """The words go, and the values that they were made of."""
+    ended = outcome.unreachable(Target.parse(url, user))
+    whole = message("test.down", "Camera {camera} is not recorded: {why}", camera="hall", why=sentence(ended))
+    told = without_login(whole)
+    assert told == without_login(str(whole)), "the text as that of a text"
+    said = json.dumps(told.told)
+    assert not {"path", "user"} & set(re.findall(r'"(\w+)":', said))
+    assert "/ch1" not in said
+    assert not user or user not in said
+    assert ended.came_back.code in said
+
+
+def test_what_was_tried_goes_with_its_values() -> None:
+    ended = outcome.declined(TARGET, 404)
+    told = without_tried(sentence(ended))
+    assert told == f"{ended.came_back}. Check {ended.check}"
+    assert told == without_tried(str(sentence(ended)))
+    assert set(told.values) == {"came_back", "check"}
+    untold = without_tried(sentence(Ended(None, ended.tried, ended.came_back)))
+    assert (untold, untold.code) == (ended.came_back, ended.came_back.code)
+
+
+@pytest.mark.parametrize(
+    "url", ["rtsps://nvr.example/ch1", "rtsp://[fd00::11]:8554/x?a=1,user:b", "rtsp://10.0.0.11/live/viewer/S3cret/1"]
+)
+@pytest.mark.parametrize("user", ["", "viewer", "hall, east"])
+def test_channels_of_a_device_have_in_common_what_has_no_path(url: str, user: str) -> None:
+    said = sentence(outcome.unreachable(Target.parse(url, user)))
+    told = without_path(said)
+    assert told == without_path(str(said))
+    assert '"path"' not in json.dumps(told.told)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from storage.audit.findings import Code, LedgerFinding
 from storage.audit.schedule import AGAIN_MS, EVERY_MS, SETTLE_MS, CheckSituation, is_due
 from storage.audit.table import Checked
 from storage.recovery.service import LedgerStatus
+from storage.words.message import Message
 from storage.words.model import Severity
 
-FOUND = LedgerFinding(Code.BOOT, "boot 3", "it is stored as another one", "do this")
+FOUND = LedgerFinding(Code.BOOT, "boot 3", Message("it is stored as another one"), Message("do this"))
 CLEAN = Checked(run=4, boot=1, boottime_ms=0, wall_ms=0, leaves=9, took_ms=1, findings=0, named=())
 FOUL = replace(CLEAN, findings=2, named=(FOUND,))
 QUIET = CheckSituation(run=4, up_ms=SETTLE_MS, unclean=False, age_ms=0)

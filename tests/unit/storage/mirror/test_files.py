@@ -27,6 +27,7 @@ from storage.recovery.detect import FoundDatabase, VolumeLedger, merged_names, v
 from storage.recovery.snapshot_table import CameraFiles
 from storage.recovery.walk import differences
 from storage.segments.findings_table import FaultKind
+from storage.words.message import Message
 
 
 def line(number: int, what: str = "") -> MirrorLine:
@@ -144,7 +145,7 @@ def ledger(last: int, seen: Sequence[str] = ()) -> VolumeLedger:
         (FoundDatabase(blank=False, last=9), [ledger(9), ledger(3)], None),
         (FoundDatabase(blank=False, last=9), [], None),
         (FoundDatabase(blank=False, last=9), [ledger(3), ledger(10)], "older"),
-        (FoundDatabase(blank=False, last=0, broken="it is cut off"), [], "cut off"),
+        (FoundDatabase(blank=False, last=0, broken=Message("it is cut off")), [], "cut off"),
     ],
 )
 def test_when_a_database_is_begun_anew(state: FoundDatabase, ledgers: list[VolumeLedger], words: str | None) -> None:

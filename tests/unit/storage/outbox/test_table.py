@@ -17,10 +17,16 @@ from storage.outbox import table as outbox_table
 from storage.outbox.table import OF_LEAVES, RANKS, Event, EventKind, EventRank
 from storage.tickets import alarms_table
 from storage.words.errors import UnknownId
+from storage.words.message import NOTHING, Message
 from storage.words.model import Severity
 
 MINUTE_MS: Final = 60_000
-DOWN: Final = ("camera.down:lobby", Severity.CRITICAL, "lobby is not recorded", "check its cable")
+DOWN: Final = (
+    "camera.down:lobby",
+    Severity.CRITICAL,
+    Message("lobby is not recorded", "camera.down", {"camera": "lobby"}),
+    Message("check its cable"),
+)
 
 
 @pytest.fixture
@@ -119,7 +125,7 @@ def test_an_alarm_tells_its_whole_life_under_one_occurrence(db: sqlite3.Connecti
     key, severity, text, action = DOWN
     alarms_table.raise_alarm(db, *DOWN, 10)
     alarms_table.raise_alarm(db, *DOWN, 11)
-    alarms_table.raise_alarm(db, key, severity, "wrong password", action, 12)
+    alarms_table.raise_alarm(db, key, severity, Message("wrong password"), action, 12)
     assert alarms_table.acknowledge(db, key, None, 13)
     assert not alarms_table.acknowledge(db, key, None, 14)
     alarms_table.clear_alarm(db, key, 15)
@@ -136,7 +142,11 @@ def test_an_alarm_tells_its_whole_life_under_one_occurrence(db: sqlite3.Connecti
         "cleared_ms": None,
         "count": 1,
         "text": text,
+        "code": "camera.down",
+        "values": {"camera": "lobby"},
         "action": action,
+        "action_code": "",
+        "action_values": {},
         "acknowledged": False,
     }
     assert (events[-1].body["cleared_ms"], events[-1].body["acknowledged"]) == (15, True)
@@ -161,13 +171,13 @@ def test_flapping_is_one_occurrence_and_stays_acknowledged(db: sqlite3.Connectio
 
 @pytest.mark.parametrize("gone", [False, True], ids=["standing", "flapping"])
 def test_what_becomes_worse_is_acknowledged_no_longer(db: sqlite3.Connection, *, gone: bool) -> None:
-    alarms_table.raise_alarm(db, "pin.ending:P", Severity.WARNING, "three days", "", 1)
+    alarms_table.raise_alarm(db, "pin.ending:P", Severity.WARNING, Message("three days"), NOTHING, 1)
     alarms_table.acknowledge(db, "pin.ending:P", None, 2)
-    alarms_table.raise_alarm(db, "pin.ending:P", Severity.INFO, "two weeks", "", 3)
+    alarms_table.raise_alarm(db, "pin.ending:P", Severity.INFO, Message("two weeks"), NOTHING, 3)
     assert told(db)[-1].body["acknowledged"], "what is no worse was seen"
     if gone:
         alarms_table.clear_alarm(db, "pin.ending:P", 4)
-    alarms_table.raise_alarm(db, "pin.ending:P", Severity.CRITICAL, "a day", "", 5)
+    alarms_table.raise_alarm(db, "pin.ending:P", Severity.CRITICAL, Message("a day"), NOTHING, 5)
     assert not told(db)[-1].body["acknowledged"]
 
 
@@ -187,8 +197,12 @@ def test_only_what_stands_can_be_acknowledged_and_only_as_it_stands(db: sqlite3.
 
 
 def test_names_of_people_stay_on_the_box(db: sqlite3.Connection) -> None:
-    alarms_table.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 1, "chen, lin")
-    alarms_table.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 2, "chen, wu")
+    alarms_table.raise_alarm(
+        db, "roles.clash", Severity.WARNING, Message("accounts hold neither role"), NOTHING, 1, "chen, lin"
+    )
+    alarms_table.raise_alarm(
+        db, "roles.clash", Severity.WARNING, Message("accounts hold neither role"), NOTHING, 2, "chen, wu"
+    )
     found = alarms_table.find(db, "roles.clash")
     assert found is not None
     assert found.names == "chen, wu"
@@ -201,7 +215,7 @@ def test_alarms_without_a_broker_have_occurrences_too(db: sqlite3.Connection) ->
     found = alarms_table.find(db, DOWN[0])
     assert found is not None
     assert found.occurrence == "9:1"
-    alarms_table.raise_alarm(db, "clock.stepped", Severity.INFO, "stepped", "", 10)
+    alarms_table.raise_alarm(db, "clock.stepped", Severity.INFO, Message("stepped"), NOTHING, 10)
     assert {row.occurrence for row in alarms_table.alarms(db)} == {"9:1", "9:2"}
 
 

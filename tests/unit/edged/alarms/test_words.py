@@ -1,0 +1,205 @@
+"""What alarms say has a code, and reads in Chinese as in English: at once, and once it was stored or sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from edged.access.role_watch import RolesSeen
+from edged.alarms import conditions, tracking
+from edged.alarms.conditions import DeviceCamera
+from edged.config.loosened_bounds import sentence
+from edged.health.faults import MediaFault, MediaFinding, MediaHealth
+from edged.health.stream import CameraState, Condition, Expectation, Observation, Sample, Stream, assess
+from edged.overview import AlarmCondition, CameraHealth, FootageForecast, Measurements
+from edged.site import documents as site_documents
+from edged.words.catalogue import Reader
+from mqtt.client import LinkView
+from mqtt.tls import CertificateFault, Files, Lifetime, TlsView, Weight
+from recorder.words.address import Target, without_login
+from storage.ages.history import Point
+from storage.ledger.note import Checkpoint
+from storage.ledger.signer import Contradiction, HeadAgreement
+from storage.ledger.table import Rebuild
+from storage.recovery.service import LedgerStatus
+from storage.retention.bounds import LoosenedBound, Loosening, OverwriteState, ShortenedCeiling
+from storage.ring.service import RingView
+from storage.ring.table import Breach
+from storage.segments.findings_table import TamperedFiles
+from storage.words.message import Message, message
+from storage.words.model import GapCause, OpenFault, VolumeState
+from tests.unit.edged.centre.test_retained import pin
+from tests.unit.edged.site.test_documents import NOW, VOLUME, overview
+
+CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
+UNTRANSLATED: Final = re.compile(
+    r"(?<!-)\b(?:the|is|are|not|and|of|which|has|have|was|were|that|this|until|with|from|by|it|its)\b"
+)
+"""Words without which no English sentence gets along."""
+WHY: Final = message("camera.io-error", "the disk does not take what is written")
+"""A reason that another part gives."""
+DAY_MS: Final = 86_400_000
+ACCOUNTS: Final = ("chen", "lin")
+POINT: Final = Point(1, NOW.boottime_ms, NOW.wall_ms)
+
+
+TRIED: Final = Target.parse("rtsp://10.0.0.11/stream1", "viewer").tried
+REFUSED: Final = message("camera.because", "{what}: {reason}", what=TRIED, reason=WHY)
+SEEN: Final = overview(
+    Measurements(NOW),
+    health={"lobby": CameraHealth(Condition(CameraState.DOWN, REFUSED, WHY, lost_s=60), None, 0)},
+)
+
+
+def life(days: float) -> Lifetime:
+    return Lifetime(NOW.wall_ms - 365 * DAY_MS, NOW.wall_ms + round(days * DAY_MS), "/e/box.crt")
+
+
+def devices(*, down: bool) -> Iterator[tuple[str, AlarmCondition]]:
+    cameras = [
+        DeviceCamera(f"ch{n:02}", "rtsp://10.0.0.20:554", down, not down, 60.0, GapCause.UNREACHABLE, WHY, WHY)
+        for n in range(1, 20)
+    ]
+    yield from conditions.device_troubles(conditions.step({}, cameras, 1), cameras).items()
+
+
+def found() -> Iterator[tuple[str, AlarmCondition]]:
+    """Each alarm in each of its forms."""
+    full = replace(VOLUME, state=VolumeState.FULL, reason=WHY, cause=GapCause.DISK_FULL, stopped=("lobby", "spare"))
+    away = replace(VOLUME, state=VolumeState.AWAY, reason=WHY, others_bytes=200 * 10**9)
+    lost = replace(VOLUME, id="lost", state=VolumeState.LOST, reason=WHY)
+    ring = RingView(
+        waiting={"lobby": ShortenedCeiling(31 * 86_400, 9 * 86_400, DAY_MS)},
+        overwriting=OverwriteState(left_ms=DAY_MS),
+        breaches=(Breach("lobby", POINT, POINT, 7),),
+    )
+    faults = tuple(
+        OpenFault(f"F-20260506-K3Q{n}", "camera.down:lobby", "lobby", None, 0, 30 * DAY_MS, told_ms, None, over=False)
+        for n, told_ms in enumerate([None] * 9 + [1])
+    )
+    measured = Measurements(
+        NOW,
+        volumes=(full, away, lost, replace(lost, noted=True)),
+        ring=ring,
+        pins=tuple(replace(pin(f"P-{n}"), left_ms=left) for n, left in enumerate((1, 2 * DAY_MS, 9 * DAY_MS))),
+        pin_troubles={"P-1": WHY},
+        pins_unvouched=("P-2",),
+        pins_unread={"v": WHY},
+        rebuild=Rebuild(1, WHY, "/var/lib/edged/aside", 0, 0, read=True, end=None),
+        ballast_owed=True,
+        ledger=LedgerStatus(
+            unsigned=WHY,
+            exposed=WHY,
+            hole=WHY,
+            unwritten={"v": WHY, "state": WHY},
+            contradiction=Contradiction(Checkpoint("edged/wenshan/7f3a", 1041, b"r" * 32), HeadAgreement.OTHER),
+        ),
+        faults=faults,
+    )
+    judged = MediaHealth(
+        1, tuple(MediaFinding(fault, 1, WHY) for fault in MediaFault), unjudged=message("x", "{why}", why=WHY)
+    )
+    seen = overview(
+        measured,
+        health={
+            "lobby": CameraHealth(Condition(CameraState.DOWN, REFUSED, WHY, lost_s=60), None, 0),
+            "spare": CameraHealth(Condition(CameraState.DEGRADED, WHY, WHY), None, 0),
+        },
+        judged={"spare": replace(judged, unjudged=WHY)},
+        link=LinkView(connected=False, address="10.0.0.2:8883", protocol="", reason=WHY, check=WHY, since_ms=0),
+        tampered=(TamperedFiles("v", "/d", tuple((f"/d/{kind}", kind) for kind in conditions.TAMPERED), more=True),),
+        roles=RolesSeen(clashing=ACCOUNTS, unknown=("edged-operators",), owed=2, readers=ACCOUNTS),
+        loosening=(Loosening("lobby", LoosenedBound.FLOOR, 31 * 86_400, 9 * 86_400),),
+        tls=TlsView(Files("/e/ca", "/e/crt", "/e/key"), box=life(5), authority=life(-1), broker=life(20)),
+    )
+    yield from tracking.troubles(seen, {}, {"sweep": WHY}, NOW.boottime_ms, {}).items()
+    yield from conditions.broker_troubles(replace(seen, link=LinkView(True, "b", "5", WHY, WHY, 0)))
+    for gone in (replace(measured, ballast_gone=True), replace(measured, ballast_owed=True)):
+        yield from conditions.space_troubles(overview(gone, health=seen.health))
+    for overwrites in (OverwriteState(), OverwriteState(holds=True)):
+        for at_risk_s, others in ((1.0, ()), (10 * 86_400.0, ("/srv/a",))):
+            risky = replace(measured, volumes=(), ring=RingView(overwriting=overwrites))
+            foresight = FootageForecast(at_risk_in_s=at_risk_s, others=others)
+            yield from conditions.space_troubles(overview(risky, foresight=foresight))
+    yield from conditions.space_troubles(overview(measured, foresight=FootageForecast(floors_bytes=2, room_bytes=1)))
+    yield from conditions.rebuild_troubles(
+        overview(replace(measured, rebuild=Rebuild(1, WHY, None, 0, 0, read=True, end=(1, 0, 0))))
+    )
+    for weight, kept in ((Weight.BROKEN, False), (Weight.WRONG, False), (Weight.WRONG, True)):
+        wrong = TlsView(Files("/e/ca"), faults=(CertificateFault("ca_file", WHY, WHY, weight),) * 2, kept=kept)
+        yield from (
+            (key, replace(one, action=WHY))  # what to do is another part's, and made a sentence of there
+            for key, one in conditions.certificate_troubles(wrong, "b", NOW.wall_ms, synced=True)
+        )
+    for view in (
+        TlsView(Files("/e/ca"), box=Lifetime(NOW.wall_ms + 1, NOW.wall_ms + 2)),
+        TlsView(Files(""), box=life(1)),
+    ):
+        for synced in (True, False):
+            yield from conditions.certificate_troubles(view, "b", NOW.wall_ms, synced=synced)
+    yield from devices(down=True)
+    yield from devices(down=False)
+
+
+CONDITIONS: Final = [*found()]
+
+
+def read_back(told: Message) -> Message:
+    return Message.of(**json.loads(json.dumps(told.told)))
+
+
+@pytest.mark.parametrize(("key", "one"), CONDITIONS, ids=[key for key, _ in CONDITIONS])
+def test_what_an_alarm_says_reads_in_both_languages(key: str, one: AlarmCondition) -> None:
+    for told in (one.text, one.action):
+        assert told.code, key
+        assert Reader("en")(told) == told
+        words = Reader("zh_TW")(told)
+        assert CHINESE.search(words)
+        assert not UNTRANSLATED.search(words), words
+        assert Reader("zh_TW")(read_back(told)) == words
+
+
+def test_what_is_wrong_with_a_stream_reads_in_both_languages() -> None:
+    stream = Stream("h264", 1280, 720, "aac", WHY)
+    samples = [Sample(1000 * n, n, n, 1000 * n) for n in range(60)]
+    seen = Observation(59_000, enabled=True, stream=stream, samples=samples, trouble=Message(""))
+    wants = Expectation(width=1920, height=1080, fps=10, audio=False, pixels=2_000_000, codec="h265")
+    words = Reader("zh_TW")(assess(seen, wants).reason)
+    assert words == (
+        "硬碟無法寫入；畫面為 1280×720，預期為 1920×1080；畫面為 921600 像素，預期至少 2000000 像素；"
+        "畫面編碼為 h264，預期為 hevc；送出聲音（aac），但設定為不應有聲音；每秒張數低於預期的 10 張"
+    )
+
+
+def test_what_is_loosened_reads_in_both_languages() -> None:
+    asked = [
+        Loosening(None, LoosenedBound.CEILING, 86_400, 2 * 86_400),
+        Loosening("lobby", LoosenedBound.FLOOR, 2 * 86_400, 86_400),
+        Loosening(None, LoosenedBound.OVERWRITE),
+        Loosening(None, LoosenedBound.UNGRANTED),
+        Loosening(None, LoosenedBound.GRANT, role="operator", group="cctv"),
+        Loosening(None, LoosenedBound.REVOKE, role="operator", group="cctv"),
+        Loosening(None, LoosenedBound.GRANT, role="command pin", group="noc"),
+        Loosening(None, LoosenedBound.REVOKE, role="command pin", group="noc"),
+    ]
+    words = Reader("zh_TW")(sentence(asked))
+    assert words.startswith("把全站的銷毀期限由 1d 延長為 2d；把攝影機 lobby 的最低保存期限由 2d 縮短為 1d；")
+    assert words.count("；") == len(asked) - 1
+    assert not UNTRANSLATED.search(words)
+
+
+def test_neither_path_nor_user_of_a_camera_is_told_the_centre() -> None:
+    """Not in the text, and not among the values of any message in it."""
+    for key, one in CONDITIONS:
+        told = json.dumps([one.text.told, one.action.told])
+        assert "viewer" not in told, key
+        assert "/stream1" not in told, key
+    shown = without_login(site_documents.camera(SEEN.config.cameras[0], SEEN).told)
+    assert "10.0.0.11:554" in shown
+    assert "viewer" not in json.dumps(shown.told)
+    assert "/stream1" not in json.dumps(shown.told)
