@@ -36,9 +36,8 @@ from storage.pins.rules import Ground, Left, PinState
 from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.retention.plan import effective
 from storage.segments.coverage_queries import CoverageShares
-from storage.words.gap_causes import CAUSES
 from storage.words.message import NOTHING, Message, message
-from storage.words.model import OpenFault, VolumeState
+from storage.words.model import GAP_CAUSES, OpenFault, VolumeState
 
 
 class ClauseStatus(StrEnum):
@@ -821,7 +820,7 @@ def _tenths(ms: int) -> str:
 
 
 def _cause(cause: str) -> str:
-    return next((words for known, words in CAUSES.items() if known == cause), cause)
+    return next((words for known, words in GAP_CAUSES.items() if known == cause), cause)
 
 
 FPS_SLACK: Final = 0.02

@@ -46,8 +46,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mqtt.contract.messages import Publication
 from mqtt.tls import Keyring, Unusable, holds_more
+from storage.words.errors import SYSTEM
 from storage.words.message import NOTHING, Message, message
-from storage.words.system_errors import KNOWN
 
 FIRST_LIMIT_S: Final = 1.0
 """After the first failure: short, because most interruptions are."""
@@ -1044,7 +1044,7 @@ def _over_tls(tried: str) -> bool:
 
 def _system(number: int) -> Message:
     """The system's word for an error."""
-    text, known = os.strerror(number).lower(), KNOWN.get(number, NOTHING)
+    text, known = os.strerror(number).lower(), SYSTEM.get(number, NOTHING)
     return Message(text, known.code, known.values)
 
 

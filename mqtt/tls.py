@@ -30,8 +30,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from storage.words.errors import said
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 log = logging.getLogger(__name__)
 WARN_MS: Final = 30 * 86_400_000

@@ -27,8 +27,8 @@ from edged.words.roles import Verb
 from recorder.remux.film import Changed
 from storage.exports.service import EXPORTS_MAX
 from storage.files import become_idle
+from storage.words.errors import said
 from storage.words.message import message
-from storage.words.system_errors import said
 
 T = TypeVar("T", bound=Document)
 

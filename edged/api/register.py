@@ -31,9 +31,8 @@ from storage.retention.bounds import UNBOUNDED_S
 from storage.retention.destruction import Totals
 from storage.retention.plan import Policy
 from storage.store.facade import Store
-from storage.words.errors import UnknownId
+from storage.words.errors import UnknownId, said
 from storage.words.message import as_message, message
-from storage.words.system_errors import said
 
 
 def routes(site: SiteState, store: Store) -> Sequence[Route]:

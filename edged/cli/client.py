@@ -25,8 +25,8 @@ import click
 from edged.words import exit_codes
 from edged.words.catalogue import Language, Reader, language_of
 from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_TIMEZONE, UNIT
+from storage.words.errors import said
 from storage.words.message import NOTHING, Message, as_message, message
-from storage.words.system_errors import said
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""

@@ -23,8 +23,8 @@ from edged.cli.output import Session, checked, interval
 from edged.documents import tickets as documents
 from edged.words import units
 from edged.words.catalogue import Reader, person_on_record
+from storage.words.errors import said
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 STATES: Final[Mapping[str, Message]] = {
     "found": message("fault.state.found", "found"),

@@ -116,10 +116,9 @@ def kind_of(kind: str) -> Message:
 
 def known_cause(cause: str) -> Message:
     """What the cause of a gap means; one of a later version by its code."""
-    from storage.words.gap_causes import CAUSES  # late: few screens name one
-    from storage.words.model import GapCause
+    from storage.words.model import GAP_CAUSES, GapCause  # late: few screens name one
 
-    return CAUSES[GapCause(cause)] if cause in set(GapCause) else Message(cause)
+    return GAP_CAUSES[GapCause(cause)] if cause in set(GapCause) else Message(cause)
 
 
 def cause_word(cause: str, read: Reader) -> str:

@@ -23,8 +23,8 @@ from edged.cli.options import AS_GIVEN
 from edged.words import exit_codes, units
 from edged.words.catalogue import LANGUAGES, Language, Reader, language_of
 from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET
+from storage.words.errors import said
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 Command = TypeVar("Command", bound=click.Command)
 INTERRUPTED: Final = 130

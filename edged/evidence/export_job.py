@@ -34,9 +34,8 @@ from recorder.remux import film as remux
 from recorder.remux.film import Film, Take, blocks
 from storage.exports.model import CameraContents, Contents, Export, Recorded
 from storage.segments.segment_file import FragmentHasher, Part
-from storage.words.errors import OrderWrong
+from storage.words.errors import OrderWrong, said
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 LIST: Final = "proof/manifest.json"
 ENVELOPE: Final = "proof/manifest.dsse.json"

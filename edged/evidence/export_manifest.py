@@ -22,9 +22,8 @@ from storage.exports.service import Exports, ProofHead, Uncitable
 from storage.ledger import note
 from storage.ledger.note import Verifier
 from storage.ledger.signer import Signer
-from storage.words.errors import OrderRefused
+from storage.words.errors import OrderRefused, said
 from storage.words.message import message
-from storage.words.system_errors import said
 
 WORDS: Final = ("who", "reason", "case", "request")
 CITING: Final = ("segments", "loose", "gaps", "destroyed")

@@ -41,10 +41,10 @@ from recorder.words import messages
 from recorder.words.messages import Abandoned, Closed, Ended, Granted, Opening, Refused, Terms
 from recorder.worker.timestamp_repair import NS_PER_S
 from storage.segments.segment_file import SegmentFile
+from storage.words.errors import said
 from storage.words.layout import segment_path
 from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, Moment
-from storage.words.system_errors import said
 
 WRITERS: Final = 2
 """Threads that `Writer.run` is for: one for the segment that is recorded, one for that before it, which waits for its

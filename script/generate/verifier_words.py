@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from storage.words.gap_causes import CAUSES
+from storage.words.model import GAP_CAUSES
 
 Told = tuple[str, str]
 """Code and English."""
@@ -361,7 +361,7 @@ def verifier(words: Words) -> Iterator[str]:
     yield from _lines(VERIFIER, words)
     yield '"""'
     yield '_CAUSES = """'
-    for cause, text in CAUSES.items():
+    for cause, text in GAP_CAUSES.items():
         told = text.code, str(text)
         yield f"{cause}|{words('zh_TW', told)}|{words('en', told)}"
     yield '"""'

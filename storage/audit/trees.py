@@ -33,8 +33,8 @@ from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.segments.coverage_queries import ReadQuery
 from storage.segments.findings_table import FaultKind
+from storage.words.errors import said
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 
 class BuiltTree:

@@ -43,9 +43,8 @@ from storage.ledger.signer import STATE_FILE
 from storage.ledger.tree import Hash
 from storage.mirror import table as mirror_table
 from storage.segments.coverage_queries import ReadQuery
-from storage.words.errors import StoreBusy
+from storage.words.errors import StoreBusy, said
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 W = TypeVar("W")
 R = TypeVar("R")

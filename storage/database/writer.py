@@ -32,9 +32,9 @@ from storage.words.errors import (
     StoreClosed,
     StoreError,
     WriteFailed,
+    said,
 )
 from storage.words.message import message
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.database")
 T = TypeVar("T")

@@ -37,11 +37,10 @@ from storage.segments.queries import PAGE_MAX
 from storage.volumes import table as volumes_table
 from storage.volumes.table import KnownVolume, VolumeRemains
 from storage.volumes.volume import read_identity
-from storage.words.errors import UnknownId
+from storage.words.errors import UnknownId, said
 from storage.words.layout import IDENTITY_NAME, is_camera
 from storage.words.message import Message, message
 from storage.words.model import Bounds, SegmentState
-from storage.words.system_errors import said
 
 FAULTS_MAX: Final = 1000
 """Named one by one; of more only the number is told: nobody reads them, and they would fill memory."""

@@ -37,10 +37,9 @@ from storage.ledger import note, table, tree
 from storage.ledger.note import Checkpoint
 from storage.ledger.table import Generation, Identity, LeafMissing
 from storage.words.clock import Clock
-from storage.words.errors import OrderRefused, WriteFailed
+from storage.words.errors import OrderRefused, WriteFailed, said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.ledger")
 

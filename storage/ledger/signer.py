@@ -39,10 +39,10 @@ from storage.ledger.table import Generation, LeafMissing
 from storage.outbox import table as outbox_table
 from storage.outbox.table import EventKind
 from storage.words.clock import Clock
+from storage.words.errors import said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import DIR_MODE, FILE_MODE
 from storage.words.message import NOTHING, Message, message
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.ledger")
 

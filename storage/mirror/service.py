@@ -30,10 +30,9 @@ from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.files import file_name, render
 from storage.words.clock import Clock
-from storage.words.errors import StoreError
+from storage.words.errors import StoreError, said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.message import Message, message
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.mirror")
 

@@ -38,11 +38,10 @@ from storage.segments import queries
 from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId
+from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId, said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.message import message
 from storage.words.model import CameraUsage, SegmentState, VolumeStatus
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.pins")
 

@@ -42,7 +42,7 @@ from storage.segments.queries import SegmentRow, segment_by_id
 from storage.segments.segment_file import Digest
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.errors import FatalError, StoreError
+from storage.words.errors import FatalError, StoreError, said
 from storage.words.failpoints import Failpoint, reach, reach_after
 from storage.words.layout import (
     QUARANTINE_SUFFIX,
@@ -56,7 +56,6 @@ from storage.words.layout import (
 )
 from storage.words.message import NOTHING, Message, message
 from storage.words.model import Bounds, GapCause, Parts, RecoveryReport, Segment, SegmentState, Sha256
-from storage.words.system_errors import said
 
 
 class Action(StrEnum):

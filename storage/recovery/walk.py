@@ -40,10 +40,10 @@ from storage.retention import table as retention_table
 from storage.segments.findings_table import FaultKind
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
+from storage.words.errors import said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import in_words, is_camera
 from storage.words.message import NOTHING, Message, message
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.recovery")
 

@@ -34,12 +34,11 @@ from storage.volumes.service import VolumePool, loss_in_words
 from storage.volumes.table import KnownVolume, VolumeLoss
 from storage.volumes.volume import Volume, VolumeSpec, check, failed, read_identity, refused
 from storage.words.clock import Clock
-from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
+from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused, said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import IDENTITY_NAME
 from storage.words.message import Message, message
 from storage.words.model import GapCause
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.ring")
 

@@ -45,9 +45,8 @@ from storage.store.opening import DATABASE_NAME, LOCK_NAME
 from storage.volumes import table as volumes_table
 from storage.volumes.volume import Volume, VolumeSpec, read_identity
 from storage.words.clock import Clock
-from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable, StoreError
+from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable, StoreError, said
 from storage.words.message import NOTHING, Message, as_message, message
-from storage.words.system_errors import said
 
 log = logging.getLogger("edged.storage.store")
 

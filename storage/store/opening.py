@@ -27,10 +27,9 @@ from storage.volumes.service import VolumePool
 from storage.volumes.table import known as known_volumes
 from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock, read
-from storage.words.errors import StateLocked, StateUnusable
+from storage.words.errors import StateLocked, StateUnusable, said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.message import message
-from storage.words.system_errors import said
 
 LOCK_NAME: Final = "edged.lock"
 DATABASE_NAME: Final = "edged.db"

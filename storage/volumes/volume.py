@@ -34,12 +34,11 @@ from typing import Final, NamedTuple, Self
 
 from storage.files import reading, rename_noreplace
 from storage.volumes.mounts import Mounts, read_mounts
-from storage.words.errors import VolumeAbsent, VolumeRefused
+from storage.words.errors import VolumeAbsent, VolumeRefused, said
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 from storage.words.message import Message, message
 from storage.words.model import GapCause
-from storage.words.system_errors import said
 
 IDENTITY_SCHEMA: Final = "edged.volume/1"
 IDENTITY_MAX_BYTES: Final = 4096

@@ -21,13 +21,11 @@ from edged.cli import configuration, doctor, export, formatting, main, output, p
 from edged.cli.client import DaemonClient
 from edged.documents import exports, ledger, machine, pins, register, site, tickets
 from edged.documents.base import Document
-from edged.evidence import verify
 from edged.words import catalogue, exit_codes, help_screens
 from edged.words.catalogue import Reader
 from recorder.words.address import without_tried
 from script.generate import catalogues, verbs
 from storage.segments.findings_table import FaultKind
-from storage.words import gap_causes
 from storage.words.message import Message
 from tests.support.samples import ALARM, SAMPLES
 
@@ -286,12 +284,6 @@ def test_every_verb_and_every_document_is_looked_at() -> None:
     assert set(SAMPLES) == drawn | NO_SCREEN
     named = {name.split()[0] for name in (*VERBS, *DRAWN)}
     assert set(main.VERBS) - {"snapshot", "verify"} == named
-
-
-def test_causes_of_gaps_are_those_of_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    said = {cause: (Reader("zh_TW")(told), Reader("en")(told)) for cause, told in gap_causes.CAUSES.items()}
-    assert said == verify.CAUSES
 
 
 def test_the_catalogues_are_those_of_the_code() -> None:
