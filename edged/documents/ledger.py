@@ -72,9 +72,10 @@ class RenewAsked(Document):
     new_key: bool
 
 
-class VerifyFinding(Document):
-    code: str = Field(description="leaf-changed, head-ahead, segment-gone, mirror-changed, outside-ahead, …")
-    where: str
+class FaultFound(Document):
+    """What is wrong, where, and what to do."""
+
+    where: str = Field(description="an absolute path, or whatever else names the place")
     what: str
     action: str = Field(description="what to do first")
     where_code: str = Field(default="", description='what `where` says, for a program; "" where it is a path')
@@ -95,6 +96,10 @@ class VerifyFinding(Document):
     @property
     def advice(self) -> Message:
         return Message.of(self.action, self.action_code, self.action_values)
+
+
+class VerifyFinding(FaultFound):
+    code: str = Field(description="leaf-changed, head-ahead, segment-gone, mirror-changed, outside-ahead, …")
 
 
 class Reach(Document):
@@ -147,30 +152,9 @@ class VerifyAsked(Document):
 Level = Literal["presence", "size", "hash"]
 
 
-class Finding(Document):
+class Finding(FaultFound):
     promise: str = Field(description="the id of the promise that is broken (DESIGN.md), e.g. S4")
     kind: str = Field(description="missing, size, content, appeared, strange, mode, link, pin, counter, hole, …")
-    what: str
-    where: str = Field(description="an absolute path, or whatever else names the place")
-    action: str = Field(description="what to do first")
-    where_code: str = Field(default="", description='what `where` says, for a program; "" where it is a path')
-    where_values: Values = Field(default={}, description=VALUES)
-    what_code: str = Field(default="", description="of `what`, likewise")
-    what_values: Values = Field(default={}, description="of `what`, likewise")
-    action_code: str = Field(default="", description="of `action`, likewise")
-    action_values: Values = Field(default={}, description="of `action`, likewise")
-
-    @property
-    def place(self) -> Message:
-        return Message.of(self.where, self.where_code, self.where_values)
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.what, self.what_code, self.what_values)
-
-    @property
-    def advice(self) -> Message:
-        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Fsck(Document):
