@@ -40,6 +40,7 @@ from edged.words.value_types import KEY_PREFIX
 from mqtt import client, commands
 from mqtt.commands import ARGS, COUNTER_MAX, LIFETIME_MAX_MS, MODELS, Reason, Reply, SignedCommand, State, Verb, plain
 from storage.files import fsync_directory
+from storage.words.errors import said_of
 from storage.words.message import Message, as_message, joined, message
 
 CODES: Final[Mapping[str, int]] = {
@@ -451,7 +452,7 @@ def make_key(path: Path) -> Ed25519PrivateKey:
         ) from None
     except OSError as error:
         raise KeyFileError(
-            Message(f"{path}: {error.strerror}"),
+            said_of(path, error),
             message("host.command.key-unwritten.action", "name a file that can be written"),
         ) from None
     return key
@@ -469,7 +470,7 @@ def read_key(path: Path) -> Ed25519PrivateKey:
             key = serialization.load_pem_private_key(file.read(MAX_BYTES), password=None)
     except OSError as error:
         raise KeyFileError(
-            Message(f"{path}: {error.strerror}"),
+            said_of(path, error),
             message("host.command.key-unread.action", "make one: edged-command keygen FILE"),
         ) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -506,7 +507,7 @@ def next_counter(path: Path, now_ms: int) -> int:
             return counter
     except OSError as error:
         raise KeyFileError(
-            Message(f"{error.filename or place}: {error.strerror}"),
+            said_of(error.filename or place, error),
             message("host.command.counter-unwritten.action", "its directory must be writable"),
         ) from None
 

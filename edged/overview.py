@@ -70,11 +70,11 @@ class Measurements:
     """Bounds as they hold now, ceilings that wait, floors that were broken."""
     pins: tuple[Left, ...] = ()
     """Those that last."""
-    pin_troubles: Mapping[str, str] = field(default_factory=dict)
+    pin_troubles: Mapping[str, Message] = field(default_factory=dict)
     """By pin: what of it is not on the disk as it should be."""
     pins_unvouched: tuple[str, ...] = ()
     """Those that protect on the word of a sidecar that this box has not signed."""
-    pins_unread: Mapping[str, str] = field(default_factory=dict)
+    pins_unread: Mapping[str, Message] = field(default_factory=dict)
     """By volume: why its pins cannot be read, so that nothing is destroyed there."""
     doubts: tuple[OffTimeDoubt, ...] = ()
     """Boots before which the box may have been off for longer than is proven."""

@@ -57,9 +57,16 @@ function read({text, code, values}) {
 const VALUE = /\{(\w+)\}/g;
 const filled = (words, values) => words.replace(VALUE, (_, name) => shown(name, values[name]));
 
+/** What stands between the parts of a list. */
+function between(name) {
+  if (name === "lines") return "\n";
+  if (name === "sentences") return tongue === CHINESE ? "；" : "; ";
+  return tongue === CHINESE ? "、" : ", ";
+}
+
 /** A value by the unit in its name. */
 function shown(name, value) {
-  if (Array.isArray(value)) return value.map(one => shown(name, one)).join(tongue === CHINESE ? "、" : ", ");
+  if (Array.isArray(value)) return value.map(one => shown(name, one)).join(between(name));
   if (typeof value?.code === "string") return read(value);
   if (typeof value === "string") return name.endsWith("_at") ? moment(value) : value;
   if (typeof value !== "number") return String(value);

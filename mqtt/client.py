@@ -46,6 +46,7 @@ from mqtt.connection import (
 from mqtt.contract import messages
 from mqtt.contract.messages import Publication
 from mqtt.send import ANSWER_DEADLINE_S, OutboxSender, Outgoing, Post, SendQueue
+from storage.words.errors import said
 from storage.words.message import NOTHING, Message, message
 
 __all__ = ["BrokerSettings", "Link", "LinkView", "Orders", "Post", "RetainedTopic"]
@@ -387,7 +388,7 @@ def ask(broker: Broker, request: CommandRequest, wait_s: float, heard: Callable[
     except (OSError, ValueError) as error:
         raise Unreachable(
             message(
-                "link.ask-refused", "{address}: {reason}", address=f"{broker.host}:{broker.port}", reason=str(error)
+                "link.ask-refused", "{address}: {reason}", address=f"{broker.host}:{broker.port}", reason=said(error)
             )
         ) from None
     client.loop_start()

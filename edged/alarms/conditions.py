@@ -1030,7 +1030,7 @@ def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
             "alarm.database-lost.action", "Leave the volumes where they are; `edgectl rebuild` shows how far it is"
         )
         yield "database.rebuilt", AlarmCondition(Severity.CRITICAL, _set_aside(text, rebuild.aside), action)
-    elif rebuild.reason != ON_PURPOSE:
+    elif rebuild.reason.code != ON_PURPOSE.code:
         text = message(
             "alarm.database-rebuilt",
             "The database was lost ({reason}) and has been made anew from the volumes",

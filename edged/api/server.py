@@ -55,7 +55,7 @@ from edged.words.roles import Verb, is_of_the_house
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, StoreError, VolumeRefused
-from storage.words.message import NOTHING, Message, joined, message
+from storage.words.message import NOTHING, Message, in_lines, message
 
 log = logging.getLogger("edged.api")
 SOCKET_MODE: Final = 0o666
@@ -404,11 +404,11 @@ class Service:
                 wished = await asyncio.to_thread(load, self._config_path, in_force=in_force)
             except ConfigError as error:
                 action = message("api.reload-config.action", "nothing was changed; correct the file and reload again")
-                raise Refusal(joined(problem.said for problem in error.problems), action, exit_codes.CONFIG) from None
+                raise Refusal(in_lines(problem.said for problem in error.problems), action, exit_codes.CONFIG) from None
             tls = await asyncio.to_thread(config_rules.certificate_faults, wished, self._site.overview().now.wall_ms)
             if mistakes := config_rules.mistakes(tls):
                 action = message("api.reload-tls.action", "nothing was changed; put it right and reload again")
-                raise Refusal(joined(mistake.said for mistake in mistakes), action, exit_codes.CONFIG)
+                raise Refusal(in_lines(mistake.said for mistake in mistakes), action, exit_codes.CONFIG)
             before = self._site.config
             if wished.site.node != before.site.node:
                 changed = NodeChanged(wished.site.node, before.site.node)

@@ -26,7 +26,7 @@ from storage.store.facade import Store
 from storage.tickets.commands_table import ROLE, CommandEntry, Taken
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, Replayed, StoreError, TooOften
-from storage.words.message import Message, message
+from storage.words.message import as_message, joined, message
 
 log = logging.getLogger("edged.centre")
 
@@ -170,7 +170,7 @@ class CentreCommands:
         except Replayed as error:
             await self._turn_down(order, Reason.REPLAYED, error.what, error.state)
         except TooOften as error:
-            await self._turn_down(order, Reason.TOO_OFTEN, _both(error))
+            await self._turn_down(order, Reason.TOO_OFTEN, joined((error.what, error.action)))
         except StoreError as error:
             await self._turn_down(
                 order,
@@ -196,9 +196,9 @@ class CentreCommands:
         except Declined as declined:
             await self._fail(order, taken, declined.reason, declined.words)
         except TooOften as error:
-            await self._fail(order, taken, Reason.TOO_OFTEN, _both(error))
+            await self._fail(order, taken, Reason.TOO_OFTEN, joined((error.what, error.action)))
         except OrderRefused as error:
-            await self._fail(order, taken, Reason.NOT_POSSIBLE, _both(error))
+            await self._fail(order, taken, Reason.NOT_POSSIBLE, joined((error.what, error.action)))
         except StoreError as error:
             await self._fail(order, taken, Reason.FAILED, error.what)
         except Exception:
@@ -244,7 +244,7 @@ class CentreCommands:
     def _answer(
         self, told: CommandEntry, state: State, reason: Reason | None, words: str, result: Mapping[str, Any] = _NOTHING
     ) -> None:
-        known = words if isinstance(words, Message) else Message(words)
+        known = as_message(words)
         self._say(
             Reply(
                 ts=0,
@@ -262,13 +262,6 @@ class CentreCommands:
                 result=dict(result),
             )
         )
-
-
-def _both(error: StoreError) -> Message:
-    """What happened and what to do, as one sentence."""
-    if not error.action:
-        return error.what
-    return message("centre.what-and-action", "{what}; {action}", what=error.what, action=error.action)
 
 
 def _entry(commander: Commander, command: SignedCommand) -> CommandEntry:

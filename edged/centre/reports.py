@@ -24,6 +24,7 @@ from typing import Any, Final, Literal, Protocol, TypedDict
 from edged.alarms import tracking
 from edged.config.model import BrokerConfig, Config
 from edged.documents import site as documents
+from edged.documents.base import told_in
 from edged.host.versions import versions
 from edged.overview import Overview
 from edged.site import documents as site_documents
@@ -274,7 +275,7 @@ class Reporter:
         }
         since_ms = site_documents.since_ms(camera.id, seen)
         faults: list[str] = [finding.fault for finding in camera.findings]
-        reason = as_message(without_login(camera.told))
+        reason = as_message(without_login(told_in(camera, "reason")))
         return messages.CameraHealth(
             **self._blank,
             camera=camera.id,

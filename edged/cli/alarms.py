@@ -12,6 +12,7 @@ from edged.cli.formatting import clean, local, styled, text
 from edged.cli.options import address_given, json_option
 from edged.cli.output import Session, checked
 from edged.documents import site as documents
+from edged.documents.base import told_in
 from edged.documents.tickets import Held
 from edged.words.catalogue import Reader
 from storage.words.message import message
@@ -62,7 +63,7 @@ def _held(one: Held, read: Reader) -> RenderableType:
     """What maintenance holds back."""
     heading = Text(read.phrase("alarm.held-back", "held back"), style="dim")
     heading.append(f" {clean(one.key)}", style="bold default not dim")
-    return Group(heading, Padding(text(read(one.told)), (0, 0, 0, 2)))
+    return Group(heading, Padding(text(read(told_in(one))), (0, 0, 0, 2)))
 
 
 def _urgency(alarm: documents.Alarm) -> tuple[bool, int]:
@@ -96,7 +97,7 @@ def _alarm(alarm: documents.Alarm, read: Reader) -> RenderableType:
     heading.append(f"  {''.join(facts)}", style="not bold dim")
     if alarm.acknowledged:
         heading.append(read.phrase("alarm.seen", ", acknowledged"), style="not bold green")
-    parts: list[RenderableType] = [heading, Padding(text(read(alarm.told)), (0, 0, 0, 2))]
+    parts: list[RenderableType] = [heading, Padding(text(read(told_in(alarm))), (0, 0, 0, 2))]
     if alarm.action and alarm.state == "raised":
-        parts.append(Padding(text(f"→ {read(alarm.advice)}"), (0, 0, 0, 2)))
+        parts.append(Padding(text(f"→ {read(told_in(alarm, 'action'))}"), (0, 0, 0, 2)))
     return Group(*parts)

@@ -99,7 +99,7 @@ def socket_in(config: Path | None) -> Path:
                 file=str(file),
             )
             raise click.UsageError(what) from None
-        reason = error.strerror or message("call.not-a-file", "it is not a file")
+        reason = said(error) if error.strerror else message("call.not-a-file", "it is not a file")
         if config is None and isinstance(error, (FileNotFoundError, PermissionError)):
             return DEFAULT_SOCKET
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):

@@ -48,6 +48,7 @@ from edged.words import exit_codes, units
 from edged.words.catalogue import Reader
 from edged.words.units import UnitError
 from storage.volumes import mounts
+from storage.words.errors import said_of
 from storage.words.message import Message, format_size, message
 
 INTERRUPTED: Final = 130
@@ -306,7 +307,7 @@ def _going_on(folder: ExportFolder, export_id: str) -> Iterator[None]:
         what = message("export.interrupted", "export {export} was interrupted", export=export_id)
         raise CallError(what, on, INTERRUPTED) from None
     except OSError as error:
-        why = Message(f"{error.filename or folder.root}: {error.strerror or error}")
+        why = said_of(error.filename or folder.root, error)
         raise CallError(_cut_off(export_id, why), on, exit_codes.FAILED) from None
     except BrokenOff as cut:
         why = message("export.daemon-broke-off", "the daemon broke off, {what}", what=cut.said)

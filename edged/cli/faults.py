@@ -21,6 +21,7 @@ from edged.cli.formatting import clean, local, styled, text
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.output import Session, checked, interval
 from edged.documents import tickets as documents
+from edged.documents.base import told_in
 from edged.words import units
 from edged.words.catalogue import Reader, person_on_record
 from storage.words.errors import said
@@ -331,4 +332,4 @@ def _said(document: documents.Maintenance, read: Reader) -> list[str]:
 
 def _held(one: documents.Held, read: Reader) -> RenderableType:
     line = styled(one.severity, read).append(f" {clean(one.key)}", style="bold default")
-    return Group(line, Padding(text(read(one.told)), (0, 0, 0, 2)))
+    return Group(line, Padding(text(read(told_in(one))), (0, 0, 0, 2)))

@@ -29,7 +29,7 @@ from edged.cli.formatting import (
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.output import ProgressLine, checked, down_and_locked
 from edged.documents import ledger as documents
-from edged.documents.base import told_in
+from edged.documents.base import told_in, told_of
 from edged.documents.ledger import Rebuild, RebuildAsked
 from edged.site import check_documents
 from edged.words import exit_codes
@@ -94,7 +94,7 @@ def screen(document: documents.Fsck, read: Reader) -> RenderableType:
     parts: list[RenderableType] = []
     for one in document.findings:
         line = Text(f"{one.promise} {read(kind_of(one.kind))}", style=STYLES["critical"])
-        line.append(f" {clean(one.where)}", style="not bold default")
+        line.append(f" {clean(read(told_in(one, 'where')))}", style="not bold default")
         what, action = read(told_in(one, "what")), read(told_in(one, "action"))
         parts += [line, Padding(text(what), (0, 0, 0, 2)), Padding(text(f"→ {action}"), (0, 0, 0, 2))]
     if document.unlisted:
@@ -213,9 +213,9 @@ def rebuilt(document: Rebuild, read: Reader) -> RenderableType:
     if document.missing:
         hint = read.phrase("rebuild.missing", "missing files are named by: edgectl fsck")
         told.append(f"\n{hint}", style="yellow")
-    for why in document.left:
-        left = read.phrase("rebuild.left", "left: {what}", what=clean(why))
-        told.append(f"\n{left}", style="yellow")
+    for why in told_of(document.left, document.left_told):
+        left = read.phrase("rebuild.left", "left: {what}", what=why)
+        told.append(f"\n{clean(left)}", style="yellow")
     if document.aside:
         aside = read.phrase("rebuild.aside", "The earlier database lies in {file}", file=clean(document.aside))
         told.append(f"\n{aside}")

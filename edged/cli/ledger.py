@@ -26,6 +26,7 @@ from edged.documents import ledger as documents
 from edged.documents.base import told_in
 from edged.words import exit_codes
 from edged.words.catalogue import Reader
+from storage.words.errors import said_of
 from storage.words.message import Message, message
 
 LAST = 100
@@ -209,8 +210,7 @@ def _read_checkpoint(file: Path) -> str:
         with file.open("rb") as opened:
             data = opened.read(FILE_MAX_BYTES + 1)
     except OSError as error:
-        what = Message(f"{file}: {error.strerror or error}")
-        raise CallError(what, NAME_HEAD, exit_codes.USAGE) from None
+        raise CallError(said_of(file, error), NAME_HEAD, exit_codes.USAGE) from None
     try:
         return data[:FILE_MAX_BYTES].decode("utf-8")
     except UnicodeDecodeError:
@@ -256,7 +256,7 @@ def verify_screen(document: documents.LedgerVerify, read: Reader) -> RenderableT
     parts: list[RenderableType] = []
     for one in document.findings:
         line = Text(clean(one.code), style=STYLES["critical"])
-        line.append(f" {clean(read(one.place))}", style="not bold default")
+        line.append(f" {clean(read(told_in(one, 'where')))}", style="not bold default")
         what, action = read(told_in(one, "what")), read(told_in(one, "action"))
         parts += [line, Padding(text(what), (0, 0, 0, 2)), Padding(text(f"→ {action}"), (0, 0, 0, 2))]
     if document.unlisted:

@@ -14,7 +14,7 @@ from edged.config.problem import ConfigError
 from edged.host import accounts
 from edged.host.file_access import is_unreadable
 from edged.words import exit_codes
-from storage.words.message import joined, message
+from storage.words.message import in_lines, message
 
 
 def state_of(address: Address, why: CallError) -> tuple[Path, Config | None]:
@@ -60,7 +60,7 @@ def become_owner(state: Path) -> None:
 
 
 def _unusable(file: Path, error: ConfigError, why: CallError | None) -> CallError:
-    problems = joined(problem.said for problem in error.problems)
+    problems = in_lines(problem.said for problem in error.problems)
     words = problems if why is None else behind(why.error, problems)
     if is_unreadable(file):
         return CallError(words, BE_ROOT, exit_codes.NOT_ALLOWED)

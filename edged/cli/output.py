@@ -132,17 +132,6 @@ REBUILT: Final = {
     "files": message("screen.progress.directories", "directories"),
 }
 """What a rebuild counts, by its phase."""
-STAGES: Final[Mapping[str, Message]] = {
-    str(one): one
-    for one in (
-        message("screen.progress.leaves", "leaves of the ledger"),
-        message("screen.progress.rows", "segments and gaps"),
-        message("screen.progress.files", "files of segments"),
-        message("screen.progress.names", "names on volumes"),
-        message("screen.progress.again", "what seemed wrong"),
-    )
-}
-"""What a check goes through, as the daemon names it."""
 
 
 class ProgressLine:
@@ -207,8 +196,8 @@ ENGLISH: Final = Reader()
 def check_line(told: Mapping[str, Any], read: Reader = ENGLISH) -> str:
     """What is left is told once a part is done."""
     done, of, elapsed_s = int(told["done"]), int(told["of"]), float(told["elapsed_s"])
-    size, of_bytes, stage = int(told["bytes"]), int(told["of_bytes"]), str(told["stage"])
-    parts = [_part_of(STAGES.get(stage, Message(stage)), str(done), str(of), read)]
+    size, of_bytes, stage = int(told["bytes"]), int(told["of_bytes"]), Message.of(**told["stage"])
+    parts = [_part_of(stage, str(done), str(of), read)]
     if size and elapsed_s > 0:
         parts.append(f"{format_size(size)}, {format_size(int(size / elapsed_s))}/s")
     share = size / of_bytes if of_bytes else done / of if of else 0.0

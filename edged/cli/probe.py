@@ -34,6 +34,7 @@ from edged.cli.formatting import CLOCK_TOLD_S, MINUTE_S, STYLES, clean, text
 from edged.cli.options import AS_GIVEN, json_option
 from edged.config.model import MAX_ID
 from edged.documents import site as documents
+from edged.documents.base import Told, told_of
 from edged.words import exit_codes, units
 from edged.words.catalogue import Reader
 from edged.words.value_types import DEFAULT_CONFIG, near_identifier
@@ -185,7 +186,10 @@ def screen(document: documents.Probe, file: Path = DEFAULT_CONFIG, reader: Reade
     parts: list[RenderableType] = [text(reader(tried), "bold"), ""]
     parts += [Text(_labelled(label, clean(line))) for label, line in _lines(document, reader)]
     if document.remarks:
-        parts += ["", *(text(f"! {reader(remark)}", "yellow") for remark in document.told_remarks)]
+        parts += [
+            "",
+            *(text(f"! {reader(remark)}", "yellow") for remark in told_of(document.remarks, document.remarks_told)),
+        ]
     if document.other_urls:
         lead = reader.phrase("probe.other-urls", "the same device has a picture under:")
         parts += ["", text(lead), *(text(f"  {url}") for url in document.other_urls)]
@@ -375,8 +379,7 @@ def probe_document(
         clock_offset_ms=None if measured is None else measured.clock_offset_ms,
         measured_s=0.0 if measured is None else round(measured.seconds, 1),
         remarks=[str(remark) for remark in said],
-        remarks_codes=[remark.code for remark in said],
-        remarks_values=[remark.data for remark in said],
+        remarks_told=[Told(**remark.told) for remark in said],
         other_urls=[without_secrets(other) for other in found.others],
         configuration=camera_table(url, username, password_file, found, taken, file.parent) if recordable else "",
         took_s=round(found.took_s, 1),

@@ -15,6 +15,7 @@ from edged.cli import output
 from edged.cli.client import CallError
 from edged.cli.options import json_option
 from edged.words import exit_codes, units
+from storage.words.errors import said
 from storage.words.message import Message, message
 
 BOTH: Final = ("zh", "en")
@@ -85,7 +86,7 @@ def _trusted(key: str | None, place: Path) -> set[str] | None:
             "verify.no-key",
             "--key {given} is neither a fingerprint of 64 digits nor a file ({why})",
             given=units.shown(key or ""),
-            why=str(error.strerror),
+            why=said(error),
         )
         raise CallError(what, PUBLISHED, exit_codes.USAGE) from None
     except ValueError as error:

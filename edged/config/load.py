@@ -32,6 +32,7 @@ from edged.host.file_access import FileReader
 from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_STATE, DEFAULT_VOLUME
 from recorder.words.address import Target
 from storage.words.clock import SystemClock
+from storage.words.errors import said
 from storage.words.message import Message, as_message, message
 
 MAX_FILE_BYTES: Final = 1_048_576
@@ -122,7 +123,7 @@ def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None
             message("config.directory.instead", "the file in it, such as {file}", file=str(path / DEFAULT_CONFIG.name)),
         )
     except OSError as error:
-        reason = error.strerror or ""
+        reason = said(error)
         if isinstance(error, PermissionError):
             findings.problem(
                 (),

@@ -17,6 +17,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from edged.host import accounts
+from storage.words.errors import said
 from storage.words.message import NOTHING, Message, message
 
 CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
@@ -90,7 +91,7 @@ def _read(path: Path) -> tuple[bytes, int]:
         ) from None
     except (OSError, ValueError) as error:
         unusable = message("config.file-name", "not a usable file name")
-        reason = (error.strerror if isinstance(error, OSError) else None) or unusable
+        reason = said(error) if isinstance(error, OSError) else unusable
         raise SecretError(
             message("config.secret-unopened", "{path} cannot be opened: {reason}", path=str(path), reason=reason),
             message("config.secret-unopened.instead", "name a readable file"),
@@ -105,9 +106,7 @@ def _read(path: Path) -> tuple[bytes, int]:
         return os.read(descriptor, MAX_SECRET_BYTES + 1), status.st_mode
     except OSError as error:
         raise SecretError(
-            message(
-                "config.secret-unread", "{path} cannot be read: {reason}", path=str(path), reason=error.strerror or ""
-            ),
+            message("config.secret-unread", "{path} cannot be read: {reason}", path=str(path), reason=said(error)),
             message("config.secret-unread.instead", "check the disk it lies on"),
         ) from None
     finally:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
+from storage.words import errors
 from storage.words.message import Message, message
 
 MEMORY_LOW: Final = 0.05
@@ -234,13 +235,13 @@ def run(*command: str, within_s: float = WITHIN_S) -> Output:
         )
         raise NoAnswer(said) from None
     except OSError as error:
-        said = message(
+        why = message(
             "doctor.program-unusable",
             "{program} cannot be run ({reason})",
             program=command[0],
-            reason=error.strerror or "",
+            reason=errors.said(error),
         )
-        raise NoAnswer(said) from None
+        raise NoAnswer(why) from None
     return Output(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 

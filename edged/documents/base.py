@@ -22,10 +22,11 @@ class Document(BaseModel):
 
 
 def told_in(document: BaseModel, field: str = "text") -> Message:
-    """What stands in a field, with the code and the values beside it where it has them."""
+    """What a field says, with the code and the values beside it."""
     beside = "" if field == "text" else f"{field}_"
-    code, values = getattr(document, f"{beside}code", ""), getattr(document, f"{beside}values", {})
-    return Message.of(getattr(document, field) or "", code, values)
+    return Message.of(
+        getattr(document, field) or "", getattr(document, f"{beside}code"), getattr(document, f"{beside}values")
+    )
 
 
 class Told(Document):

@@ -12,7 +12,6 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from edged.documents.base import VALUES, Document, Values
-from storage.words.message import Message
 
 REASON_MAX: Final = 500
 REFERENCE_MAX: Final = 200
@@ -101,10 +100,6 @@ class Trouble(Document):
     what: str
     what_code: str = Field(default="", description="of `what`: what it says, for a program")
     what_values: Values = Field(default={}, description=VALUES)
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.what, self.what_code, self.what_values)
 
 
 class ExportFile(Document):

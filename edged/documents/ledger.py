@@ -8,9 +8,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from edged.documents.base import CODE, VALUES, Document, Values
+from edged.documents.base import CODE, VALUES, Document, Told, Values
 from edged.documents.pins import Act
-from storage.words.message import Message
 
 REASON_MAX: Final = 500
 """A sentence or two."""
@@ -29,10 +28,6 @@ class Leaf(Document):
     generation: str | None = Field(description="origin of its tree; null: entered before there was one")
     signed: bool = Field(description="under a head that is signed")
     seen: bool = Field(description="under a head of which somebody outside is known to have a copy")
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.text, self.code, self.values)
 
 
 class Generation(Document):
@@ -84,18 +79,6 @@ class FaultFound(Document):
     what_values: Values = Field(default={}, description="of `what`, likewise")
     action_code: str = Field(default="", description="of `action`, likewise")
     action_values: Values = Field(default={}, description="of `action`, likewise")
-
-    @property
-    def place(self) -> Message:
-        return Message.of(self.where, self.where_code, self.where_values)
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.what, self.what_code, self.what_values)
-
-    @property
-    def advice(self) -> Message:
-        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class VerifyFinding(FaultFound):
@@ -197,15 +180,9 @@ class Rebuild(Document):
     missing: int = Field(description="segments whose file is missing or of another size: findings")
     gaps: int = Field(description="gaps that turned out to be recorded, wholly or in part")
     left: list[str] = Field(description="what could not be gone through, each with the reason")
-    left_told: list[Values] = Field(
-        default=[], description="the same for a program: `text`, `code` and `values` of each"
-    )
+    left_told: list[Told] = Field(default=[], description="`left`, with their codes")
     aside: str | None = Field(description="where the database lies that was set aside; null if there was none")
     took_s: float
-
-    @property
-    def why_left(self) -> list[Message]:
-        return [Message.of(**one) for one in self.left_told] or [Message(text) for text in self.left]
 
 
 class RebuildAsked(Document):

@@ -12,7 +12,6 @@ from pydantic import Field
 
 from edged.documents import site
 from edged.documents.base import VALUES, Document, Values
-from storage.words.message import Message
 
 CheckResult = Literal["ok", "warn", "critical", "unknown"]
 
@@ -102,14 +101,6 @@ class Attest(Document):
     sentence_values: Values = Field(default={}, description=VALUES)
     action_code: str = Field(default="", description="of `action`, likewise")
     action_values: Values = Field(default={}, description="of `action`, likewise")
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.sentence, self.sentence_code, self.sentence_values)
-
-    @property
-    def advice(self) -> Message:
-        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Listed(site.Volume):

@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from edged.documents.base import VALUES, Document, Values
-from storage.words.message import Message
 
 
 class Unreachable(Document):
@@ -49,10 +48,6 @@ class Pin(Document):
     )
     reason_values: Values = Field(default={}, description=VALUES)
 
-    @property
-    def why_ended(self) -> Message:
-        return Message.of(self.reason or "", self.reason_code, self.reason_values)
-
 
 class CameraCost(Document):
     camera: str
@@ -93,15 +88,6 @@ class Act(Document):
     ended_code: str = Field(default="", description="of `ended`, likewise")
     ended_values: Values = Field(default={}, description="of `ended`, likewise")
 
-    @property
-    def told(self) -> Message:
-        """What will be done."""
-        return Message.of(self.sentence, self.sentence_code, self.sentence_values)
-
-    @property
-    def why_ended(self) -> Message | None:
-        return None if self.ended is None else Message.of(self.ended, self.ended_code, self.ended_values)
-
 
 class PinAdd(Document):
     schema_: Literal["edged.pin-add/1"] = Field(default="edged.pin-add/1", alias="schema")
@@ -137,10 +123,6 @@ class Approve(Document):
     outcome_values: Values = Field(default={}, description=VALUES)
     acts: list[Act] = Field(description="what waits for a second person")
     ended: list[Act] = Field(description="what would wait on, had what it is about not come to an end")
-
-    @property
-    def came_of_it(self) -> Message:
-        return Message.of(self.outcome, self.outcome_code, self.outcome_values)
 
 
 class _Asked(BaseModel):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from edged.documents.base import CODE, VALUES, Document, Told, Values
 from edged.documents.tickets import Held, Under
-from storage.words.message import Message, as_message
+from storage.words.message import as_message
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
@@ -75,10 +75,6 @@ class Camera(Document):
     )
     looked: str | None = Field(default=None, description="when its picture was last looked at; null: not yet")
 
-    @property
-    def told(self) -> Message:
-        return Message.of(self.reason, self.reason_code, self.reason_values)
-
 
 class Volume(Document):
     id: str
@@ -104,10 +100,6 @@ class Volume(Document):
     )
     reason_code: str = Field(default="", description='what `reason` says, for a program; "" where it has no code')
     reason_values: Values = Field(default={}, description=VALUES)
-
-    @property
-    def why(self) -> Message:
-        return Message.of(self.reason, self.reason_code, self.reason_values)
 
 
 class Segment(Document):
@@ -156,10 +148,6 @@ class Gap(Document):
         default=None, description="of a gap in maintenance: the cause that it would have otherwise, as detail tells it"
     )
 
-    @property
-    def told(self) -> Message:
-        return Message.of(self.detail, self.detail_code, self.detail_values)
-
 
 class Alarm(Document):
     key: str = Field(description="stable name of the condition, e.g. camera.down:lobby")
@@ -178,14 +166,6 @@ class Alarm(Document):
     values: Values = Field(default={}, description=VALUES)
     action_code: str = Field(default="", description="of `action`, likewise")
     action_values: Values = Field(default={}, description="of `action`, likewise")
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.text, self.code, self.values)
-
-    @property
-    def advice(self) -> Message:
-        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Waiting(Document):
@@ -209,10 +189,6 @@ class Broker(Document):
     waiting: list[Waiting] = Field(
         default=[], description="events that the centre has not got; a rank without is left out"
     )
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.reason, self.reason_code, self.reason_values)
 
 
 class Clock(Document):
@@ -243,10 +219,6 @@ class Status(Document):
     broker: Broker
     alarms: list[Alarm]
     maintenance: Under | None = Field(default=None, description="what is worked on now; null: nothing is announced")
-
-    @property
-    def advice(self) -> Message:
-        return Message.of(self.action, self.action_code, self.action_values)
 
 
 class Cameras(Document):
@@ -398,14 +370,6 @@ class Error(Document):
             action_values=advice.data,
         )
 
-    @property
-    def told(self) -> Message:
-        return Message.of(self.error, self.error_code, self.error_values)
-
-    @property
-    def advice(self) -> Message:
-        return Message.of(self.action, self.action_code, self.action_values)
-
 
 class ShortenedCeiling(Document):
     camera: str
@@ -546,10 +510,4 @@ class Probe(Document):
     came_back_values: Values = Field(default={}, description=VALUES)
     check_code: str = Field(default="", description=OF.format("check"))
     check_values: Values = Field(default={}, description=VALUES)
-    remarks_codes: list[str] = Field(default=[], description="what each of `remarks` says, for a program")
-    remarks_values: list[Values] = Field(default=[], description="what stands in each of them, by name")
-
-    @property
-    def told_remarks(self) -> list[Message]:
-        coded = zip(self.remarks_codes, self.remarks_values, strict=True)
-        return [Message.of(text, *known) for text, known in zip(self.remarks, coded, strict=True)]
+    remarks_told: list[Told] = Field(default=[], description="`remarks`, with their codes")

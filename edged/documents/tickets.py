@@ -7,7 +7,6 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field
 
 from edged.documents.base import CODE, VALUES, Document, Values
-from storage.words.message import Message
 
 TEXT_MAX: Final = 500
 """Of a note: what fits into a box of a form."""
@@ -113,10 +112,6 @@ class Held(Document):
     values: Values = Field(default={}, description=VALUES)
     action_code: str = Field(default="", description="of `action`, likewise")
     action_values: Values = Field(default={}, description="of `action`, likewise")
-
-    @property
-    def told(self) -> Message:
-        return Message.of(self.text, self.code, self.values)
 
 
 class Maintenance(Document):

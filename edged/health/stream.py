@@ -189,7 +189,7 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
     if not seen.unsteady or found.lost_s is None or found.lost_s >= DOWN_AFTER_S:
         return found
     also = found.reason if found.state is CameraState.DEGRADED else NOTHING
-    reason = joined(part for part in (UNSTEADY, also) if part)
+    reason = joined((UNSTEADY, also))
     return replace(found, state=CameraState.DEGRADED, reason=reason, check=CHECK_STREAM, unsteady=True, cause=None)
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from edged.words.value_types import ACCOUNT
+from storage.words.errors import said
 from storage.words.message import Message, message
 
 T = TypeVar("T")
@@ -158,7 +159,7 @@ def become_owner(state: Path) -> None:
                 "host.no-state-directory",
                 "there is no state directory {state} ({reason})",
                 state=str(state),
-                reason=error.strerror or "",
+                reason=said(error),
             )
         ) from None
     os.umask(UMASK)

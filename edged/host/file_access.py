@@ -26,6 +26,7 @@ from typing import Final
 
 from edged.host import accounts
 from edged.words.value_types import ACCOUNT, DEFAULT_CONFIG, UNIT
+from storage.words.errors import said
 from storage.words.message import Message, message
 
 PLACES: Final = tuple(
@@ -327,7 +328,7 @@ class OpenFileWatch:
             place.stat()
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                self._unread[str(place)] = error.strerror or type(error).__name__
+                self._unread[str(place)] = said(error)
             return False
         return True
 
@@ -371,7 +372,7 @@ class OpenFileWatch:
             return
         except OSError as error:
             if not _is_roots_alone(directory):
-                self._unread[directory] = error.strerror or type(error).__name__
+                self._unread[directory] = said(error)
             return
         for name in names:
             entry = _entry(f"{directory}/{name}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edged.documents import ledger as ledger_documents
+from edged.documents.base import Told
 from edged.documents.ledger import Rebuild
 from edged.words.units import optional_timestamp
 from storage.audit.findings import CheckpointVerdict, LedgerFinding, LedgerReport, Reach, Tree
@@ -119,7 +120,7 @@ def rebuild(report: RebuildReport, aside: str | None, took_s: float, *, daemon: 
         missing=report.missing,
         gaps=report.gaps,
         left=list(report.left),
-        left_told=[one.told for one in report.left],
+        left_told=[Told(**one.told) for one in report.left],
         aside=aside,
         took_s=round(took_s, 3),
     )

@@ -234,7 +234,7 @@ def shown_state(
     reasons += [told(faults.what_is_wrong(one.fault), faults.what_to_check(one.fault)) for one in judged.findings]
     if condition.state is CameraState.RECORDING:
         since_ms = min(one.since_ms for one in judged.findings)
-    return CameraState.DEGRADED, joined(reason for reason in reasons if reason), since_ms
+    return CameraState.DEGRADED, joined(reasons), since_ms
 
 
 def share(coverage: Coverage | None) -> float | None:

@@ -50,7 +50,7 @@ from storage.store.facade import Store
 from storage.tickets.maintenance_table import Lasting
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, StoreError
-from storage.words.message import as_message, format_size, joined
+from storage.words.message import Message, format_size, joined
 from storage.words.model import AlarmRow, Bounds, SweepReport
 
 log = logging.getLogger("edged.site")
@@ -99,7 +99,7 @@ class SiteState:
         self._destroyed = 0
         self._last_sweep_ms: int | None = None
         self._ceiling_unproven = False
-        self._unmoved: tuple[str, ...] = ()
+        self._unmoved: tuple[Message, ...] = ()
         self.recovering = True
         self.tampered: tuple[TamperedFiles, ...] = ()
         self.roles = RolesSeen()
@@ -213,7 +213,7 @@ class SiteState:
         for gone in self._health.keys() - seen.keys():
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
-        unmoved = {"destroying": joined(map(as_message, self._unmoved))} if self._unmoved else {}
+        unmoved = {"destroying": joined(self._unmoved)} if self._unmoved else {}
         looked_at = [
             conditions.device_camera(name, view, self._health[name].condition) for name, view in running.items()
         ]

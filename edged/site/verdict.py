@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from edged.documents import site as documents
+from edged.documents.base import told_in
 from storage.words.message import NOTHING, Message, message
 from storage.words.model import Severity
 
@@ -86,7 +87,9 @@ def judge(
                     return "critical", _and_more(_of_camera(seen), len(standing))
         if standing:
             first = standing[0]
-            return worst, _with_action(_and_more(first.told, len(standing) - 1, _hidden(standing)), first.advice)
+            return worst, _with_action(
+                _and_more(told_in(first), len(standing) - 1, _hidden(standing)), told_in(first, "action")
+            )
     if work:
         return "warning", work
     for seen in sorted((one for one in cameras if one.state in _UNWELL), key=lambda one: _UNWELL.index(one.state)):
@@ -116,7 +119,7 @@ def _hidden(standing: Sequence[documents.Alarm]) -> list[str]:
 
 
 def _of_camera(seen: documents.Camera) -> Message:
-    return message("camera.named", "{camera}: {reason}", camera=seen.id, reason=seen.told)
+    return message("camera.named", "{camera}: {reason}", camera=seen.id, reason=told_in(seen, "reason"))
 
 
 def _with_action(what: Message, action: Message) -> Message:

@@ -19,7 +19,7 @@ from string import Formatter
 from typing import Final, Literal
 
 from edged.words.units import roc
-from storage.words.message import Message, Value, approximate_duration, filled, message, shown
+from storage.words.message import BETWEEN, Message, Value, approximate_duration, filled, message, shown
 
 Language = Literal["en", "zh_TW"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh_TW")
@@ -27,6 +27,7 @@ LOCALE: Final = Path(__file__).parent / "locale"
 _HAN_LATIN: Final = re.compile("[\u4e00-\u9fff][A-Za-z]|[A-Za-z][\u4e00-\u9fff]")
 _NO_LOGIN: Final = re.compile(r"(.+) without a login")
 _BECAME: Final = re.compile(r"(.+) as ([a-z_][-\w]*)")
+_BETWEEN: Final = {**BETWEEN, "sentences": "；"}
 _UNITS: Final = str.maketrans({"d": "天", "h": "時", "m": "分", "s": "秒", " ": None})
 
 
@@ -118,7 +119,8 @@ class Reader:
         if isinstance(value, Message):
             return self(value)
         if isinstance(value, list):
-            return ("、" if self.language == "zh_TW" else ", ").join(self._shown(name, one) for one in value)
+            apart = _BETWEEN.get(name, "、") if self.language == "zh_TW" else BETWEEN.get(name, ", ")
+            return apart.join(self._shown(name, one) for one in value)
         if isinstance(value, str):
             return self.moment(value) if name.endswith("_at") else value
         if name.endswith("_s") and self.language == "zh_TW":

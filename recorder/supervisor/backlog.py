@@ -28,9 +28,9 @@ from typing import Final, Protocol
 
 from recorder.supervisor.state import NotSpawned, Salvage
 from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
-from storage.words.errors import DegradeError, FatalError, RetryError, StoreError
-from storage.words.message import NOTHING, Message, message
-from storage.words.model import GapCause, Moment
+from storage.words.errors import DegradeError, FatalError, RetryError, StoreError, said, said_of
+from storage.words.message import NOTHING, Message, joined, message
+from storage.words.model import GAP_CAUSES, GapCause, Moment
 
 log = logging.getLogger("edged.camera")
 MAX_WAITING: Final = 64
@@ -248,14 +248,15 @@ class PendingFacts:
 
 
 def _no_terms(cause: GapCause) -> Message:
-    return _NO_TERMS.get(cause) or Message(cause.value)
+    return _NO_TERMS.get(cause) or GAP_CAUSES[cause]
 
 
 def _said(error: BaseException) -> Message:
     """What an error says; of one of the store's, with what it advises."""
-    if isinstance(error, StoreError) and error.action and isinstance(error.what, Message):
-        return message("session.store-error", "{what}; {action}", what=error.what, action=error.action)
-    return Message(str(error))
+    if isinstance(error, StoreError):
+        return joined((error.what, error.action))
+    place = error.filename if isinstance(error, OSError) else None
+    return said(error) if place is None else said_of(place, error)
 
 
 def _cause(error: BaseException) -> GapCause:

@@ -30,7 +30,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from storage.words.message import NOTHING, Message
+from storage.words.message import NOTHING, Message, shown
 from storage.words.model import GapCause
 
 MAX_MESSAGE_BYTES: Final = 65_536
@@ -245,8 +245,20 @@ class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _told(value: Any) -> dict[str, Any]:
     if isinstance(value, Message):
-        return value.told
+        return {
+            "text": str(value),
+            "code": value.code,
+            "values": {name: _flat(one) for name, one in value.values.items()},
+        }
     raise TypeError(type(value))
+
+
+def _flat(value: Any) -> Any:
+    """What may stand in a message: of a message in it, what is deeper crosses as text."""
+    if isinstance(value, Message) and value.code:
+        values = {name: one if isinstance(one, int | float) else shown(name, one) for name, one in value.values.items()}
+        return {"text": str(value), "code": value.code, "values": values}
+    return [str(one) for one in value] if isinstance(value, list) else str(value) if isinstance(value, str) else value
 
 
 def _message(_: type, told: Any) -> Message:

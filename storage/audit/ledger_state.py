@@ -433,7 +433,7 @@ def judge(outside: Outside, trees: Trees) -> Iterator[LedgerFinding]:
     head = outside.head
     one = trees.of(head.origin)
     if one is None:
-        has = trees.made[-1].generation.origin if trees.made else message("ledger.no-bounds", "none")
+        has = trees.made[-1].generation.origin if trees.made else message("ledger.none-here", "none")
         what = message(
             "ledger.outside-strange",
             "it is of the ledger {origin}, which this box does not have (it has {present}): the whole ledger was put"

@@ -23,6 +23,7 @@ from storage.pins.table import HELD_IN, LASTS
 from storage.segments.gap_leaf import GapLeaf
 from storage.segments.queries import pauses_of
 from storage.segments.segment_leaf import COLUMNS
+from storage.words.message import message
 from storage.words.model import Pause
 
 PAGE: Final = 4096
@@ -411,7 +412,9 @@ def unheld(connection: sqlite3.Connection, pin: str) -> tuple[int, str] | None:
             values | {"pin": number},
         ).fetchall()
         count += len(found)
-        named = named or next((f"segment {seq} of {name}" for seq, name in found), "")
+        if named is None and found:
+            seq, name = found[0]
+            named = message("ledger.segment", "segment {number} of {camera}", number=seq, camera=name)
     return (count, named) if count else None
 
 

@@ -256,8 +256,7 @@ class Verify:
         elapsed_s = round(time.monotonic() - self._began, 1)
         self._progress(
             {
-                "stage": str(stage),
-                "stage_told": stage.told,
+                "stage": stage.told,
                 "done": done,
                 "of": of,
                 "bytes": 0,

@@ -496,8 +496,7 @@ class Fsck:
     def _tell(self, stage: Message, done: int | None = None, of: int | None = None) -> None:
         self._progress(
             {
-                "stage": str(stage),
-                "stage_told": stage.told,
+                "stage": stage.told,
                 "done": self._report.segments if done is None else done,
                 "of": self._total if of is None else of,
                 "bytes": self._inspector.read_bytes,

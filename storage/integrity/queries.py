@@ -178,11 +178,11 @@ def name_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, in
     ).fetchone()
     return message(
         "fsck.group",
-        "{camera} on {volume}, floor {floor} s, ceiling {ceiling} s",
+        "{camera} on {volume}, floor {floor_s}, ceiling {ceiling_s}",
         camera=camera,
         volume=volume,
-        floor=group[2],
-        ceiling=group[3],
+        floor_s=group[2],
+        ceiling_s=group[3],
     )
 
 

@@ -38,9 +38,9 @@ from storage.segments import queries
 from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId, said
+from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId, said, said_of
 from storage.words.failpoints import Failpoint, reach
-from storage.words.message import message
+from storage.words.message import Message, message
 from storage.words.model import CameraUsage, SegmentState, VolumeStatus
 
 log = logging.getLogger("edged.storage.pins")
@@ -69,7 +69,7 @@ class PinFiles:
         self._keyring = keyring
         self.unvouched: set[str] = set()
         """Pins that were adopted on the word of a sidecar that bears no signature of this box."""
-        self.troubles: dict[str, str] = {}
+        self.troubles: dict[str, Message] = {}
         """By pin: what of it cannot be read, written or removed on a volume; without those that are well again."""
         self._strange: dict[str, set[str]] = {}
         """By volume: pins whose sidecars could not be understood there."""
@@ -175,7 +175,9 @@ class PinFiles:
             return sidecar.parse(content, pin_id)
         except ValueError as error:
             path = volume.path / sidecar.PINS_NAME / pin_id / sidecar.SIDECAR_NAME
-            words = f"{path} cannot be understood: {error}"
+            words = message(
+                "pin.not-understood", "{path} cannot be understood: {reason}", path=str(path), reason=str(error)
+            )
             if self.troubles.get(pin_id) != words:
                 log.error("%s; its links are left as they are", words)  # noqa: TRY400
             self.troubles[pin_id] = words
@@ -282,7 +284,7 @@ class PinFiles:
                 self.link_missing(volume, pin)
                 self.troubles.pop(pin.id, None)
             except OSError as error:
-                words = f"{volume.path / sidecar.PINS_NAME / pin.id}: {error.strerror or error}"
+                words = said_of(volume.path / sidecar.PINS_NAME / pin.id, error)
                 if self.troubles.get(pin.id) != words:
                     log.error("pin %s is not filed as it should be: %s", pin.id, words)  # noqa: TRY400
                 self.troubles[pin.id] = words
@@ -499,7 +501,7 @@ class PinPlacement:
                 what = message(
                     "pin.disk-failed",
                     "nothing was pinned: {where}: {reason}",
-                    where=str(error.filename or "the disk"),
+                    where=str(error.filename) if error.filename else message("pin.the-disk", "the disk"),
                     reason=said(error),
                 )
                 raise OrderRefused(

@@ -29,9 +29,9 @@ from storage.retention.plan import effective
 from storage.segments.queries import SegmentRow, segment_by_seq
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.errors import OrderRefused, StoreError, UnknownId
+from storage.words.errors import OrderRefused, StoreError, UnknownId, said_of
 from storage.words.failpoints import Failpoint, reach
-from storage.words.message import NOTHING, message
+from storage.words.message import NOTHING, Message, message
 from storage.words.model import Bounds, Closing
 
 log = logging.getLogger("edged.storage.pins")
@@ -60,14 +60,14 @@ class Pins:
         self._filing = threading.Lock()
         """Whoever places, reads or clears away. A sweep waits for it, a commit never does."""
         self._taken_in: dict[str, Volume] = {}
-        self._unread: dict[str, str] = {}
+        self._unread: dict[str, Message] = {}
         self._covered = database.read(pins_table.cameras)
         self._ceilings_at_ms: int | None = None
         self._linkers = ThreadPoolExecutor(LINKING_MAX, "pin-links")
         self._slots = threading.BoundedSemaphore(LINKING_MAX)
 
     @property
-    def troubles(self) -> Mapping[str, str]:
+    def troubles(self) -> Mapping[str, Message]:
         """By pin: what cannot be read, written or removed on a volume."""
         return dict(self._files.troubles)
 
@@ -77,7 +77,7 @@ class Pins:
         return tuple(sorted(self._files.unvouched))
 
     @property
-    def unread(self) -> Mapping[str, str]:
+    def unread(self) -> Mapping[str, Message]:
         """By volume that is there: why its pins cannot be read. Nothing is destroyed on it until they can."""
         present = self._box.present()
         return {volume: words for volume, words in self._unread.copy().items() if volume in present}
@@ -269,7 +269,7 @@ class Pins:
             self._files.accept(volume)
             self._files.write_undone(volume)
         except OSError as error:
-            words = f"{volume.path}: {error.strerror or error}"
+            words = said_of(volume.path, error)
             if self._unread.get(volume.id) != words:
                 log.warning("nothing is destroyed until its pins can be read: %s", words)
             self._unread[volume.id] = words

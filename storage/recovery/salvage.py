@@ -42,7 +42,7 @@ from storage.segments.queries import SegmentRow, segment_by_id
 from storage.segments.segment_file import Digest
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.errors import FatalError, StoreError, said
+from storage.words.errors import FatalError, StoreError, said_of
 from storage.words.failpoints import Failpoint, reach, reach_after
 from storage.words.layout import (
     QUARANTINE_SUFFIX,
@@ -465,14 +465,7 @@ class Salvager:
             outcome.left.append(message("rebuild.stopping", "{path}: edged is stopping", path=str(repair.relative)))
             outcome.again = True
         except OSError as error:
-            outcome.left.append(
-                message(
-                    "rebuild.because",
-                    "{path}: {reason}",
-                    path=str(repair.relative),
-                    reason=said(error),
-                )
-            )
+            outcome.left.append(said_of(repair.relative, error))
         except FatalError:
             raise
         except StoreError as error:

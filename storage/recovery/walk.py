@@ -40,7 +40,7 @@ from storage.retention import table as retention_table
 from storage.segments.findings_table import FaultKind
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.errors import said
+from storage.words.errors import said, said_of
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import in_words, is_camera
 from storage.words.message import NOTHING, Message, message
@@ -248,7 +248,7 @@ class Rebuilder:
         try:
             cameras = self._cameras(disk)
         except OSError as error:
-            left.append(message("rebuild.because", "{path}: {reason}", path=str(disk.path), reason=said(error)))
+            left.append(said_of(disk.path, error))
             return False
         for position, (camera, days) in enumerate(sorted(cameras.items())):
             self._submit(partial(_make_known, camera=camera, life=self._life))
@@ -258,14 +258,7 @@ class Rebuilder:
                 try:
                     clear = self._day(disk, PurePosixPath(camera, day), count, left)
                 except OSError as error:
-                    left.append(
-                        message(
-                            "rebuild.because",
-                            "{path}: {reason}",
-                            path=str(disk.path / camera / day),
-                            reason=said(error),
-                        )
-                    )
+                    left.append(said_of(disk.path / camera / day, error))
                     return False
                 count["directories"] += 1
                 progress({"phase": "files", "volume": str(disk.path), "at": position, "of": len(cameras), "day": day})

@@ -47,7 +47,9 @@ from storage.segments.queries import SegmentRow, segments_by_id
 from storage.volumes.service import VolumePool
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
+from storage.words.errors import said_of
 from storage.words.failpoints import Failpoint, reach
+from storage.words.message import Message, message
 from storage.words.model import Bounds, GapCause, SegmentState, SweepReport
 
 FIRST_PAGE: Final = 8
@@ -168,7 +170,7 @@ class _Tally:
     destroyed: int = 0
     freed_bytes: int = 0
     kept: Counter[str] = field(default_factory=Counter)
-    told: list[str] = field(default_factory=list)
+    told: list[Message] = field(default_factory=list)
     untold: int = 0
     broken: int = 0
     foreign: int = 0
@@ -186,14 +188,13 @@ class _Tally:
             self.foreign += 1
         elif isinstance(error, OSError) and error.errno in (errno.EIO, errno.EROFS, errno.ENODEV):
             self.broken += 1 if error.errno == errno.EIO else BROKEN_MAX
-        why = error.strerror if isinstance(error, OSError) else None
         if len(self.told) < TOLD_MAX:
-            self.told.append(f"{self.volume.path / path}: {why or error}")
+            self.told.append(said_of(self.volume.path / path, error))
         else:
             self.untold += 1
 
-    def failed(self) -> list[str]:
-        more = f"{self.volume.path}: and {self.untold} more"
+    def failed(self) -> list[Message]:
+        more = message("ring.more-failed", "{path}: and {count} more", path=str(self.volume.path), count=self.untold)
         return [*self.told, more] if self.untold else self.told
 
 

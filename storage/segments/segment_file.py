@@ -29,6 +29,7 @@ from storage.ledger.tree import EMPTY, LEAF, Hash, node_hash
 from storage.volumes.volume import read_identity
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
+from storage.words.message import message
 from storage.words.model import Parts, Sha256
 
 LAY_OUT_BYTES: Final = 4 << 20
@@ -209,12 +210,16 @@ class SegmentFile:
             os.close(directory_fd)
 
 
+_NO_DIRECTORY: Final = message("volume.no-place", "the volume's directory is not there")
+_NOT_MOUNTED: Final = message("volume.not-mounted-here", "no volume is mounted here")
+
+
 def _open_volume(path: Path, volume_id: str) -> int:
     """The volume's directory. What is reached through it stays on this file system, mounted or not."""
     try:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise WrongVolumeError(errno.ENODEV, "the volume's directory is not there", str(path)) from error
+        raise WrongVolumeError(errno.ENODEV, _NO_DIRECTORY, str(path)) from error
     try:
         _prove(directory, path, volume_id)
     except BaseException:
@@ -227,11 +232,17 @@ def _prove(directory: int, path: Path, volume_id: str) -> None:
     try:
         found = read_identity(directory).get("volume")
     except FileNotFoundError as error:
-        raise WrongVolumeError(errno.ENODEV, "no volume is mounted here", str(path)) from error
+        raise WrongVolumeError(errno.ENODEV, _NOT_MOUNTED, str(path)) from error
     except ValueError as error:
-        raise WrongVolumeError(errno.ENODEV, f"{IDENTITY_NAME} cannot be read: {error}", str(path)) from error
+        unread = message(
+            "volume.unidentified", "{file} cannot be read: {reason}", file=IDENTITY_NAME, reason=str(error)
+        )
+        raise WrongVolumeError(errno.ENODEV, unread, str(path)) from error
     if found != volume_id:
-        raise WrongVolumeError(errno.ENODEV, f"the volume here is {found}, not {volume_id}", str(path))
+        other = message(
+            "volume.another", "the volume here is {found}, not {wanted}", found=str(found), wanted=volume_id
+        )
+        raise WrongVolumeError(errno.ENODEV, other, str(path))
 
 
 def _enter(directory: int, name: str) -> int:

@@ -142,8 +142,8 @@ class VolumePool:
         volume_id = volume.id if volume else known.id if known else ""
         count, held, is_all = ring(volume_id)
         if isinstance(space, Message):
-            state = VolumeState.RETIRED if space == EMPTY else VolumeState.AWAY
-            cause = None if space == EMPTY else GapCause.IO_ERROR
+            state = VolumeState.RETIRED if space is EMPTY else VolumeState.AWAY
+            cause = None if space is EMPTY else GapCause.IO_ERROR
             return VolumeStatus(volume_id, spec.path, state, space, 0, 0, held, 0, count, cause, has_turn=False)
         state, reason, cause = VolumeState.IN_SERVICE, NOTHING, None
         limit = limit_bytes(space, spec, held)

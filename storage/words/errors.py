@@ -8,6 +8,7 @@ the system included, is `said` as a message.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -154,9 +155,15 @@ SYSTEM: Final[Mapping[int, Message]] = {
 """The errors of the system that people meet, by number."""
 
 
-def said(error: Exception) -> Message:
-    """What an exception of ours was raised with. One of the system that is not known here is told in its own words."""
-    if isinstance(error, OSError) and error.errno:
-        return SYSTEM.get(error.errno) or Message(error.strerror or type(error).__name__)
+def said(error: BaseException) -> Message:
+    """What an error was raised with, in its own words; those of the system have a code where they are known here."""
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        known = SYSTEM.get(error.errno) if error.strerror == os.strerror(error.errno) else None
+        return known or as_message(error.strerror)
     why = error.args[0] if error.args else ""
     return why if isinstance(why, Message) else Message(str(error) or type(error).__name__)
+
+
+def said_of(place: object, error: BaseException) -> Message:
+    """The same, of a file or whatever else is named."""
+    return message("system.of", "{place}: {reason}", place=str(place), reason=said(error))

@@ -9,7 +9,8 @@ A value is shown by the unit in its name, in every language by its own rules:
 - `…_s` is a duration in seconds, shown in at most two units: "31d 4h", "48s".
 - `…_bytes` is a size in decimal units: "1.87 TB".
 - `…_at` is a moment, RFC 3339.
-- A list is an enumeration. A message in a message is read like any other. All else is shown as it is.
+- A list is an enumeration, with commas; `sentences` have semicolons, `lines` a line each.
+- A message in a message is read like any other. All else is shown as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self, TypeAlias, TypedDict
 
 Value: TypeAlias = "str | int | float | list[str]"
+BETWEEN: Final = {"sentences": "; ", "lines": "\n"}
+"""In English; the parts of any other list are apart by commas."""
 _TRAILING: Final = re.compile(r"\.0+ ")
 
 
@@ -119,11 +122,17 @@ def as_message(text: str) -> Message:
 
 
 def joined(parts: Iterable[Message]) -> Message:
-    """One after the other; NOTHING for none."""
-    both = NOTHING
-    for part in parts:
-        both = message("list.both", "{one}; {other}", one=both, other=part) if both else part
-    return both
+    """One sentence after the other, without those that say nothing; NOTHING for none."""
+    said: list[str] = [part for part in parts if part]
+    if len(said) > 1:
+        return message("list.sentences", "{sentences}", sentences=said)
+    return as_message(said[0]) if said else NOTHING
+
+
+def in_lines(parts: Iterable[Message]) -> Message:
+    """The same, each on a line of its own."""
+    said: list[str] = [part for part in parts if part]
+    return message("list.lines", "{lines}", lines=said)
 
 
 def filled(template: str, values: Mapping[str, Value], show: Callable[[str, Value], str]) -> str:
@@ -134,7 +143,7 @@ def filled(template: str, values: Mapping[str, Value], show: Callable[[str, Valu
 def shown(name: str, value: Value) -> str:
     """In English."""
     if isinstance(value, list):
-        return ", ".join(value)
+        return BETWEEN.get(name, ", ").join(value)
     if isinstance(value, str):
         return str(value)
     if name.endswith("_s"):

@@ -398,7 +398,7 @@ class SweepReport:
     """How many of the examined segments were kept, by reason."""
     blocked: tuple[str, ...]
     """Volumes that need space while nothing on them may go."""
-    failed: tuple[str, ...]
+    failed: tuple[Message, ...]
     """Files that could not be removed, each with the reason; their rows stay garbage and are tried again.
 
     The first few of each volume, and how many more there are."""

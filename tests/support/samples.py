@@ -309,14 +309,16 @@ BOOTS: Final[dict[str, Any]] = {
             "word": "sync+rtc",
             "missing": "clocks prove no more than 7 days; two people can attest it: edgectl boots attest 2 --off-for … "
             "--reason …",
-            "missing_code": "list.both",
+            "missing_code": "list.sentences",
             "missing_values": {
-                "one": {"text": "clocks prove no more than 7 days", "code": "site.boot.a-week", "values": {}},
-                "other": {
-                    "text": "two people can attest it: edgectl boots attest 2 --off-for … --reason …",
-                    "code": "site.boot.two-people",
-                    "values": {"boot": 2},
-                },
+                "sentences": [
+                    {"text": "clocks prove no more than 7 days", "code": "site.boot.a-week", "values": {}},
+                    {
+                        "text": "two people can attest it: edgectl boots attest 2 --off-for … --reason …",
+                        "code": "site.boot.two-people",
+                        "values": {"boot": 2},
+                    },
+                ],
             },
         },
     ],

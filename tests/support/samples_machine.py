@@ -66,14 +66,17 @@ PROBE: Final[dict[str, Any]] = {
     "came_back_values": {},
     "check_code": "",
     "check_values": {},
-    "remarks_codes": ["stream.no-sound"],
-    "remarks_values": [
+    "remarks_told": [
         {
-            "why": {
-                "text": "sound codec G726-32 cannot be kept",
-                "code": "stream.sound-codec",
-                "values": {"codec": "G726-32"},
-            }
+            "text": "sound codec G726-32 cannot be kept: recorded without sound; AAC and G.711 can be kept",
+            "code": "stream.no-sound",
+            "values": {
+                "why": {
+                    "text": "sound codec G726-32 cannot be kept",
+                    "code": "stream.sound-codec",
+                    "values": {"codec": "G726-32"},
+                }
+            },
         }
     ],
 }

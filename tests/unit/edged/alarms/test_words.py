@@ -14,6 +14,7 @@ from edged.access.role_watch import RolesSeen
 from edged.alarms import conditions, tracking
 from edged.alarms.conditions import DeviceCamera
 from edged.config.loosened_bounds import sentence
+from edged.documents.base import told_in
 from edged.health.faults import MediaFault, MediaFinding, MediaHealth
 from edged.health.stream import CameraState, Condition, Expectation, Observation, Sample, Stream, assess
 from edged.overview import AlarmCondition, CameraHealth, FootageForecast, Measurements
@@ -199,7 +200,7 @@ def test_neither_path_nor_user_of_a_camera_is_told_the_centre() -> None:
         told = json.dumps([one.text.told, one.action.told])
         assert "viewer" not in told, key
         assert "/stream1" not in told, key
-    shown = without_login(site_documents.camera(SEEN.config.cameras[0], SEEN).told)
+    shown = without_login(told_in(site_documents.camera(SEEN.config.cameras[0], SEEN), "reason"))
     assert "10.0.0.11:554" in shown
     assert "viewer" not in json.dumps(shown.told)
     assert "/stream1" not in json.dumps(shown.told)

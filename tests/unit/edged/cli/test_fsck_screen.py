@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from rich.console import Console
@@ -56,19 +56,22 @@ def test_what_is_not_listed_is_counted() -> None:
     assert "8 findings" in text
 
 
+FILES: Final = Message("files").told
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ({"stage": "files", "done": 50, "of": 100, "bytes": 0, "of_bytes": 0, "elapsed_s": 0.1}, "files: 50 of 100"),
+        ({"stage": FILES, "done": 50, "of": 100, "bytes": 0, "of_bytes": 0, "elapsed_s": 0.1}, "files: 50 of 100"),
         (
-            {"stage": "files", "done": 50, "of": 100, "bytes": 0, "of_bytes": 0, "elapsed_s": 10.0},
+            {"stage": FILES, "done": 50, "of": 100, "bytes": 0, "of_bytes": 0, "elapsed_s": 10.0},
             "files: 50 of 100, 10s left",
         ),
         (
-            {"stage": "files", "done": 1, "of": 9, "bytes": 10**9, "of_bytes": 4 * 10**9, "elapsed_s": 10.0},
+            {"stage": FILES, "done": 1, "of": 9, "bytes": 10**9, "of_bytes": 4 * 10**9, "elapsed_s": 10.0},
             "files: 1 of 9, 1.00 GB, 100 MB/s, 30s left",
         ),
-        ({"stage": "files", "done": 0, "of": 0, "bytes": 0, "of_bytes": 0, "elapsed_s": 10.0}, "files: 0 of 0"),
+        ({"stage": FILES, "done": 0, "of": 0, "bytes": 0, "of_bytes": 0, "elapsed_s": 10.0}, "files: 0 of 0"),
     ],
 )
 def test_progress(told: dict[str, Any], expected: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from edged.cli import main as cli
 from edged.cli.client import CallError, _refusal
+from edged.documents.base import told_in
 from edged.documents.site import Error
 from edged.words import help_screens
 from edged.words.catalogue import Language, Reader
@@ -67,7 +68,7 @@ def test_the_language_is_known_also_where_the_line_is_wrong(
 
 
 def test_a_person_reads_it_and_a_program_gets_english(capsys: pytest.CaptureFixture[str]) -> None:
-    error = CallError(REFUSED.told, REFUSED.advice, 64)
+    error = CallError(told_in(REFUSED, "error"), told_in(REFUSED, "action"), 64)
     assert cli._tell(error, ["--lang", "zh_TW", "pin", "list"]) == 64
     assert capsys.readouterr().err.startswith("edgectl: 沒有證據保存 P-1\n  → ")
     cli._tell(error, ["--lang", "zh_TW", "pin", "list", "--json"])

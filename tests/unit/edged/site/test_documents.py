@@ -23,7 +23,7 @@ from recorder.words.messages import Connected, Stats
 from storage.ledger.table import Rebuild
 from storage.mirror.table import ON_PURPOSE
 from storage.outbox.table import EventRank, OutboxDepth
-from storage.words.message import NOTHING, Message
+from storage.words.message import NOTHING, Message, as_message
 from storage.words.model import Bounds, CameraUsage, GapCause, Moment, Segment, SegmentState, VolumeState, VolumeStatus
 
 DAY_S: Final = 86_400
@@ -104,7 +104,7 @@ def overview(measured: Measurements, **changes: Any) -> Overview:
 
 @pytest.mark.parametrize(("reason", "told"), [("it was gone", True), (ON_PURPOSE, False)])
 def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool) -> None:
-    seen = overview(Measurements(NOW, rebuild=Rebuild(1, Message(reason), "/x", 0, 0, read=True, end=(1, 0, 0))))
+    seen = overview(Measurements(NOW, rebuild=Rebuild(1, as_message(reason), "/x", 0, 0, read=True, end=(1, 0, 0))))
     found = dict(conditions.rebuild_troubles(seen))
     assert bool(found) == told
     assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +20,7 @@ from storage.pins import rules, sidecar
 from storage.pins import sidecar as links
 from storage.pins.rules import Cost, Ground, Interval, Limits, Pin, PinOrder, PinState, PinStatus, VolumeCost
 from storage.pins.sidecar import Sidecar
-from storage.words.errors import OrderRefused, OrderWrong
+from storage.words.errors import OrderRefused, OrderWrong, said_of
 from storage.words.layout import aside_path, segment_path
 from storage.words.model import Severity
 from tests.unit.edged.site.test_documents import NOW, overview
@@ -222,7 +224,7 @@ def test_a_pin_that_was_found_is_told_until_somebody_approves_it() -> None:
 
 def test_a_volume_whose_pins_cannot_be_read_is_told() -> None:
     """Nothing there is destroyed, and so no ceiling kept."""
-    measured = Measurements(NOW, pins_unread={"v-1": "/srv/edged: Input/output error"})
+    measured = Measurements(NOW, pins_unread={"v-1": said_of("/srv/edged", OSError(errno.EIO, os.strerror(errno.EIO)))})
     ((key, trouble),) = conditions.pin_troubles(overview(measured))
     assert (key, trouble.severity) == ("pin.unread:v-1", Severity.CRITICAL)
     assert "/srv/edged: Input/output error" in trouble.text
