@@ -199,7 +199,7 @@ def _ask(
 def _show(reply: Reply) -> None:
     """Anybody may have written it, and a terminal obeys what it is given."""
     why = f" ({plain(reply.reason)})" if reply.reason else ""
-    told = Message.of(reply.text, getattr(reply, "code", ""), getattr(reply, "values", {}))
+    told = Message.of(reply.text, reply.code, reply.values)
     click.echo(f"{reply.state}{why}: {plain(_read(told))}")
     if reply.result:
         click.echo(_json(reply.result, indent=2))

@@ -659,9 +659,8 @@ def _oldest(name: str, clause: ProfileClause, facts: Facts) -> tuple[list[Messag
     seen = facts.seen
     usage, oldest = seen.measured.usage[name], seen.measured.oldest.get(name)
     configured = next((camera for camera in seen.config.cameras if camera.id == name), None)
-    shown = (
-        message("clause.former", "{camera} (switched off)", camera=name) if configured is None else named(configured)
-    )
+    former = message("clause.former", "{camera} (not configured any more)", camera=name)
+    shown = former if configured is None else named(configured)
     bounds = seen.config.bounds(name) if configured is not None or oldest is None else oldest.bounds
     wrong = []
     demanded = clause.demands.ceiling
@@ -887,7 +886,7 @@ def _picture(health: CameraHealth | None, seen: MediaHealth | None, asked: Pictu
         wrong.append(
             message(
                 "clause.picture.small",
-                "each picture has {width}×{height}＝{pixels} pixels, and should have {demanded} at least",
+                "each picture has {width}×{height} = {pixels} pixels, and should have {demanded} at least",
                 width=stream.width,
                 height=stream.height,
                 pixels=f"{pixels:,}",

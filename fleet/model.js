@@ -190,6 +190,9 @@ function excused({health, volumes, raised, under, isWorkedOn}) {
   return new Set([...cameras, ...away]);
 }
 
+/** A box of contract 1.1 says it in words alone. */
+const isStarting = one => one.reason_code === "camera.starting" || one.reason === "starting";
+
 /** What is not in order, the worst first: {state, words} with words for `say`. */
 function problems(box, known) {
   const {birth, heartbeat, health, retention, volumes, alarms, defects, untold, cameras, unexplained} = known;
@@ -199,8 +202,7 @@ function problems(box, known) {
     && add(state, key, {names: brief(list.map(one => one[field]))});
   const are = (list, ...states) => list.filter(one => states.includes(one.state));
   const aside = list => list.filter(one => excused.has(one)), others = list => list.filter(one => !excused.has(one));
-  const down = are(health, "down"), starting = down.filter(one => one.reason === "starting");
-  const out = down.filter(one => one.reason !== "starting");
+  const down = are(health, "down"), starting = down.filter(isStarting), out = down.filter(one => !isStarting(one));
   const degraded = are(health, "degraded"), gone = are(volumes, "away", "lost");
   const said = new Set([  // below, in the viewer's language
     ...down.map(one => `camera.down:${one.camera}`), ...degraded.map(one => `camera.degraded:${one.camera}`),

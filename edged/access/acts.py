@@ -30,7 +30,7 @@ from storage.retention import table as retention_table
 from storage.retention.bounds import Loosening, loosenings
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, OrderWrong, StoreError
-from storage.words.message import NOTHING, Message, as_message, joined, message
+from storage.words.message import NOTHING, Message, joined, message
 
 EXTEND: Final = "pin-extend"
 """The kind of act by which a pin is to last longer; people and keys of the centre ask for it."""
@@ -241,7 +241,7 @@ class Agreement:
 
     def _sentence(self, arguments: Arguments) -> Message:
         """What waits now is told with its codes; what it was asked for is kept as text."""
-        words, now = str(arguments["words"]), as_message(sentence(self.waiting))
+        words, now = str(arguments["words"]), sentence(self.waiting)
         return now if now == words else Message(words)
 
     def _deed(self, act: Act, _second: Person) -> TransactionPart:

@@ -208,7 +208,8 @@ def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "edgectl"
     action = message("call.help", "see {command} --help", command=command)
-    return _tell(CallError(error.format_message(), action, code), words)
+    what = error.message if isinstance(error.message, Message) else error.format_message()
+    return _tell(CallError(what, action, code), words)
 
 
 def _read_by(read: Reader, error: click.ClickException) -> click.ClickException:

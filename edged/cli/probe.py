@@ -30,7 +30,7 @@ from rich.text import Text
 
 from edged.cli import output
 from edged.cli.client import Address, CallError, tables
-from edged.cli.formatting import CLOCK_TOLD_S, MINUTE_S, STYLES, clean, text
+from edged.cli.formatting import STYLES, against_ours, clean, text
 from edged.cli.options import AS_GIVEN, json_option
 from edged.config.model import MAX_ID
 from edged.documents import site as documents
@@ -283,20 +283,7 @@ def _clock(document: documents.Probe, reader: Reader) -> str:
         if document.clock_reports:
             return reader.phrase("probe.clock-strange", "told, not understood")
         return reader.phrase("probe.clock-untold", "not told")
-    return _against_ours(offset_ms, reader)
-
-
-def _against_ours(offset_ms: int, reader: Reader) -> str:
-    by_s = abs(offset_ms) / 1000
-    if by_s < CLOCK_TOLD_S:
-        return reader.phrase("probe.clock-as-ours", "as ours")
-    if by_s >= MINUTE_S:
-        if offset_ms < 0:
-            return reader.phrase("probe.clock-behind", "{by_s} behind ours", by_s=by_s)
-        return reader.phrase("probe.clock-ahead", "{by_s} ahead of ours", by_s=by_s)
-    if offset_ms < 0:
-        return reader.phrase("probe.clock-behind-seconds", "{seconds} s behind ours", seconds=f"{by_s:.1f}")
-    return reader.phrase("probe.clock-ahead-seconds", "{seconds} s ahead of ours", seconds=f"{by_s:.1f}")
+    return reader(against_ours(offset_ms))
 
 
 def _verdict(document: documents.Probe, reader: Reader) -> Text:

@@ -107,7 +107,7 @@ def _unanswered(error: CallError, read: Reader, *, check: bool, as_json: bool) -
         output.show(verdict_line("unknown", said(error.action), read))
         return error.exit_code
     code = EXIT_OF["unknown"]
-    known = documents.Error(error=error.error, action=error.action, exit=code)
+    known = documents.Error.of(error.error, error.action, code)
     output.answer(
         known,
         lambda: verdict_line("unknown", _in_one(read(said(error.error)).splitlines(), error.action), read),

@@ -36,11 +36,11 @@ from storage.words.errors import said
 from storage.words.message import Message, as_message, message
 
 MAX_FILE_BYTES: Final = 1_048_576
+"""256 cameras with every key come to about 100 kB; a larger file is the wrong file."""
 READABLE: Final = message(
     "config.unreadable.instead",
     "make it readable for the account that runs edged (owner root, group edged, mode 640)",
 )
-"""256 cameras with every key come to about 100 kB; a larger file is the wrong file."""
 _WORD: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _KEYS: Final = re.compile(rf"\({_WORD}(?:, {_WORD})*,?\)")
 """A tuple of keys as Python writes it."""

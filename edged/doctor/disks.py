@@ -69,6 +69,8 @@ class Disk:
     """Why there is no `smart`."""
     none: bool = False
     """It has no SMART, and nobody could have it tell."""
+    no_tool: bool = False
+    """smartctl is not installed."""
     root: bool = False
     """Root would get it."""
 
@@ -162,7 +164,7 @@ def _without_smart(name: str, lead: str, disk: Disk) -> Diagnosis:
     why_not = message("doctor.disk", "{disk}: {what}", disk=lead, what=disk.why_not)
     if disk.root:
         return Missing(why_not, root=True).check(name)
-    missing = "not installed" in disk.why_not
+    missing = disk.no_tool
     action = "apt-get install smartmontools" if missing else f"smartctl -a /dev/{disk.name}; smartctl --scan"
     return unknown(name, why_not, Message(action))
 
@@ -267,11 +269,12 @@ class Smart:
 
 @dataclass(frozen=True, slots=True)
 class SmartAnswer:
-    """`smart`, or why there is none; `none`: it has no SMART at all, and nobody could have it tell."""
+    """`smart`, or why there is none; the others as of a `Disk`."""
 
     smart: Smart | None = None
     why: Message = NOTHING
     none: bool = False
+    no_tool: bool = False
 
 
 def parse_smart(text: str) -> SmartAnswer:

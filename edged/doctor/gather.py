@@ -396,8 +396,18 @@ def _disk(name: str) -> Disk:
         told = emmc(_read(block / "device" / "life_time"), _read(block / "device" / "pre_eol_info"))
     else:
         told = _smartctl(f"/dev/{name}")
-    root = told.smart is None and not told.none and os.geteuid() != 0 and "not installed" not in told.why
-    return Disk(name, model, rotates, virtual=False, smart=told.smart, why_not=told.why, none=told.none, root=root)
+    root = told.smart is None and not told.none and os.geteuid() != 0 and not told.no_tool
+    return Disk(
+        name,
+        model,
+        rotates,
+        virtual=False,
+        smart=told.smart,
+        why_not=told.why,
+        none=told.none,
+        no_tool=told.no_tool,
+        root=root,
+    )
 
 
 def _smartctl(device: str) -> SmartAnswer:
@@ -410,7 +420,8 @@ def _smartctl(device: str) -> SmartAnswer:
             sat = parse_smart(run(*ask, "-d", "sat", device).out)
             told = sat if sat.smart is not None else told
     except NoAnswer as error:
-        return SmartAnswer(why=message("doctor.smart.unknown", "its health is not known: {reason}", reason=error.said))
+        why = message("doctor.smart.unknown", "its health is not known: {reason}", reason=error.said)
+        return SmartAnswer(why=why, no_tool=error.absent)
     return told
 
 

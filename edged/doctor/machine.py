@@ -211,11 +211,12 @@ class Output:
 
 
 class NoAnswer(Exception):
-    """It is not installed, or did not answer; `said` in words."""
+    """It is not installed (`absent`), or did not answer; `said` in words."""
 
-    def __init__(self, said: Message) -> None:
+    def __init__(self, said: Message, *, absent: bool = False) -> None:
         super().__init__(said)
         self.said = said
+        self.absent = absent
 
 
 def run(*command: str, within_s: float = WITHIN_S) -> Output:
@@ -225,7 +226,8 @@ def run(*command: str, within_s: float = WITHIN_S) -> Output:
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=within_s, check=False, env=ENVIRONMENT,
         )  # fmt: skip
     except FileNotFoundError:
-        raise NoAnswer(message("doctor.program-absent", "{program} is not installed", program=command[0])) from None
+        what = message("doctor.program-absent", "{program} is not installed", program=command[0])
+        raise NoAnswer(what, absent=True) from None
     except subprocess.TimeoutExpired:
         said = message(
             "doctor.program-silent",

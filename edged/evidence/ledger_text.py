@@ -16,7 +16,7 @@ from edged.words.units import timestamp
 from storage.ledger.table import Leaf
 from storage.pins.rules import Ground, PinState
 from storage.words.message import NOTHING, Message, message
-from storage.words.model import GapCause
+from storage.words.model import GAP_CAUSES
 
 Body = Mapping[str, Any]
 Openings = Mapping[str, str]
@@ -30,31 +30,8 @@ _RULES: Final = {
     "space": message("leaf.rule.space", "room was needed, and it was past its floor"),
     "overwrite": message("leaf.rule.overwrite", "room was needed and nothing else could go, below its floor"),
 }
-_CAUSES: Final[Mapping[str, Message]] = {
-    GapCause.STARTING: message("leaf.cause.starting", "starting"),
-    GapCause.UNREACHABLE: message("leaf.cause.unreachable", "unreachable"),
-    GapCause.REFUSED: message("leaf.cause.refused", "refused"),
-    GapCause.UNAUTHORISED: message("leaf.cause.unauthorised", "unauthorised"),
-    GapCause.UNTRUSTED: message("leaf.cause.untrusted", "untrusted"),
-    GapCause.NO_SUCH_STREAM: message("leaf.cause.no-such-stream", "no-such-stream"),
-    GapCause.UNSUPPORTED: message("leaf.cause.unsupported", "unsupported"),
-    GapCause.STALLED: message("leaf.cause.stalled", "stalled"),
-    GapCause.DROPPED: message("leaf.cause.dropped", "dropped"),
-    GapCause.NO_KEYFRAME: message("leaf.cause.no-keyframe", "no-keyframe"),
-    GapCause.BAD_DATA: message("leaf.cause.bad-data", "bad-data"),
-    GapCause.WORKER_CRASH: message("leaf.cause.worker-crash", "worker-crash"),
-    GapCause.DAEMON_STOPPED: message("leaf.cause.daemon-stopped", "daemon-stopped"),
-    GapCause.DAEMON_CRASH: message("leaf.cause.daemon-crash", "daemon-crash"),
-    GapCause.POWER_LOSS: message("leaf.cause.power-loss", "power-loss"),
-    GapCause.DISK_FULL: message("leaf.cause.disk-full", "disk-full"),
-    GapCause.FLOOR_PROTECT: message("leaf.cause.floor-protect", "floor-protect"),
-    GapCause.IO_ERROR: message("leaf.cause.io-error", "io-error"),
-    GapCause.CLOCK_STEP: message("leaf.cause.clock-step", "clock-step"),
-    GapCause.DISABLED: message("leaf.cause.disabled", "disabled"),
-    GapCause.RELOAD: message("leaf.cause.reload", "reload"),
-    GapCause.MAINTENANCE: message("leaf.cause.maintenance", "maintenance"),
-    GapCause.UNKNOWN: message("leaf.cause.unknown", "unknown"),
-}
+_CAUSES: Final[Mapping[str, Message]] = {cause: Message(cause.value, told.code) for cause, told in GAP_CAUSES.items()}
+"""In English the word that stands in the leaf."""
 _GROUNDS: Final[Mapping[str, Message]] = {
     Ground.LAW: message("leaf.ground.law", "law"),
     Ground.INVESTIGATION: message("leaf.ground.investigation", "investigation"),
@@ -479,7 +456,7 @@ def _because(why: str) -> Message:
 
 def _maintenance(body: Body, openings: Openings) -> Message:
     maintenance, cameras = str(body["maintenance"]), _names(body, "cameras")
-    what = ", ".join(cameras) or message("leaf.maintenance.box", "the whole box")
+    what = message("list", "{names}", names=cameras) if cameras else message("leaf.maintenance.box", "the whole box")
     who, why, company = _person(body, openings), *(_opened(name, body, openings) for name in ("reason", "with"))
     match body["event"]:
         case "begun":

@@ -108,10 +108,6 @@ class FaultEvidence:
     SOUND_BEFORE: Final = message("health.sound-before", "sound comes before its picture by more than a second")
 
 
-_EVIDENCE: Final = {str(one): one for one in vars(FaultEvidence).values() if isinstance(one, Message)}
-"""By its English text."""
-
-
 def picture_suspicions(
     now: Picture, last: Trace | None, back: Repetition, known: Mapping[Light, Usual]
 ) -> Iterator[tuple[MediaFault, Message]]:
@@ -237,7 +233,7 @@ class Suspicion(msgspec.Struct, frozen=True):
     site_ms: int
     """The same in site time."""
     evidence: str
-    """As English text: it is kept in a file, and tells its message (`_EVIDENCE`)."""
+    """As `Message.kept`: it lies in a file."""
     found: bool = False
 
 
@@ -303,7 +299,7 @@ def referred(memory: Memory) -> Memory:
 def judged(memory: Memory, look: Look) -> MediaHealth:
     """What there is to tell."""
     findings = [
-        MediaFinding(fault, one.since_ms, _EVIDENCE.get(one.evidence, Message(one.evidence)))
+        MediaFinding(fault, one.since_ms, Message.recalled(one.evidence))
         for fault, one in memory.suspected.items()
         if one.found
     ]
@@ -327,9 +323,9 @@ def _weighed(
         before = memory.suspected.get(fault)
         if fault in shown:
             score = min((before.score if before else 0) + 1, SCORE_MAX)
-            start = before or Suspicion(0, look.at_ms, look.site_ms, str(shown[fault]))
+            start = before or Suspicion(0, look.at_ms, look.site_ms, shown[fault].kept)
             found = start.found or (score >= FOUND_AT and not _is_habit(habits, fault, look))
-            suspected[fault] = Suspicion(score, start.since_ms, start.site_ms, str(shown[fault]), found)
+            suspected[fault] = Suspicion(score, start.since_ms, start.site_ms, shown[fault].kept, found)
         elif before is not None and before.score > 1:
             suspected[fault] = msgspec.structs.replace(before, score=before.score - 1)
         elif before is not None:

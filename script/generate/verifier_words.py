@@ -7,6 +7,7 @@ In a sentence of the verifier `{camera}` becomes name and id, and `{cause}` the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -402,4 +403,8 @@ def _limits(limits: tuple[Told, ...], words: Words) -> Iterator[str]:
 
 
 def _pair(told: Told, words: Words) -> str:
-    return f'("{words("zh_TW", told)}", "{words("en", told)}")'
+    return f"({_quoted(words('zh_TW', told))}, {_quoted(words('en', told))})"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

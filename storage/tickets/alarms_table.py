@@ -54,6 +54,8 @@ def raise_alarm(
                 (severity, text, action, _told(text, action), names, seen, key),
             )
             _tell(connection, key, "updated", now_ms)
+        elif (found.text.code, found.action.code) != (text.code, action.code):  # it stood before there were any
+            connection.execute("UPDATE alarms SET told = ? WHERE key = ?", (_told(text, action), key))
         return False
     if found is not None and found.cleared_ms is not None and abs(now_ms - found.cleared_ms) <= FLAP_MS:
         seen = found.acknowledged and not _is_worse(found, severity)

@@ -337,7 +337,10 @@ async function dropped(event) {
 
 document.documentElement.lang = LANGUAGES[language][1];
 for (const one of document.querySelectorAll("[data-word]")) one.textContent = word(one.dataset.word);
-for (const one of document.querySelectorAll("[data-label]")) one.ariaLabel = one.title = word(one.dataset.label);
+for (const one of document.querySelectorAll("[data-label]")) {
+  one.ariaLabel = word(one.dataset.label);
+  if (one.matches("button")) one.title = one.ariaLabel;
+}
 const [hash, lang] = LANGUAGES[1 - language];
 Object.assign($("language"), {textContent: word("other-language"), lang});
 $("language").addEventListener("click", () => { location.hash = hash; location.reload(); });

@@ -74,7 +74,7 @@ def test_each_gatherer_is_apart() -> None:
     assert (found["good"], found["place"], len(found["many"])) == (7, PLACE, 1000)
     assert found["fails"] == Missing(Message("OSError: Input/output error"))
     assert found["may not"] == Missing(Message("/secret may not be read by this user"), root=os.geteuid() != 0)
-    assert found["unseen"] == Missing(Message("there is none"), action=Message(Message("make one")))
+    assert found["unseen"] == Missing(Message("there is none"), action=Message("make one"))
     assert found["hangs"] == Missing(Message("no answer within 0.3 s: it hangs"))
     assert isinstance(found["dies"], Missing)
     assert isinstance(found["lies"], Missing)
@@ -143,7 +143,12 @@ def test_a_disk_is_judged_by_its_gravest_worry(smart: Smart, result: Result, wor
 def test_where_no_health_can_be_had_it_is_said_why() -> None:
     virtual = Disk("vda", "", rotates=False, virtual=True)
     bare = Disk(
-        "sda", "", rotates=True, virtual=False, why_not=Message("its health is not known: smartctl is not installed")
+        "sda",
+        "",
+        rotates=True,
+        virtual=False,
+        why_not=Message("its health is not known: smartctl is not installed"),
+        no_tool=True,
     )
     closed = Disk("sdb", "", rotates=True, virtual=False, why_not=Message("Permission denied"), root=True)
     card = Disk("mmcblk0", "SD", rotates=False, virtual=False, why_not=Message("it is a card"), none=True)
