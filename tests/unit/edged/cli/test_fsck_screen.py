@@ -29,7 +29,7 @@ def drawn(document: Fsck) -> str:
 
 def test_each_finding_says_promise_place_and_what_to_do() -> None:
     text = drawn(Fsck.model_validate(FSCK))
-    for words in ("S4 content", "20260301T000500.080Z-1041.mp4", "→ find out who changed it", "1 finding:"):
+    for words in ("S4 content", "20260301T000500.080Z-1041.mp4", "→ find out who changed it", "2 findings:"):
         assert words in text
     assert text.rstrip().endswith("level hash")
 
@@ -53,7 +53,7 @@ def test_what_was_recorded_before_fragments_were_told_is_said(tmp_path: Path) ->
 def test_what_is_not_listed_is_counted() -> None:
     text = drawn(Fsck.model_validate(FSCK | {"unlisted": 7}))
     assert "and 7 more" in text
-    assert "8 findings" in text
+    assert "9 findings" in text
 
 
 FILES: Final = Message("files").told

@@ -47,6 +47,16 @@ def test_what_a_worker_says_to_people_keeps_code_and_values(pair: tuple[socket.s
     assert ended.tried.told == NOTHING.told
 
 
+def test_what_lies_deeper_than_one_in_another_arrives_as_text(pair: tuple[socket.socket, socket.socket]) -> None:
+    deep = message("test.deep", "{names}", names=["a", "b"])
+    why = message("test.why", "because {deep}", deep=deep)
+    messages.send(pair[1], Ended(None, NOTHING, message("test.said", "{why}", why=why), NOTHING))
+    ended = receive_report(pair[0])
+    assert isinstance(ended, Ended)
+    told = {"text": "because a, b", "code": "test.why", "values": {"deep": "a, b"}}
+    assert ended.came_back.told == {"text": "because a, b", "code": "test.said", "values": {"why": told}}
+
+
 @pytest.mark.parametrize(
     "told",
     [

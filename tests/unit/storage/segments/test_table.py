@@ -739,6 +739,16 @@ def test_alarms_rise_once_and_count(book: Book) -> None:
     assert (again.since_ms, again.count) == (late, 1)
 
 
+def test_an_alarm_that_stood_before_there_were_codes_has_one_once_it_is_seen_again(book: Book) -> None:
+    alarms_table.raise_alarm(book.db, "disk.full", Severity.WARNING, Message("the disk is full"), NOTHING, 1)
+    sent = book.db.execute("SELECT count(*) FROM outbox").fetchone()
+    coded = message("alarm.full", "the disk is full")
+    assert not alarms_table.raise_alarm(book.db, "disk.full", Severity.WARNING, coded, NOTHING, 2)
+    (alarm,) = alarms_table.alarms(book.db)
+    assert (alarm.text, alarm.text.code) == (coded, "alarm.full")
+    assert book.db.execute("SELECT count(*) FROM outbox").fetchone() == sent, "no news"
+
+
 def test_alarms_of_what_is_gone_do_not_pile_up(book: Book) -> None:
     """S12: pins, devices and volumes have names of their own, for years."""
     for number in range(alarms_table.CLEARED_MAX + 50):
