@@ -26,7 +26,7 @@ from edged.words import exit_codes
 from edged.words.catalogue import Language, Reader, language_of
 from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_TIMEZONE, UNIT
 from storage.words.errors import said
-from storage.words.message import NOTHING, Message, as_message, message
+from storage.words.message import NOTHING, Message, as_message, in_lines, message
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""
@@ -354,12 +354,7 @@ class DaemonClient:
 
     def _unreachable(self, error: Message) -> CallError:
         known = ask_systemd() if self.of_unit else NOTHING
-        return CallError(behind(error, known) if known else error, LOOK_AT_UNIT, exit_codes.UNREACHABLE)
-
-
-def behind(one: Message, other: Message) -> Message:
-    """Two sentences, each on a line of its own."""
-    return message("call.lines", "{one}\n{other}", one=one, other=other)
+        return CallError(in_lines((error, known)), LOOK_AT_UNIT, exit_codes.UNREACHABLE)
 
 
 def _refusal(status: int, body: bytes) -> CallError:

@@ -31,7 +31,6 @@ from edged.cli.formatting import (
     counted_files,
     counted_segments,
     local,
-    said,
     share,
     span,
     state_word,
@@ -314,7 +313,7 @@ def _going_on(folder: ExportFolder, export_id: str) -> Iterator[None]:
         raise CallError(_cut_off(export_id, why), on, exit_codes.TRY_LATER) from None
     except CallError as error:
         if error.exit_code in (exit_codes.UNREACHABLE, exit_codes.TRY_LATER):
-            raise CallError(_cut_off(export_id, said(error.error)), on, error.exit_code) from None
+            raise CallError(_cut_off(export_id, error.error), on, error.exit_code) from None
         raise
 
 

@@ -101,11 +101,6 @@ def text(content: str, style: str = "") -> Text:
     return Text(clean(content), style=style)
 
 
-def said(words: str) -> Message:
-    """A refusal or an advice as a message; text without a code where it has none."""
-    return words if isinstance(words, Message) else Message(words)
-
-
 def state_word(state: str, read: Reader) -> str:
     return read(STATES.get(state, Message(state)))
 

@@ -27,14 +27,14 @@ from edged.cli.formatting import (
     text,
 )
 from edged.cli.options import CAMERA, address_given, json_option
-from edged.cli.output import ProgressLine, checked, down_and_locked
+from edged.cli.output import ProgressLine, checked
 from edged.documents import ledger as documents
 from edged.documents.base import told_in, told_of
 from edged.documents.ledger import Rebuild, RebuildAsked
 from edged.site import check_documents
 from edged.words import exit_codes
 from edged.words.catalogue import Reader
-from storage.words.message import format_size, message
+from storage.words.message import format_size, in_lines, message
 
 
 @click.command(short_help="Check every promise that can be checked by looking.")
@@ -82,7 +82,7 @@ def fsck_offline(
             report = Fsck(site, check_documents.fsck_scope(wanted), progress=lambda told: show(dict(told))).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(down_and_locked(why, error.what), why.action, exit_codes.UNREACHABLE) from None
+        raise CallError(in_lines((why.error, error.what)), why.action, exit_codes.UNREACHABLE) from None
     except StoreError as error:
         code = exit_codes.USAGE if isinstance(error, UnknownId) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
@@ -187,7 +187,7 @@ def rebuild_offline(
         return _rebuild(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
     except StateLocked as error:
         stop = message("rebuild.stop-first.action", "stop it first: systemctl stop edged")
-        what = down_and_locked(why, error.what) if why else error.what
+        what = in_lines((why.error, error.what)) if why else error.what
         action = why.action if why else stop
         raise CallError(what, action, exit_codes.UNREACHABLE if why else exit_codes.TRY_LATER) from None
     except NodeChanged as error:

@@ -21,13 +21,13 @@ from edged.cli.approve import next_step
 from edged.cli.client import Address, CallError
 from edged.cli.formatting import STYLES, clean, counted_findings, counted_volumes, local, table, text
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
-from edged.cli.output import ProgressLine, Session, checked, down_and_locked, interval
+from edged.cli.output import ProgressLine, Session, checked, interval
 from edged.documents import ledger as documents
 from edged.documents.base import told_in
 from edged.words import exit_codes
 from edged.words.catalogue import Reader
 from storage.words.errors import said_of
-from storage.words.message import Message, message
+from storage.words.message import Message, in_lines, message
 
 LAST = 100
 """Leaves that are shown where nobody says how many: a few screens."""
@@ -244,7 +244,7 @@ def verify_offline(
                 report = Verify(box, head, progress=lambda told: show(dict(told)), spread=processes).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(down_and_locked(why, error.what), why.action, exit_codes.UNREACHABLE) from None
+        raise CallError(in_lines((why.error, error.what)), why.action, exit_codes.UNREACHABLE) from None
     except StoreError as error:
         code = exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edged.cli.client import BE_ROOT, Address, CallError, behind, say, state_in
+from edged.cli.client import BE_ROOT, Address, CallError, say, state_in
 from edged.config import load as configuration
 from edged.config.model import Config
 from edged.config.problem import ConfigError
@@ -61,7 +61,7 @@ def become_owner(state: Path) -> None:
 
 def _unusable(file: Path, error: ConfigError, why: CallError | None) -> CallError:
     problems = in_lines(problem.said for problem in error.problems)
-    words = problems if why is None else behind(why.error, problems)
+    words = problems if why is None else in_lines((why.error, problems))
     if is_unreadable(file):
         return CallError(words, BE_ROOT, exit_codes.NOT_ALLOWED)
     return CallError(words, message("call.config-check", "edgectl config check"), exit_codes.CONFIG)

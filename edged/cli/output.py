@@ -280,11 +280,6 @@ def checked(model: type[Doc], body: bytes) -> Doc:
         ) from None
 
 
-def down_and_locked(down: CallError, locked: str) -> Message:
-    """The daemon does not answer, and yet holds its files."""
-    return message("screen.down-and-locked", "{down}\n{locked}", down=down.error, locked=locked)
-
-
 def one_version() -> Message:
     return message(
         "screen.one-version.action",

@@ -33,7 +33,6 @@ from edged.cli.formatting import (
     megabits,
     number,
     picture,
-    said,
     share,
     span,
     styled,
@@ -48,7 +47,7 @@ from edged.documents.machine import StatusDown
 from edged.words import exit_codes
 from edged.words.catalogue import Reader
 from recorder.words.address import without_path
-from storage.words.message import NOTHING, Message, format_size, message
+from storage.words.message import NOTHING, Message, as_message, format_size, message
 
 ALARMS_SHOWN: Final = 8
 """More would push the verdict off the screen; `edgectl alarms` has them all."""
@@ -103,14 +102,14 @@ def _unanswered(error: CallError, read: Reader, *, check: bool, as_json: bool) -
     if not check:
         if as_json:
             raise error
-        click.echo(f"edgectl: {read(said(error.error))}", err=True)
-        output.show(verdict_line("unknown", said(error.action), read))
+        click.echo(f"edgectl: {read(error.error)}", err=True)
+        output.show(verdict_line("unknown", error.action, read))
         return error.exit_code
     code = EXIT_OF["unknown"]
     known = documents.Error.of(error.error, error.action, code)
     output.answer(
         known,
-        lambda: verdict_line("unknown", _in_one(read(said(error.error)).splitlines(), error.action), read),
+        lambda: verdict_line("unknown", _in_one(read(error.error).splitlines(), error.action), read),
         as_json=as_json,
     )
     return code
@@ -118,7 +117,7 @@ def _unanswered(error: CallError, read: Reader, *, check: bool, as_json: bool) -
 
 def _in_one(happened: list[str], action: str) -> Message:
     """What happened and what to do, on one line."""
-    return message("status.happened", "{happened}. {action}", happened="; ".join(happened), action=said(action))
+    return message("status.happened", "{happened}. {action}", happened="; ".join(happened), action=as_message(action))
 
 
 def status_screen(document: documents.Status, read: Reader, *, wrap: bool = False) -> Group:
@@ -356,8 +355,8 @@ def report_down(
 def down_screen(config: Path, daemon: DaemonClient, error: CallError, read: Reader) -> list[RenderableType]:
     """The same for a screen that is redrawn; the verdict is its last part."""
     if error.exit_code not in UNANSWERED or error.said:
-        last = verdict_line("unknown", said(error.action), read, wrap=True)
-        return [text(read(said(error.error))), "", last]
+        last = verdict_line("unknown", error.action, read, wrap=True)
+        return [text(read(error.error)), "", last]
     seen = look_from_outside(config, daemon, error, error.exit_code)
     first, *why = seen.reasons(read)
     lines = [Padding(text(line), (0, 0, 0, 2)) for line in (*why, *seen.lines(read))]
@@ -370,9 +369,9 @@ def look_from_outside(config: Path, daemon: DaemonClient, error: CallError, code
 
     found, alive_ms, unseen = run.look_from_outside(config, daemon.socket_path, of_unit=daemon.of_unit)
     told = found.cause not in ("unknown", "not-allowed")
-    asked = said(error.error)
+    asked = error.error
     first = Message(str(asked).splitlines()[0], asked.code, asked.values)
-    happened, action = (said(found.said), said(found.action)) if told else (first, said(error.action))
+    happened, action = (as_message(found.said), as_message(found.action)) if told else (first, error.action)
     document = StatusDown(
         error=str(happened),
         error_code=happened.code,
@@ -392,8 +391,8 @@ def look_from_outside(config: Path, daemon: DaemonClient, error: CallError, code
         asked,
         None if happened == first else happened,
         action,
-        tuple(said(one) for one in found.evidence),
-        tuple(said(one) for one in unseen),
+        tuple(as_message(one) for one in found.evidence),
+        tuple(as_message(one) for one in unseen),
         zone_in(config),
     )
 

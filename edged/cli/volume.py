@@ -20,7 +20,7 @@ from edged.documents import machine as documents
 from edged.documents.base import Document, told_in
 from edged.words import exit_codes
 from edged.words.catalogue import Reader
-from storage.words.message import Message, as_message, format_size, message
+from storage.words.message import Message, format_size, in_lines, message
 
 Doc = TypeVar("Doc", bound=Document)
 
@@ -101,10 +101,7 @@ def init_offline(address: Address, path: Path, why: CallError) -> documents.Volu
             config.paths.state, config.site.node, spec or site_documents.default_spec(path), others
         )
     except StateLocked as error:  # it runs, and its socket does not answer
-        both = message(
-            "host.volumes.in-use", "{unreachable}\n{reason}", unreachable=as_message(why.error), reason=error.what
-        )
-        raise CallError(both, why.action, exit_codes.UNREACHABLE) from None
+        raise CallError(in_lines((why.error, error.what)), why.action, exit_codes.UNREACHABLE) from None
     except NodeChanged as error:
         raise CallError(error.what, error.action, exit_codes.CONFIG) from None
     except StoreError as error:

@@ -38,13 +38,13 @@ from rich.text import Text
 
 from edged.cli import output
 from edged.cli.client import CallError, DaemonClient
-from edged.cli.formatting import enumerated, said
+from edged.cli.formatting import enumerated
 from edged.cli.status import watch_screen
 from edged.documents.site import Retention, Segment, Segments
 from edged.words import exit_codes
 from edged.words.catalogue import Reader, language_of
 from recorder.decoder.decode import UnplayableError, check_file
-from storage.words.message import NOTHING, Message, message
+from storage.words.message import NOTHING, Message, as_message, message
 
 STOP_LIMIT_S: Final = 10.0
 """A clean stop commits the last segments and is over by then."""
@@ -228,7 +228,7 @@ class Demo:
                 daemon.get("/v1/status")
             except CallError as error:
                 if time.monotonic() > deadline:
-                    raise DemoError(self._with_log(said(error.error))) from None
+                    raise DemoError(self._with_log(as_message(error.error))) from None
                 self._over.wait(0.1)
             else:
                 return
@@ -352,7 +352,7 @@ def turned(daemon: DaemonClient) -> Message:
     try:
         gone = Retention.model_validate_json(daemon.get("/v1/retention")).destroyed
     except CallError as error:
-        return said(error.error)
+        return as_message(error.error)
     if not gone:
         return message(
             "demo.ring.not-full",
@@ -524,7 +524,7 @@ def _look_at(path: Path) -> RecordedFile:
     try:
         frames, trouble = check_file(path), NOTHING
     except UnplayableError as error:
-        frames, trouble = 0, said(error.args[0])
+        frames, trouble = 0, as_message(error.args[0])
     return RecordedFile(path, len(data), hashlib.sha256(data).hexdigest(), frames, trouble)
 
 
