@@ -244,7 +244,8 @@ async def test_it_is_in_the_language_that_is_chosen(browser: Browser, genuine: E
         "missing",
         "check",
         "choose",
-        "ten-seconds",
+        "ten-back",
+        "ten-forth",
         "copied",
         "fingerprint",
     ):
