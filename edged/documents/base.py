@@ -11,8 +11,8 @@ from storage.words.message import Message
 
 Values: TypeAlias = dict[str, Any]
 """Of a message, by name: text, numbers, lists, or messages with `text`, `code` and `values` of their own."""
-CODE: Final = 'what `text` says, for a program; "" where an earlier version wrote it'
-VALUES: Final = "what stands in it, by name; a unit is in the name (_s, _bytes, _at)"
+CODE: Final = 'names the sentence in `text`; stable; "" where the text has no code'
+VALUES: Final = "values of the sentence, by name; `…_s`: seconds, `…_bytes`: bytes, `…_at`: a moment (RFC 3339)"
 
 
 class Document(BaseModel):

@@ -27,8 +27,8 @@ MAX_TOPIC_BYTES: Final = 1024
 
 Values: TypeAlias = dict[str, Any]
 """Of a message to people, by name: text, numbers, lists, or messages with `text`, `code` and `values` of their own."""
-CODE: Final = 'what `text` says, for a program, in any language; "" where an earlier version wrote it'
-VALUES: Final = "what stands in it, by name; a unit is in the name (_s, _bytes, _at)"
+CODE: Final = 'names the sentence in `text`; stable; "" where the text has no code; since 1.2'
+VALUES: Final = "its values, by name; `…_s`: seconds, `…_bytes`: bytes, `…_at`: a moment (RFC 3339); since 1.2"
 
 
 @dataclass(frozen=True, slots=True)
