@@ -1,8 +1,9 @@
 """What the centre reads: every payload as a closed model, and its topic, QoS, retain flag and expiry.
 
-Pure: values in, `Publication` out; imports pydantic and nothing of ours. Payloads are flat JSON, units are in the
-names, `ts` is milliseconds since 1970 (it names, it proves nothing), `epoch` counts the runs of the daemon and `seq`
-the messages within one run. Roots: `edged/v1/<node>/`, of which `up/` is ours to write and `dn/` the centre's.
+Pure: values in, `Publication` out; imports pydantic and nothing of ours. Payloads are JSON, flat but for values of
+sentences and results of commands. Units are in the names of their fields. `ts` is milliseconds since 1970 (it names, it
+proves nothing), `epoch` counts the runs of the daemon and `seq` the messages within one run. Roots: `edged/v1/<node>/`,
+of which `up/` is ours to write and `dn/` the centre's.
 What `script.generate.asyncapi` makes of these is `docs/asyncapi.json` and `docs/schemas/mqtt/`. Nothing secret has a
 field here, nor has the name of a person.
 """

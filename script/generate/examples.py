@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from edged.health import faults
+from edged.health.faults import MediaFault
 from mqtt.commands import Reply
 from mqtt.contract import messages
 from mqtt.contract.messages import Payload, Stamp
+from recorder.words.address import Target, without_login
+from recorder.words.outcome import unreachable
 from storage.outbox.table import Event, EventKind
+from storage.words.message import message as sentence
+from storage.words.message import with_advice
 
 NODE: Final = "wenshan-main"
 EPOCH_MS: Final = 1_777_593_600_000
@@ -26,6 +32,31 @@ ORIGIN: Final = "edged/wenshan-main/7f3a91c2"
 NOTE: Final = f"{ORIGIN}\n1041\n{'A' * 43}=\n\n— {ORIGIN} {'B' * 92}\n"
 DIGEST: Final = "9f2b" * 16
 _STAMP: Final[Stamp] = {"ts": NOW_MS, "epoch": 7, "seq": 42}
+_NO_ANSWER: Final = unreachable(Target.parse("rtsp://10.0.0.11/stream1", "viewer"))
+DOWN: Final = sentence(
+    "alarm.camera-down",
+    "Camera {camera} is not recorded: {reason}",
+    camera="lobby",
+    reason=without_login(
+        sentence("camera.because", "{what}: {reason}", what=_NO_ANSWER.tried, reason=_NO_ANSWER.came_back)
+    ),
+)
+CHECK: Final = sentence("action.check", "Check {what}", what=_NO_ANSWER.check)
+BLURRED: Final = sentence(
+    "camera.reason-and-check",
+    "{reason}. Check {what}",
+    reason=faults.what_is_wrong(MediaFault.BLURRED),
+    what=faults.what_to_check(MediaFault.BLURRED),
+)
+DONE: Final = sentence("centre.acknowledged", "acknowledged")
+TOO_LATE: Final = sentence("command.expired", "by the clock of this box it expired {seconds} s ago", seconds="40")
+LEFT: Final = sentence(
+    "command.interrupted",
+    "edged ended while it was being done; nobody knows how far it came, and it is not done again",
+)
+"""Sentences of the product, which a test holds against the catalogue. They are not made by the name `message`, since
+the catalogue lists where the product itself says a sentence.
+"""
 
 
 PAYLOADS: Final[dict[str, Payload]] = {
@@ -69,9 +100,11 @@ PAYLOADS: Final[dict[str, Payload]] = {
         **_STAMP,
         camera="lobby",
         state="degraded",
-        reason="6 of 10 frames a second: check the camera's network",
+        reason=str(BLURRED),
+        reason_code=BLURRED.code,
+        reason_values=BLURRED.data,
         since_ms=NOW_MS - 90_000,
-        fps=6.1,
+        fps=10.0,
         width=1920,
         height=1080,
         codec="h264",
@@ -127,8 +160,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         cleared_ms=None,
         count=1,
         acknowledged=False,
-        text="Camera lobby is not recorded: rtsp://10.0.0.11/stream1: no route to host",
-        action="Check power and network of this camera",
+        **with_advice(DOWN, CHECK),
     ),
     "pin": messages.PinState(
         **_STAMP,
@@ -181,9 +213,11 @@ PAYLOADS: Final[dict[str, Payload]] = {
         requester="centre-1",
         state="done",
         reason="",
-        text="alarm camera.down:lobby is acknowledged",
+        text=str(DONE),
         clock_synced=True,
-        result={},
+        result={"key": "camera.down:lobby", "occurrence": f"{EPOCH_MS}:118"},
+        code=DONE.code,
+        values=DONE.data,
     ),
 }
 """By the name of their schema."""
@@ -198,9 +232,8 @@ _ALARM: Final[dict[str, Any]] = {
     "since_ms": NOW_MS - 60_000,
     "cleared_ms": None,
     "count": 1,
-    "text": "Camera lobby is not recorded: rtsp://10.0.0.11/stream1: no route to host",
-    "action": "Check power and network of this camera",
     "acknowledged": False,
+    **with_advice(DOWN, CHECK),
 }
 _GAP: Final[dict[str, Any]] = {
     "camera": "lobby", "start": _START, "end": _END, "cause": "unreachable", "inside": False,
@@ -369,15 +402,14 @@ BODIES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         },
     ),
     "command.accepted": ("", _COMMAND | {"what": "accepted"}),
-    "command.done": ("", _COMMAND | {"what": "done", "text": "alarm camera.down:lobby is acknowledged"}),
-    "command.rejected": (
+    "command.done": (
         "",
-        _COMMAND | {"what": "rejected", "reason": "expired", "text": "it expired 40 s ago by the clock of this box"},
+        _COMMAND
+        | DONE.told
+        | {"what": "done", "result": {"key": "camera.down:lobby", "occurrence": f"{EPOCH_MS}:118"}},
     ),
-    "command.interrupted": (
-        "",
-        _COMMAND | {"what": "interrupted", "reason": "interrupted", "text": "edged ended while it was being done"},
-    ),
+    "command.rejected": ("", _COMMAND | TOO_LATE.told | {"what": "rejected", "reason": "expired"}),
+    "command.interrupted": ("", _COMMAND | LEFT.told | {"what": "interrupted", "reason": "interrupted"}),
 }
 """By type, without `edged.`: the kind of its leaf, and its body as storage writes it."""
 

@@ -7,14 +7,17 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from edged.health.faults import MediaFault
+from edged.words.catalogue import template
 from mqtt.commands import Verb
 from mqtt.contract import events, messages
-from script.generate import asyncapi, events_page
+from script.generate import asyncapi, events_page, examples
+from storage.words import message
+from storage.words.message import Message
 from tests.support.contract import wrong
 
 ROOT: Final = Path(__file__).parents[4]
@@ -83,6 +86,43 @@ def test_the_examples_are_whole(at: int) -> None:
     payload = json.dumps(json.loads(shown[at])).encode()
     tail, retain = [("up/cam/lobby/health", True), ("up/event/alarm", False)][at]
     assert wrong(f"{messages.ROOT}/wenshan-main/{tail}", payload, 1, retain, foreign=False) is None
+
+
+def sentences(document: Any) -> Iterator[Message]:
+    """Each sentence of a message, also those within others."""
+    if isinstance(document, list):
+        yield from (told for one in document for told in sentences(one))
+    elif isinstance(document, dict):
+        yield from (told for one in document.values() for told in sentences(one))
+        for text, code, values in (
+            ("text", "code", "values"),
+            ("action", "action_code", "action_values"),
+            ("reason", "reason_code", "reason_values"),
+        ):
+            if document.get(text) and values in document:
+                yield Message.of(document[text], document[code], document[values])
+
+
+def stale(told: Message) -> bool:
+    """Whether the product does not say it like this any more."""
+    words = template("en", told.code)
+    return words is None or message.filled(words, told.values, message.shown) != told
+
+
+def test_sentences_of_examples_are_those_of_the_product() -> None:
+    shown = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text("mqtt.md"), re.DOTALL)]
+    made = [payload.model_dump() for payload in examples.PAYLOADS.values()]
+    told = list(sentences([*shown, *made, *(body for _, body in examples.BODIES.values())]))
+    assert {"alarm.camera-down", "camera.slow", "camera.because", "command.expired"} <= {one.code for one in told}
+    assert [one for one in told if stale(one)] == []
+
+
+@pytest.mark.parametrize(
+    "told", [Message("no answer"), Message("no answer", "session.no-answer"), Message("gone", "session.never")]
+)
+def test_a_sentence_of_an_earlier_version_is_found(told: Message) -> None:
+    """Negative control: without a code, in other words, of a code that is gone."""
+    assert stale(told)
 
 
 def test_the_version_is_told() -> None:
