@@ -209,6 +209,37 @@ def test_the_house_is_drawn_as_it_stands() -> None:
     assert rooms == plan
 
 
+def unruly(glossary: str) -> list[str]:
+    """Rows that stand twice or in the wrong place, lack a Chinese word, or name a room that is not there."""
+    plan = tomllib.loads((ROOT / "tests" / "rooms.toml").read_text("utf-8"))["rooms"]
+    rooms = {"fleet", *(f"{package}.{room}" for package, floors in plan.items() for floor in floors for room in floor)}
+    found, last = [], ""
+    for row in re.findall(r"^\| (?!English|---).*$", glossary, re.MULTILINE):
+        term, chinese, _, where = row.strip("| ").split(" | ")
+        if term.casefold() <= last or not re.search("[\u4e00-\u9fff—]", chinese) or {*where.split(", ")} - rooms:
+            found.append(row)
+        last = term.casefold()
+    return found
+
+
+def test_the_glossary_has_each_term_once_with_a_room_that_is_there() -> None:
+    assert PAGES["glossary.md"].count("\n| ") > 90
+    assert unruly(PAGES["glossary.md"]) == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| worker | 錄影行程 | again | recorder.worker |",
+        "| zoo | zoo | x | storage.pins |",
+        "| zoo | 園 | x | storage.zoo |",
+    ],
+)
+def test_a_row_of_the_glossary_that_is_wrong_is_found(row: str) -> None:
+    """Negative control: a term that stands twice, without a Chinese word, with a room that is not there."""
+    assert unruly(f"{PAGES['glossary.md']}{row}\n") == [row]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_causes_and_exit_codes_that_a_page_names_exist(page: str) -> None:
     causes = set(re.findall(r"(?:gap )?cause `([a-z-]+)`", PAGES[page]))
