@@ -1,1 +1,4 @@
-"""Roles and verbs, units, exit codes, where things are by default. Imports no other room."""
+"""Roles and verbs, units, exit codes, and the catalogue of what people read. Imports no other room.
+
+Begin with `catalogue`: a message becomes text there.
+"""
