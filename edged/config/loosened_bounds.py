@@ -5,6 +5,7 @@ A key of the centre is granted verbs as a group is granted roles: it counts as a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +24,8 @@ NAMED: Final = 8
 _SECOND: Final = timedelta(seconds=1)
 _COMMANDS: Final = "command "
 """Before a verb: what is granted to a key, beside the roles."""
+_KEYED: Final = re.compile(r"(.+) \((\S+), (?:until (\S+)|without an end)\)")
+"""What `_key` makes."""
 
 
 def wished_by(config: Config) -> ApprovedLimits:
@@ -51,7 +54,8 @@ def sentence(waiting: Sequence[Loosening]) -> Message:
     """What would be done, as the second person reads it."""
     keyed = [one for one in waiting if one.role.startswith(_COMMANDS)]
     words = [_words(one) for one in waiting if one not in keyed]
-    for (what, key), ones in groupby(sorted(keyed, key=_by_key), key=_by_key):
+    for (what, granted_to), ones in groupby(sorted(keyed, key=_by_key), key=_by_key):
+        key = _key_named(granted_to)
         verbs = [one.role.removeprefix(_COMMANDS) for one in ones]
         words.append(
             message("site.key-granted", "let {key} command {verbs}", key=key, verbs=verbs)
@@ -63,6 +67,17 @@ def sentence(waiting: Sequence[Loosening]) -> Message:
 
 def _by_key(one: Loosening) -> tuple[LoosenedBound, str]:
     return one.what, one.group
+
+
+def _key_named(key: str) -> Message:
+    """As grants name it, for people."""
+    met = _KEYED.fullmatch(key)
+    if met is None:
+        return Message(key)
+    name, line, until = met.groups()
+    if until is None:
+        return message("site.key-endless", "{name} ({key}, without an end)", name=name, key=line)
+    return message("site.key-until", "{name} ({key}, until {day})", name=name, key=line, day=until)
 
 
 def _words(one: Loosening) -> Message:
@@ -106,9 +121,11 @@ def granted(before: Config, after: Config) -> Iterator[Message]:
         yield message("site.holds-no-role", "group {group} holds no more the role {role}", group=group, role=role)
     had, has = (_commanding(one) for one in (before, after))
     for does, key in sorted(has - had):
-        yield message("site.key-may", "{key} may {command}", key=key, command=does)
+        verb = does.removeprefix(_COMMANDS)
+        yield message("site.key-may", "{key} may command {verb}", key=_key_named(key), verb=verb)
     for does, key in sorted(had - has):
-        yield message("site.key-may-not", "{key} may no more {command}", key=key, command=does)
+        verb = does.removeprefix(_COMMANDS)
+        yield message("site.key-may-not", "{key} may no more command {verb}", key=_key_named(key), verb=verb)
 
 
 def tightened(before: Config, after: Config) -> Iterator[Message]:
@@ -146,7 +163,7 @@ def _commanding(config: Config) -> frozenset[tuple[str, str]]:
 
 
 def _key(commander: Commander) -> str:
-    """With its last day: another one is agreed upon anew, whichever way it was moved."""
+    """With its last day: another one is agreed upon anew, whichever way it was moved. This is stored."""
     until = f"until {commander.until}" if commander.until else "without an end"
     return f"{commander.name} ({commander.key}, {until})"
 

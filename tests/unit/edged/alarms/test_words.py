@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -13,7 +16,8 @@ import pytest
 from edged.access.role_watch import RolesSeen
 from edged.alarms import conditions, tracking
 from edged.alarms.conditions import DeviceCamera
-from edged.config.loosened_bounds import sentence
+from edged.config.loosened_bounds import granted, sentence, wished_by
+from edged.config.model import Commander, Config, Roles
 from edged.documents.base import told_in
 from edged.health.faults import MediaFault, MediaFinding, MediaHealth
 from edged.health.stream import CameraState, Condition, Expectation, Observation, Sample, Stream, assess
@@ -23,29 +27,40 @@ from edged.words.catalogue import Reader
 from mqtt.client import LinkView
 from mqtt.tls import CertificateFault, Files, Lifetime, TlsView, Weight
 from recorder.words.address import Target, without_login
+from script.generate import catalogues
 from storage.ages.history import Point
+from storage.ages.service import OffTimeDoubt
+from storage.audit.findings import Code, LedgerFinding, at_leaf, not_there
+from storage.audit.table import Checked
 from storage.ledger.note import Checkpoint
 from storage.ledger.signer import Contradiction, HeadAgreement
 from storage.ledger.table import Rebuild
+from storage.outbox.table import EventRank, OutboxDepth
+from storage.pins.rules import PinState
 from storage.recovery.service import LedgerStatus
-from storage.retention.bounds import LoosenedBound, Loosening, OverwriteState, ShortenedCeiling
+from storage.retention.bounds import LoosenedBound, Loosening, OverwriteState, ShortenedCeiling, loosenings
 from storage.ring.service import RingView
 from storage.ring.table import Breach
 from storage.segments.findings_table import TamperedFiles
-from storage.words.message import Message, message
+from storage.tickets.maintenance_table import Lasting, Maintenance, MaintenanceState
+from storage.words.message import NOTHING, Message, Value, message
 from storage.words.model import GapCause, OpenFault, VolumeState
 from tests.unit.edged.centre.test_retained import pin
-from tests.unit.edged.site.test_documents import NOW, VOLUME, overview
+from tests.unit.edged.site.test_documents import CONFIG, NOW, VOLUME, frames, overview, segment, stats
 
+KINDS: Final = Path(__file__).parents[2] / "golden" / "alarm-keys.txt"
 CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 UNTRANSLATED: Final = re.compile(
-    r"(?<!-)\b(?:the|is|are|not|and|of|which|has|have|was|were|that|this|until|with|from|by|it|its)\b"
+    r"(?<!-)\b(?:the|is|are|not|and|of|which|has|have|was|were|that|this|until|with|without|from|by|it|its)\b"
 )
 """Words without which no English sentence gets along."""
+BLANK: Final = re.compile(r"[（）。，：；、] | [（）。，：；、]")
+"""Chinese punctuation has room of its own."""
 WHY: Final = message("camera.io-error", "the disk does not take what is written")
 """A reason that another part gives."""
 DAY_MS: Final = 86_400_000
 ACCOUNTS: Final = ("chen", "lin")
+KEY: Final = "ed25519:" + base64.b64encode(bytes(range(32))).decode()
 POINT: Final = Point(1, NOW.boottime_ms, NOW.wall_ms)
 
 
@@ -61,12 +76,80 @@ def life(days: float) -> Lifetime:
     return Lifetime(NOW.wall_ms - 365 * DAY_MS, NOW.wall_ms + round(days * DAY_MS), "/e/box.crt")
 
 
-def devices(*, down: bool) -> Iterator[tuple[str, AlarmCondition]]:
-    cameras = [
-        DeviceCamera(f"ch{n:02}", "rtsp://10.0.0.20:554", down, not down, 60.0, GapCause.UNREACHABLE, WHY, WHY)
-        for n in range(1, 20)
-    ]
-    yield from conditions.device_troubles(conditions.step({}, cameras, 1), cameras).items()
+def channel(number: int, cause: GapCause, *, down: bool = True) -> DeviceCamera:
+    return DeviceCamera(f"ch{number:02}", "rtsp://10.0.0.20:554", down, not down, 60.0, cause, WHY, NOTHING)
+
+
+def of_devices() -> Iterator[tuple[str, AlarmCondition]]:
+    """All of its cameras and some; each cause that has something of its own to check."""
+    well = replace(channel(20, GapCause.UNKNOWN), down=False)
+    for cameras in (
+        [channel(n, GapCause.UNREACHABLE) for n in range(1, 20)],
+        [channel(n, GapCause.UNREACHABLE, down=False) for n in range(1, 20)],
+        [channel(n, GapCause.UNKNOWN) for n in range(1, 3)],
+        [channel(1, GapCause.UNAUTHORISED), channel(2, GapCause.UNAUTHORISED), well],
+        [replace(channel(n, GapCause.UNREACHABLE), came_back=NOTHING) for n in range(1, 3)],
+    ):
+        yield from conditions.device_troubles(conditions.step({}, cameras, 1), cameras).items()
+
+
+def of_disks() -> Iterator[tuple[str, AlarmCondition]]:
+    """Full for each reason; of one that is gone for good, who is to report it; that takes nothing, and slowly."""
+    full = replace(VOLUME, state=VolumeState.FULL, reason=WHY)
+    for status in (
+        replace(full, cause=GapCause.FLOOR_PROTECT),
+        replace(full, cause=GapCause.IO_ERROR),
+        replace(full, cause=GapCause.DISK_FULL, others_bytes=200 * 10**9),
+        replace(VOLUME, state=VolumeState.LOST, reason=WHY),
+    ):
+        seen = overview(Measurements(NOW, (status,)))
+        yield from conditions.space_troubles(seen)
+        yield from conditions.lost_volume_troubles(seen)
+    stopped = replace(full, cause=GapCause.FLOOR_PROTECT, stopped=("lobby",))
+    foresight = FootageForecast(at_risk_in_s=0)
+    yield from conditions.space_troubles(overview(Measurements(NOW, (stopped,)), foresight=foresight))
+    slow = ((NOW.boottime_ms, stats(frame_ms=NOW.boottime_ms, sync_ms=2 * conditions.SLOW_SYNC_MS)),)
+    views = {"lobby": frames(cause=GapCause.IO_ERROR, came_back=WHY), "spare": replace(frames(), samples=slow)}
+    yield from tracking.troubles(overview(Measurements(NOW)), views, {}, None, {}).items()
+    strange = TamperedFiles("v", "/d", (("/d/a", "of a later version"),), more=False)
+    yield from conditions.tampering_troubles([strange])
+
+
+def of_pins() -> Iterator[tuple[str, AlarmCondition]]:
+    """Those that nobody has approved yet."""
+    for left_ms in (1, DAY_MS):
+        waits = replace(pin("P-1", PinState.PROVISIONAL), left_ms=left_ms)
+        yield from conditions.pin_trouble(waits)
+        yield from conditions.pin_trouble(replace(waits, pin=replace(waits.pin, adopted=True)))
+
+
+def of_boots() -> Iterator[tuple[str, AlarmCondition]]:
+    """As many as are named, and more; those that no clock bounds before others."""
+    footage = {"lobby": segment("lobby", CONFIG.bounds("lobby"))}
+    for count in (1, conditions.BOOTS_NAMED + 2):
+        for bounded in (True, False):
+            doubts = tuple(OffTimeDoubt(boot, bounded) for boot in range(2, 2 + count))
+            measured = Measurements(NOW, oldest=footage, doubts=doubts)
+            yield from conditions.unproven_ceiling_troubles(overview(measured, ceiling_unproven=True))
+
+
+def of_the_ledger() -> Iterator[tuple[str, AlarmCondition]]:
+    """How the centre knows it otherwise, and how many findings there are, named and not."""
+    for word in (HeadAgreement.LONGER, HeadAgreement.OTHER, HeadAgreement.UNKNOWN):
+        found = Contradiction(Checkpoint("edged/wenshan/7f3a", 1041, b"r" * 32), word)
+        yield from conditions.ledger_troubles(LedgerStatus(contradiction=found))
+    at = LedgerFinding(Code.SEGMENT_GONE, at_leaf(7), not_there(7))
+    for findings in (1, 2, 3):
+        for named in ((at,), (replace(at, where="/srv/edged/.ledger/1"),), ()):
+            checked = Checked(1, 1, NOW.boottime_ms, NOW.wall_ms, 1041, 7, findings, named)
+            yield from conditions.ledger_troubles(LedgerStatus(checked=checked))
+
+
+def of_the_link() -> Iterator[tuple[str, AlarmCondition]]:
+    """The broker is there, and nobody fetches what it has."""
+    waits = OutboxDepth(1, 100, NOW.wall_ms - 2 * DAY_MS)
+    seen = overview(Measurements(NOW, outbox=dict.fromkeys(EventRank, waits)))
+    yield from conditions.broker_troubles(replace(seen, link=LinkView(True, "b", "5", NOTHING, NOTHING, 0)))
 
 
 def found() -> Iterator[tuple[str, AlarmCondition]]:
@@ -143,26 +226,72 @@ def found() -> Iterator[tuple[str, AlarmCondition]]:
     ):
         for synced in (True, False):
             yield from conditions.certificate_troubles(view, "b", NOW.wall_ms, synced=synced)
-    yield from devices(down=True)
-    yield from devices(down=False)
+    for more in (of_devices, of_disks, of_pins, of_boots, of_the_ledger, of_the_link):
+        yield from more()
 
 
 CONDITIONS: Final = [*found()]
+
+
+def of_maintenance(*cameras: str) -> Lasting:
+    known = Maintenance("M-1", MaintenanceState.LASTING, cameras, POINT, DAY_MS, None)
+    return Lasting(known, DAY_MS, NOW.wall_ms + DAY_MS, 0, {})
+
+
+BESIDE: Final = [
+    tracking.in_full(WHY, ", ".join(ACCOUNTS)),
+    *(
+        tracking.maintenance_sentence(of_maintenance(*cameras), held_back, ["lobby"])
+        for cameras in ((), ("lobby", "spare"))
+        for held_back in range(3)
+    ),
+]
+"""What is said of alarms, and is none itself."""
 
 
 def read_back(told: Message) -> Message:
     return Message.of(**json.loads(json.dumps(told.told)))
 
 
+def assert_reads_in_both_languages(told: Message) -> None:
+    assert told.code, told
+    assert Reader("en")(told) == told
+    words = Reader("zh_TW")(told)
+    assert CHINESE.search(words)
+    assert not UNTRANSLATED.search(words), words
+    assert not BLANK.search(words), words
+    assert Reader("zh_TW")(read_back(told)) == words
+
+
 @pytest.mark.parametrize(("key", "one"), CONDITIONS, ids=[key for key, _ in CONDITIONS])
 def test_what_an_alarm_says_reads_in_both_languages(key: str, one: AlarmCondition) -> None:
+    del key
     for told in (one.text, one.action):
-        assert told.code, key
-        assert Reader("en")(told) == told
-        words = Reader("zh_TW")(told)
-        assert CHINESE.search(words)
-        assert not UNTRANSLATED.search(words), words
-        assert Reader("zh_TW")(read_back(told)) == words
+        assert_reads_in_both_languages(told)
+
+
+@pytest.mark.parametrize("told", BESIDE)
+def test_what_is_said_of_alarms_reads_in_both_languages(told: Message) -> None:
+    assert_reads_in_both_languages(told)
+
+
+def test_each_kind_of_alarm_is_among_them() -> None:
+    assert {key.partition(":")[0] for key, _ in CONDITIONS} == set(KINDS.read_text("utf-8").split())
+
+
+def codes(told: Value) -> Iterator[str]:
+    """Of a sentence and of all that are in it."""
+    if isinstance(told, Message):
+        yield told.code
+        for value in told.values.values():
+            for one in value if isinstance(value, list) else [value]:
+                yield from codes(one)
+
+
+def test_each_sentence_of_alarms_is_among_them() -> None:
+    said = [*BESIDE, *(told for _, one in CONDITIONS for told in (one.text, one.action))]
+    made = {code for told in said for code in codes(told)}
+    assert {one.code for one in catalogues.extracted() if one.file.startswith("edged/alarms/")} - made == set()
 
 
 def test_what_is_wrong_with_a_stream_reads_in_both_languages() -> None:
@@ -185,13 +314,37 @@ def test_what_is_loosened_reads_in_both_languages() -> None:
         Loosening(None, LoosenedBound.UNGRANTED),
         Loosening(None, LoosenedBound.GRANT, role="operator", group="cctv"),
         Loosening(None, LoosenedBound.REVOKE, role="operator", group="cctv"),
-        Loosening(None, LoosenedBound.GRANT, role="command pin", group="noc"),
-        Loosening(None, LoosenedBound.REVOKE, role="command pin", group="noc"),
     ]
     words = Reader("zh_TW")(sentence(asked))
     assert words.startswith("把全站的銷毀期限由 1d 延長為 2d；把攝影機 lobby 的最低保存期限由 2d 縮短為 1d；")
     assert words.count("；") == len(asked) - 1
     assert not UNTRANSLATED.search(words)
+
+
+def commanded(until: date | None) -> Config:
+    """By a key of the centre."""
+    noc = Commander(name="noc", key=KEY, verbs=["pin"], until=until)
+    return CONFIG.model_copy(update={"roles": Roles(authority=["chiefs"]), "commanders": [noc]})
+
+
+def test_what_a_key_of_the_centre_may_reads_in_both_languages() -> None:
+    """Its name is stored with its last day, in English."""
+    endless, ending = commanded(None), commanded(date(2027, 1, 31))
+    told = [
+        sentence([*loosenings(wished_by(endless), wished_by(ending))]),
+        *granted(endless.model_copy(update={"commanders": []}), endless),
+        *granted(ending, ending.model_copy(update={"commanders": []})),
+    ]
+    assert [Reader("zh_TW")(one) for one in told] == [
+        f"准許 noc（{KEY}，至 2027-01-31 止）下達 pin 指令；不再准許 noc（{KEY}，無期限）下達 pin 指令",
+        f"noc（{KEY}，無期限）可以下達 pin 指令",
+        f"noc（{KEY}，至 2027-01-31 止）不再可以下達 pin 指令",
+    ]
+    assert [Reader("en")(one) for one in told] == [
+        f"let noc ({KEY}, until 2027-01-31) command pin; no longer let noc ({KEY}, without an end) command pin",
+        f"noc ({KEY}, without an end) may command pin",
+        f"noc ({KEY}, until 2027-01-31) may no more command pin",
+    ]
 
 
 def test_neither_path_nor_user_of_a_camera_is_told_the_centre() -> None:
