@@ -46,6 +46,7 @@ from recorder.supervisor import backlog, state
 from recorder.words.messages import Kind as HandedOut
 from recorder.words.stream import Codec
 from recorder.worker import segmenter
+from script.generate import catalogues
 from storage.ages import history
 from storage.ages.history import Point
 from storage.approvals.service import Act, Arguments, Person
@@ -120,6 +121,15 @@ OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
     compare.Look, compare.Touch, signer.HeadAgreement,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""
+SCREENS: Final = (
+    "edged/cli/",
+    "edged/command.py",
+    "edged/demo/",
+    "edged/doctor/",
+    "edged/words/help_screens.py",
+    "script/",
+)
+"""Their messages are shown to who runs them, and neither stored nor sent."""
 
 
 def golden(name: str) -> Any:
@@ -147,6 +157,23 @@ def test_of_each_enumeration_it_is_known_whether_its_words_are_data() -> None:
 def test_keys_of_alarms_stay() -> None:
     """They are stored, sent, acknowledged by the centre and searched for in the journal."""
     assert sorted(documented()) == (GOLDEN / "alarm-keys.txt").read_text("utf-8").split()
+
+
+def test_codes_of_messages_stay() -> None:
+    """Rows, leaves, files and the centre have them, and each is read in Chinese by its code (docs/mqtt.md: "A code is
+    stable").
+    """
+    known = {one.code for one in catalogues.extracted()}
+    told = {one.code for one in catalogues.extracted() if not one.file.startswith(SCREENS)} - {*catalogues.UNCODED}
+    kept = (GOLDEN / "codes.txt").read_text("utf-8").splitlines()
+    gone, new = sorted(set(kept) - known), sorted(told - set(kept))
+    assert not gone, (
+        f"{gone} gone from the code: what bears them is still stored and sent. Give a sentence that was renamed its "
+        "code back; what it says and its name in the code are free. A code that left with its sentence may be taken "
+        "out of tests/unit/golden/codes.txt only if no release ever had it"
+    )
+    assert not new, f"{new} not in tests/unit/golden/codes.txt: add a line for each, and never change it again"
+    assert kept == sorted(set(kept)), "tests/unit/golden/codes.txt is sorted, and has each code once"
 
 
 def shape(value: Any) -> Any:
