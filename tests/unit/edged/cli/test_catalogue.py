@@ -24,7 +24,7 @@ from edged.documents.base import Document
 from edged.words import catalogue, exit_codes, help_screens
 from edged.words.catalogue import Reader
 from recorder.words.address import without_tried
-from script.generate import catalogues, verbs
+from script.generate import catalogues
 from storage.segments.findings_table import FaultKind
 from storage.words.message import Message
 from tests.support.samples import ALARM, SAMPLES
@@ -232,16 +232,57 @@ def test_how_far_it_is_is_translated() -> None:
     assert set(WORD.findall(output.check_line(told, Reader("zh_TW")))) == set()
 
 
-COMMANDS: Final = [typed for typed, _ in verbs.verbs(main.edgectl, "edgectl")]
+ROOT: Final = click.Context(main.edgectl)
 
 
-@pytest.mark.parametrize("typed", ["edgectl", *COMMANDS])
-def test_help_is_translated(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["--lang", "zh_TW", *typed.split()[1:], "--help"]) == 0
-    shown = capsys.readouterr().out
-    assert "用法：" in shown
-    english = set(help_screens.texts(main.edgectl, click.Context(main.edgectl)))
-    assert {text for text in english if text in shown} == set()
+def commands(command: click.Command = main.edgectl, typed: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Each with what is typed for it; groups, too."""
+    yield typed, command
+    for name, one in members(command):
+        yield from commands(one, f"{typed} {name}".strip())
+
+
+def members(command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ROOT):
+            if (found := command.get_command(ROOT, name)) is not None:
+                yield name, found
+
+
+COMMANDS: Final = dict(commands())
+
+
+def unfolded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def in_its_help(command: click.Command) -> set[str]:
+    """What is said of it and its options, and in short of the commands that it lists."""
+    found = {command.help, *(one.short_help for _, one in members(command))}
+    found |= {one.help for one in command.params if isinstance(one, click.Option)}
+    return {unfolded(text) for text in found if text}
+
+
+IN_HELP: Final = {unfolded(text) for text in help_screens.texts(main.edgectl, ROOT)}
+
+
+def help_of(typed: str, language: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """On a terminal so wide that click cuts none of it off."""
+    monkeypatch.setattr("click.formatting.FORCED_WIDTH", WIDE)
+    assert main.main(["--lang", language, *typed.split(), "--help"]) == 0
+    return unfolded(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("typed", COMMANDS, ids=lambda typed: typed or "edgectl")
+def test_help_is_translated(typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    english, chinese = (help_of(typed, language, monkeypatch, capsys) for language in ("en", "zh_TW"))
+    assert {text for text in in_its_help(COMMANDS[typed]) if text not in english} == set(), "else none would be found"
+    assert "用法：" in chinese
+    assert {text for text in IN_HELP if text in chinese} == set()
+
+
+def test_all_that_help_says_is_looked_for() -> None:
+    assert set().union(*map(in_its_help, COMMANDS.values())) == IN_HELP
 
 
 @pytest.mark.parametrize(
