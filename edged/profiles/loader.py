@@ -18,11 +18,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from edged.profiles.procedures import Procedure, Register
 from edged.words.roles import Role
 from edged.words.value_types import PROFILES, OnFull, Span
 from storage.pins.rules import Ground
 
-__all__ = ["PROFILES", "Demands", "Inspection", "Judgement", "Picture", "Profile", "ProfileClause", "profile"]
+__all__ = ["PROFILES", "Basis", "Demands", "Inspection", "Judgement", "Picture", "Profile", "ProfileClause", "profile"]
 
 MAX_WORDS: Final = 12
 """Passages of one clause; a clause that quotes more of its text than that quotes all of it."""
@@ -47,6 +48,33 @@ class Judgement(StrEnum):
     RECORDED = "recorded"
     PINS = "pins"
     FAULTS = "faults"
+    OPENED = "opened"
+    """The office is opened, and every chain that carries the clause out has its posts: nothing else gets through."""
+    DISCLOSED = "disclosed"
+    ONCE = "once"
+    REPLIED = "replied"
+    SIGNED = "signed"
+    CONFIRMED = "confirmed"
+    VIEWING_COPIES = "viewing-copies"
+    FORMS = "forms"
+    REVIEWED = "reviewed"
+    CAPTURED = "captured"
+    RECEIPTS = "receipts"
+    ARCHIVED = "archived"
+    UNITS = "units"
+
+
+class Basis(StrEnum):
+    """What a judgement of a clause rests on above all, in the words of procedures that the office is judged by."""
+
+    MEASURED = "measured"
+    """量測: bytes, streams, modes."""
+    ENFORCED = "enforced"
+    """強制: nothing else gets through."""
+    RECORDED = "recorded"
+    """紀錄: entries that are complete, in order, in time."""
+    BY_HAND = "by-hand"
+    """人工: a line of the inspection."""
 
 
 def _enum(kind: type[StrEnum]) -> BeforeValidator:
@@ -107,6 +135,7 @@ class ProfileClause(_Table):
     article: str
     words: list[str] = Field(min_length=1, max_length=MAX_WORDS)
     """Its own, as they stand in the text but for line breaks."""
+    basis: Annotated[Basis, _enum(Basis)]
     demands: Demands = Demands()
     judged: list[Annotated[Judgement, _enum(Judgement)]] = Field(default_factory=list)
     by_hand: list[str] = Field(default_factory=list)
@@ -120,6 +149,12 @@ class Profile(_Table):
     office: str
     title: str
     clauses: list[ProfileClause] = Field(min_length=1)
+    procedures: list[Procedure] = Field(default_factory=list)
+    """How it is asked for footage; `[[procedures]]`."""
+    registers: list[Register] = Field(default_factory=list)
+
+    def procedure(self, row: str) -> Procedure | None:
+        return next((one for one in self.procedures if one.row == row), None)
 
     def demanding(self, name: str) -> Iterator[ProfileClause]:
         """Clauses that say something of this field of `Demands`."""
