@@ -30,7 +30,8 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from storage.words.layout import part_path
+from storage.words.layout import DIR_MODE, FILE_MODE, part_path
+from storage.words.message import Message, message
 
 DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -49,6 +50,7 @@ _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}
 _WHO_PROCESS: Final = 1
 _IDLE: Final = 3 << 13
 NICE: Final = 10
+UNFINISHED_SUFFIX: Final = ".new"
 
 
 class OtherName(Exception):
@@ -90,6 +92,22 @@ def fsync_directory(path: Path) -> None:
         os.close(fd)
 
 
+def exposure(path: Path, status: os.stat_result, mode: int) -> Message | None:
+    """Who else may have read a file that only the daemon should read, in words; `mode` is what it may have at most."""
+    found = stat.S_IMODE(status.st_mode)
+    if status.st_uid != os.geteuid():
+        return message(
+            "ledger.key-of-another", "{path} belongs to another account (uid {uid})", path=str(path), uid=status.st_uid
+        )
+    return (
+        message(
+            "ledger.key-readable", "other accounts may read {path} (mode {mode})", path=str(path), mode=f"{found:04o}"
+        )
+        if found & ~mode
+        else None
+    )
+
+
 def become_idle() -> None:
     """This thread from now on, for all its life; a refusal changes nothing."""
     number = _IOPRIO_SET.get(os.uname().machine)
@@ -126,6 +144,29 @@ def open_file(directory: int, name: str) -> BinaryIO:
         return os.fdopen(fd, "rb")
     os.close(fd)
     raise OSError(errno.EINVAL, f"{name} is no file", name)
+
+
+def make_directory(volume: int, parent: str, name: str) -> None:
+    """Durably, unless it is there."""
+    with inside(volume, PurePosixPath(parent)) as directory:
+        with suppress(FileExistsError):
+            os.mkdir(name, DIR_MODE, dir_fd=directory)
+        os.fsync(directory)
+
+
+def write_whole(directory: int, name: str, content: bytes) -> None:
+    """A file in an open directory, in the place of any that has its name: whole or not at all, and durable.
+
+    What a crash leaves is `name` with `UNFINISHED_SUFFIX`, and the next one takes that.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    unfinished = name + UNFINISHED_SUFFIX
+    with os.fdopen(os.open(unfinished, flags, FILE_MODE, dir_fd=directory), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(unfinished, name, src_dir_fd=directory, dst_dir_fd=directory)
+    os.fsync(directory)
 
 
 def _open(volume: int, directory: PurePosixPath) -> int:

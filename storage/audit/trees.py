@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, repeat
 from sqlite3 import Connection
 from typing import Any, Final
 
@@ -349,16 +350,17 @@ class MirrorCheck:
         said = self._read(mirror_table.wanted).get(self._disk.id)
         with self._disk.held() as root, signer.opened(root) as directory:
             last, began = 0, time.monotonic()
-            for number, line in mirror_files.raw_lines(directory):
+            days, lasting = mirror_files.raw_lines(directory), mirror_files.raw_lasting(directory)
+            for (number, line), is_second in chain(zip(days, repeat(False)), zip(lasting, repeat(True))):
                 if not self._has(number):
                     if not self._ahead:
                         self._ahead = True
                         yield self._beyond(number)
-                elif number > last:
+                elif number > last and not is_second:
                     yield from self._between(last, number)
                     last = number
                     yield from self._line(number, line, self._next() if self._peek() == number else None)
-                else:  # after a crash the last lines are written a second time
+                else:  # of leaves that last it is the second line; after a crash the last lines come twice, too
                     yield from self._line(number, line, self._read(partial(_leaf, number=number)))
                 self.lines += 1
                 if self.lines % PAGE == 0:

@@ -6,7 +6,7 @@ one transaction with the record that it was taken. Steps only go forward, and a 
 
 To change the form: change `schema.sql`, and add a step at the end of the steps, for databases that exist:
 
-    @MIGRATIONS(name="0032_lens")
+    @MIGRATIONS(name="0033_lens")
     def _lens(db: Database) -> None:
         if "lens" not in db["cameras"].columns_dict:  # a new database has it already
             db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
@@ -48,6 +48,42 @@ def _messages(db: Database) -> None:
         db.execute("ALTER TABLE alarms ADD COLUMN told TEXT")
     if "told" not in db["gaps"].columns_dict:
         db.execute("ALTER TABLE gaps ADD COLUMN told TEXT")
+
+
+OFFICE: Final = (
+    "office_requests",
+    "office_numbers",
+    "office_acts",
+    "office_records",
+    "office_openings",
+    "office_findings",
+    "office_persons",
+    "office_posts",
+    "office_posts_now",
+)
+
+
+@MIGRATIONS(name="0032_office")
+def _office(db: Database) -> None:
+    """Requests for footage."""
+    if "office_requests" in db.table_names():
+        return
+    for statement in statements(resources.files("storage.database").joinpath("schema.sql").read_text(encoding="utf-8")):
+        if any(f" {name} " in statement.partition("(")[0] for name in OFFICE):
+            db.execute(statement)
+
+
+@MIGRATIONS(name="0033_copies_of_requests")
+def _copies_of_requests(db: Database) -> None:
+    """Exports know by which request they are made, and which are copies to be viewed."""
+    if "viewing" in db["exports"].columns_dict:
+        return
+    db.execute("ALTER TABLE exports ADD COLUMN request TEXT")
+    db.execute("ALTER TABLE exports ADD COLUMN request_row TEXT")
+    db.execute("ALTER TABLE exports ADD COLUMN viewing TEXT CHECK (viewing IN ('there', 'destroyed'))")
+    db.execute("ALTER TABLE exports ADD COLUMN gone INTEGER")
+    db.execute("CREATE INDEX exports_of_request ON exports (request) WHERE request IS NOT NULL")
+    db.execute("CREATE INDEX exports_viewed ON exports (number) WHERE viewing = 'there'")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

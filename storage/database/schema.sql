@@ -484,7 +484,7 @@ CREATE TABLE register_read (
 ) STRICT;
 
 
--- exports: copies that leave the box (複製) ------------------------------------------------------------------------
+-- exports: copies that leave the box (複製), and copies to be viewed at it -------------------------------------------
 
 -- While one is open, what touches its cameras and interval is not destroyed for its space. Names and reasons stand
 -- behind the commitments of its leaf.
@@ -504,9 +504,15 @@ CREATE TABLE exports (
     wall_ms INTEGER NOT NULL,
     leaf INTEGER,  -- its `copy` leaf; null: there is none yet, so nothing of it may be disclosed
     account TEXT,  -- while it is open: what it consists of, as numbers of leaves, JSON
+    request TEXT,  -- number of the request for footage by which it is made; null: by none
+    request_row TEXT,  -- the procedure that this request goes by
+    viewing TEXT CHECK (viewing IN ('there', 'destroyed')),  -- of a viewing copy, which stays here; null: it leaves
+    gone INTEGER,  -- leaf that says that nothing of a viewing copy is there any more
     CHECK (account IS NULL OR leaf IS NOT NULL)
 ) STRICT;
 CREATE INDEX exports_open ON exports (number) WHERE state = 'open';
+CREATE INDEX exports_of_request ON exports (request) WHERE request IS NOT NULL;
+CREATE INDEX exports_viewed ON exports (number) WHERE viewing = 'there';
 
 
 -- tickets: alarms, faults, maintenance, commands -------------------------------------------------------------------
@@ -619,6 +625,95 @@ CREATE TABLE breaches (
     last_wall_ms INTEGER NOT NULL,
     segments INTEGER NOT NULL CHECK (segments >= 1)  -- to how many
 ) STRICT;
+
+
+-- office: requests for footage -------------------------------------------------------------------------------------
+
+-- 調閱: what was asked for, by which procedure, and how far it is. No word of a person: those are in office_records.
+CREATE TABLE office_requests (
+    number TEXT PRIMARY KEY,  -- 115-0007: ROC year and serial
+    own INTEGER NOT NULL CHECK (own IN (0, 1)),  -- 0: received at another box of the office
+    year INTEGER NOT NULL,
+    serial INTEGER NOT NULL CHECK (serial >= 1),
+    row TEXT NOT NULL,  -- of the profile's procedures
+    day INTEGER NOT NULL,  -- 收文: ordinal of the legal day
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    receipt TEXT NOT NULL,  -- JSON, as its leaf tells it
+    version INTEGER NOT NULL CHECK (version >= 1),
+    status TEXT NOT NULL,
+    words TEXT NOT NULL,  -- commitment to what the form said then
+    keys INTEGER NOT NULL,  -- generation of the keys when its own was made, or erased
+    leaf INTEGER NOT NULL,
+    erasing INTEGER NOT NULL DEFAULT 0 CHECK (erasing IN (0, 1)),  -- 1: its persons go, whatever comes
+    erased INTEGER  -- leaf of the erasure of its persons
+) STRICT;
+CREATE UNIQUE INDEX office_numbers ON office_requests (year, serial) WHERE own;
+
+-- Who decides, looks and is there. The name lies encrypted under the key of its number.
+CREATE TABLE office_persons (
+    number INTEGER PRIMARY KEY,
+    unit TEXT NOT NULL,
+    account INTEGER UNIQUE,  -- uid
+    gone INTEGER NOT NULL CHECK (gone IN (0, 1)),
+    keys INTEGER NOT NULL,
+    leaf INTEGER NOT NULL  -- the last that changed it
+) STRICT;
+
+-- From then on nothing is shown or handed out but by its requests. One row; by whose word.
+CREATE TABLE office_openings (
+    leaf INTEGER PRIMARY KEY,
+    by TEXT NOT NULL  -- accounts, JSON
+) STRICT;
+
+-- What an auditor has closed of what broke a clause.
+CREATE TABLE office_findings (
+    leaf INTEGER PRIMARY KEY,
+    clause TEXT NOT NULL,
+    about TEXT NOT NULL,  -- number of the request, or id of the copy
+    breaches TEXT NOT NULL,  -- those that were known, JSON
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL
+) STRICT;
+
+-- 職位: who holds it, or stands for who holds it, by whose word.
+CREATE TABLE office_posts (
+    leaf INTEGER PRIMARY KEY,
+    person INTEGER NOT NULL REFERENCES office_persons (number),
+    post TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    by TEXT NOT NULL,  -- accounts, JSON
+    holder INTEGER REFERENCES office_persons (number),  -- of a deputy, with the interval
+    from_ms INTEGER,
+    to_ms INTEGER,
+    ended INTEGER  -- leaf
+) STRICT;
+CREATE INDEX office_posts_now ON office_posts (post, unit) WHERE ended IS NULL;
+
+-- What befell them, in order.
+CREATE TABLE office_acts (
+    number TEXT NOT NULL REFERENCES office_requests (number),
+    version INTEGER NOT NULL CHECK (version >= 2),
+    story TEXT NOT NULL,  -- JSON, as its leaf tells it
+    words TEXT NOT NULL,
+    leaf INTEGER NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (number, version)
+) STRICT, WITHOUT ROWID;
+
+-- What people wrote, as ciphertext under the key of its number: the form from a version on, the name of a person, scans.
+CREATE TABLE office_records (
+    number TEXT NOT NULL,  -- of the request, or person-7
+    kind TEXT NOT NULL,  -- form, name, scan
+    position INTEGER NOT NULL,
+    cipher BLOB,  -- of a scan it lies on the volumes alone
+    sha256 BLOB NOT NULL,  -- of the ciphertext
+    PRIMARY KEY (number, kind, position)
+) STRICT, WITHOUT ROWID;
 
 
 -- audit: the check of the ledger -----------------------------------------------------------------------------------

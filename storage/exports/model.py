@@ -42,6 +42,16 @@ class ExportState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OfficeRequest:
+    """A request for footage by which a copy is made: neither names a person."""
+
+    number: str
+    """115-0007."""
+    row: str
+    """Of the profile's procedures."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExportOrder:
     """An export as a person asks for it, but for names and reasons."""
 
@@ -53,6 +63,9 @@ class ExportOrder:
     """No film is larger."""
     destroy_by_ms: int
     """By the wall clock: until then the copy is to be destroyed."""
+    request: OfficeRequest | None = None
+    viewing: bool = False
+    """It is looked at here and leaves nowhere: once it is laid out it is finished, and then destroyed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,10 @@ class Export:
     """Its `copy` leaf "begun"; None: it has none yet, and discloses nothing."""
     account: ExportAccount | None
     """None likewise, and once it has ended."""
+    destroyed: bool = False
+    """Of a viewing copy: none of it is there any more."""
+    gone: int | None = None
+    """The leaf that says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """複製: the one place where exports begin and end, and where what they consist of is told. Blocking and thread-safe.
 
+A viewing copy is an export that leaves nowhere: it is laid out at this box (`finish`), and destroyed there
+(`end_viewing`). As long as nobody has said so, it counts among the `viewed`.
+
 Nothing may be disclosed before `begin` has answered: then its leaf is on record, and what it consists of is held
 against space (S3 goes through) for at most LASTS_MS of running time. What is copied is read through `opened`; making
 films and lists of it is for `edged.evidence.export_job`.
@@ -435,13 +438,38 @@ class Exports:
 
     def finish(self, export_id: str, manifest: str, size: int, who: str) -> Export:
         """It has left, with a list of this SHA-256. Told twice, it is finished once. UnknownId: it was abandoned."""
-        export = self._ended(export_id, ExportState.FINISHED, size, who, {"manifest": manifest})
+        export = self._ended(export_id, ExportState.FINISHED, size, {"who": who}, {"manifest": manifest})
         reach(Failpoint.EXPORT_FINISHED)
+        return export
+
+    def laid(self, export_id: str, size: int) -> Export:
+        """A viewing copy of so many bytes is there to be looked at; it holds nothing any more. UnknownId: it was
+        abandoned.
+        """
+        return self._ended(export_id, ExportState.FINISHED, size, NOTHING, viewing=True)
+
+    def end_viewing(self, export_id: str) -> Export:
+        """Of a viewing copy, whatever it had come to, nothing is there any more. Told twice, it is destroyed once."""
+
+        def fact(connection: Connection) -> Export:
+            export = _found(connection, export_id, viewing=True)
+            if export.destroyed:
+                return export
+            if export.state is ExportState.OPEN:
+                exports_table.end(connection, export, ExportState.ABANDONED)
+            gone = None
+            if export.leaf is not None:
+                gone = exports_table.note(connection, export, exports_table.DESTROYED, self._now().wall_ms, NOTHING)
+            exports_table.destroyed(connection, export.number, gone)
+            return _found(connection, export_id, viewing=True)
+
+        export = self._database.submit(fact).result()
+        reach(Failpoint.VIEWING_DESTROYED)
         return export
 
     def abandon(self, export_id: str, size: int, who: str) -> Export:
         """Nobody wants it any more; `size`: so many bytes of it had left by then, as far as is known."""
-        export = self._ended(export_id, ExportState.ABANDONED, size, who)
+        export = self._ended(export_id, ExportState.ABANDONED, size, {"who": who})
         reach(Failpoint.EXPORT_ABANDONED)
         return export
 
@@ -454,15 +482,49 @@ class Exports:
         for export in self._database.read(exports_table.lasting):
             if export.leaf is not None and ages.age(export.begun.boot, export.begun.boottime_ms).low_ms >= LASTS_MS:
                 log.warning("export %s is abandoned: it took more than a day", export.id)
-                self.abandon(export.id, 0, OURSELVES)
+                told = {} if export.order.viewing else {"who": OURSELVES}
+                self._ended(export.id, ExportState.ABANDONED, 0, told, viewing=export.order.viewing)
 
     def find(self, export_id: str) -> Export:
-        """One that is open; UnknownId."""
+        """One that is open, and is to leave; UnknownId."""
         return self._database.read(partial(_open, export_id=export_id))
 
+    def get(self, export_id: str) -> Export:
+        """One that leaves or has left, whatever became of it; UnknownId."""
+        return self._database.read(partial(_found, export_id=export_id, viewing=False))
+
     def latest(self) -> list[Export]:
-        """The last ones first, whatever became of them."""
+        """Those that leave, the last ones first, whatever became of them."""
         return self._database.read(partial(exports_table.latest, limit=LISTED_MAX))
+
+    def exports_of(self, request: str) -> list[Export]:
+        """By the request of that number: copies, and viewing copies; the oldest first."""
+        return self._database.read(partial(exports_table.of_request, request=request))
+
+    def since(self, leaf: int) -> list[Export]:
+        """Begun behind that leaf of the ledger, and finished: copies, and viewing copies; the oldest first."""
+        return self._database.read(partial(exports_table.since, leaf=leaf))
+
+    def left_open(self) -> list[Export]:
+        """Copies by a request that an earlier run began, and that nobody has ended."""
+        return [
+            one
+            for one in self._database.read(exports_table.lasting)
+            if one.leaf is not None
+            and one.run < self._life.run
+            and one.order.request is not None
+            and not one.order.viewing
+        ]
+
+    def viewed(self) -> list[Export]:
+        """Viewing copies of which nobody has said yet that nothing is there any more; the oldest first."""
+        return self._database.read(exports_table.viewed)
+
+    def all_kept(self, segments: Collection[tuple[str, int]]) -> bool:
+        """Whether each of these segments, by camera and number, is neither destroyed nor about to be: no copy that
+        stays outlives what it was made of (S3).
+        """
+        return self._database.read(partial(exports_table.all_kept, segments=segments))
 
     def told(self, export: Export) -> dict[str, tuple[bytes, str]]:
         """Salt and words behind the commitments of its leaf, as far as they were not erased."""
@@ -607,10 +669,17 @@ class Exports:
         return _found(connection, export_id)
 
     def _ended(
-        self, export_id: str, state: ExportState, size: int, who: str, more: Mapping[str, str] = NOTHING
+        self,
+        export_id: str,
+        state: ExportState,
+        size: int,
+        told: Mapping[str, str],
+        more: Mapping[str, str] = NOTHING,
+        *,
+        viewing: bool = False,
     ) -> Export:
         def fact(connection: Connection) -> Export:
-            export = _found(connection, export_id)
+            export = _found(connection, export_id, viewing=viewing)
             if export.state is state:
                 return export
             if export.state is not ExportState.OPEN or export.leaf is None:
@@ -623,7 +692,7 @@ class Exports:
                     ),
                     message("export.state-already.action", "edgectl export --list"),
                 )
-            exports_table.note(connection, export, state.value, self._now().wall_ms, {"who": who}, bytes=size, **more)
+            exports_table.note(connection, export, state.value, self._now().wall_ms, told, bytes=size, **more)
             exports_table.end(connection, export, state)
             return replace(export, state=state, account=None)
 
@@ -654,9 +723,10 @@ class Exports:
         return Point.of(self._life.boot, self._clock.now())
 
 
-def _found(connection: Connection, export_id: str) -> Export:
+def _found(connection: Connection, export_id: str, *, viewing: bool | None = None) -> Export:
+    """`viewing`: as what it is asked for; None: whatever it is."""
     export = exports_table.find(connection, export_id)
-    if export is None:
+    if export is None or viewing not in (None, export.order.viewing):
         raise UnknownId(
             message("export.unknown", "there is no export {export}", export=export_id),
             message("export.unknown.action", "`edgectl export --list` shows those there are"),
@@ -665,7 +735,7 @@ def _found(connection: Connection, export_id: str) -> Export:
 
 
 def _open(connection: Connection, export_id: str) -> Export:
-    export = _found(connection, export_id)
+    export = _found(connection, export_id, viewing=False)
     if export.state is not ExportState.OPEN or export.leaf is None:
         raise UnknownId(
             message("export.state", "export {export} is {state}", export=export_id, state=export.state.word),

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from storage.ages import table as ages_table
 from storage.ages.history import Point
-from storage.exports.model import Export, ExportAccount, ExportOrder, ExportState
+from storage.exports.model import Export, ExportAccount, ExportOrder, ExportState, OfficeRequest
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.rules import Interval
@@ -33,11 +33,14 @@ from storage.segments.queries import (
     gap_row,
     segment_row,
 )
-from storage.words.model import Parts
+from storage.words.model import Parts, SegmentState
 
+THERE: Final = "there"
+DESTROYED: Final = "destroyed"
+FINISHED: Final = ExportState.FINISHED.value
 _SQL: Final = (
     "SELECT number, id, state, cameras, first_wall_ms, last_wall_ms, whole, max_bytes, destroy_by_ms, run, boot,"
-    " boottime_ms, wall_ms, leaf, account FROM exports "
+    " boottime_ms, wall_ms, leaf, account, request, request_row, viewing, gone FROM exports "
 )
 
 
@@ -46,7 +49,8 @@ def insert(connection: sqlite3.Connection, export_id: str, order: ExportOrder, r
     interval = order.interval
     number: int = connection.execute(
         "INSERT INTO exports (id, state, cameras, first_wall_ms, last_wall_ms, whole, max_bytes, destroy_by_ms, run,"
-        " boot, boottime_ms, wall_ms) VALUES (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        " boot, boottime_ms, wall_ms, request, request_row, viewing)"
+        " VALUES (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
             export_id,
             json.dumps(list(order.cameras)),
@@ -59,6 +63,9 @@ def insert(connection: sqlite3.Connection, export_id: str, order: ExportOrder, r
             at.boot,
             at.boottime_ms,
             at.wall_ms,
+            None if order.request is None else order.request.number,
+            None if order.request is None else order.request.row,
+            THERE if order.viewing else None,
         ),
     ).fetchone()[0]
     return number
@@ -86,6 +93,31 @@ def end(connection: sqlite3.Connection, export: Export, state: ExportState) -> N
     connection.execute("UPDATE exports SET state = ?, account = NULL WHERE number = ?", (state, export.number))
 
 
+def destroyed(connection: sqlite3.Connection, number: int, leaf: int | None) -> None:
+    """Of a viewing copy: none of it is there any more. `leaf`: that says so; None: nobody was told of it."""
+    connection.execute("UPDATE exports SET viewing = ?, gone = ? WHERE number = ?", (DESTROYED, leaf, number))
+
+
+def remember(connection: sqlite3.Connection, body: Mapping[str, Any], begun: Point, run: int, leaf: int | None) -> None:
+    """A leaf of a database that was lost. Without its account nobody goes on with it: it was abandoned, unless a leaf
+    says that it was finished. `begun`: when; only its wall clock is told anywhere.
+    """
+    export_id, event, cameras = str(body["export"]), body["event"], list(map(str, body["cameras"]))
+    number, row = body.get("office_request"), body.get("office_row")
+    connection.execute(
+        "INSERT INTO exports (id, state, cameras, first_wall_ms, last_wall_ms, whole, max_bytes, destroy_by_ms, run,"
+        " boot, boottime_ms, wall_ms, leaf, request, request_row, viewing)"
+        " VALUES (?, 'abandoned', ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (export_id, json.dumps(cameras), int(body["from"]), int(body["to"]), bool(body["whole"]),
+         int(body.get("destroy_by", 0)), run, begun.boot, begun.boottime_ms, begun.wall_ms, leaf, number, row,
+         THERE if body.get("viewing") else None),
+    )  # fmt: skip
+    if event == FINISHED:
+        connection.execute("UPDATE exports SET state = ? WHERE id = ? AND account IS NULL", (event, export_id))
+    elif event == DESTROYED:
+        connection.execute("UPDATE exports SET viewing = ?, gone = ? WHERE id = ?", (DESTROYED, leaf, export_id))
+
+
 def drop(connection: sqlite3.Connection, number: int) -> None:
     """It came to nothing before it had a leaf."""
     connection.execute("DELETE FROM exports WHERE number = ? AND leaf IS NULL", (number,))
@@ -96,6 +128,10 @@ def note(
 ) -> int:
     """A `copy` leaf; its number."""
     order = export.order
+    if order.request is not None:
+        more |= {"office_request": order.request.number, "office_row": order.request.row}
+    if order.viewing:
+        more |= {"viewing": True}
     body: dict[str, Value] = {
         "export": export.id,
         "event": event,
@@ -103,6 +139,7 @@ def note(
         "from": order.interval.first_ms,
         "to": order.interval.last_ms,
         "whole": order.whole,
+        "destroy_by": order.destroy_by_ms,
         **more,
     }
     return enter(connection, Leaf.COPY, wall_ms, body, committed=told)
@@ -119,8 +156,31 @@ def lasting(connection: sqlite3.Connection) -> list[Export]:
 
 
 def latest(connection: sqlite3.Connection, limit: int) -> list[Export]:
-    """The last ones first, whatever became of them."""
-    return [_export(row) for row in connection.execute(_SQL + "ORDER BY number DESC LIMIT ?", (limit,))]
+    """Those that leave, the last ones first, whatever became of them."""
+    rows = connection.execute(_SQL + "WHERE viewing IS NULL ORDER BY number DESC LIMIT ?", (limit,))
+    return [_export(row) for row in rows]
+
+
+def since(connection: sqlite3.Connection, leaf: int) -> list[Export]:
+    """Those that were begun behind that leaf and finished, viewing copies with the others; the oldest first."""
+    rows = connection.execute(_SQL + "WHERE state = ? AND leaf > ? ORDER BY number", (FINISHED, leaf))
+    return [_export(row) for row in rows]
+
+
+def of_request(connection: sqlite3.Connection, request: str) -> list[Export]:
+    """By a request of that number, viewing copies with the others; the oldest first."""
+    return [_export(row) for row in connection.execute(_SQL + "WHERE request = ? ORDER BY number", (request,))]
+
+
+def viewed(connection: sqlite3.Connection) -> list[Export]:
+    """Viewing copies of which nobody has said yet that nothing is there any more, the oldest first."""
+    return [_export(row) for row in connection.execute(_SQL + "WHERE viewing = 'there' ORDER BY number")]
+
+
+def all_kept(connection: sqlite3.Connection, segments: Iterable[tuple[str, int]]) -> bool:
+    """Whether each of these, by camera and number, is neither destroyed nor about to be."""
+    rows = (queries.segment_by_seq(connection, camera, seq) for camera, seq in segments)
+    return all(row is not None and row.state is SegmentState.COMMITTED for row in rows)
 
 
 def covering(connection: sqlite3.Connection) -> Covering:
@@ -306,7 +366,26 @@ def tell_span(connection: sqlite3.Connection, camera: str, start: Point, duratio
 def _export(row: tuple[Any, ...]) -> Export:
     """A row of _SQL."""
     number, export_id, state, cameras, first_ms, last_ms, whole, max_bytes, destroy_by_ms, run, *rest = row
-    *begun, leaf, account = rest
-    order = ExportOrder(tuple(json.loads(cameras)), Interval(first_ms, last_ms), bool(whole), max_bytes, destroy_by_ms)
+    *begun, leaf, account, request, request_row, viewing, gone = rest
+    order = ExportOrder(
+        tuple(json.loads(cameras)),
+        Interval(first_ms, last_ms),
+        bool(whole),
+        max_bytes,
+        destroy_by_ms,
+        None if request is None else OfficeRequest(request, request_row),
+        viewing is not None,
+    )
     known = None if account is None else ExportAccount.from_json(account)
-    return Export(number, export_id, ExportState(state), order, run, Point(*begun), leaf, known)
+    return Export(
+        number,
+        export_id,
+        ExportState(state),
+        order,
+        run,
+        Point(*begun),
+        leaf,
+        known,
+        destroyed=viewing == DESTROYED,
+        gone=gone,
+    )

@@ -40,7 +40,8 @@ from storage.words.model import SegmentState
 
 PINS_NAME: Final = ".pins"
 LEDGER_NAME: Final = ".ledger"
-OUR_NAMES: Final = frozenset({IDENTITY_NAME, UNFINISHED, *PROBES, PINS_NAME, LEDGER_NAME, "lost+found"})
+OFFICE_NAME: Final = ".office"
+OUR_NAMES: Final = frozenset({IDENTITY_NAME, UNFINISHED, *PROBES, PINS_NAME, LEDGER_NAME, OFFICE_NAME, "lost+found"})
 """What may lie beside the cameras' directories, what an interrupted beginning left included."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 

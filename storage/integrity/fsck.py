@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from storage.ages.history import History
 from storage.integrity import queries as integrity_queries
-from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, is_loose
+from storage.integrity.compare import LEDGER_NAME, OFFICE_NAME, PINS_NAME, Fault, is_loose
 from storage.integrity.inspect_file import NameInspector, Pace, VolumeDirectory, fault, look_at, names, row_of, unpaced
 from storage.pins import sidecar
 from storage.pins import table as pins_table
@@ -427,7 +427,7 @@ class Fsck:
     def _names(self, disk: VolumeDirectory) -> None:
         """Each name on a volume has a row, or is one of ours."""
         for relative, seen in names(disk, PurePosixPath(".")):
-            if relative.name in (PINS_NAME, LEDGER_NAME):
+            if relative.name in (PINS_NAME, LEDGER_NAME, OFFICE_NAME):
                 continue  # they are checked by what the catalog says of them
             if self._scope.camera in (None, relative.name):
                 self._name(disk, relative, None)

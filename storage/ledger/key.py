@@ -19,7 +19,6 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storage.database.writer import Database
-from storage.files import fsync_directory
+from storage.files import exposure, fsync_directory
 from storage.ledger import note, table, tree
 from storage.ledger.note import Checkpoint
 from storage.ledger.table import Generation, Identity, LeafMissing
@@ -237,22 +236,7 @@ def read(path: Path) -> StoredKey:
             message("ledger.key-strange", "what lies in {path} is not an Ed25519 key", path=str(path)),
             stamp=_stamped(status),
         )
-    return StoredKey(key, None, _exposed(path, status), _stamped(status))
-
-
-def _exposed(path: Path, status: os.stat_result) -> Message | None:
-    mode = stat.S_IMODE(status.st_mode)
-    if status.st_uid != os.geteuid():
-        return message(
-            "ledger.key-of-another", "{path} belongs to another account (uid {uid})", path=str(path), uid=status.st_uid
-        )
-    return (
-        message(
-            "ledger.key-readable", "other accounts may read {path} (mode {mode})", path=str(path), mode=f"{mode:04o}"
-        )
-        if mode & ~MODE
-        else None
-    )
+    return StoredKey(key, None, exposure(path, status, MODE), _stamped(status))
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

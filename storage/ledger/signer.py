@@ -30,7 +30,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from storage.database.writer import Database
-from storage.files import DIRECTORY, reading
+from storage.files import DIRECTORY, reading, write_whole
 from storage.ledger import note, tree
 from storage.ledger import table as ledger_table
 from storage.ledger.key import Keyring, public_of
@@ -41,7 +41,7 @@ from storage.outbox.table import EventKind
 from storage.words.clock import Clock
 from storage.words.errors import said
 from storage.words.failpoints import Failpoint, reach
-from storage.words.layout import DIR_MODE, FILE_MODE
+from storage.words.layout import DIR_MODE
 from storage.words.message import NOTHING, Message, message
 
 log = logging.getLogger("edged.storage.ledger")
@@ -238,7 +238,7 @@ class HeadSigner:
             if owed:
                 with suppress(OSError), disk.held() as fd, opened(fd, make=True) as at:
                     for one in owed:
-                        replace(at, checkpoint_name(one.first), (one.note or "").encode())
+                        write_whole(at, checkpoint_name(one.first), (one.note or "").encode())
                         self._laid[volume, one.first] = one.size
         if signed and self._laid.get(("", signed[-1].first)) != signed[-1].size:
             self._lay_beside(signed[-1])
@@ -248,7 +248,7 @@ class HeadSigner:
         place = self._database.path.parent
         state = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            replace(state, STATE_FILE, (last.note or "").encode())
+            write_whole(state, STATE_FILE, (last.note or "").encode())
             self._laid["", last.first] = last.size
             self.unlaid = NOTHING
         except OSError as error:
@@ -303,18 +303,6 @@ def opened(volume_fd: int, *, make: bool = False) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def replace(fd: int, name: str, data: bytes) -> None:
-    """A file whole in place of another, durably, all or nothing."""
-    new = name + ".new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
-    os.fsync(fd)
 
 
 def checkpoint_name(first: int) -> str:

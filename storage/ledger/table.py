@@ -81,6 +81,10 @@ class Leaf(StrEnum):
     """複製: an export is begun, finished or abandoned."""
     MAINTENANCE = "maintenance"
     """維護: somebody begins to work on cameras or on the box, or has ended."""
+    OFFICE = "office"
+    """調閱: a request for footage is received, or something befalls it."""
+    PERSON = "person"
+    """A person is known, tied to an account, holds a post or stands for who holds it; or no more."""
     FAULT = "fault"
     """報修: a fault is found, reported, repaired, checked; or the box sees nothing of it any more."""
 
@@ -136,11 +140,13 @@ def enter(
     *,
     committed: Mapping[str, str] = _NO_FIELDS,
     number: int | None = None,
+    stays: bool = False,
 ) -> int:
     """Append a leaf; its number. `wall_ms` is when it was entered, by the wall clock, which proves nothing (S7).
 
     `body`: its fields, as a struct where its kind is declared as one. Of the fields `committed` the leaf
-    has commitments. `number`: of the first leaf of a generation, else the next one.
+    has commitments. `number`: of the first leaf of a generation, else the next one. `stays`: it is no event
+    for the centre, whatever its kind.
     """
     if number is None:
         number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM leaves").fetchone()[0]
@@ -156,7 +162,8 @@ def enter(
         "INSERT INTO openings (leaf, field, salt, value) VALUES (?, ?, ?, ?)",
         [(number, name, salts[name], value) for name, value in committed.items()],
     )
-    outbox_table.of_leaf(connection, kind, number, wall_ms, entry.body)
+    if not stays:
+        outbox_table.of_leaf(connection, kind, number, wall_ms, entry.body)
     return number
 
 

@@ -14,14 +14,14 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Any, Final
 
-from storage.files import reading
-from storage.ledger.signer import replace
+from storage.files import reading, write_whole
 from storage.ledger.table import LeafEntry
 from storage.words.layout import FILE_MODE
 from storage.words.model import WHOLE_MAX
@@ -110,8 +110,17 @@ def rising(lines: Iterable[MirrorLine]) -> Iterator[MirrorLine]:
 
 def merged(sources: Iterable[Iterable[MirrorLine]]) -> Iterator[MirrorLine]:
     """Of all volumes, by number, each leaf once. Two that differ under one number are both told."""
+    yield from _each_once(heapq.merge(*(rising(source) for source in sources), key=_number))
+
+
+def _number(line: MirrorLine) -> int:
+    return line.number
+
+
+def _each_once(lines: Iterable[MirrorLine]) -> Iterator[MirrorLine]:
+    """By number. Two that differ under one number are both told."""
     seen: list[MirrorLine] = []
-    for line in heapq.merge(*(rising(source) for source in sources), key=lambda line: line.number):
+    for line in lines:
         if seen and seen[0].number != line.number:
             seen.clear()
         if line not in seen:
@@ -132,6 +141,8 @@ TAIL_MAX: Final = 200_000
 """Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
 SNAPSHOT_AHEAD_MAX: Final = 1 << 32
 """Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
+LASTING_NAME: Final = "lasting.jsonl"
+"""Beside the days' files: leaves that are needed for longer than these."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
 _NUMBERED: Final = re.compile(rb',"n":([1-9]\d{0,15}),"t":-?\d{1,16}\}\n?\Z')
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -165,7 +176,7 @@ def append(fd: int, name: str, data: bytes) -> None:
 
 def write_snapshot(fd: int, head: dict[str, Any], name: str = SNAPSHOT_NAME) -> None:
     """Replace the head, durably, all or nothing."""
-    replace(fd, name, json.dumps(head, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+    write_whole(fd, name, json.dumps(head, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def read_snapshot(fd: int, name: str = SNAPSHOT_NAME) -> dict[str, Any] | None:
@@ -215,14 +226,34 @@ def chapters(found: Iterable[DayFile]) -> Iterator[list[str]]:
 
 def lines(fd: int, after: int = 0) -> Iterator[MirrorLine]:
     """All lines of a volume by number, but for files that end before `after`."""
-    for names in chapters(span for span in spans(fd) if span.last > after):
-        yield from merged([_lines(fd, name) for name in names])
+    chosen = chapters(span for span in spans(fd) if span.last > after)
+    of_days = (line for names in chosen for line in merged([_lines(fd, name) for name in names]))
+    yield from _each_once(heapq.merge(of_days, rising(_lasting(fd)), key=_number))
+
+
+def _lasting(fd: int) -> Iterator[MirrorLine]:
+    with suppress(FileNotFoundError):
+        yield from _lines(fd, LASTING_NAME)
 
 
 def raw_lines(fd: int) -> Iterator[tuple[int, bytes]]:
-    """All lines of a volume as they lie there, each with its number, nearly by number: some come a second time."""
+    """Lines of the days' files as they lie there, each with its number, nearly by number: some come a second time."""
     for names in chapters(spans(fd)):
         yield from heapq.merge(*(_raw(fd, name) for name in names), key=itemgetter(0))
+
+
+def lasting_with(fd: int, part: bytes) -> Iterator[MirrorLine]:
+    """Leaves that last in whose line these bytes stand: few of many are read."""
+    with suppress(FileNotFoundError), reading(fd, LASTING_NAME) as file:
+        while data := file.readline(LINE_MAX_BYTES):
+            if part in data:
+                yield from _parsed([data])
+
+
+def raw_lasting(fd: int) -> Iterator[tuple[int, bytes]]:
+    """Likewise of those that last."""
+    with suppress(FileNotFoundError):
+        yield from _raw(fd, LASTING_NAME)
 
 
 def last_line(fd: int) -> int:

@@ -5,6 +5,9 @@ catches up, paced. On a crash the last lines may be written a second time; a rea
 a lost database is made anew from here (`storage.recovery.walk`). Day files are bounded (S12): one goes when its last
 leaf is older, in running time (S7), than the longest ceiling and KEEP_S besides; until then it may be needed. A camera
 makes 105,120 segments of 5 minutes in a year and as many tombstones: about 90 MB.
+
+Requests for footage and people are needed for longer than footage: their leaves (LASTING) lie in a file of their own,
+too, which stays. Ten requests a day make 20 MB in a year.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from storage.ledger import queries as ledger_queries
 from storage.ledger import signer
 from storage.ledger import table as ledger_table
 from storage.ledger.signer import HeadSigner
+from storage.ledger.table import Leaf
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.files import file_name, render
@@ -47,6 +51,8 @@ SNAPSHOT_EVERY_MS: Final = 600_000
 KEEP_S: Final = 400 * 86_400
 """Beyond the longest ceiling: power-off time that was never credited, a pin that crosses it, a year's audit."""
 PRUNE_EVERY_MS: Final = 86_400_000
+LASTING: Final = frozenset({Leaf.OFFICE, Leaf.PERSON})
+"""Nothing but leaves says what the office did, for how long ever its papers are kept."""
 PATIENCE_S: Final = 30.0
 STATE_SNAPSHOT: Final = "edged.head.json"
 """The head's copy beside the database: it knows the volumes also while none of them is mounted (S10)."""
@@ -200,6 +206,8 @@ class LedgerMirror:
             if not page:
                 return
             with disk.held() as fd, signer.opened(fd, make=True) as ledger_fd:
+                if lasting := b"".join(render(entry) for entry in page if entry.kind in LASTING):
+                    mirror_files.append(ledger_fd, mirror_files.LASTING_NAME, lasting)
                 for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
                     mirror_files.append(ledger_fd, name, b"".join(map(render, entries)))
                     reach(Failpoint.MIRROR_LINES)

@@ -469,7 +469,8 @@ class PinPlacement:
         return tuple(costs)
 
     def place(self, order: PinOrder, placer: Person, limits: Limits) -> tuple[Pin, Cost]:
-        """Held, when this returns, and provisional."""
+        """Held, when this returns; provisional, but for a request."""
+        of_request = placer.uid == rules.REQUEST.uid
         is_key = placer.uid >= rules.KEYS_FIRST
         if is_key:
             rules.check_waiting(self._database.read(pins_table.lasting), placer.uid)
@@ -479,11 +480,11 @@ class PinPlacement:
         now = Point.of(self._life.boot, self._clock.now())
         told = Sidecar(
             self._new_id(now.wall_ms),
-            PinState.PROVISIONAL,
+            PinState.APPROVED if of_request else PinState.PROVISIONAL,
             1,
             order,
             placer,
-            None,
+            order.case if of_request else None,
             self._clock.boot_id,
             now.boottime_ms,
             now.wall_ms,

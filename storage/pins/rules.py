@@ -40,6 +40,9 @@ KEYS_FIRST: Final = 1 << 32
 WAITING_MAX: Final = 20
 """Provisional pins of one key of the centre at a time: all 32 that there may be leave a third of `LASTING_MAX` to
 people at the box, who would have to look at each of them within 72 h."""
+REQUEST: Final = Person(-2, "request")
+"""Places what a request for footage holds: that needs no approval, and lasts as long as its case."""
+REQUEST_SPAN_MS: Final = 100 * 366 * DAY_MS
 TEXT_MAX: Final = 200
 """Characters of a case, a reference or a name."""
 
@@ -131,6 +134,11 @@ class Pin:
     ended_ms: int | None = None
     ended_by: str | None = None
     ended_reason: str | None = None
+
+    @property
+    def is_request(self) -> bool:
+        """It holds the footage of the request that is its case."""
+        return self.placer.uid == REQUEST.uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +319,15 @@ def check_order(order: PinOrder, limits: Limits, now_wall_ms: int) -> None:
                 message("pin.not-one-line.action", "write it shorter"),
             )
     check_span(order.span_ms, limits)
+
+
+def check_own(pin: Pin) -> None:
+    """OrderRefused where no person decides how long it lasts."""
+    if pin.is_request:
+        raise OrderRefused(
+            message("pin.of-request", "{pin} holds what request {case} asks for", pin=pin.id, case=pin.order.case),
+            message("pin.of-request.action", "it ends with the case: edgectl request show {case}", case=pin.order.case),
+        )
 
 
 def check_waiting(lasting: Iterable[Pin], key: int) -> None:

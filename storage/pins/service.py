@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from sqlite3 import Connection
@@ -24,7 +25,7 @@ from storage.ledger.key import Keyring
 from storage.pins import rules
 from storage.pins import table as pins_table
 from storage.pins.files import PinFiles, PinPlacement, StoreView, check_approver
-from storage.pins.rules import Cost, Ground, Left, Limits, Pin, PinOrder, PinState, PinStatus
+from storage.pins.rules import Cost, Ground, Interval, Left, Limits, Pin, PinOrder, PinState, PinStatus
 from storage.retention.plan import effective
 from storage.segments.queries import SegmentRow, segment_by_seq
 from storage.volumes.volume import Volume
@@ -100,6 +101,28 @@ class Pins:
             self._work_off()
         return self._standing([pin])[0], cost
 
+    def hold(self, case: str, camera: str, interval: Interval, limits: Limits) -> Pin:
+        """What a request asks for, held as long as its case lasts, within the ceiling. OrderRefused, UnknownId."""
+        order = PinOrder((camera,), interval, Ground.INTERNAL, "", case, case, rules.REQUEST_SPAN_MS)
+        return self.place(order, rules.REQUEST, replace(limits, max_ms=rules.REQUEST_SPAN_MS))[0].pin
+
+    def holds(self) -> list[Pin]:
+        """Those of requests that last."""
+        return [pin for pin in self._database.read(pins_table.lasting) if pin.is_request]
+
+    def end_hold(self, pin_id: str) -> None:
+        """Its case is over, or asks for something else; one that is over already stays so."""
+
+        def fact(connection: Connection) -> None:
+            pin, now_ms = pins_table.find(connection, pin_id), self._clock.now().wall_ms
+            if pin is not None and pin.state.lasts and pin.is_request:
+                over = message("pin.request-over", "request {case} holds it no more", case=pin.order.case)
+                pins_table.end(connection, pin, PinState.RELEASED, now_ms, None, over)
+                pins_table.note(connection, "released", pin, now_ms)
+
+        self._database.submit(fact).result()
+        self.follow_up()
+
     def approve(self, pin_id: str, approver: Person) -> PinStatus:
         """By another person than the placer: from now on it lasts as long as it was placed for."""
 
@@ -130,6 +153,7 @@ class Pins:
 
     def _extensible(self, connection: Connection, pin_id: str, span_ms: int, limits: Limits) -> Pin:
         pin = self._lasting(connection, pin_id)
+        rules.check_own(pin)
         rules.check_span(span_ms, limits)
         if span_ms <= pin.order.span_ms:
             raise OrderRefused(
@@ -152,6 +176,7 @@ class Pins:
 
         def fact(connection: Connection) -> None:
             pin, now_ms = self._lasting(connection, pin_id), self._clock.now().wall_ms
+            rules.check_own(pin)
             pins_table.end(connection, pin, PinState.RELEASED, now_ms, asker, reason)
             pins_table.note(connection, "released", pin, now_ms)
 
@@ -177,6 +202,17 @@ class Pins:
     def ended(self) -> list[PinStatus]:
         """The last ones that have ended, the latest first."""
         return self._standing(self._database.read(partial(pins_table.ended, limit=ENDED_SHOWN)))
+
+    def lapsed(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of them that lapsed because nobody approved them in time."""
+
+        def query(connection: Connection) -> frozenset[str]:
+            found = (pins_table.find(connection, one) for one in ids)
+            return frozenset(
+                one.id for one in found if one is not None and one.state is PinState.LAPSED and one.approved_by is None
+            )
+
+        return self._database.read(query)
 
     def ids_of(self, segments: Sequence[int]) -> dict[int, list[str]]:
         """By segment: the pins that hold it. At most 1000 segments at a time."""

@@ -27,15 +27,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from storage.approvals.table import Person
-from storage.files import inside, reading
+from storage.files import UNFINISHED_SUFFIX, inside, make_directory, reading, write_whole
 from storage.ledger.note import Verifier
 from storage.pins.rules import Ground, Interval, Pin, PinOrder, PinState
-from storage.words.layout import DIR_MODE, FILE_MODE, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
+from storage.words.layout import QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
 from storage.words.model import WHOLE_MAX
 
 PINS_NAME: Final = ".pins"
 SIDECAR_NAME: Final = "pin.json"
-_UNFINISHED: Final = SIDECAR_NAME + ".new"
+_UNFINISHED: Final = SIDECAR_NAME + UNFINISHED_SUFFIX
 PIN_ID: Final = re.compile(r"P-\d{8}-[0-9A-Z]{4,8}", re.ASCII)
 FORMAT: Final = "edged.pin/1"
 MAX_BYTES: Final = 64 * 1024
@@ -199,16 +199,10 @@ def read_sidecar(volume: int, pin_id: str, limit: int) -> bytes | None:
 
 def write_sidecar(volume: int, pin_id: str, content: bytes) -> None:
     """Whole or not at all, and durable, with the directories that lead to it."""
-    _make(volume, ".", PINS_NAME)
-    _make(volume, PINS_NAME, pin_id)
+    make_directory(volume, ".", PINS_NAME)
+    make_directory(volume, PINS_NAME, pin_id)
     with _inside(volume, f"{PINS_NAME}/{pin_id}") as directory:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(_UNFINISHED, flags, FILE_MODE, dir_fd=directory), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(_UNFINISHED, SIDECAR_NAME, src_dir_fd=directory, dst_dir_fd=directory)
-        os.fsync(directory)
+        write_whole(directory, SIDECAR_NAME, content)
 
 
 def link(volume: int, pin_id: str, relative: PurePosixPath) -> None:
@@ -269,13 +263,6 @@ def _names(volume: int, path: str) -> list[str]:
             return os.listdir(directory)  # noqa: PTH208 - relative to an open directory
     except FileNotFoundError:
         return []
-
-
-def _make(volume: int, parent: str, name: str) -> None:
-    with _inside(volume, parent) as directory:
-        with suppress(FileExistsError):
-            os.mkdir(name, DIR_MODE, dir_fd=directory)
-        os.fsync(directory)
 
 
 def _inside(volume: int, path: str) -> AbstractContextManager[int]:

@@ -27,7 +27,18 @@ from storage.ages.table import leaf_place
 from storage.approvals import table as approvals_table
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, enter
-from storage.pins.rules import Ground, Interval, Pin, PinLeaf, PinOrder, PinState, Presence, Share
+from storage.pins.rules import (
+    REQUEST,
+    REQUEST_SPAN_MS,
+    Ground,
+    Interval,
+    Pin,
+    PinLeaf,
+    PinOrder,
+    PinState,
+    Presence,
+    Share,
+)
 from storage.pins.sidecar import PIN_ID, Sidecar
 from storage.segments.queries import SEGMENT_SQL, TRUE_START_MS, SegmentRow, segment_row
 from storage.segments.true_time_table import LONGEST_MS, known
@@ -251,7 +262,7 @@ def note(
     segments: int | None = None,
     signed: bool | None = None,
 ) -> None:
-    """Its leaf: what became of it."""
+    """Its leaf: what became of it. What a request asks for is no event: the centre hears how many there are."""
     order = pin.order
     state, version = connection.execute("SELECT state, version FROM pins WHERE number = ?", (pin.number,)).fetchone()
     told = PinLeaf(
@@ -268,7 +279,7 @@ def note(
         segments=segments,
         signed=signed,
     )
-    enter(connection, Leaf.PIN, wall_ms, told)
+    enter(connection, Leaf.PIN, wall_ms, told, stays=pin.is_request)
 
 
 def pinned_bytes(connection: sqlite3.Connection) -> dict[str, int]:
@@ -620,7 +631,7 @@ def apply(connection: sqlite3.Connection, leaf: PinLeaf, placed: Point, wall_ms:
 
 def complete(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
     """A sidecar of it was found: what leaves do not tell. The others are written anew."""
-    if pin.placer != UNTOLD or told.placer == UNTOLD:
+    if pin.order.case or not told.order.case:
         return
     connection.execute(
         "UPDATE pins SET reference = ?, case_name = ?, approver = ?, placer_uid = ?, placer = ?, approved_by = ?"
@@ -650,7 +661,7 @@ def _sidecar(leaf: PinLeaf, placed: Point) -> Sidecar:
         begun,
         leaf.version,
         order,
-        UNTOLD,
+        REQUEST if leaf.span_ms == REQUEST_SPAN_MS else UNTOLD,
         None,
         "",
         placed.boottime_ms,

@@ -26,10 +26,13 @@ import msgspec
 from storage.ages import table as ages_table
 from storage.ages.history import DaemonRun, Point
 from storage.ages.leaves import BootLeaf, ClockLeaf, CorrectedLeaf, EpochLeaf, LeafPlace, RunLeaf
+from storage.exports import table as exports_table
 from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.mirror.files import MirrorLine
+from storage.office import people_table
+from storage.office import table as office_table
 from storage.pins import table as pins_table
 from storage.pins.rules import PinLeaf
 from storage.retention import table as retention_table
@@ -311,11 +314,34 @@ def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: R
     remember_fault(connection, body)
 
 
+def _apply_office(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
+    if now.leaf is not None:
+        remember_request(connection, body, now.leaf)
+
+
+def _apply_person(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
+    if now.leaf is not None:
+        people_table.remember(connection, body, now.leaf)
+
+
+def remember_request(connection: sqlite3.Connection, body: Mapping[str, Any], leaf: int) -> None:
+    """Unless it was in a boot that this database counts otherwise."""
+    at = msgspec.convert(body["at"], LeafPlace)
+    if count_boot(connection, at.boot, at.id, at.boottime_ms):
+        office_table.remember(connection, body, at.point, leaf)
+
+
 def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     """Unless it was in a boot that this database counts otherwise."""
     found, at = (msgspec.convert(body[name], LeafPlace) for name in ("found", "at"))
     if all(count_boot(connection, one.boot, one.id, one.boottime_ms) for one in (found, at)):
         faults_table.remember(connection, body, found.point, at.point)
+
+
+def _apply_copy(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
+    told = None if now.leaf is None else ledger_table.leaf(connection, now.leaf)
+    begun = now.at if told is None else replace(now.at, wall_ms=told.wall_ms)
+    exports_table.remember(connection, body, begun, now.life.run, now.leaf)
 
 
 def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:
@@ -335,7 +361,10 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Repl
     Leaf.GENERATION: _apply_generation,
     Leaf.AGREED: _apply_agreed,
     Leaf.MAINTENANCE: _apply_maintenance,
+    Leaf.OFFICE: _apply_office,
+    Leaf.PERSON: _apply_person,
     Leaf.FAULT: _apply_fault,
+    Leaf.COPY: _apply_copy,
 }
 """Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""
 
@@ -439,5 +468,7 @@ _ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, MirrorLine], object]]]
     Leaf.VOLUME: lambda connection, line: volumes_table.remember(connection, line.body),
     Leaf.GENERATION: lambda connection, line: ledger_table.remember(connection, line.number, line.body),
     Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),
+    Leaf.OFFICE: lambda connection, line: remember_request(connection, line.body, line.number),
+    Leaf.PERSON: lambda connection, line: people_table.remember(connection, line.body, line.number),
     Leaf.MAINTENANCE: lambda connection, line: remember_maintenance(connection, line.body, line.number, lasts=True),
 }

@@ -11,7 +11,8 @@ wait. So footage of a camera that was gone for a year is not destroyed by whoeve
 nor after a database was lost and with it what had been configured. Where "overwrite" was said before anything was
 recorded, no floor was ever stamped under another word, and it holds at once; a lost database forgets that, too.
 
-Which bounds and grants are agreed upon, and what of a configuration waits for a second person, since it loosens one.
+Which bounds and grants are agreed upon, and under which profile, and what of a configuration waits for a second person,
+since it loosens one.
 A floor is loosened when it is lowered, a ceiling when it is raised, and all floors by `on_full = "overwrite"`.
 What tightens holds at once and is agreed upon from then on; a ceiling that was shortened only once it holds (it waits
 for a day), so that whoever shortened it by mistake can take it back alone in
@@ -21,12 +22,15 @@ of S14.
 Grants say which groups hold which role. Taking a role from a group holds at once, giving it one waits. Where the groups
 whose people approve would all be others, those that there are go on until the others are approved: else nobody could.
 While nothing is granted root may do all, so whoever grants first gives away nothing that he has not.
+
+A profile is the regulation under which a box is. To name the first one holds at once; to name another or none waits.
+What was agreed upon before there were profiles in it names none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -221,7 +225,7 @@ UNGRANTED: Final = Grants(configured=False)
 
 @dataclass(frozen=True, slots=True)
 class ApprovedLimits:
-    """Bounds of a site and of cameras, and who holds which role, as configured or as agreed upon."""
+    """Bounds of a site and of cameras, who holds which role, and the profile, as configured or as agreed upon."""
 
     site: Bounds
     """Of cameras without their own."""
@@ -229,6 +233,7 @@ class ApprovedLimits:
     """Of all that are configured; as agreed upon, also of those that were."""
     overwrite: bool = False
     grants: Grants = UNGRANTED
+    profile: str | None = None
 
 
 class LoosenedBound(StrEnum):
@@ -242,11 +247,13 @@ class LoosenedBound(StrEnum):
     """Not looser, but waits with what comes in its place."""
     UNGRANTED = "ungranted"
     """No grants at all, which is every role for root."""
+    PROFILE = "profile"
+    """Another regulation, or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loosening:
-    """One bound or grant that would be looser than what is agreed upon."""
+    """One bound, grant or profile that would be looser than what is agreed upon."""
 
     camera: str | None
     """None: the site's, or of grants."""
@@ -255,6 +262,10 @@ class Loosening:
     wished_s: int = 0
     role: str = ""
     group: str = ""
+    profile: str = ""
+    """The one that holds."""
+    wished_profile: str = ""
+    """Empty: none."""
 
 
 def holding(agreed: ApprovedLimits, wished: ApprovedLimits) -> ApprovedLimits:
@@ -264,11 +275,14 @@ def holding(agreed: ApprovedLimits, wished: ApprovedLimits) -> ApprovedLimits:
         {camera: effective(_of(agreed, camera), bounds) for camera, bounds in wished.cameras.items()},
         agreed.overwrite and wished.overwrite,
         _granted(agreed.grants, wished.grants),
+        wished.profile if agreed.profile is None else agreed.profile,
     )
 
 
 def loosenings(held: ApprovedLimits, wished: ApprovedLimits) -> Iterator[Loosening]:
     """What waits. Of cameras that are as their site nothing is repeated."""
+    if held.profile is not None and held.profile != wished.profile:
+        yield Loosening(None, LoosenedBound.PROFILE, profile=held.profile, wished_profile=wished.profile or "")
     yield from _of_grants(held.grants, wished.grants)
     yield from _of_one(None, held.site, wished.site)
     for camera, bounds in wished.cameras.items():
@@ -285,12 +299,12 @@ def settled(agreed: ApprovedLimits, held: ApprovedLimits, in_force: Mapping[str,
         camera: _settled(_of(agreed, camera), one, waits=camera in waiting) for camera, one in held.cameras.items()
     }
     site = _settled(agreed.site, held.site, waits=bool(waiting))
-    return ApprovedLimits(site, {**agreed.cameras, **cameras}, held.overwrite, held.grants)
+    return replace(held, site=site, cameras={**agreed.cameras, **cameras})
 
 
 def granted(agreed: ApprovedLimits, wished: ApprovedLimits) -> ApprovedLimits:
     """What is agreed upon once a second person has approved it."""
-    return ApprovedLimits(wished.site, {**agreed.cameras, **wished.cameras}, wished.overwrite, wished.grants)
+    return replace(wished, cameras={**agreed.cameras, **wished.cameras})
 
 
 def _granted(agreed: Grants, wished: Grants) -> Grants:

@@ -92,6 +92,15 @@ class RetentionApprovals:
                 log.warning("what is agreed upon of retention is not written down yet: %s", error)
         return held
 
+    def is_without_profile(self) -> bool:
+        """No regulation is agreed upon. False while a database that was lost is made anew: leaves may tell of one."""
+
+        def query(connection: sqlite3.Connection) -> bool:
+            agreed = table.read_approved(connection)
+            return table.is_approved_known(connection) if agreed is None else agreed.profile is None
+
+        return self._database.read(query)
+
     def granting(self, wished: ApprovedLimits) -> TransactionPart:
         """As a deed of two persons: all of it is agreed upon."""
 

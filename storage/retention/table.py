@@ -156,9 +156,10 @@ def is_approved_known(connection: sqlite3.Connection) -> bool:
 
 
 def approved_body(agreed: ApprovedLimits) -> dict[str, Value]:
-    """As a leaf has it."""
+    """As a leaf has it. Without a profile it is as before there were any."""
     cameras: dict[str, Value] = {camera: _pair(bounds) for camera, bounds in agreed.cameras.items()}
-    return {
+    profile: dict[str, Value] = {} if agreed.profile is None else {"profile": agreed.profile}
+    return profile | {
         "site": _pair(agreed.site),
         "cameras": cameras,
         "overwrite": agreed.overwrite,
@@ -182,7 +183,10 @@ def _of(body: Mapping[str, Any]) -> ApprovedLimits:
     cameras = {str(camera): _bounds(pair) for camera, pair in body["cameras"].items()}
     if not all(map(is_camera, cameras)):
         raise ValueError("bounds of what is no camera")
-    return ApprovedLimits(_bounds(body["site"]), cameras, bool(body["overwrite"]), _grants(body["roles"]))
+    profile = body.get("profile")
+    if not (profile is None or isinstance(profile, str)):
+        raise ValueError("a profile that is no name")
+    return ApprovedLimits(_bounds(body["site"]), cameras, bool(body["overwrite"]), _grants(body["roles"]), profile)
 
 
 def _groups(grants: Grants) -> Value:

@@ -26,6 +26,7 @@ from storage.database.writer import Database
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
+from storage.office.office_store import OfficeStore
 from storage.outbox.table import Outbox
 from storage.pins import table as pins_table
 from storage.pins.files import StoreView
@@ -139,6 +140,7 @@ class Store:
             self._books.sign_now,
         )
         self._unfinished = UnfinishedSegments(held.database, held.life, clock, self._salvager)
+        self.office: Final = OfficeStore(held.database, held.life, clock, held.state, held.pool.present)
         self.compliance: Final = Compliance(held.database, held.life, clock, self._books.register, self._books.waiting)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering, self._sweeping = threading.Lock(), threading.Lock()
@@ -298,6 +300,7 @@ class Store:
             self._disks.forget_overdue(configured())
             self._pins.maintain(lambda: self._ring_desk.view(configured()).bounds)
             self.exports.maintain()
+            self.office.maintain()
             self.ballast.maintain()
             return report
 
@@ -411,6 +414,7 @@ class Store:
         self._closing = True
         self.interrupt()
         self._pins.close()
+        self.office.close()
         self._salvages.shutdown()  # those that wait come to nothing at once
         try:
             if clean:

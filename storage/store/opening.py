@@ -45,6 +45,7 @@ PATIENCE_S: Final = 30.0
 class OpenState:
     """Everything a store holds while it is open."""
 
+    state: Path
     database: Database
     pool: VolumePool
     life: DaemonRun
@@ -83,7 +84,7 @@ def hold(
             PATIENCE_S
         )
         reach(Failpoint.START_RUN)
-        return OpenState(database, pool, life, ballast, node, keyring, undo.pop_all())
+        return OpenState(state, database, pool, life, ballast, node, keyring, undo.pop_all())
 
 
 @contextmanager

@@ -24,12 +24,17 @@ _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A line of mountinfo: the directory `root` of the file system on `device` is seen at `at`."""
+    """A line of mountinfo: the directory `root` of the file system on `device` is seen at `at`.
+
+    `source` and `options` are the file system's own: what it was mounted from, and how.
+    """
 
     device: str
     root: PurePosixPath
     at: PurePosixPath
     kind: str
+    source: str = ""
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,10 @@ def parse_mountinfo(text: str) -> list[Mount]:
     found = []
     for line in text.splitlines():
         left, dash, right = line.partition(" - ")
-        fields, kind = left.split(" "), right.partition(" ")[0]
+        fields, own = left.split(" "), [*right.split(" "), "", ""]
         if dash and len(fields) >= 6:
             root, at = (PurePosixPath(_plain(field)) for field in fields[3:5])
-            found.append(Mount(fields[2], root, at, kind))
+            found.append(Mount(fields[2], root, at, own[0], _plain(own[1]), tuple(own[2].split(","))))
     return found
 
 

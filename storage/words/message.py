@@ -9,6 +9,7 @@ A value is shown by the unit in its name, in every language by its own rules:
 - `…_s` is a duration in seconds, shown in at most two units: "31d 4h", "48s".
 - `…_bytes` is a size in decimal units: "1.87 TB".
 - `…_at` is a moment, RFC 3339.
+- `…_on` is a legal day, ISO 8601, which a person reads with years of the Republic: "115.11.25".
 - A list is an enumeration, with commas; `sentences` have semicolons, `lines` a line each.
 - A message in a message is read like any other. All else is shown as it is.
 """
