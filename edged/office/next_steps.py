@@ -1,0 +1,79 @@
+"""What is to be done now in a case, in the order in which it is done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edged.office.request import SHOWN, Request, ViewingState
+from edged.profiles.procedures import Procedure, Use
+from storage.words.message import Message, message
+
+
+def next_steps(procedure: Procedure, request: Request, applying: frozenset[str]) -> Iterator[Message]:
+    """`applying`: conditional checks that the form brings."""
+    if request.closed:
+        return
+    if request.decision is None and not request.withdrawn and procedure.chain:
+        yield from _undecided(procedure, request, applying)
+        return
+    if request.word_pending:
+        yield message("office.todo.word", "the signature of what was granted by word is still missing (request sign)")
+    if not request.replied:
+        yield message("office.todo.reply", "answer whoever asked (request reply)")
+    if request.decision is not None and request.decision.granted and not request.withdrawn:
+        yield from _granted(procedure, request)
+    unsigned = request.copies - request.receipts if procedure.receipt else 0
+    if unsigned > 0:
+        yield message(
+            "office.todo.receipt",
+            "have it signed for: {count} so far are not (request close --signed-for {count})",
+            count=unsigned,
+        )
+    if request.replied and request.viewing is None:
+        yield message("office.todo.close", "when all is done, close it (request close)")
+
+
+def _undecided(procedure: Procedure, request: Request, applying: frozenset[str]) -> Iterator[Message]:
+    if request.supplement:
+        yield message("office.todo.supplement", "wait for the supplement, then enter it (request supplement)")
+        return
+    for check in procedure.checks:
+        if check.name not in request.outcomes and (not check.when or check.name in applying):
+            yield message("office.todo.check", "check {name} (request check)", name=check.words)
+    number, last = request.step(procedure), len(procedure.chain) - 1
+    post = procedure.chain[min(number, last)].post
+    if number < last:
+        yield message("office.todo.sign", "{post} signs (request sign)", post=post)
+    else:
+        yield message("office.todo.decide", "{post} grants or refuses (request grant, request refuse)", post=post)
+
+
+def _granted(procedure: Procedure, request: Request) -> Iterator[Message]:
+    if request.on_paper and request.paper_seen_by is None:
+        yield message("office.todo.paper", "a second person sees the paper (request check --paper)")
+    if procedure.appointment and not request.appointed:
+        yield message("office.todo.appoint", "appoint a time (request appoint)")
+    yield from _handed_out(procedure, request)
+    if request.viewing is not None:
+        yield message("office.todo.viewing", "a viewing is open: end it (request view --end)")
+
+
+def _handed_out(procedure: Procedure, request: Request) -> Iterator[Message]:
+    """What was granted and has not been seen or taken yet."""
+    uses = frozenset[Use]() if request.decision is None else request.decision.uses
+    if (
+        request.viewing is None
+        and not any(one.state is ViewingState.ENDED for one in request.viewings)
+        and not uses.isdisjoint(SHOWN)
+    ):
+        if procedure.companion_by_login:
+            yield message(
+                "office.todo.here",
+                "{post} says from their own account that they are there (request view --here)",
+                post=procedure.companion,
+            )
+        yield message(
+            "office.todo.view", "show it in company of {post} (request view --companion)", post=procedure.companion
+        )
+    if Use.COPY in uses and not request.copies:
+        yield message("office.todo.copy", "copy it out (request copy --out)")
