@@ -13,7 +13,7 @@ import ast
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +48,10 @@ _CHARACTER_NAMES: Final = {r"'\n'": "end of line", r"'\r'": "carriage return", r
 _CHARACTERS: Final = re.compile("|".join(map(re.escape, _CHARACTER_NAMES)))
 
 
+def _nothing(tell: config_rules.Tell, config: Config) -> None:
+    del tell, config
+
+
 def load(path: Path, environ: Mapping[str, str] = os.environ, *, in_force: str | None = None) -> Config:
     """The effective configuration, passwords resolved; ConfigError names all that is wrong.
 
@@ -60,11 +64,15 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, in_force: str |
 
 
 def check(
-    path: Path, environ: Mapping[str, str] = os.environ, reader: FileReader | None = None
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    reader: FileReader | None = None,
+    warn: Callable[[config_rules.Tell, Config], None] = _nothing,
 ) -> tuple[list[ConfigMistake], list[ConfigMistake]]:
     """(problems, warnings) of a file, without using it: also what would stop no start, as certificates.
 
-    `reader`: who will use it, where that is somebody else (`edged.host.file_access.of_unit`).
+    `reader`: who will use it, where that is somebody else (`edged.host.file_access.of_unit`). `warn` tells what
+    another room finds in a valid one.
     """
     handed = frozenset[str]() if reader is None else reader.credentials
     config, findings = _read(path, environ, None, handed)
@@ -72,6 +80,7 @@ def check(
         config_rules.refuse_unreadable(findings, path, environ, reader)
     if config is not None:
         config_rules.warn_of_plans(findings, config)
+        warn(findings.warn, config)
         if not config_rules.is_link_handed_over(findings.raw, path.parent, environ, handed):
             now_ms = SystemClock().now().wall_ms
             config_rules.warn_of_ends(findings.warn, config, now_ms)
@@ -253,7 +262,9 @@ def _complete(config: Config, findings: config_rules.Findings, environ: Mapping[
     ]
     mqtt = config.mqtt and config.mqtt.model_copy(update=with_password(("mqtt",)))
     mqtt = mqtt and config_rules.completed(mqtt, directory, environ)
-    return config.model_copy(update={"cameras": cameras, "mqtt": mqtt})
+    calendars = [str(directory / name) for name in config.office.calendars]
+    office = config.office.model_copy(update={"calendars": calendars})
+    return config.model_copy(update={"cameras": cameras, "mqtt": mqtt, "office": office})
 
 
 Raw = Mapping[str, Any]
@@ -289,6 +300,10 @@ class Outline:
     cameras: int = 0
     doors: tuple[CameraAddress, ...] = ()
     broker: bool = False
+    profile: str = ""
+    operators: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    """Groups."""
     secrets: tuple[NamedSecret, ...] = ()
 
 
@@ -321,9 +336,16 @@ def read_outline(file: Path, data: bytes) -> Outline:
         cameras=len(cameras),
         doors=tuple(door for camera in cameras if (door := _camera_address(camera)) is not None),
         broker=bool(mqtt),
+        profile=_word(_table(raw, "site"), "profile"),
+        operators=_names(_table(raw, "roles"), "operator"),
+        authorities=_names(_table(raw, "roles"), "authority"),
         secrets=(
             *secrets,
             NamedSecret(f"{state}/ledger.key", message("config.secret.ledger", "key of the ledger"), may_lack=True),
+            *(
+                NamedSecret(f"{state}/{name}", message("config.secret.office", "keys of persons"), may_lack=True)
+                for name in ("office.key", "office.keys")
+            ),
         ),
     )
 
@@ -352,6 +374,13 @@ def _tables(raw: Raw, key: str) -> Iterator[Raw]:
 def _word(table: Raw, key: str) -> str:
     word = table.get(key)
     return word if isinstance(word, str) and "\0" not in word else ""
+
+
+def _names(table: Raw, key: str) -> tuple[str, ...]:
+    names = table.get(key)
+    return (
+        tuple(name for name in names if isinstance(name, str) and "\0" not in name) if isinstance(names, list) else ()
+    )
 
 
 def _path(table: Raw, key: str) -> str:

@@ -1,4 +1,4 @@
-"""A configuration as bounds and grants, these as a configuration, and what would be loosened in words. Pure.
+"""A configuration as bounds, grants and a profile, these as a configuration, and what is loosened in words. Pure.
 
 A key of the centre is granted verbs as a group is granted roles: it counts as a person, so nobody gives himself one.
 """
@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from edged.config.model import CameraRetentionConfig, Commander, Config, RetentionConfig, Roles
+from edged.profiles.loader import PROFILES
 from edged.words import units
 from edged.words.roles import Role
 from storage.retention.bounds import ApprovedLimits, Grants, LoosenedBound, Loosening, loosenings
@@ -29,25 +30,30 @@ _KEYED: Final = re.compile(r"(.+) \((\S+), (?:until (\S+)|without an end)\)")
 
 
 def wished_by(config: Config) -> ApprovedLimits:
-    """What a configuration says of retention and roles."""
+    """What a configuration says of retention, roles and profile."""
     default = config.retention
     site = Bounds(default.min // _SECOND, default.max // _SECOND)
     cameras = {camera.id: config.bounds(camera.id) for camera in config.cameras}
-    return ApprovedLimits(site, cameras, default.on_full == "overwrite", _grants(config))
+    return ApprovedLimits(site, cameras, default.on_full == "overwrite", _grants(config), config.site.profile)
 
 
 def under(config: Config, held: ApprovedLimits) -> Config:
-    """The configuration with these bounds and grants in place of its own."""
+    """The configuration with these bounds, grants and profile in place of its own.
+
+    A profile that this version does not know cannot be kept to: the configured one stays.
+    """
     if held == wished_by(config):
         return config
-    site = RetentionConfig(**_pair(held.site), on_full="overwrite" if held.overwrite else "stop")
+    profile = held.profile if held.profile is None or held.profile in PROFILES else config.site.profile
+    retention = RetentionConfig(**_pair(held.site), on_full="overwrite" if held.overwrite else "stop")
     cameras = [
         camera.model_copy(update={"retention": CameraRetentionConfig(**_pair(held.cameras[camera.id]))})
         for camera in config.cameras
     ]
     commanders = list(_commanders(config, held.grants))
     held_by = {"roles": _roles(held.grants), "commanders": commanders}
-    return config.model_copy(update={"retention": site, "cameras": cameras, **held_by})
+    site = config.site.model_copy(update={"profile": profile})
+    return config.model_copy(update={"site": site, "retention": retention, "cameras": cameras, **held_by})
 
 
 def sentence(waiting: Sequence[Loosening]) -> Message:
@@ -95,6 +101,13 @@ def _words(one: Loosening) -> Message:
             return message(
                 "site.role-revoked", "take the role {role} from group {group}", role=one.role, group=one.group
             )
+        case LoosenedBound.PROFILE:
+            return _other_profile(one)
+        case LoosenedBound.FLOOR | LoosenedBound.CEILING:
+            return _other_bound(one)
+
+
+def _other_bound(one: Loosening) -> Message:
     whose = message("site.of-site", "the site")
     if one.camera:
         whose = message("site.of-camera", "camera {camera}", camera=one.camera)
@@ -105,6 +118,17 @@ def _words(one: Loosening) -> Message:
         )
     return message(
         "site.ceiling-raised", "raise the ceiling of {whose} from {old} to {new}", whose=whose, old=old, new=new
+    )
+
+
+def _other_profile(one: Loosening) -> Message:
+    if not one.wished_profile:
+        return message("site.profile-dropped", "go by no regulation any more (profile {profile})", profile=one.profile)
+    return message(
+        "site.profile-changed",
+        "go by another regulation (profile {wished} in place of {profile})",
+        profile=one.profile,
+        wished=one.wished_profile,
     )
 
 
@@ -135,7 +159,7 @@ def tightened(before: Config, after: Config) -> Iterator[Message]:
     back = [
         one
         for one in loosenings(now, replace(was, cameras=both))
-        if one.what in (LoosenedBound.FLOOR, LoosenedBound.CEILING)
+        if one.what in (LoosenedBound.FLOOR, LoosenedBound.CEILING, LoosenedBound.PROFILE)
     ]
     if back:
         what = sentence(back[:NAMED])

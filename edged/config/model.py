@@ -11,6 +11,7 @@ import json
 import zoneinfo
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -29,6 +30,7 @@ from edged.words.value_types import (
     Group,
     Host,
     Name,
+    OfficeUnit,
     OnFull,
     Port,
     Profile,
@@ -82,6 +84,8 @@ MAX_GROUPS: Final = 32
 """That have one role: each is looked up at each call."""
 MAX_COMMANDERS: Final = 32
 """Desks of the centre, with an old and a new key each while they change."""
+MAX_CALENDARS: Final = 16
+"""Of a year each."""
 MAX_PRIORITY: Final = 1_000
 MQTT_PORT: Final = 1883
 MQTTS_PORT: Final = 8883
@@ -170,6 +174,17 @@ class Roles(Table):
         return {role: tuple(getattr(self, role)) for role in Role}
 
 
+class OfficeConfig(Table):
+    """調閱: what answering a request takes."""
+
+    calendars: Annotated[list[Word], Field(max_length=MAX_CALENDARS)] = Field(
+        default_factory=list, examples=['calendars = ["calendar/115.csv"]']
+    )
+    """Absolute once the configuration is complete."""
+    viewings: AbsolutePath | None = Field(default=None, examples=['viewings = "/srv/viewings"'])
+    """Of viewing copies and nothing else; None: `Config.viewings` says where."""
+
+
 class CameraRetentionConfig(Table):
     min: Span | None = Field(default=None, examples=['min = "92d"'])
     max: Span | None = Field(default=None, examples=['max = "365d"'])
@@ -193,6 +208,8 @@ class CameraConfig(Table):
     id: Annotated[str, identifier(MAX_ID)] = Field(examples=['id = "lobby"'])
     name: Name = Field(default="", examples=['name = "大廳"'])
     """What people call it; its id where the file gives no name."""
+    unit: OfficeUnit = Field(default="", examples=['unit = "戶籍登記課"'])
+    """Whose camera it is (N3); "": the whole office's."""
     url: Url = Field(examples=['url = "rtsp://10.0.0.11/stream1"'])
     username: Word | None = Field(default=None, examples=['username = "viewer"'])
     password_file: Word | None = Field(default=None, examples=['password_file = "lobby.password"'])
@@ -283,6 +300,9 @@ class Config(Table):
     roles: Roles | None = Field(
         default=None, examples=[message("config.roles.example", "a [roles] table, or leave it out")]
     )
+    office: OfficeConfig = Field(
+        default=OfficeConfig(), examples=[message("config.office.example", "an [office] table, or leave it out")]
+    )
     cameras: Annotated[list[CameraConfig], Field(max_length=MAX_CAMERAS)] = Field(
         default_factory=list,
         examples=[message("config.cameras.example", "a [[cameras]] table for each camera")],
@@ -296,6 +316,11 @@ class Config(Table):
             message("config.commanders.example", "a [[commanders]] table for each key of the centre, or leave them out")
         ],
     )
+
+    @property
+    def viewings(self) -> Path:
+        """Where viewing copies lie: beside the state directory, which whoever looks at one may not enter."""
+        return self.office.viewings or self.paths.state.with_name(f"{self.paths.state.name}-viewings")
 
     def known_keys(self) -> commands.Commanders:
         """The keys of the centre, by their ids."""

@@ -102,17 +102,25 @@ def apply(
 
 
 def refuse_unreadable(findings: Findings, file: Path, environ: Mapping[str, str], reader: FileReader) -> None:
-    """What that account cannot read, and with it edged: the file itself, passwords, certificates, keys. Blocking."""
+    """What that account cannot read, and with it edged: the file itself, passwords, certificates, keys. Blocking.
+
+    A calendar is a warning: without it all goes on.
+    """
+    calendars: dict[Location, Path] = {
+        ("office", "calendars", index): file.absolute().parent / name
+        for index, name in _words(_table(findings.raw, "office").get("calendars"))
+    }
     named = {
         location: file.absolute().parent / name
         for location, name, handed in _named_files(findings.raw)
         if not (handed and (name in reader.credentials or secrets.credential(name, environ) is not None))
     }
-    found = barred(reader, {file, *named.values()})
-    places: dict[Location, Path] = {(): file} if file in found else named
+    found = barred(reader, {file, *named.values(), *calendars.values()})
+    places: dict[Location, Path] = {(): file} if file in found else {**named, **calendars}
     for location, path in places.items():
         if path in found:
-            findings.problem(location, found[path].problem, found[path].instead)
+            tell = findings.warn if location in calendars else findings.problem
+            tell(location, found[path].problem, found[path].instead)
 
 
 def _named_files(raw: Raw) -> Iterator[tuple[Location, str, bool]]:
@@ -337,8 +345,10 @@ def _volumes_apart(findings: Findings) -> None:
     if "volumes" not in findings.raw:
         places.append((("volumes",), message("config.the-volume", "the volume"), DEFAULT_VOLUME.resolve()))
     state = _table(findings.raw, "paths").get("state", str(DEFAULT_STATE))
-    if isinstance(state, str) and state.startswith("/") and "\0" not in state:
-        places.append((("paths", "state"), "paths.state", Path(state).resolve()))
+    viewings = _table(findings.raw, "office").get("viewings")
+    for table, key, directory in (("paths", "state", state), ("office", "viewings", viewings)):
+        if isinstance(directory, str) and directory.startswith("/") and "\0" not in directory:
+            places.append(((table, key), f"{table}.{key}", Path(directory).resolve()))
     for (_, name, earlier), (location, _, later) in itertools.combinations(places, 2):
         if earlier == later:
             findings.problem(
@@ -718,7 +728,7 @@ def _is_loopback(host: str) -> bool:
 def refuse_against_profile(problem: Tell, raw: Raw, in_force: str | None) -> None:
     """Tell each clause that the configuration breaks: of its own profile, and of the one that a daemon runs under.
 
-    The latter holds until a restart (`edged.api.server.UNTIL_RESTART`), so taking it out of the file loosens nothing.
+    The latter holds until two persons agreed to another, so taking it out of the file loosens nothing.
     """
     named = _table(raw, "site").get("profile")
     for name in dict.fromkeys((named, in_force)):
@@ -915,7 +925,13 @@ def _in_both(clause: ProfileClause, raw: Raw) -> Iterator[Short]:
 
 
 def _names(groups: Any) -> set[str]:
-    return {name for name in groups if isinstance(name, str)} if isinstance(groups, list) else set()
+    return {name for _, name in _words(groups)}
+
+
+def _words(names: Any) -> Iterator[tuple[int, str]]:
+    """Of a list, where each stands in it."""
+    if isinstance(names, list):
+        yield from ((index, name) for index, name in enumerate(names) if isinstance(name, str))
 
 
 def _bounds(key: str, raw: Raw) -> Iterator[tuple[Location, timedelta]]:

@@ -38,12 +38,14 @@ from edged.doctor.disks import UNKNOWN_BRIDGE, Array, Disk, Disks, LogLines, Sma
 from edged.doctor.findings import CannotLook
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad, NoAnswer, fields, run
 from edged.doctor.network import CertificateEnd, DeviceAnswer
+from edged.doctor.office import OfficeAccounts, StateStorage, Swap, SwapArea
 from edged.doctor.paths import Directory, SecretFile
 from edged.host import accounts
 from edged.host.accounts import become_owner
 from edged.host.clock import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
 from edged.host.file_access import Barred, barred, is_unreadable, of_unit
 from edged.host.versions import av_version
+from edged.office import calendars
 from edged.words.value_types import UNIT
 from mqtt import tls
 from mqtt.broker_check import BrokerAnswer, check_broker
@@ -55,7 +57,7 @@ from recorder.words.outcome import SessionEnded
 from storage.database.readers import sqlite_version
 from storage.store import offline
 from storage.store.offline import DatabaseState, Sizes, state_holder
-from storage.volumes.mounts import read_mounts
+from storage.volumes.mounts import Mount, read_mounts
 from storage.volumes.volume import read_identity
 from storage.words.message import NOTHING, Message, as_message, message
 
@@ -217,6 +219,11 @@ def versions() -> InstalledVersions:
 CONFIG_MAX_BYTES: Final = 1_048_576
 SYS_DEVICES: Final = Path("/sys/dev/block")
 SYS_BLOCK: Final = Path("/sys/block")
+PROC_EXT4: Final = Path("/proc/fs/ext4")
+"""Of each: all its options. What is set in the file system itself stands in no list of mounts."""
+SWAPS: Final = Path("/proc/swaps")
+_NO_CIPHER: Final = ("CRYPT-VERITY", "CRYPT-INTEGRITY")
+"""What cryptsetup sets up without encrypting."""
 _VIRTUAL: Final = ("loop", "vd", "xvd", "zram", "ram", "nbd", "rbd", "dm-", "md", "sr")
 _HOSTS: Final = ("qemu", "vbox", "vmware", "virtual", "msft", "google", "amazon")
 
@@ -386,10 +393,10 @@ def _array(name: str) -> Array | None:
 
 def _disk(name: str) -> Disk:
     block = SYS_BLOCK / name
-    model = " ".join(filter(None, (_read(block / "device" / "vendor"), _read(block / "device" / "model"))))
+    model = _model(block)
     rotates = _read(block / "queue" / "rotational") == "1"
     hosted = is_container() and not Path("/dev", name).exists()
-    if hosted or name.startswith(_VIRTUAL) or any(host in model.lower() for host in _HOSTS):
+    if hosted or _is_virtual(name, model):
         return Disk(name, model, rotates, virtual=True)
     if name.startswith("mmcblk"):
         model = _read(block / "device" / "name")
@@ -410,6 +417,14 @@ def _disk(name: str) -> Disk:
     )
 
 
+def _model(block: Path) -> str:
+    return " ".join(filter(None, (_read(block / "device" / "vendor"), _read(block / "device" / "model"))))
+
+
+def _is_virtual(name: str, model: str) -> bool:
+    return name.startswith(_VIRTUAL) or any(host in model.lower() for host in _HOSTS)
+
+
 def _smartctl(device: str) -> SmartAnswer:
     """Through a USB bridge that smartctl does not know, in the way most of them understand."""
     ask = ("smartctl", "--json=c", "-H", "-A", "-i")
@@ -423,6 +438,72 @@ def _smartctl(device: str) -> SmartAnswer:
         why = message("doctor.smart.unknown", "its health is not known: {reason}", reason=error.said)
         return SmartAnswer(why=why, no_tool=error.absent)
     return told
+
+
+def state_storage(state: Path) -> StateStorage:
+    """What the state directory lies on, or will."""
+    there = next(path for path in (state, *state.parents) if path.exists())
+    mount = read_mounts().of(PurePosixPath(os.path.realpath(there)))
+    if mount is None:
+        return StateStorage("")
+    block = _block(mount)
+    options = () if block is None else tuple(_read(PROC_EXT4 / block.resolve().name / "options").split())
+    encrypted = None if block is None else _is_encrypted(block)
+    return StateStorage(mount.kind, (*mount.options, *options), encrypted or (None if is_container() else encrypted))
+
+
+def _block(mount: Mount) -> Path | None:
+    """A file system on several disks (btrfs) has a number of its own, and names one of them."""
+    if (block := SYS_DEVICES / mount.device).exists():
+        return block
+    return _block_of(Path(mount.source)) if mount.source.startswith("/dev/") else None
+
+
+def _block_of(device: Path) -> Path | None:
+    try:
+        number = device.stat().st_rdev
+    except OSError:
+        return None
+    block = SYS_DEVICES / f"{os.major(number)}:{os.minor(number)}"
+    return block if block.exists() else None
+
+
+def _is_encrypted(block: Path) -> bool | None:
+    """By dm-crypt, here or in all that it is made of; None: it is virtual, and its host may do so."""
+    real = block.resolve()
+    if (real / "partition").exists():
+        real = real.parent
+    kind = _read(real / "dm" / "uuid")
+    if kind.startswith("CRYPT-") and not kind.startswith(_NO_CIPHER):
+        return True
+    found = {_is_encrypted(one) for one in _slaves(real)} or {None if _is_virtual(real.name, _model(real)) else False}
+    return False if False in found else None if None in found else True
+
+
+def swap() -> Swap:
+    """Where memory is swapped to."""
+    try:
+        lines = SWAPS.read_text("utf-8", "replace").splitlines()[1:]
+    except FileNotFoundError:
+        lines = []  # a kernel that cannot swap
+    return Swap(tuple(_swap_area(line.split()[0]) for line in lines), of_host=is_container())
+
+
+def _swap_area(name: str) -> SwapArea:
+    if name.startswith("/dev/zram"):
+        return SwapArea(name, in_memory=_read(SYS_BLOCK / name.removeprefix("/dev/") / "backing_dev") in ("", "none"))
+    if name.startswith("/dev/"):
+        block = _block_of(Path(name))
+    else:
+        mount = read_mounts().of(PurePosixPath(os.path.realpath(name)))
+        block = None if mount is None else _block(mount)
+    return SwapArea(name, None if block is None else _is_encrypted(block))
+
+
+def office_accounts(operators: tuple[str, ...], authorities: tuple[str, ...]) -> OfficeAccounts:
+    """As the databases of the system list them."""
+    one, other = accounts.members(operators), accounts.members(authorities)
+    return OfficeAccounts(len(one - other), len(other - one))
 
 
 def _read(path: Path) -> str:
@@ -522,7 +603,7 @@ def check(file: Path) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """Problems and warnings of `edgectl config check`, each a line. PermissionError."""
     if is_unreadable(file):
         raise PermissionError(13, "Permission denied", str(file))
-    problems, warnings = configuration.check(file, reader=of_unit(file))
+    problems, warnings = configuration.check(file, reader=of_unit(file), warn=calendars.warn)
     return tuple(map(_line, problems)), tuple(map(_line, warnings))
 
 

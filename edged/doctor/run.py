@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from edged.config.load import Outline
-from edged.doctor import daemon, disks, gather, machine, network, paths
+from edged.doctor import daemon, disks, gather, machine, network, office, paths
 from edged.doctor.daemon import DownReport, Evidence, LastRun, SocketAnswer, UnitState
 from edged.doctor.disks import Disks, LogLines
 from edged.doctor.findings import Diagnosis, Missing, Result, critical, ok, unknown, warn
 from edged.doctor.in_child import Task, together
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
 from edged.doctor.network import CertificateEnd, DeviceAnswer
+from edged.doctor.office import OfficeAccounts, StateStorage, Swap
 from edged.doctor.paths import Directory, SecretFile
 from edged.documents.base import told_in
 from edged.documents.site import Status
+from edged.profiles.loader import PROFILES, profile
 from mqtt.broker_check import BrokerAnswer
 from storage.store.offline import DatabaseState, Sizes
 from storage.words.clock import SystemClock
@@ -96,6 +98,7 @@ def examine(
     }
     found = together(first) | _first(config) | _of_the_daemon(config, of_unit=of_unit)
     found |= _of_its_files(found["site"], status, down=status is None and refusal is None)
+    found |= _of_the_office(found["site"])
     if status is None and refusal is None:
         refusal = _explained(found, config, path)[0]
     return Examination(config, status, found, refusal, locale.getpreferredencoding(do_setlocale=False))
@@ -148,6 +151,20 @@ def _of_its_files(site: Outline | Missing, status: Status | None, *, down: bool)
     if everywhere:
         tasks["disks"] = Task(Disks, partial(gather.disks, everywhere), DISKS_S)
     return {"disks": site} | together(tasks)
+
+
+def _of_the_office(site: Outline | Missing) -> dict[str, Any]:
+    """Only where there is a profile: else no person is kept."""
+    if isinstance(site, Missing) or site.profile not in PROFILES:
+        return {}
+    people = partial(gather.office_accounts, site.operators, site.authorities)
+    return together(
+        {
+            "accounts": Task(OfficeAccounts, people),
+            "storage": Task(StateStorage, partial(gather.state_storage, Path(site.state))),
+            "swap": Task(Swap, gather.swap),
+        }
+    )
 
 
 def _volumes(site: Outline | Missing, status: Status | None) -> list[str]:
@@ -221,6 +238,10 @@ def _judged(gathered: Examination) -> Iterator[Diagnosis | None]:
         yield network.judge_broker(found.get("broker", unread))
     yield from network.judge_certificates(found["certificates"])
     yield from _modes(gathered)
+    if gathered.site is not None and "accounts" in found:
+        yield office.judge_accounts(found["accounts"], profile(gathered.site.profile).procedures)
+        yield from office.judge_storage(found["storage"])
+        yield office.judge_swap(found["swap"])
     yield from machine.judge_machine(found["machine"])
     here = found["versions"]
     running = "" if status is None else status.version
