@@ -3,10 +3,10 @@
 Each kind of act is registered once, under its name, by the module of `edged.api` that asks for it.
 `storage.approvals.service` keeps what waits and holds that two persons are two.
 
-What a configuration loosens, bounds or roles, is such an act, too (`Agreement`): a file can be edited by whoever is
-root, and nobody knows who that was. So a start or a signal asks nobody: what was agreed upon goes on to hold, with an
-alarm, until a person who logged in calls `edgectl reload`, and another one with the role of authority approves what
-that asks for.
+What a configuration loosens, bounds, roles or the profile, is such an act, too (`Agreement`): a file can be edited by
+whoever is root, and nobody knows who that was. So a start or a signal asks nobody: what was agreed upon goes on to
+hold, with an alarm, until a person who logged in calls `edgectl reload`, and another one with the role of authority
+approves what that asks for.
 """
 
 from __future__ import annotations

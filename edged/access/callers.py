@@ -16,7 +16,7 @@ import re
 import socket
 import struct
 from asyncio import BaseTransport
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +52,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Details: TypeAlias = "Mapping[str, Value]"
 """What a leaf names of a call besides who and what: ids, known cameras, times; no text that somebody typed."""
 About: TypeAlias = Callable[[web.Request], Awaitable[Details]]
+Ground: TypeAlias = Callable[[web.Request, "Caller"], Awaitable[None]]
+"""Looks whether a call that discloses footage has a ground to: Refusal where it has none."""
 MayAsk: TypeAlias = Callable[[int, Verb], Awaitable[bool]]
 """Whether an account has a verb now (`edged.access.guard`)."""
 
@@ -66,16 +68,18 @@ class Route:
     handler: Handler
     about: About | None = None
     """Looks at the call before it goes on record: what the leaf names of it; Refusal where nothing will come of it."""
+    ground: Ground | None = None
+    """Of each route whose verb discloses: without one the guard lets nobody through."""
 
 
-def get(path: str, verb: Verb, handler: Handler, about: About | None = None) -> Route:
+def get(path: str, verb: Verb, handler: Handler, about: About | None = None, ground: Ground | None = None) -> Route:
     """What only reads."""
-    return Route("GET", path, verb, handler, about)
+    return Route("GET", path, verb, handler, about, ground)
 
 
-def post(path: str, verb: Verb, handler: Handler, about: About | None = None) -> Route:
+def post(path: str, verb: Verb, handler: Handler, about: About | None = None, ground: Ground | None = None) -> Route:
     """What changes something, or works for long."""
-    return Route("POST", path, verb, handler, about)
+    return Route("POST", path, verb, handler, about, ground)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,12 @@ class Caller:
     role: str = ""
     """As which the guard let it in, and what the path of the call names: for a leaf that comes with a fact."""
     ids: Details = field(default_factory=dict)
+    cameras: frozenset[str] | None = None
+    """Of the unit whose person this is; None: all of the box (N3)."""
+
+    def sees(self, cameras: Iterable[str]) -> bool:
+        """Whether all of these are theirs to see."""
+        return self.cameras is None or self.cameras.issuperset(cameras)
 
     @property
     def who(self) -> str:
@@ -102,6 +112,10 @@ class Caller:
 
 CALLER: Final = web.RequestKey("caller", Caller)
 """Under this key the guard leaves in the request who makes it."""
+
+
+REASON: Final = web.RequestKey("reason", str)
+"""Why, as whoever calls has typed it: `about` leaves it there for the leaf, which has it as a commitment alone."""
 
 
 def caller(request: web.Request) -> Caller:
@@ -125,6 +139,17 @@ def logged_in(request: web.Request) -> Caller:
             status=403,
         )
     return who
+
+
+def refuse_cameras(who: Caller, cameras: Iterable[str]) -> None:
+    """Refusal: some of these are of another unit."""
+    if not who.sees(cameras):
+        raise Refusal(
+            message("access.other-unit", "cameras are of another unit than yours"),
+            message("access.other-unit.action", "yours are: {cameras}", cameras=sorted(who.cameras or ())),
+            exit_codes.NOT_ALLOWED,
+            status=403,
+        )
 
 
 def instant(name: str, text: str | None) -> int | None:

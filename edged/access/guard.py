@@ -8,6 +8,7 @@ the handler runs, so that whoever may not ask learns nothing, not even whether w
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from edged.access import journal, role_watch
-from edged.access.callers import CALLER, Caller, Details, Refusal, Route, logged_in, peer_of
+from edged.access.callers import CALLER, REASON, Caller, Details, Refusal, Route, logged_in, peer_of, refuse_cameras
 from edged.access.journal import ActEntry, ActJournal
 from edged.access.role_watch import RoleHistory, RolesSeen, RoleWatch
 from edged.host import accounts
@@ -30,11 +31,19 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.message import as_message, message
 
-ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
+ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?|[0-9]{1,4}-[0-9]{4,9}")
 """What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
 ID_MAX: Final = 24
 
 Clash: TypeAlias = Callable[[int], None]
+HasPart: TypeAlias = Callable[[int, str | None], bool]
+"""Whether an account is of somebody who has a part in a request, None: in any. Blocking."""
+CamerasOf: TypeAlias = Callable[[int], frozenset[str] | None]
+"""Cameras of the unit whose person an account is; None: all. Blocking."""
+BY_COMPANY: Final = frozenset({Verb.REQUEST_SHOW, Verb.REQUEST_VIEW})
+"""What whoever has to be there at a viewing may call, to see what it is and to say that they are there."""
+BY_POST: Final = "post"
+"""What leaves name as the role of whoever was let in by a post of the request."""
 
 
 class Guard:
@@ -53,6 +62,9 @@ class Guard:
         self._journal = act_journal
         self._clash = clash
         self._own_uid = os.geteuid()
+        self.has_part: HasPart = lambda _account, _number: False
+        self.accompanies: HasPart = lambda _account, _number: False
+        self.cameras_of: CamerasOf = lambda _account: None
 
     def guarded(self, route: Route) -> web.RouteDef:
         """The route as it is served."""
@@ -61,15 +73,21 @@ class Guard:
     async def pass_on(self, route: Route, request: web.Request) -> web.StreamResponse:
         """Let it through to its handler, or refuse it."""
         who, holding, known = await self._meet(request)
-        role, rule, ids = holding.under(route.verb), roles.TABLE[route.verb], _ids(request)
+        rule, ids = roles.TABLE[route.verb], _ids(request)
+        role = holding.under(route.verb) or await self._by_post(route.verb, rule, who, request)
         entry = ActEntry(route.verb.value, rule.result, role or holding.named, who.who, ids)
         if role is None:
             self._journal.refused(entry.refused(), known=known)
             what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
             raise Refusal(what, action, exit_codes.NOT_ALLOWED, status=403)
-        request[CALLER] = replace(who, role=role, ids=ids)
+        cameras = await asyncio.to_thread(self.cameras_of, who.uid if who.login is None else who.login)
+        request[CALLER] = replace(who, role=role, ids=ids, cameras=cameras)
         try:
-            entry = entry.about(await _details(route, rule, request))
+            details = await _details(route, rule, request)
+            entry = replace(entry.about(details), reason=request.get(REASON, ""))
+            if isinstance(named := details.get("cameras"), list):
+                refuse_cameras(request[CALLER], map(str, named))
+            await _grounded(route, rule, request)
         except Refusal as refusal:
             if refusal.document.exit == exit_codes.NOT_ALLOWED:
                 self._journal.refused(entry.refused(), known=known)
@@ -99,6 +117,16 @@ class Guard:
                 await self._journal.listed(entry)
             case Record.NONE | Record.ASKED:
                 pass
+        return None
+
+    async def _by_post(self, verb: Verb, rule: VerbRule, who: Caller, request: web.Request) -> str | None:
+        """As which whoever has no role for it may all the same. Who signs is who logged in."""
+        if not rule.by_post or who.login is None:
+            return None
+        number = request.match_info.get("request")
+        for verbs, part in ((None, self.has_part), (BY_COMPANY, self.accompanies)):
+            if (verbs is None or verb in verbs) and await asyncio.to_thread(part, who.login, number):
+                return BY_POST
         return None
 
     async def may(self, uid: int, verb: Verb) -> bool:
@@ -148,9 +176,24 @@ async def _details(route: Route, rule: VerbRule, request: web.Request) -> Detail
     return {} if route.about is None else await route.about(request)
 
 
+async def _grounded(route: Route, rule: VerbRule, request: web.Request) -> None:
+    """Refusal where footage would be disclosed without a ground."""
+    if not rule.discloses:
+        return
+    if route.ground is None:
+        raise Refusal(
+            message("access.no-ground", "nobody has said on which ground this shows footage, so it shows none"),
+            message("access.no-ground.action", "this is a defect of edged: report it"),
+            exit_codes.NOT_ALLOWED,
+            status=403,
+        )
+    await route.ground(request, request[CALLER])
+
+
 def _ids(request: web.Request) -> Details:
-    named = request.match_info.items()
-    return {name: text for name, text in named if len(text) <= ID_MAX and ID.fullmatch(text)}
+    """A request of another box is named by its number alone: whatever stands behind it was typed by somebody."""
+    named = {name: text.partition(".")[0] for name, text in request.match_info.items()}
+    return {name: text for name, text in named.items() if len(text) <= ID_MAX and ID.fullmatch(text)}
 
 
 class AccessService:

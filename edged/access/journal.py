@@ -71,6 +71,12 @@ class ActEntry:
     who: str
     """A person, in words: never in the leaf itself."""
     details: Details = field(default_factory=dict)
+    reason: str = ""
+    """As somebody typed it: likewise."""
+
+    @property
+    def committed(self) -> dict[str, str]:
+        return {"who": self.who} | ({"reason": self.reason} if self.reason else {})
 
     def counted(self, count: int, kinds: tuple[str, ...] = ()) -> ActEntry:
         """`kinds`: verbs, where they are not all this one."""
@@ -226,7 +232,7 @@ class ActJournal:
             self._owe(entry)
 
     def _act(self, entry: ActEntry) -> Future[int]:
-        return self._journal.act(entry.verb, entry.result, entry.role, {"who": entry.who}, entry.details)
+        return self._journal.act(entry.verb, entry.result, entry.role, entry.committed, entry.details)
 
     def _hear(self, future: Future[int], late: Callable[[Future[int]], None]) -> None:
         loop = asyncio.get_running_loop()

@@ -95,7 +95,7 @@ def members(groups: Collection[str]) -> frozenset[int]:
         except KeyError:
             continue
         numbers.add(entry.gr_gid)
-        found |= {uid for name in entry.gr_mem if (uid := _uid(name)) is not None}
+        found |= {uid for name in entry.gr_mem if (uid := number_of(name)) is not None}
     return frozenset(found | {entry.pw_uid for entry in pwd.getpwall() if entry.pw_gid in numbers})
 
 
@@ -106,7 +106,8 @@ def _number(group: str) -> int | None:
         return None
 
 
-def _uid(name: str) -> int | None:
+def number_of(name: str) -> int | None:
+    """Blocking: of an account, by its name; None where the system has none."""
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:

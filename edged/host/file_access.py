@@ -4,6 +4,7 @@
 - `of_unit`, `barred`: root reads everything, so what root finds readable says nothing of the daemon. The kernel says
   so to a process of the daemon's account. Which account that is, and which credentials systemd reads for it, stands in
   the files of the unit; they are read without systemd, also before it knows the unit.
+- `access_list`, `barrier`: one other account may read one thing of edged's, and what keeps it from getting there.
 - `OpenFileWatch`: footage, pins, ledger and database belong to the account of edged; for others there is nothing, and
   for the group of edged no more than to read (W2 J6 P12 D1 N9). A directory above that is closed closes all below it;
   what lies there open is told all the same, because a mount or a move opens it.
@@ -17,6 +18,7 @@ import os
 import pwd
 import re
 import stat
+import struct
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +50,12 @@ EACH_LOOK: Final = 4096
 AGAIN_MAX: Final = 4096
 """Open ones that are looked at again each time; of more, the later ones come with the pass."""
 _LISTS: Final = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
+_LIST_HEAD: Final = struct.pack("<I", 2)
+"""Version of the form in which the kernel takes access lists (linux/posix_acl_xattr.h)."""
+_LIST_ENTRY: Final = struct.Struct("<HHI")
+_OF_OWNER, _OF_USER, _OF_GROUP, _MASK, _OF_OTHERS = 0x01, 0x02, 0x04, 0x10, 0x20
+_NOBODY: Final = 0xFFFF_FFFF
+"""The number in entries that name nobody."""
 
 
 def is_unreadable(file: Path) -> bool:
@@ -182,22 +190,65 @@ def _barred(reader: FileReader, path: Path, at: Path) -> Barred:
 
 def _give(reader: FileReader, path: Path, mode: str) -> Message:
     """Beside an access list the group's mode is but its mask: the list goes first."""
-    first = f"setfacl -b {path}; " if _has_list(path) else ""
+    first = f"setfacl -b {path}; " if has_list(path) else ""
     return Message(f"{first}chown root:{reader.group} {path}; chmod {mode} {path}")
 
 
 def _listed(problem: Message, path: Path) -> Message:
     """And that an access list decides, where it does and not the modes alone."""
-    if not _has_list(path):
+    if not has_list(path):
         return problem
     return message("host.barred-by-list", "{problem} (it has an access list: getfacl)", problem=problem)
 
 
-def _has_list(path: Path) -> bool:
+def has_list(path: Path | int) -> bool:
+    """A file or directory, by name or open, has an access list."""
     try:
         return _ACL in os.listxattr(path)
     except OSError:
         return False
+
+
+def access_list(owner: int, uid: int, reader: int) -> bytes:
+    """The list (acl(5)) by which the owner and one more account have access and nobody else, as system.posix_acl_access
+    takes it. Pure. `owner`, `reader`: what they may, as in a mode: read 4, write 2, execute 1; `uid`: the reader's.
+    """
+    entries = (
+        (_OF_OWNER, owner, _NOBODY),
+        (_OF_USER, reader, uid),
+        (_OF_GROUP, 0, _NOBODY),
+        (_MASK, reader, _NOBODY),
+        (_OF_OTHERS, 0, _NOBODY),
+    )
+    return _LIST_HEAD + b"".join(_LIST_ENTRY.pack(*entry) for entry in entries)
+
+
+def give_to(fd: int, owner: int, uid: int, reader: int) -> None:
+    """`access_list` of an open file or directory. OSError: ENOTSUP where its file system has no such lists."""
+    os.setxattr(fd, _ACL, access_list(owner, uid, reader))
+
+
+def barrier(path: Path, uid: int) -> Path | None:
+    """The first directory on the way to a path, itself included, that an account may not enter, by modes and groups;
+    None: it gets there. Where an access list decides it is taken to. OSError. Blocking.
+    """
+    try:
+        entry = pwd.getpwuid(uid)
+        groups = frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    except KeyError:
+        groups = frozenset()
+    return next(
+        (at for at in (*_above(path), path) if not may_enter(at.stat(), uid, groups) and not has_list(at)), None
+    )
+
+
+def may_enter(directory: os.stat_result, uid: int, groups: Collection[int]) -> bool:
+    """By the first of owner, group and others that is meant, as the kernel goes by it. Pure."""
+    if uid == 0:
+        return True
+    if uid == directory.st_uid:
+        return bool(directory.st_mode & stat.S_IXUSR)
+    return bool(directory.st_mode & (stat.S_IXGRP if directory.st_gid in groups else stat.S_IXOTH))
 
 
 def _above(path: Path) -> dict[Path, None]:

@@ -14,6 +14,7 @@ import logging
 import os
 import socket
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class JournalHandler(logging.Handler):
 
     def __init__(self, address: str = SOCKET) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        self.setFormatter(LineFormatter("%(name)s: %(message)s"))
         self._address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
@@ -135,10 +136,30 @@ LINES_MAX: Final = 200
 LINE_MAX: Final = 4000
 """Characters; whoever shows lines cuts them shorter, once nothing in them is secret: half a secret is found nowhere."""
 PERSONAL: Final = {"names_people": True}
-"""The `extra` of a line that names a person, or may: the journal of this box gets it, and the centre never does. Each
-alarm has it: alarms are told for themselves, without the names that their lines have. A test finds lines without it."""
+"""The `extra` of a line of which nobody can be sure that it names no person: the centre never gets it, and in the
+journal of this box its trace says where something failed, and not with which words. Each alarm has it, and is told to
+the centre for itself. A test finds lines without it."""
 
 _PLAIN: Final = logging.Formatter()
+
+
+class LineFormatter(logging.Formatter):
+    """As it is told at this box: no line names a person, nor what somebody typed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and getattr(record, "names_people", False):
+            record.exc_text = "".join(_wordless(error)).rstrip()
+        return super().format(record)
+
+
+def _wordless(error: BaseException) -> Iterator[str]:
+    """A trace of lines of the program and of kinds of errors, the first error first."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _wordless(before)
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__name__}\n"
 
 
 class Tail(logging.Handler):
@@ -189,6 +210,6 @@ def set_up(level: int = logging.INFO) -> None:
         handler = JournalHandler()
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        handler.setFormatter(LineFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler, TAIL], force=True)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -60,6 +60,7 @@ class Verb(StrEnum):
     REFERENCE_SET = "reference set"
     REFERENCE_CLEAR = "reference clear"
     COMPLIANCE = "compliance"
+    COMPLIANCE_CLOSE = "compliance close"
     VOLUME_LIST = "volume list"
     VOLUME_INIT = "volume init"
     VOLUME_RETIRE = "volume retire"
@@ -75,6 +76,31 @@ class Verb(StrEnum):
     PIN_EXTEND = "pin extend"
     PIN_RELEASE = "pin release"
     EXPORT = "export"
+    REQUEST_NEW = "request new"
+    REQUEST_LIST = "request list"
+    REQUEST_SHOW = "request show"
+    REQUEST_RECEIVE = "request receive"
+    REQUEST_SUPPLEMENT = "request supplement"
+    REQUEST_CHECK = "request check"
+    REQUEST_SIGN = "request sign"
+    REQUEST_RETURN = "request return"
+    REQUEST_GRANT = "request grant"
+    REQUEST_REFUSE = "request refuse"
+    REQUEST_WITHDRAW = "request withdraw"
+    REQUEST_REPLY = "request reply"
+    REQUEST_APPOINT = "request appoint"
+    REQUEST_VIEW = "request view"
+    REQUEST_COPY = "request copy"
+    REQUEST_CLOSE = "request close"
+    REQUEST_EXPIRE = "request expire"
+    PERSON_LIST = "person list"
+    PERSON_ADD = "person add"
+    PERSON_TIE = "person tie"
+    POST_LIST = "post list"
+    POST_HOLD = "post hold"
+    POST_DEPUTISE = "post deputise"
+    LOOK = "look"
+    OFFICE_OPEN = "office open"
     LEDGER = "ledger"
     LEDGER_VERIFY = "ledger verify"
     LEDGER_RENEW = "ledger renew"
@@ -110,6 +136,11 @@ class VerbRule:
     """What the leaf says became of it: done, asked (it waits for a second person), approved."""
     why: str = ""
     clauses: tuple[str, ...] = ()
+    by_post: bool = False
+    """Whoever has a part in the request that is named, by a post or as the applicant, may call it as well: of those
+    that name none, whoever is a person of the office."""
+    discloses: bool = False
+    """It shows footage or hands it out: with a profile nobody does without a grant (`edged.office.disclosure`)."""
 
     @property
     def two(self) -> bool:
@@ -222,6 +253,7 @@ TABLE: Final[Mapping[Verb, VerbRule]] = {
         Record.SEEN,
         why="shows a live picture, so it says what for; whoever watches or inspects, and nobody else",
         clauses=("W2", "J7"),
+        discloses=True,
     ),
     Verb.REFERENCE_LIST: VerbRule(
         KNOWING, message("role.verb.reference-list", "reference views"), why="names cameras, shows no picture"
@@ -245,6 +277,13 @@ TABLE: Final[Mapping[Verb, VerbRule]] = {
         message("role.verb.compliance", "compliance"),
         Record.SEEN,
         why="names accounts that hold too much; that it was looked at is evidence",
+        clauses=("P15", "D8"),
+    ),
+    Verb.COMPLIANCE_CLOSE: VerbRule(
+        _only(AUDITOR),
+        message("role.verb.compliance-close", "close a finding"),
+        Record.DONE,
+        why="a clause returns when the auditor is content; nobody closes what is about himself",
         clauses=("P15", "D8"),
     ),
     Verb.VOLUME_LIST: VerbRule(KNOWING, message("role.verb.volume-list", "volumes")),
@@ -325,6 +364,195 @@ TABLE: Final[Mapping[Verb, VerbRule]] = {
         Record.SEEN,
         why="what leaves is on record before its first byte: leaves `copy` with who, why, when and how much",
         clauses=("P5", "P6"),
+        discloses=True,
+    ),
+    Verb.REQUEST_NEW: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-new", "receive a request"),
+        Record.DONE,
+        why="whoever takes it in at the counter; its footage is held from then on",
+        clauses=("W8", "J5", "P7", "D4", "N1"),
+    ),
+    Verb.REQUEST_LIST: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.request-list", "list of requests"),
+        Record.LISTED,
+        why="number, procedure and state; names nobody",
+        clauses=("W10", "J10"),
+        by_post=True,
+    ),
+    Verb.REQUEST_SHOW: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.request-show", "a request"),
+        Record.SEEN,
+        why="persons are shown to who handles it or signs it, never by the role alone",
+        clauses=("P11",),
+        by_post=True,
+    ),
+    Verb.REQUEST_RECEIVE: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-receive", "take over the request of another box"),
+        Record.DONE,
+        why="one number for both boxes of an office",
+        clauses=("W8",),
+    ),
+    Verb.REQUEST_SUPPLEMENT: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-supplement", "supplement of a request"),
+        Record.DONE,
+        why="asked for by whoever signs it, entered when it comes",
+        clauses=("J5",),
+        by_post=True,
+    ),
+    Verb.REQUEST_CHECK: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-check", "check of a request"),
+        Record.DONE,
+        why="what was looked at before it is decided, and that a second person saw the paper",
+        clauses=("P9",),
+        by_post=True,
+    ),
+    Verb.REQUEST_SIGN: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-sign", "sign a request"),
+        Record.DONE,
+        why="by a post, never for oneself; on paper it is entered by an operator",
+        clauses=("W2", "J6", "P12", "N2"),
+        by_post=True,
+    ),
+    Verb.REQUEST_RETURN: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-return", "return a request"),
+        Record.DONE,
+        why="to a step before",
+        clauses=("J6",),
+        by_post=True,
+    ),
+    Verb.REQUEST_GRANT: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-grant", "grant a request"),
+        Record.DONE,
+        why="the last signature of its chain, in part or whole",
+        clauses=("W2", "W6", "J6", "P12", "D1", "N2"),
+        by_post=True,
+    ),
+    Verb.REQUEST_REFUSE: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-refuse", "refuse a request"),
+        Record.DONE,
+        why="with the reason, and what to do instead",
+        clauses=("J6", "D1"),
+        by_post=True,
+    ),
+    Verb.REQUEST_WITHDRAW: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-withdraw", "withdraw a request"),
+        Record.DONE,
+        why="for whoever asked",
+    ),
+    Verb.REQUEST_REPLY: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-reply", "answer a request"),
+        Record.DONE,
+        why="the day of the letter ends the time for it",
+        clauses=("J5",),
+    ),
+    Verb.REQUEST_APPOINT: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-appoint", "appoint a viewing"),
+        Record.DONE,
+        why="day and hour",
+        clauses=("J8", "P7"),
+    ),
+    Verb.REQUEST_VIEW: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-view", "view footage of a request"),
+        Record.SEEN,
+        why="shows what was granted, in company; who is there may say so from an account of their own",
+        clauses=("W3", "W5", "J8", "D5", "N3"),
+        by_post=True,
+        discloses=True,
+    ),
+    Verb.REQUEST_COPY: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-copy", "copy footage of a request"),
+        Record.SEEN,
+        why="hands out what was granted; what is kept is pinned",
+        clauses=("W6", "J9", "P8", "D7", "N2"),
+        discloses=True,
+    ),
+    Verb.REQUEST_CLOSE: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-close", "close a request"),
+        Record.DONE,
+        why="its hold ends with it",
+        clauses=("W10",),
+    ),
+    Verb.REQUEST_EXPIRE: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-expire", "let go of the persons of a request"),
+        Record.ASKED,
+        "asked",
+        why="when the period of the text is over: takes two persons",
+        clauses=("W10",),
+    ),
+    Verb.PERSON_LIST: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.person-list", "persons"),
+        Record.SEEN,
+        why="names who works here, and nobody who asked for footage",
+    ),
+    Verb.PERSON_ADD: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.person-add", "enter a person"),
+        Record.DONE,
+        why="without an account and without a post they can sign nothing",
+    ),
+    Verb.PERSON_TIE: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.person-tie", "tie a person to an account"),
+        Record.ASKED,
+        "asked",
+        why="who signs by login is who the account is tied to: takes two persons",
+    ),
+    Verb.POST_LIST: VerbRule(
+        KNOWING,
+        message("role.verb.post-list", "posts"),
+        Record.NONE,
+        why="which post is held by which number; names nobody",
+        by_post=True,
+    ),
+    Verb.POST_HOLD: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.post-hold", "give or take a post"),
+        Record.ASKED,
+        "asked",
+        why="who holds a post signs by it: takes two persons",
+        clauses=("W2", "P12"),
+    ),
+    Verb.POST_DEPUTISE: VerbRule(
+        _only(OPERATOR, AUTHORITY),
+        message("role.verb.post-deputise", "name a deputy"),
+        Record.DONE,
+        why="the holder alone, for a stated time",
+        by_post=True,
+    ),
+    Verb.LOOK: VerbRule(
+        _only(OPERATOR, AUDITOR),
+        message("role.verb.look", "look without a request"),
+        Record.SEEN,
+        why="only for what a text allows without one: maintenance, repair, inspection, audit; "
+        "an auditor says that they are there, and an operator shows it",
+        clauses=("J7", "W3", "P15"),
+        discloses=True,
+    ),
+    Verb.OFFICE_OPEN: VerbRule(
+        _only(OPERATOR, AUTHORITY),
+        message("role.verb.office-open", "open the office"),
+        Record.ASKED,
+        "asked",
+        why="from then on footage is shown and handed out by granted requests only: takes two persons",
+        clauses=("W2", "J6", "P12", "D1", "N2"),
     ),
     Verb.LEDGER: VerbRule(
         _only(AUTHORITY, AUDITOR),
@@ -401,7 +629,7 @@ NAMES: Final[Mapping[Role, RoleWords]] = {
     ),
     Role.AUDITOR: RoleWords(
         message("role.auditor", "auditor"),
-        "reads everything, changes nothing",
+        "reads everything, closes findings, changes nothing else",
         message("role.auditor.full", "auditor (稽核人員)"),
     ),
     Role.TECHNICIAN: RoleWords(
@@ -509,6 +737,8 @@ def refusal(verb: Verb, account: str, holding: Holding, assignment: Assignment |
         verb=verb.value,
         roles=takes,
     )
+    if TABLE[verb].by_post:
+        what = message("role.or-post", "{what}, or a part in the request by a post", what=what)
     having = [f"{role}: {' '.join(assignment[role])}" for role in wanted if assignment.get(role)]
     if not having:
         return what, message("role.ungiven.action", "no group has it: see [roles]")

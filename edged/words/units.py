@@ -7,7 +7,8 @@ a right one later. Months and years are refused too: the law counts days, and a 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+import unicodedata
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -121,7 +122,12 @@ def rough_size(size: int) -> str:
 def roc(moment: str) -> str:
     """RFC 3339 as forms write it, with years of the Republic: 民國115年5月3日 08:00:00."""
     at = datetime.fromisoformat(moment)
-    return f"民國{at.year - ROC}年{at.month}月{at.day}日 {at:%H:%M:%S}"
+    return f"{roc_date(at)} {at:%H:%M:%S}"
+
+
+def roc_date(day: date) -> str:
+    """The same of a date: 民國115年5月3日."""
+    return f"民國{day.year - ROC}年{day.month}月{day.day}日"
 
 
 def counted(number: int, noun: str) -> str:
@@ -174,3 +180,31 @@ def timestamp(wall_ms: int) -> str:
 
 def optional_timestamp(wall_ms: int | None) -> str | None:
     return None if wall_ms is None else timestamp(wall_ms)
+
+
+_DAY: Final = re.compile(r"(?:中華)?(?:民國)?\s*([0-9]{2,4})\s*[-/.年]\s*([0-9]{1,2})\s*[-/.月]\s*([0-9]{1,2})\s*日?")
+_DAY_HELP: Final = message("units.day.instead", "a day such as 115.11.25 or 2026-11-25")
+
+
+def parse_day(text: str) -> date:
+    """ "115.11.25", "民國115年11月25日", "2026-11-25": years of less than four digits are those of the Republic.
+
+    UnitError.
+    """
+    found = _DAY.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    try:
+        if found is not None:
+            year = int(found[1]) + (ROC if len(found[1]) < 4 else 0)
+            return date(year, int(found[2]), int(found[3]))
+    except ValueError:
+        pass  # no such day of that month
+    raise UnitError(message("units.no-day", "{value} is no day", value=shown(text)), _DAY_HELP)
+
+
+def roc_day(day: str) -> str:
+    """ISO 8601 as an office stamps it: 115.11.25; what is none, or before the Republic, stays as it is."""
+    try:
+        at = date.fromisoformat(day)
+    except ValueError:
+        return day
+    return f"{at.year - ROC}.{at:%m.%d}" if at.year > ROC else day
