@@ -104,7 +104,8 @@ def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
     except Refusal as refusal:
         return {"error": refusal.document.model_dump(mode="json", by_alias=True)}
     except StoreError as error:
-        log.warning("a long call failed: %s", error, extra=PERSONAL)
+        if not isinstance(error, OrderRefused):
+            log.warning("a long call failed: %s", error, extra=PERSONAL)
         return {"error": in_words(error).model_dump(mode="json", by_alias=True)}
     except Exception:
         log.exception("a long call failed", extra=PERSONAL)

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from edged.access.callers import Details, Refusal, Route, caller, get, post
 from edged.api.base import Progress, answer, asked, carried_out, follow
+from edged.api.grounds import Grounds
 from edged.documents import exports as documents
 from edged.documents.base import Document
 from edged.evidence.export_job import FileStream
@@ -41,23 +42,25 @@ READERS: Final = EXPORTS_MAX
 class ExportCalls:
     """All of them."""
 
-    def __init__(self, exports: ExportService) -> None:
+    def __init__(self, exports: ExportService, grounds: Grounds) -> None:
         self._exports = exports
+        self._grounds = grounds
         self._readers = ThreadPoolExecutor(READERS, "export", initializer=become_idle)
 
     def routes(self) -> Sequence[Route]:
         return [
-            get("/v1/exports", Verb.EXPORT, self.listed, _list),
-            post("/v1/exports", Verb.EXPORT, self.begin, _step),
-            post("/v1/exports/{export}/prepare", Verb.EXPORT, self.prepare),
-            get("/v1/exports/{export}/file", Verb.EXPORT, self.file),
-            post("/v1/exports/{export}/seal", Verb.EXPORT, self.seal),
-            post("/v1/exports/{export}/finish", Verb.EXPORT, self.finish),
-            post("/v1/exports/{export}/abandon", Verb.EXPORT, self.abandon),
+            get("/v1/exports", Verb.EXPORT, self.listed, _list, self._grounds.none_shown),
+            post("/v1/exports", Verb.EXPORT, self.begin, _step, self._grounds.export),
+            post("/v1/exports/{export}/prepare", Verb.EXPORT, self.prepare, ground=self._grounds.export_goes_on),
+            get("/v1/exports/{export}/file", Verb.EXPORT, self.file, ground=self._grounds.export_goes_on),
+            post("/v1/exports/{export}/seal", Verb.EXPORT, self.seal, ground=self._grounds.export_goes_on),
+            post("/v1/exports/{export}/finish", Verb.EXPORT, self.finish, ground=self._grounds.export_goes_on),
+            post("/v1/exports/{export}/abandon", Verb.EXPORT, self.abandon, ground=self._grounds.none_shown),
         ]
 
-    async def listed(self, _request: web.Request) -> web.Response:
-        return answer(await asyncio.to_thread(self._exports.listed))
+    async def listed(self, request: web.Request) -> web.Response:
+        who, told = caller(request), await asyncio.to_thread(self._exports.listed)
+        return answer(told.model_copy(update={"exports": [one for one in told.exports if who.sees(one.cameras)]}))
 
     async def begin(self, request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.ExportAsked), caller(request).who

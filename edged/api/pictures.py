@@ -6,21 +6,20 @@ decoder.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from typing import get_args
+from typing import Final, get_args
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from edged.access.callers import Details, Refusal, Route, caller, get, post
+from edged.access.callers import REASON, Details, Refusal, Route, get, post
 from edged.alarms.conditions import site_time
 from edged.api.base import answer, asked
+from edged.api.grounds import Grounds
 from edged.config.model import CameraConfig
 from edged.documents import site as documents
 from edged.health.stream import CameraState
 from edged.health.watch import HealthWatch, NoPicture
-from edged.host.journal import PERSONAL
 from edged.overview import CameraHealth
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
@@ -29,22 +28,24 @@ from edged.words.roles import Verb
 from edged.words.units import optional_timestamp, timestamp
 from storage.words.message import NOTHING, Message, as_message, message
 
-log = logging.getLogger("edged.api")
-
 TAKEN: str = "X-Edged-Taken"
 """Header of a snapshot: when it was fetched."""
+DESTROY_BY: str = "X-Edged-Destroy-By"
+"""With a profile: until when whoever asked for it is to destroy it."""
+PICTURE_KEPT_MS: Final = 24 * 3_600_000
 
 
 class PictureCalls:
     """All of them."""
 
-    def __init__(self, lookout: HealthWatch, site: SiteState) -> None:
+    def __init__(self, lookout: HealthWatch, site: SiteState, grounds: Grounds) -> None:
         self._lookout = lookout
         self._site = site
+        self._grounds = grounds
 
     def routes(self) -> Sequence[Route]:
         return [
-            get("/v1/cameras/{camera}/snapshot", Verb.SNAPSHOT, self.snapshot, self._what_for),
+            get("/v1/cameras/{camera}/snapshot", Verb.SNAPSHOT, self.snapshot, self._what_for, self._grounds.snapshot),
             get("/v1/references", Verb.REFERENCE_LIST, self.listed),
             post("/v1/references/{camera}/set", Verb.REFERENCE_SET, self.refer, self._which),
             post("/v1/references/{camera}/clear", Verb.REFERENCE_CLEAR, self.unrefer, self._which),
@@ -56,7 +57,10 @@ class PictureCalls:
             jpeg, taken_ms = await self._lookout.snapshot(camera.id)
         except NoPicture as error:
             raise self._none(camera, error) from None
-        return web.Response(body=jpeg, content_type="image/jpeg", headers={TAKEN: timestamp(taken_ms)})
+        headers = {TAKEN: timestamp(taken_ms)}
+        if self._site.config.site.profile is not None:
+            headers[DESTROY_BY] = timestamp(taken_ms + PICTURE_KEPT_MS)
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
     async def listed(self, request: web.Request) -> web.Response:
         del request
@@ -66,26 +70,18 @@ class PictureCalls:
         return answer(documents.ReferenceList(references=rows))
 
     async def refer(self, request: web.Request) -> web.Response:
-        camera, wanted = self._camera(request), await asked(request, documents.ReferenceAsked)
+        camera = self._camera(request)
+        await asked(request, documents.ReferenceAsked)
         try:
             one = await self._lookout.refer(camera.id)
         except NoPicture as error:
             raise self._none(camera, error) from None
-        log.info(
-            "reference set %s by %s, because: %s", camera.id, caller(request).name, wanted.reason or "–", extra=PERSONAL
-        )
         return answer(documents.ReferenceSet(camera=camera.id, set=timestamp(one.set_ms)))
 
     async def unrefer(self, request: web.Request) -> web.Response:
-        camera, wanted = self._camera(request), await asked(request, documents.ReferenceAsked)
+        camera = self._camera(request)
+        await asked(request, documents.ReferenceAsked)
         cleared = await self._lookout.unrefer(camera.id)
-        log.info(
-            "reference clear %s by %s, because: %s",
-            camera.id,
-            caller(request).name,
-            wanted.reason or "–",
-            extra=PERSONAL,
-        )
         return answer(documents.ReferenceClear(camera=camera.id, cleared=cleared))
 
     async def _what_for(self, request: web.Request) -> Details:
@@ -99,6 +95,7 @@ class PictureCalls:
         return {"cameras": [self._camera(request).id], "purpose": purpose}
 
     async def _which(self, request: web.Request) -> Details:
+        request[REASON] = (await asked(request, documents.ReferenceAsked)).reason
         return {"cameras": [self._camera(request).id]}
 
     def _camera(self, request: web.Request) -> CameraConfig:

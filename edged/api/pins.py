@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 from aiohttp import web
 
@@ -16,18 +17,34 @@ from edged.api import approvals
 from edged.api.base import answer, asked, carried_out
 from edged.config.model import Config
 from edged.documents import pins as documents
+from edged.office.request import Unfit
+from edged.office.service import OfficeService
 from edged.words import units
 from edged.words.roles import Verb
 from edged.words.units import optional_timestamp, timestamp
 from storage.approvals.service import Act, Arguments, Person
 from storage.database.writer import TransactionPart
+from storage.office.office_store import OfficeShut
 from storage.pins.files import check_approver
-from storage.pins.rules import TEXT_MAX, Cost, Ground, Interval, PinOrder, PinState, PinStatus, Presence, why_over
+from storage.pins.rules import (
+    KEYS_FIRST,
+    TEXT_MAX,
+    Cost,
+    Ground,
+    Interval,
+    Pin,
+    PinOrder,
+    PinState,
+    PinStatus,
+    Presence,
+    why_over,
+)
 from storage.store.facade import Store
 from storage.words.clock import Clock
-from storage.words.errors import OrderWrong
-from storage.words.message import Message, as_message, message
+from storage.words.errors import OrderRefused, OrderWrong
+from storage.words.message import NOTHING, Message, as_message, message
 
+log = logging.getLogger("edged.api")
 RELEASE: Final = "pin-release"
 MS: Final = timedelta(milliseconds=1)
 
@@ -40,6 +57,7 @@ class PinCalls:
     acts: Acts
     clock: Clock
     config: Callable[[], Config]
+    office: OfficeService
 
     def routes(self) -> Sequence[Route]:
         pins = self.store.pins
@@ -56,20 +74,45 @@ class PinCalls:
 
     async def listed(self, request: web.Request) -> web.Response:
         read = self.store.pins.ended if "ended" in request.query else self.store.pins.standing
-        found = await asyncio.to_thread(read)
-        return answer(documents.PinList(pins=[document(one) for one in found]))
+        who, found = caller(request), await asyncio.to_thread(read)
+        return answer(documents.PinList(pins=[document(one) for one in found if who.sees(one.pin.order.cameras)]))
 
     async def add(self, request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.PinAddAsked), caller(request)
         order, limits, pins = self._order(wanted), self.config().pins.limits(), self.store.pins
 
         def work() -> documents.PinAdd:
+            self._check_office(wanted, order)
             if wanted.dry_run:
                 return documents.PinAdd(pin=None, cost=_cost(pins.cost(order, limits)))
             standing, cost = pins.place(order, person(who), limits)
+            if wanted.request is not None:
+                self.office.hold()
+                standing = pins.find(standing.pin.id)
             return documents.PinAdd(pin=document(standing), cost=_cost(cost))
 
         return answer(await carried_out(work))
+
+    def _check_office(self, wanted: documents.PinAddAsked, order: PinOrder) -> None:
+        """With an open office a pin is of a request, or has a letter (W6, N2). OrderRefused.
+
+        Where nobody can read the office, what is pinned is pinned all the same.
+        """
+        try:
+            if wanted.request is not None:
+                self.office.check_pin(wanted.request, order.cameras, order.interval)
+            elif self.office.procedures and order.ground is Ground.INTERNAL and self.office.is_open:
+                raise OrderRefused(
+                    message(
+                        "pin.needs-request",
+                        "a pin names the request that it is of, or the law or letter that it rests on",
+                    ),
+                    message("pin.needs-request.action", "give --request NUMBER, or --ground law:… or investigation:…"),
+                )
+        except OfficeShut:
+            log.warning("a pin is placed while the office cannot be read")
+        except Unfit as error:
+            raise OrderRefused(error.why, NOTHING) from None
 
     async def may_be(self, request: web.Request) -> Details:
         """Whether this person may approve it: before the leaf says that it is approved."""
@@ -116,7 +159,7 @@ class PinCalls:
             interval=Interval(_ms("from", wanted.start), _ms("to", wanted.end)),
             ground=Ground(wanted.ground),
             reference=wanted.reference,
-            case=wanted.case,
+            case=wanted.request or wanted.case,
             approver=wanted.approver,
             span_ms=span_ms,
         )
@@ -183,6 +226,7 @@ def document(standing: PinStatus) -> documents.Pin:
         reason = told if told == reason else reason
     return documents.Pin(
         id=pin.id,
+        origin=_origin(pin),
         state=pin.state.value,
         cameras=list(order.cameras),
         start=timestamp(order.interval.first_ms),
@@ -194,7 +238,7 @@ def document(standing: PinStatus) -> documents.Pin:
         approver=order.approver,
         approved_by=pin.approved_by,
         placed=timestamp(pin.placed.wall_ms),
-        until=timestamp(standing.until_ms) if pin.state.lasts else None,
+        until=timestamp(standing.until_ms) if pin.state.lasts and not pin.is_request else None,
         left_s=standing.left_ms / 1000,
         span_s=order.span_ms / 1000,
         segments=standing.segments,
@@ -217,6 +261,12 @@ def document(standing: PinStatus) -> documents.Pin:
         reason_code=reason.code,
         reason_values=reason.data,
     )
+
+
+def _origin(pin: Pin) -> Literal["person", "centre", "request"]:
+    if pin.is_request:
+        return "request"
+    return "centre" if pin.placer.uid >= KEYS_FIRST else "person"
 
 
 def _cost(cost: Cost) -> documents.Cost:

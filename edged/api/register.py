@@ -1,24 +1,30 @@
 """The calls behind `edgectl destroyed` and `edgectl proof-of-retention`: both read, the second signs what it says.
 
-And behind `edgectl compliance`: what the last look came to, a few seconds ago at the most.
+And behind `edgectl compliance`: what the last look came to, a few seconds ago at the most. An auditor closes a finding
+that he has seen in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from edged.access import callers
-from edged.access.callers import Details, Refusal, Route, get, post
+from edged.access.acts import person
+from edged.access.callers import Details, Refusal, Route, get, logged_in, post
 from edged.api import listings
 from edged.api.base import answer, asked, carried_out, stream
+from edged.api.requests import fitting
 from edged.config.model import Config
 from edged.documents import register as documents
 from edged.evidence import statement
 from edged.evidence.statement import BoundsInForce, LedgerBasis, StatementIssuer
+from edged.office.findings import CaseFinding
+from edged.office.service import OfficeService
 from edged.overview import Overview
 from edged.site import compliance_watch
 from edged.site import documents as site_documents
@@ -171,9 +177,22 @@ def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
     return callers.instant(begin, query.get(begin)), callers.instant(end, query.get(end))
 
 
-def compliance_routes(site: SiteState, watch: ComplianceWatch) -> Sequence[Route]:
-    def standing() -> ComplianceStanding:
-        if site.config.site.profile is None:
+@dataclass(frozen=True, slots=True)
+class ComplianceCalls:
+    """All of them."""
+
+    site: SiteState
+    watch: ComplianceWatch
+    office: OfficeService
+
+    def routes(self) -> Sequence[Route]:
+        return [
+            get("/v1/compliance", Verb.COMPLIANCE, self.shown, self._shows),
+            post("/v1/compliance/close", Verb.COMPLIANCE_CLOSE, self.close, self._closes),
+        ]
+
+    def _standing(self) -> ComplianceStanding:
+        if self.site.config.site.profile is None:
             what = message(
                 "api.no-profile", "this box has no profile, so nobody knows which regulation it has to keep to"
             )
@@ -184,22 +203,23 @@ def compliance_routes(site: SiteState, watch: ComplianceWatch) -> Sequence[Route
                 ),
                 exit_codes.CONFIG,
             )
-        if watch.standing is None:
+        if self.watch.standing is None:
             what = message("api.just-started", "edged has just started, and nothing is judged yet")
             raise Refusal(
                 what, message("api.just-started.action", "ask again in some seconds"), exit_codes.TRY_LATER, 503
             )
-        return watch.standing
+        return self.watch.standing
 
-    def named(request: web.Request) -> str | None:
-        clause, known = request.query.get("clause"), [one.clause.id for one in standing().findings]
+    def _named(self, request: web.Request) -> str | None:
+        standing = self._standing()
+        clause, known = request.query.get("clause"), [one.clause.id for one in standing.findings]
         if clause is not None and clause not in known:
             raise Refusal(
                 message(
                     "api.no-clause",
                     "there is no clause {clause} in {profile}",
                     clause=clause,
-                    profile=standing().profile.name,
+                    profile=standing.profile.name,
                 ),
                 message("api.no-clause.action", "one of {clauses}", clauses=" ".join(known)),
                 exit_codes.USAGE,
@@ -207,11 +227,40 @@ def compliance_routes(site: SiteState, watch: ComplianceWatch) -> Sequence[Route
             )
         return clause
 
-    async def about(request: web.Request) -> Details:
-        clause = named(request)
+    async def _shows(self, request: web.Request) -> Details:
+        clause = self._named(request)
         return {} if clause is None else {"clause": clause}
 
-    async def compliance(request: web.Request) -> web.Response:
-        return answer(compliance_watch.document(standing(), named(request)))
+    async def shown(self, request: web.Request) -> web.Response:
+        return answer(compliance_watch.document(self._standing(), self._named(request)))
 
-    return [get("/v1/compliance", Verb.COMPLIANCE, compliance, about)]
+    async def _asked(self, request: web.Request) -> tuple[documents.FindingCloseAsked, CaseFinding]:
+        """What is to be closed, and as it was seen last. Refusal: it is none that is open."""
+        wanted = await asked(request, documents.FindingCloseAsked)
+        if not wanted.reason.strip() or not wanted.reason.isprintable():
+            raise Refusal(
+                message("api.not-one-line", "{name}: this is not one line of text", name="reason"),
+                message("api.not-one-line.action", "say it in a few words"),
+                exit_codes.USAGE,
+            )
+        known = (one for clause in self._standing().findings for one in clause.findings if one.is_open)
+        found = next((one for one in known if one.id.casefold() == wanted.finding.casefold()), None)
+        if found is None:
+            raise Refusal(
+                message("api.no-finding", "there is no open finding {finding}", finding=wanted.finding),
+                message("api.no-finding.action", "`edgectl compliance` names those that break a clause"),
+                exit_codes.USAGE,
+                404,
+            )
+        return wanted, found
+
+    async def _closes(self, request: web.Request) -> Details:
+        (_, found), who = await self._asked(request), logged_in(request)
+        await fitting(lambda: self.office.check_closable(found, person(who)))
+        return {"finding": found.id}
+
+    async def close(self, request: web.Request) -> web.Response:
+        (wanted, found), who = await self._asked(request), logged_in(request)
+        await fitting(lambda: self.office.close_finding(found, person(who), wanted.reason))
+        self.watch.wake.set()
+        return answer(documents.ComplianceClose(finding=compliance_watch.finding_document(found, self._standing())))

@@ -28,10 +28,37 @@ from pydantic import BaseModel
 
 from edged.access import callers
 from edged.access.acts import Acts, Agreement
-from edged.access.callers import Caller, Details, Handler, MayAsk, Peer, Refusal, Route, caller, get, meet, post
+from edged.access.callers import (
+    Caller,
+    Details,
+    Handler,
+    MayAsk,
+    Peer,
+    Refusal,
+    Route,
+    caller,
+    get,
+    meet,
+    post,
+    refuse_cameras,
+)
 from edged.access.guard import Guard
-from edged.api import alarms, approvals, exports, ledger, listings, pictures, pins, register, volumes
+from edged.api import (
+    alarms,
+    approvals,
+    disclosure,
+    exports,
+    ledger,
+    listings,
+    office,
+    pictures,
+    pins,
+    register,
+    requests,
+    volumes,
+)
 from edged.api.base import answer, failed, in_words, stream
+from edged.api.grounds import Grounds
 from edged.api.listings import Page
 from edged.cameras import Difference
 from edged.centre.reports import Reporter
@@ -47,6 +74,11 @@ from edged.evidence.export_service import ExportService
 from edged.health.watch import HealthWatch
 from edged.host.journal import PERSONAL
 from edged.host.versions import versions
+from edged.office import calendars
+from edged.office.disclosure import Disclosure
+from edged.office.looks import Looks
+from edged.office.service import OfficeService
+from edged.office.viewing_copies import ViewingCopies
 from edged.site import documents as site_documents
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rounds import SiteState
@@ -54,7 +86,7 @@ from edged.words import exit_codes
 from edged.words.roles import Verb, is_of_the_house
 from storage.store.facade import Store
 from storage.words.clock import Clock
-from storage.words.errors import NodeChanged, StoreError, VolumeRefused
+from storage.words.errors import NodeChanged, OrderRefused, StoreError, VolumeRefused
 from storage.words.message import NOTHING, Message, in_lines, message
 
 log = logging.getLogger("edged.api")
@@ -102,7 +134,7 @@ class Control:
         site = self._site
         return [
             _document("/v1/status", Verb.STATUS, site.status),
-            _document("/v1/cameras", Verb.CAMERAS, site.cameras),
+            get("/v1/cameras", Verb.CAMERAS, self._cameras),
             _document("/v1/retention", Verb.RETENTION, site.retention),
             _document("/v1/alarms", Verb.ALARMS, site.alarms),
             _document("/v1/version", Verb.VERSION, site.version),
@@ -146,6 +178,10 @@ class Control:
             self._listening = False
             self._path.unlink(missing_ok=True)
 
+    async def _cameras(self, request: web.Request) -> web.Response:
+        who, told = caller(request), await self._site.cameras()
+        return answer(told.model_copy(update={"cameras": [one for one in told.cameras if who.sees([one.id])]}))
+
     async def _explain(self, request: web.Request) -> web.Response:
         segment = request.query.get("segment", "")
         if not segment:
@@ -165,10 +201,18 @@ class Control:
     async def _named(self, request: web.Request) -> Details:
         camera, start, end, limit = _interval(request)
         self._site.segments(camera, start, end, limit)  # refuses cameras that are not known
+        _one_of_theirs(request, camera)
         return listings.named(camera, {"from": callers.instant("from", start), "to": callers.instant("to", end)})
 
     async def _gaps(self, request: web.Request) -> web.StreamResponse:
+        _one_of_theirs(request, _interval(request)[0])
         return await stream(request, "edged.gaps/1", "gaps", _each(self._site.gaps(*_interval(request))))
+
+
+def _one_of_theirs(request: web.Request, camera: str | None) -> None:
+    """Refusal: whose unit has its own cameras names one of them; None names all."""
+    who = caller(request)
+    refuse_cameras(who, [camera or "*"])
 
 
 def _document(path: str, verb: Verb, read: Callable[[], Awaitable[BaseModel]]) -> Route:
@@ -212,14 +256,21 @@ async def in_one_word(request: web.Request, handler: Handler) -> web.StreamRespo
         )
         return answer(known, error.status)
     except StoreError as error:
-        log.warning("%s %s: %s", request.method, request.path, error, extra=PERSONAL)
+        if not isinstance(error, OrderRefused):
+            log.warning("%s: %s", _place(request), error, extra=PERSONAL)
         return answer(in_words(error), 503)
     except ConnectionError:
         raise  # the caller went away: nobody is left to answer
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s failed", _place(request), extra=PERSONAL)
         known = failed()
         return answer(known, 500)
+
+
+def _place(request: web.Request) -> str:
+    """Which call it is, without what somebody typed into its path."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {'' if resource is None else resource.canonical}"
 
 
 def _http_log() -> logging.Logger:
@@ -273,7 +324,7 @@ class ConnectionLimit:
         theirs = sum(whose.uid == visitor.uid for whose in self._inside.values())
         server = self._runner.server
         if server is None or theirs >= EACH_MAX or not self._has_room(visitor):
-            log.debug("a connection too many of uid %d", visitor.uid, extra=PERSONAL)
+            log.debug("a connection too many")
             transport.abort()
             return
         self._inside[transport] = visitor
@@ -313,30 +364,41 @@ class Parts:
     may_ask: MayAsk
     lookout: HealthWatch
     compliance: ComplianceWatch
+    office: OfficeService
+    copies: ViewingCopies
+    looks: Looks
+    exports: ExportService
 
 
 def routes(parts: Parts) -> Sequence[Route]:
     """All of them."""
+    grounds = Grounds(Disclosure(parts.store, parts.office, parts.clock), parts.acts)
     return [
         *alarms.routes(parts.site, parts.store),
         *alarms.FaultCalls(parts.site, parts.store).routes(),
         *alarms.maintenance_routes(parts.site, parts.store),
         *ledger.checks_routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
-        *pictures.PictureCalls(parts.lookout, parts.site).routes(),
+        *pictures.PictureCalls(parts.lookout, parts.site, grounds).routes(),
         *ledger.rebuild_routes(parts.store),
-        *pins.PinCalls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
+        *pins.PinCalls(parts.store, parts.acts, parts.clock, lambda: parts.site.config, parts.office).routes(),
         *approvals.routes(parts.acts, parts.clock, parts.may_ask),
         *approvals.boot_routes(parts.store, parts.acts),
         *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
-        *exports.ExportCalls(ExportService(parts.store, parts.clock, lambda: parts.site.config)).routes(),
+        *exports.ExportCalls(parts.exports, grounds).routes(),
+        *requests.RequestCalls(parts.store, parts.office, parts.acts, parts.clock).routes(),
+        *office.OfficeCalls(parts.store, parts.office, parts.acts, parts.clock).routes(),
+        *disclosure.DisclosureCalls(
+            parts.store, parts.office, parts.exports, parts.copies, parts.looks, parts.clock
+        ).routes(),
         *register.routes(parts.site, parts.store),
-        *register.compliance_routes(parts.site, parts.compliance),
+        *register.ComplianceCalls(parts.site, parts.compliance, parts.office).routes(),
     ]
 
 
 UNTIL_RESTART: Final = ("site", "paths")
-"""Tables that keep their present values over a reload: names in files, topics and locks hang on them."""
+"""Tables that keep their present values over a reload: names in files, topics and locks hang on them. On the profile
+none does."""
 
 
 class Service:
@@ -396,7 +458,8 @@ class Service:
     async def reload(self, by: Caller | None) -> documents.Reload:
         """Read the configuration again and touch only the cameras that changed. Refused whole when it has an error.
 
-        What loosens a bound or gives a role waits for another person than `by`; None: nobody knows who it was.
+        What loosens a bound, gives a role or names another profile waits for another person than `by`; None: nobody
+        knows who it was.
         """
         async with self._reloading:
             try:
@@ -421,7 +484,8 @@ class Service:
                     ),
                     exit_codes.CONFIG,
                 )
-            after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
+            site = before.site.model_copy(update={"profile": wished.site.profile})
+            after = wished.model_copy(update={"site": site, "paths": before.paths})
             try:
                 disks = await asyncio.to_thread(self._store.volume_operations.configure, after.volume_specs())
             except VolumeRefused as refused:
@@ -434,14 +498,16 @@ class Service:
             held = await self._agreement.hold(after)
             change = await self._use(held)
         waiting = await self._agreement.ask(by)
+        _, unread = await asyncio.to_thread(calendars.read, wished.office.calendars)
         roles = tuple(granted(before, held))
         warnings = (*disks.warnings, *tightened(before, held), *waiting, *(fault.said for fault in tls))
+        warnings += tuple(fault.said for fault in unread)
         return documents.Reload(
             added=list(change.added),
             removed=list(change.removed),
             changed=list(change.changed),
             unchanged=list(change.unchanged),
-            restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
+            restart_needed=[key for key in UNTIL_RESTART if getattr(after, key) != getattr(wished, key)],
             volumes=site_documents.reloaded_volumes(disks),
             roles=list(map(str, roles)),
             roles_told=[Told(**one.told) for one in roles],

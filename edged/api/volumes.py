@@ -1,7 +1,7 @@
 """The calls behind `edgectl volume`: each an act of `storage.ring.volume_operations` on a thread, then a look at the
 result.
 
-Whoever acts is named in the journal with his reason, which the ledger does not hold.
+Who acts and why is in the ledger; the journal names neither.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from edged.access.callers import Refusal, Route, caller, get, post
+from edged.access.callers import REASON, Details, Refusal, Route, get, post
 from edged.api.base import answer, asked
 from edged.documents import machine as documents
-from edged.host.journal import PERSONAL
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
@@ -43,7 +42,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         path = absolute(wanted.path)
         spec = site_documents.spec_of(site.config, path)
         volume = await act(lambda: store.volume_operations.init(spec or site_documents.default_spec(path)))
-        log.info("volume init %s by %s: %s", path, caller(request).name, volume, extra=PERSONAL)
+        log.info("volume init %s: %s", path, volume)
         await poll_volumes(site)
         return answer(site_documents.volume_init(volume, path, configured=spec is not None, daemon=True))
 
@@ -51,9 +50,7 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         wanted = await asked(request, documents.RetireAsked)
         change = store.volume_operations.restore if wanted.undo else store.volume_operations.retire
         one = await act(lambda: change(wanted.volume))
-        log.info(
-            "volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name, extra=PERSONAL
-        )
+        log.info("volume retire%s %s", " --undo" if wanted.undo else "", one.path)
         await poll_volumes(site)
         return answer(site_documents.volume_retire(one))
 
@@ -62,15 +59,19 @@ def routes(site: SiteState, store: Store) -> Sequence[Route]:
         path = absolute(wanted.path)
         spec = site_documents.spec_of(site.config, path)
         done = await act(lambda: store.volume_operations.replace(path, spec))
-        log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason, extra=PERSONAL)
+        log.warning("volume replace %s", path)
         await poll_volumes(site)
         return answer(site_documents.volume_replace(done, path))
+
+    async def why(request: web.Request) -> Details:
+        request[REASON] = (await asked(request, documents.ReplaceAsked)).reason
+        return {}
 
     return [
         get("/v1/volumes", Verb.VOLUME_LIST, listing),
         post("/v1/volumes/init", Verb.VOLUME_INIT, init),
         post("/v1/volumes/retire", Verb.VOLUME_RETIRE, retire),
-        post("/v1/volumes/replace", Verb.VOLUME_REPLACE, replace),
+        post("/v1/volumes/replace", Verb.VOLUME_REPLACE, replace, why),
     ]
 
 

@@ -75,6 +75,9 @@ class Copied(Document):
     whole_segments: bool
     begun: str
     folder: str = Field(description="what its folder is called")
+    office_request: str | None = Field(
+        default=None, description="number of the request for footage by which it is made; null: by none"
+    )
 
 
 class Export(Document):
@@ -234,6 +237,10 @@ class Manifest(Document):
     reason: Opening
     case: Opening | None
     request: Opening | None
+    office_request: str | None = Field(
+        default=None, description="number of the request for footage by which it was made; absent: by none"
+    )
+    office_row: str | None = Field(default=None, description="the procedure that this request goes by; likewise")
     key: Hex = Field(description="the node's public key, Ed25519")
     copy_: Count = Field(alias="copy", description="number of the leaf that says that this export was begun")
     checkpoints: list[Head] = Field(description="generations of the ledger, each following the one before it")

@@ -19,6 +19,9 @@ class Unreachable(Document):
 
 class Pin(Document):
     id: str
+    origin: Literal["person", "centre", "request"] = Field(
+        default="person", description="who placed it; a request holds what it asks for as long as its case lasts"
+    )
     state: Literal["provisional", "approved", "released", "lapsed"]
     cameras: list[str]
     start: str = Field(description="of the interval that was asked for; what is held is rounded outward to segments")
@@ -31,7 +34,8 @@ class Pin(Document):
     approved_by: str | None = Field(description="the second person, who approved it")
     placed: str
     until: str | None = Field(
-        description="when it ends, or lapses without an approval, if the box runs on: it is counted in running time"
+        description="when it ends, or lapses without an approval, if the box runs on: it is counted in running time; "
+        "null where it is over, or lasts as long as its case"
     )
     left_s: float = Field(description="running time until then")
     span_s: float = Field(description="how long it lasts from its placing once it is approved, in running time")
@@ -139,6 +143,8 @@ class PinAddAsked(_Asked):
     approver: str
     until: str | None
     dry_run: bool
+    request: str | None = None
+    """The case, where it is a request for footage."""
 
 
 class PinExtendAsked(_Asked):

@@ -5,7 +5,7 @@ Imports pydantic. The statement is signed as canonical JSON: no fractions; times
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -244,12 +244,32 @@ class ProofAsked(Document):
 StatusName = Literal["met", "not-met", "by-hand", "not-built"]
 
 
+class ClosableFinding(Document):
+    """What of the office broke a clause, in one case."""
+
+    id: str = Field(description="the clause, then what it is about: J8-115-0007")
+    about: str = Field(description="number of the request, or id of the copy")
+    what: list[str] = Field(description="what went wrong, in Traditional Chinese")
+    what_told: list[Told] = Field(default=[], description="the same, in English, with codes")
+    stands: bool = Field(description="it goes on: first it is put right, then an auditor closes it")
+    closed: str | None = Field(description="when an auditor closed it; null: nobody has, and the clause is not met")
+    leaf: int | None = Field(description="the entry of the ledger that says so")
+
+
+BasisName = Literal["measured", "enforced", "recorded", "by-hand"]
+
+
 class Clause(Document):
     id: str = Field(description="W1–W10, J1–J14, P1–P15, D1–D9, N1–N10")
     article: str
     text: list[str] = Field(description="the clause's own words, passage by passage")
+    basis: BasisName | None = Field(
+        default=None,
+        description="what the judgement rests on above all. measured 量測: bytes, streams, modes; enforced 強制: "
+        "nothing else gets through; recorded 紀錄: entries, complete, in order, in time; by-hand 人工: a person saw it",
+    )
     status: StatusName = Field(
-        description="met: all of it that the box can measure is; what was not measured is not-met; by-hand: only "
+        description="met: all of it that the box can tell is; what was not measured is not-met; by-hand: only "
         "people can tell; not-built: this version does nothing for it"
     )
     whole: bool = Field(description="false: by_hand or not_built name something of the clause that status does not say")
@@ -258,6 +278,9 @@ class Clause(Document):
     evidence: list[str] = Field(description="what was measured, in Traditional Chinese")
     faults_told: list[Told] = Field(default=[], description="faults, in English, with their codes")
     evidence_told: list[Told] = Field(default=[], description="evidence, likewise")
+    findings: list[ClosableFinding] = Field(
+        default=[], description="of requests: those that break it, and those that an auditor closed within 12 months"
+    )
     by_hand: list[str] = Field(description="what a person has to look at")
     not_built: list[str] = Field(description="what of it this version does not do yet")
 
@@ -291,3 +314,19 @@ class Compliance(Document):
     head: LedgerHead | None = Field(description="the last signed head of the ledger; null: there is none yet")
     declaration: str = Field(description="what this is, and what it is not")
     compliance: list[Clause]
+
+
+WORDS_MAX: Final = 200
+"""Characters of a reason."""
+
+
+class FindingCloseAsked(Document):
+    """The body of a request."""
+
+    finding: str = Field(min_length=1, max_length=64)
+    reason: str = Field(min_length=1, max_length=WORDS_MAX)
+
+
+class ComplianceClose(Document):
+    schema_: Literal["edged.compliance-close/1"] = Field(default="edged.compliance-close/1", alias="schema")
+    finding: ClosableFinding = Field(description="as it was before it was closed")

@@ -198,6 +198,31 @@ class Clock(Document):
     uptime_s: float
 
 
+class DisclosureStatus(Document):
+    """How many requests for footage (調閱) are how. Null where nobody could count them since edged started."""
+
+    opened: bool | None = Field(
+        default=None, description="two persons have opened the office: footage is shown by granted requests only"
+    )
+    shut: bool = Field(
+        description="requests cannot be read and nothing is disclosed; what is told beside it is of before"
+    )
+    requests_deciding: int | None = None
+    requests_supplement: int | None = Field(default=None, description="the applicant was asked for a supplement (補正)")
+    requests_granted: int | None = Field(default=None, description="and not closed yet, as the next two")
+    requests_refused: int | None = None
+    requests_withdrawn: int | None = None
+    requests_closed: int | None = Field(default=None, description="within the last 365 days")
+    requests_unreadable: int | None = Field(default=None, description="this version cannot follow them")
+    overdue: int | None = Field(default=None, description="what was due by a legal day is not on record")
+    due_soon: int | None = Field(default=None, description="something is due within two days, nothing overdue")
+    not_held: int | None = Field(default=None, description="part of the footage that they ask for is not held")
+    viewing_open: int | None = Field(default=None, description="footage is being viewed by them")
+    to_erase: int | None = Field(
+        default=None, description="their persons are to be erased, which two persons have to confirm"
+    )
+
+
 class Status(Document):
     schema_: Literal["edged.status/1"] = Field(default="edged.status/1", alias="schema")
     verdict: Verdict
@@ -219,6 +244,9 @@ class Status(Document):
     broker: Broker
     alarms: list[Alarm]
     maintenance: Under | None = Field(default=None, description="what is worked on now; null: nothing is announced")
+    disclosure: DisclosureStatus | None = Field(
+        default=None, description="requests for footage; null: there is no profile, or nobody has looked yet"
+    )
 
 
 class Cameras(Document):
@@ -427,6 +455,9 @@ class Snapshot(Document):
     sha256: str
     taken: str = Field(description="when the picture was fetched")
     purpose: Purpose
+    destroy_by: str | None = Field(
+        default=None, description="with a profile: until then the picture is to be destroyed; null: nothing is said"
+    )
 
 
 class Reference(Document):

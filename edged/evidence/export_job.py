@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from edged.evidence.verify import CAUSES
+from edged.evidence.verify import BY_REQUEST, CAUSES
 from recorder.remux import film as remux
 from recorder.remux.film import Film, Take, blocks
 from storage.exports.model import CameraContents, Contents, Export, Recorded
@@ -140,6 +140,8 @@ class CameraFiles:
     film_files: list[FilmFile] = field(default_factory=list)
     loose: list[Read] = field(default_factory=list)
     """Their files leave whole, and no film is made of them."""
+    kept_back: list[Read] = field(default_factory=list)
+    """No film is made of them, and whole they reach beyond what a request grants: nothing of them leaves."""
     originals: dict[int, str] = field(default_factory=dict)
     """By leaf, paths of the segments' own files."""
 
@@ -212,15 +214,27 @@ class ExportJob:
             camera.reads[leaf] = Read(
                 segments[leaf], None, message("manifest.no-film", "no film can be made of it: {reason}", reason=reason)
             )
-        camera.loose = [one for one in camera.reads.values() if one.trouble is not None and one.there]
+        for one in camera.reads.values():
+            if one.trouble is not None and one.there:
+                (camera.loose if self._may_leave_whole(one.segment) else camera.kept_back).append(one)
         missing = list(_missing(camera.contents))
         for number, film in enumerate(planned.films):
             name = names.film(stem, number)
             film_file = FilmFile(f"{name}{film.suffix}", f"{name}.vtt", film)
             camera.film_files.append(film_file)
             self.sources[film_file.path] = FileStream(film.bytes, partial(blocks, film, opener))
-            text = partial(remux.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
+            text = partial(remux.webvtt, film, self._line(camera), self.place.zone, missing)
             self.sources[film_file.subtitles] = of_text(text)
+
+    def _may_leave_whole(self, segment: Recorded) -> bool:
+        interval = self.export.order.interval
+        ends_ms = segment.start_ms + segment.duration_ms
+        return self.export.order.request is None or interval.first_ms <= segment.start_ms < ends_ms <= interval.last_ms
+
+    def _line(self, camera: CameraFiles) -> str:
+        """What each subtitle says below the time."""
+        request = self.export.order.request
+        return f"{camera.name} {self.place.site}{'' if request is None else BY_REQUEST + request.number}"
 
     def _planned(self, segments: Sequence[Recorded], opener: remux.Opener) -> remux.Plan:
         interval, order = self.export.order.interval, self.export.order

@@ -26,6 +26,8 @@ from storage.words.errors import OrderRefused, said
 from storage.words.message import message
 
 WORDS: Final = ("who", "reason", "case", "request")
+OF_REQUEST: Final = ("office_request", "office_row")
+"""Absent from the list where there is none, as from each list from before the office."""
 CITING: Final = ("segments", "loose", "gaps", "destroyed")
 """Of a camera on the list: what names leaves."""
 KEY_NOTE: Final = (
@@ -63,6 +65,8 @@ def seal(work: ExportJob, exports: Exports, now_ms: int, read: Told) -> None:
         "asked": {"from": at(order.interval.first_ms), "to": at(order.interval.last_ms)},
         "destroy_by": at(order.destroy_by_ms),
         **{name: _opening(told.get(name)) for name in WORDS},
+        "office_request": None if order.request is None else order.request.number,
+        "office_row": None if order.request is None else order.request.row,
         "key": signer.public.hex(),
         "copy": export.leaf,
         "checkpoints": [_head(number, head, heads) for number, head in enumerate(heads)],
@@ -174,7 +178,7 @@ def _camera(camera: CameraFiles, at: Callable[[int], str]) -> dict[str, Any]:
             {"leaf": one.leaf, "from": at(one.start_ms), "to": at(one.end_ms), "cause": one.cause} for one in told.gaps
         ],
         "destroyed": [{"leaf": one.leaf, "from": at(one.start_ms), "to": at(one.end_ms)} for one in told.destroyed],
-        "beside": list(told.beside),
+        "beside": [*told.beside, *(one.segment.leaf for one in camera.kept_back)],
     }
 
 
@@ -199,7 +203,8 @@ def canonical(document: Any) -> bytes:
 
 def rendered(manifest: Manifest) -> bytes:
     """`proof/manifest.json`."""
-    return canonical(manifest.model_dump(mode="json", exclude_none=False))
+    absent = {name for name in OF_REQUEST if getattr(manifest, name) is None}
+    return canonical(manifest.model_dump(mode="json", exclude=absent))
 
 
 def envelope(payload: bytes, signer: Signer) -> bytes:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 from edged.access.callers import instant
@@ -21,7 +23,7 @@ from edged.documents import exports as documents
 from edged.evidence import export_job, export_manifest
 from edged.evidence.export_job import ExportJob, ExportSite, FileStream
 from edged.words.units import timestamp
-from storage.exports.model import Export, ExportOrder
+from storage.exports.model import Export, ExportOrder, OfficeRequest
 from storage.exports.service import CameraPlan, ExportPlan
 from storage.pins.rules import Interval
 from storage.retention.plan import effective
@@ -41,6 +43,10 @@ REST: Final = 0.5
 REST_MAX_S: Final = 2.0
 
 
+VIEWED_BYTES_MAX: Final = 1 << 40
+"""Of a film that leaves nowhere: no medium has to take it."""
+
+
 class Gone(Exception):
     """Nobody waits for it any more."""
 
@@ -50,7 +56,7 @@ class NotPrepared(RetryError):
 
 
 @dataclass(slots=True)
-class _Pace:
+class Pace:
     """Hears of octets, tells how far it is, and rests."""
 
     progress: Callable[[dict[str, Any]], None]
@@ -88,8 +94,19 @@ class ExportService:
         bounds = self._bounds()
         return self._planned(self._store.exports.survey(self._order(wanted), bounds), wanted, bounds)
 
-    def begin(self, wanted: documents.ExportAsked, who: str) -> tuple[Export, documents.ExportPlan]:
-        """On record, and held."""
+    def begin(
+        self, wanted: documents.ExportAsked, who: str, request: OfficeRequest | None = None
+    ) -> tuple[Export, documents.ExportPlan]:
+        """On record, and held. `request`: by which it is made; OrderWrong where it would take more than that grants:
+        whole segments reach beyond any interval.
+        """
+        if request is not None and wanted.whole_segments:
+            raise OrderWrong(
+                message(
+                    "office.whole-segments", "by a request no whole segments leave: they reach beyond its interval"
+                ),
+                message("office.whole-segments.action", "leave out --whole-segments"),
+            )
         bounds = self._bounds()
         survey = self._store.exports.survey(self._order(wanted), bounds)
         plan = self._planned(survey, wanted, bounds)
@@ -101,8 +118,35 @@ class ExportService:
             whole=wanted.whole_segments,
             max_bytes=wanted.max_file_bytes,
             destroy_by_ms=instant("destroy_by", plan.destroy_by) or 0,
+            request=request,
         )
         return self._store.exports.begin(order, bounds, plan.bytes, told), plan
+
+    # --- viewing copies: films that are laid out at this box ------------------------------------------------------
+
+    def begin_viewing(
+        self, cameras: tuple[str, ...], interval: Interval, request: OfficeRequest
+    ) -> tuple[Export, ExportPlan]:
+        """On record, and held, with what there is of it. Refusals of storage."""
+        bounds, day_on_ms = self._bounds(), self._clock.now().wall_ms + AT_LEAST_MS
+        order = ExportOrder(cameras, interval, False, VIEWED_BYTES_MAX, day_on_ms, request, viewing=True)
+        survey = self._store.exports.survey(order, bounds)
+        size = sum(_camera(one, one.camera, survey.order.interval).bytes for one in survey.cameras)
+        return self._store.exports.begin(order, bounds, size, {}), survey
+
+    @contextmanager
+    def films(
+        self, export: Export, progress: Callable[[dict[str, Any]], None], gone: threading.Event
+    ) -> Iterator[ExportJob]:
+        """A viewing copy, read and planned: its sources give bytes as long as this lasts. Gone; what reading raises."""
+        job = ExportJob(export, self._place(), self._spool() / export.id)
+        try:
+            contents = self._store.exports.contents(export)
+            pace = Pace(progress, gone, sum(one.bytes for one in contents.segments.values()))
+            job.prepare(contents, self._store.exports.opened, pace)
+            yield job
+        finally:
+            shutil.rmtree(job.spool, ignore_errors=True)
 
     # --- what leaves --------------------------------------------------------------------------------------------
 
@@ -114,7 +158,7 @@ class ExportService:
         with work.lock:
             if not work.sources:
                 contents = self._store.exports.contents(work.export)
-                pace = _Pace(progress, gone, sum(one.bytes for one in contents.segments.values()))
+                pace = Pace(progress, gone, sum(one.bytes for one in contents.segments.values()))
                 try:
                     work.prepare(contents, self._store.exports.opened, pace)
                 except BaseException:
@@ -139,7 +183,7 @@ class ExportService:
         """Sign the list of all that leaves: from now on lists and proofs can be asked for."""
         work = self._prepared(export_id)
         with work.lock:
-            pace = _Pace(progress, gone, sum(one.left for one in work.sources.values()))
+            pace = Pace(progress, gone, sum(one.left for one in work.sources.values()))
             export_manifest.seal(work, self._store.exports, self._clock.now().wall_ms, pace)
             public = self._store.exports.signer().public
         return documents.Sealed(files=_files(work.papers), key=sha256(public).hexdigest())
@@ -182,20 +226,26 @@ class ExportService:
             whole_segments=order.whole,
             begun=timestamp(export.begun.wall_ms),
             folder=export_job.folder_name(place.node, export.begun.wall_ms, place.zone, export.id),
+            office_request=None if order.request is None else order.request.number,
         )
 
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _work(self, export_id: str) -> ExportJob:
-        export = self._store.exports.find(export_id)
-        spool = self._config().paths.state / "exports"
+        export, spool = self._store.exports.find(export_id), self._spool()
         with self._lock:
-            if not self._swept:
-                shutil.rmtree(spool, ignore_errors=True)  # of an earlier run
-                self._swept = True
             for ended in self._works.keys() - {one.id for one in self._store.exports.latest() if one.account}:
                 self._drop(ended)
             return self._works.setdefault(export_id, ExportJob(export, self._place(), spool / export_id))
+
+    def _spool(self) -> Path:
+        """Of the state directory; what an earlier run left there is gone."""
+        spool = self._config().paths.state / "exports"
+        with self._lock:
+            if not self._swept:
+                shutil.rmtree(spool, ignore_errors=True)
+                self._swept = True
+        return spool
 
     def _prepared(self, export_id: str) -> ExportJob:
         self._store.exports.find(export_id)

@@ -35,6 +35,7 @@ _CONSTANTS: Final = (
     "EDGE_MS",
     "SPLICE_MS",
     "SUBTITLE_MS",
+    "BY_REQUEST",
     "DOCUMENT_MAX",
     "LINE_MAX",
     "HEADER_MAX",
@@ -51,8 +52,26 @@ _CONSTANTS: Final = (
     "AHEAD_MAX",
     "PICTURES",
 )
-ABOUT_ZH: Final = ("錄影時段　", "複製時間　", "複製人　　", "事由　　　", "案號　　　", "來文字號　", "至")
-ABOUT_EN: Final = ("Footage   ", "Copied    ", "By        ", "Reason    ", "Case      ", "Request   ", "to")
+ABOUT_ZH: Final = (
+    "錄影時段　",
+    "複製時間　",
+    "複製人　　",
+    "事由　　　",
+    "案號　　　",
+    "來文字號　",
+    "申請案號　",
+    "至",
+)
+ABOUT_EN: Final = (
+    "Footage   ",
+    "Copied    ",
+    "By        ",
+    "Reason    ",
+    "Case      ",
+    "Request   ",
+    "Granted   ",
+    "to",
+)
 _PIECES: Final = ("page.css", "sha256.js", "check.js", "play.js")
 
 
@@ -87,6 +106,8 @@ def index(manifest: Manifest, played: Mapping[str, Sequence[FilmSpan]], clocks: 
         "reason": shown(manifest.reason.text),
         "case": shown(manifest.case.text) if manifest.case else "",
         "request": shown(manifest.request.text) if manifest.request else "",
+        "officeRequest": shown(manifest.office_request or ""),
+        "officeRow": shown(manifest.office_row or ""),
         "key": sha256(bytes.fromhex(manifest.key)).hexdigest(),
         "cameras": [_camera(camera, played, clocks) for camera in manifest.cameras],
     }
@@ -136,7 +157,7 @@ def readme(manifest: Manifest) -> bytes:
 
 def _about(manifest: Manifest, language: Language, at: Callable[[str], str], words: Sequence[str]) -> str:
     """What was copied, by whom and why: lines of which each has something to tell."""
-    footage, copied, who, reason, case, request, until = words
+    footage, copied, who, reason, case, request, office_request, until = words
     told = [
         (footage, f"{at(manifest.asked.from_)} {until} {at(manifest.asked.to)}（{manifest.timezone}）"),
         (copied, at(manifest.created)),
@@ -144,8 +165,14 @@ def _about(manifest: Manifest, language: Language, at: Callable[[str], str], wor
         (reason, shown(manifest.reason.text)),
         (case, shown(manifest.case.text) if manifest.case else ""),
         (request, shown(manifest.request.text) if manifest.request else ""),
+        (office_request, _by_request(manifest)),
     ]
     return "\n".join(f"{name}{text}" for name, text in told if text)
+
+
+def _by_request(manifest: Manifest) -> str:
+    number, row = manifest.office_request, manifest.office_row
+    return "" if number is None else f"{shown(number)}（{shown(row or '')}）"
 
 
 def _plain(moment: str) -> str:

@@ -96,6 +96,12 @@ _COPIES: Final = {
     "finished": message("leaf.copy.finished", "is finished"),
     "abandoned": message("leaf.copy.abandoned", "was abandoned"),
 }
+_VIEWING_COPIES: Final = {
+    "begun": message("leaf.copy.begun", "begins"),
+    "finished": message("leaf.viewing-copy.finished", "is laid out"),
+    "abandoned": message("leaf.copy.abandoned", "was abandoned"),
+    "destroyed": message("leaf.viewing-copy.destroyed", "is destroyed"),
+}
 _FAULTS: Final = {
     "found": message("leaf.fault.found", "is found"),
     "again": message("leaf.fault.again", "is back"),
@@ -106,7 +112,10 @@ _FAULTS: Final = {
     "checked": message("leaf.fault.checked", "is checked, and closed"),
 }
 
-_ROLES: Final[Mapping[str, Message]] = {role: words.name for role, words in NAMES.items()}
+_ROLES: Final[Mapping[str, Message]] = {
+    **{role: words.name for role, words in NAMES.items()},
+    "post": message("leaf.act.by-post", "one with a part in the request"),
+}
 
 
 def sentence(kind: str, body: Body, openings: Openings) -> Message:
@@ -260,7 +269,10 @@ def _agreed(body: Body, _: Openings) -> Message:
         bounds = message("leaf.agreed.many", "bounds are agreed upon, of {count} cameras of its own", count=count)
     if "roles" not in body:
         return bounds
-    return message("leaf.agreed.with-roles", "{bounds}; {roles}", bounds=bounds, roles=_roles(body["roles"]))
+    told = message("leaf.agreed.with-roles", "{bounds}; {roles}", bounds=bounds, roles=_roles(body["roles"]))
+    if "profile" not in body:
+        return told
+    return message("leaf.agreed.with-profile", "{agreed}; profile: {profile}", agreed=told, profile=body["profile"])
 
 
 def _roles(groups: Mapping[str, list[str]] | None) -> Message:
@@ -376,7 +388,9 @@ def _act(body: Body, openings: Openings) -> Message:
     ids: list[str] = [str(body[name]) for name in sorted(body) if name not in _OF_ACTS and isinstance(body[name], str)]
     ids += body.get("cameras", ())
     ids += [time(timestamp(body[name])) for name, time in _TIMES.items() if name in body]
-    return message(
+    if "companion" in body:
+        ids.append(message("leaf.act.companion", "in company of person {person}", person=str(body["companion"])))
+    told = message(
         "leaf.act",
         "{who} as {role}: {verb}{about} {result}{of}{calls}",
         who=_person(body, openings) or _SOMEBODY,
@@ -387,6 +401,8 @@ def _act(body: Body, openings: Openings) -> Message:
         of=message("leaf.act.of", ": nothing came of leaf {leaf}", leaf=str(body["of"])) if "of" in body else NOTHING,
         calls=_calls(count) if count else NOTHING,
     )
+    because = _because(_opened("reason", body, openings))
+    return message("leaf.act.reason", "{act}{because}", act=told, because=because) if because else told
 
 
 def _calls(count: int) -> Message:
@@ -429,10 +445,23 @@ def _and(one: str, other: str) -> str:
 
 
 def _copy(body: Body, openings: Openings) -> Message:
+    request = str(body.get("office_request", ""))
+    by_request = message("leaf.copy.request", " by request {number}", number=request) if request else NOTHING
+    if body.get("viewing") is True:
+        return message(
+            "leaf.viewing-copy",
+            "viewing copy {export}{request} {event}: {duration_s} of {cameras}",
+            export=str(body["export"]),
+            request=by_request,
+            event=_word(_VIEWING_COPIES, body["event"]),
+            duration_s=_seconds(body["to"] - body["from"]),
+            cameras=_names(body, "cameras"),
+        )
     return message(
         "leaf.copy",
-        "export {export} {event}{by}: {duration_s} of {cameras}{because}",
+        "export {export}{request} {event}{by}: {duration_s} of {cameras}{because}",
         export=str(body["export"]),
+        request=by_request,
         event=_word(_COPIES, body["event"]),
         by=_by(_person(body, openings)),
         duration_s=_seconds(body["to"] - body["from"]),
@@ -505,6 +534,75 @@ def _fault(body: Body, openings: Openings) -> Message:
     )
 
 
+def _office(body: Body, openings: Openings) -> Message:
+    if body["what"] == "opened":
+        return message("leaf.office.opened", "from now on footage is shown and handed out by granted requests only")
+    if body["what"] == "finding-closed":
+        return message(
+            "leaf.office.finding-closed",
+            "finding {finding} is closed by an auditor{because}",
+            finding=f"{body['clause']}-{body['about']}",
+            because=_because(_opened("reason", body, openings)),
+        )
+    if body["what"] == "erased":
+        return message("leaf.office.erased", "request {number}: its persons are erased", number=str(body["number"]))
+    if body["what"] == "received":
+        return message(
+            "leaf.office.received",
+            "request {number} ({row}) is received",
+            number=str(body["number"]),
+            row=str(body["row"]),
+        )
+    act = str(body["story"]["act"])
+    return message(
+        "leaf.office", "request {number}: {what}", number=str(body["number"]), what=_REQUEST_ACTS.get(act, act)
+    )
+
+
+def _person_step(body: Body, _: Openings) -> Message:
+    return message(
+        "leaf.person",
+        "person {person}: {what}{post}",
+        person=str(body["person"]),
+        what=_PERSON_STEPS.get(str(body["what"]), str(body["what"])),
+        post=message("leaf.person.post", " ({post})", post=str(body["post"])) if body.get("post") else NOTHING,
+    )
+
+
+_PERSON_STEPS: Final[Mapping[str, Message]] = {
+    "added": message("leaf.person.added", "is entered"),
+    "named": message("leaf.person.named", "is named anew"),
+    "tied": message("leaf.person.tied", "is tied to another account"),
+    "left": message("leaf.person.left", "has left"),
+    "holds": message("leaf.person.holds", "holds a post"),
+    "holds-no-more": message("leaf.person.holds-no-more", "holds a post no more"),
+    "deputises": message("leaf.person.deputises", "stands for who holds a post"),
+    "deputises-no-more": message("leaf.person.deputises-no-more", "stands for nobody any more"),
+}
+_REQUEST_ACTS: Final[Mapping[str, Message]] = {
+    "amend": message("leaf.office.amend", "fields are changed"),
+    "examine": message("leaf.office.examine", "a check has an outcome"),
+    "sign": message("leaf.office.sign", "signed"),
+    "return": message("leaf.office.return", "returned"),
+    "ask-supplement": message("leaf.office.ask-supplement", "a supplement is asked for"),
+    "supplemented": message("leaf.office.supplemented", "the supplement is there"),
+    "decide": message("leaf.office.decide", "decided"),
+    "ask-hold": message("leaf.office.ask-hold", "keeping is asked for"),
+    "approve-hold": message("leaf.office.approve-hold", "keeping is approved"),
+    "extend": message("leaf.office.extend", "the time for the reply is lengthened"),
+    "withdraw": message("leaf.office.withdraw", "withdrawn"),
+    "reply": message("leaf.office.reply", "answered"),
+    "see-paper": message("leaf.office.see-paper", "the paper was seen"),
+    "appoint": message("leaf.office.appoint", "a time is appointed"),
+    "open-viewing": message("leaf.office.open-viewing", "a viewing begins"),
+    "end-viewing": message("leaf.office.end-viewing", "the viewing has ended"),
+    "cut-viewing": message("leaf.office.cut-viewing", "the viewing was cut by a fault"),
+    "take": message("leaf.office.take", "a file is made"),
+    "receipt": message("leaf.office.receipt", "a copy is signed for"),
+    "close": message("leaf.office.close", "closed"),
+}
+
+
 _WORDS: Final[Mapping[Leaf, Callable[[Body, Openings], Message]]] = {
     Leaf.SEGMENT: _segment,
     Leaf.DESTROYED: _destroyed,
@@ -526,5 +624,7 @@ _WORDS: Final[Mapping[Leaf, Callable[[Body, Openings], Message]]] = {
     Leaf.HOLDER: _holder,
     Leaf.COPY: _copy,
     Leaf.MAINTENANCE: _maintenance,
+    Leaf.OFFICE: _office,
+    Leaf.PERSON: _person_step,
     Leaf.FAULT: _fault,
 }

@@ -57,6 +57,7 @@ JOIN_MS = 100  # what is nearer than this is one instant: ends and starts come f
 EDGE_MS = 1000  # what was asked for is cut at whole pictures
 SPLICE_MS = 2000  # where sound goes on behind the last picture: so long, or to the segment's end, that one stands
 SUBTITLE_MS = 1500  # subtitles tell whole seconds, once a second
+BY_REQUEST = "　申請案號 "  # before the number of the request for footage by which a copy was made, in its subtitles
 
 # Far above anything real: a folder may be made to harm whoever looks at it.
 SAFE = (1 << 53) - 1
@@ -318,7 +319,10 @@ CAMERA = {
 }
 LIST_SHAPE = {
     **shape(
-        text="schema export node office site software timezone", time="created destroy_by", hex="key", count="copy"
+        text="schema export node office site software timezone office_request? office_row?",
+        time="created destroy_by",
+        hex="key",
+        count="copy",
     ),
     "asked": shape(time="from to"),
     "who": OPENING,
@@ -356,7 +360,8 @@ BODIES = {  # of leaves; they may hold more
         "previous": {"?": {**shape(origin="origin", count="size"), "root": {"?": "hex"}}},
     },
     "copy": {
-        **shape(text="export event", int="from to", flag="whole", hex="who reason case? request?"),
+        **shape(text="export event office_request? office_row?", int="from to", flag="whole"),
+        **shape(hex="who reason case? request?"),
         "cameras": ["text"],
     },
 }
@@ -1420,7 +1425,8 @@ class Check:
         the film shows then, and of each gap that there was from when until when. `spans`: where films and wall clock
         begin to run side by side.
         """
-        place = f"{camera['name']} {self.list['site']}".translate(ESCAPED)
+        request = BY_REQUEST + self.list["office_request"] if "office_request" in self.list else ""
+        place = f"{camera['name']} {self.list['site']}{request}".translate(ESCAPED)
         block: list[str] = []
         at, count, begun = 0, 0, 0
         for line in [*self.folder.lines(path), b""]:
@@ -1627,6 +1633,7 @@ class Check:
             "cameras": sorted(one["id"] for one in self.list["cameras"]),
             "from": asked[0],
             "to": asked[1],
+            **{name: self.list.get(name) for name in ("office_request", "office_row")},
         }
         if segments:  # of those that no film could be made of, the whole files are there in any case
             wanted["whole"] = all(one["original"] for one in segments)

@@ -4,6 +4,7 @@
 globalThis.check = (() => {
 const words = JSON.parse(document.getElementById("words").textContent);
 const {LIST, ENVELOPE, LEAVES, KEYS, SCHEMA, PAYLOAD_TYPE, JOIN_MS, EDGE_MS, SPLICE_MS, SUBTITLE_MS} = words.constants;
+const {BY_REQUEST} = words.constants;
 const {DOCUMENT_MAX, LINE_MAX, HEADER_MAX, PART_MAX, BOXES_MAX, PARTS_MAX, TEXT_MAX, TEXT_SHOWN} = words.constants;
 const {ITEMS_MAX, PIECES_MAX, MISFITS_MAX, TOLD_MAX, AHEAD_MAX, PICTURES, ALWAYS, LITTER} = words.constants;
 const AT_ONCE = 256 * 2 ** 20, BLOCK = 8 * 2 ** 20;
@@ -891,7 +892,8 @@ class Check {
   }
 
   async subtitles(path, camera, spans, lost) {
-    const place = escaped(`${camera.name} ${this.list.site}`);
+    const request = has(this.list, "office_request") ? BY_REQUEST + this.list.office_request : "";
+    const place = escaped(`${camera.name} ${this.list.site}${request}`);
     const wrong = what => { throw new Fault("damaged", {file: path, what}); };
     let block = [], at = 0, count = 0, begun = 0;
     const flush = () => {
@@ -1087,6 +1089,7 @@ class Check {
       from: this.asked[0],
       to: this.asked[1],
     };
+    for (const name of ["office_request", "office_row"]) wanted[name] = has(this.list, name) ? this.list[name] : null;
     if (segments.length) wanted.whole = segments.every(one => one.original !== null);
     for (const name of ["who", "reason", "case", "request"]) {
       const opening = this.list[name];

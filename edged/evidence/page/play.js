@@ -39,6 +39,10 @@ function wallOf(text) {
 }
 const cause = name => inLanguage(words.causes[name] || [name, name]);
 
+/* The request for footage by which it was made, if it was. */
+const byRequest = film.officeRequest ? `${word("office-request")} ${film.officeRequest}` : "";
+const caption = camera => `${camera.name}（${camera.id}）${byRequest && `　${byRequest}`}`;
+
 /* --- one camera --- */
 
 class Screen {
@@ -52,7 +56,7 @@ class Screen {
     this.video = make("video", "", {muted: true, playsInline: true, preload: "auto"});
     this.wall = make("div", "", {className: "wall"});
     this.notice = make("div", "", {className: "notice", hidden: true});
-    this.figure.append(this.video, this.wall, make("figcaption", `${camera.name}（${camera.id}）`), this.notice);
+    this.figure.append(this.video, this.wall, make("figcaption", caption(camera)), this.notice);
     this.figure.addEventListener("dblclick", () => this.figure.requestFullscreen().catch(() => {}));
     this.video.addEventListener("error", () => this.tell(
       word("cannot-play", {path: this.path})));
@@ -236,6 +240,7 @@ function about() {
     `${one.name}：${word("clock", {seconds: (one.clock / 1000).toFixed(1)})}`);
   $("about").textContent = [
     `${local(film.from)} – ${local(film.to)}（${film.timezone}）　${film.export}　${film.office}`,
+    ...byRequest ? [`${byRequest}（${film.officeRow}）`] : [],
     `${word("copied")} ${local(film.created)}　${word("by")} ${inLanguage(film.who)}　` +
       `${word("destroy-by")} ${local(film.destroyBy)}`,
     [[word("reason"), film.reason], [word("case"), film.case], [word("request"), film.request]]
