@@ -1,8 +1,10 @@
 """法規查核: a profile and facts to one finding for each clause: met or not met, why, since when. Pure.
 
-The rules have four subjects:
+The rules have five subjects:
 
 - Evidence: whether what is kept out of the ring has a ground, an approver and a term, and faults are seen to.
+- The office: whether nothing is shown or handed out but by a request, and each request was carried out as its clause
+  says, complete and in time (`edged.office.findings`). What broke it stays until an auditor has closed it.
 - People: whether they can do no more than their clause allows: what there is to call, roles, files that lie open.
 - Retention: whether footage is kept as long as its clause demands and no longer, and every second accounted for.
 - Streams: whether cameras send what their clause demands: all the time, large, often, in colour, heard.
@@ -28,8 +30,12 @@ from edged.alarms.conditions import TAMPERED
 from edged.config.model import CameraConfig
 from edged.health.faults import MediaFault, MediaHealth
 from edged.host.file_access import OpenFiles
-from edged.overview import CameraHealth, ComplianceSummary, Overview
+from edged.office.findings import KINDS, CaseFinding, JudgedCase, OfficeRecord, is_look
+from edged.office.request import ViewingState
+from edged.overview import DAY_MS, CameraHealth, ComplianceSummary, Overview
 from edged.profiles.loader import Judgement, Picture, Profile, ProfileClause
+from edged.profiles.loader import profile as profile_of
+from edged.profiles.procedures import Procedure
 from edged.words.roles import NAMES, TABLE, Record, Role, Verb, VerbRule
 from edged.words.units import timestamp
 from storage.pins.rules import Ground, Left, PinState
@@ -78,6 +84,12 @@ class Facts:
     """The register of destruction; None while it is not read to its end."""
     shares: Mapping[str, CoverageShares] = field(default_factory=dict)
     """Of the last 24 h, by camera."""
+    office: OfficeRecord | None = None
+    """None: nobody has looked yet, or it cannot be read."""
+    office_shut: Message = NOTHING
+    """Why it cannot be read."""
+    findings: tuple[CaseFinding, ...] = ()
+    """What of the office broke a clause, open and closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,8 @@ class ClauseFinding:
     status: ClauseStatus
     faults: tuple[Message, ...] = ()
     evidence: tuple[Message, ...] = ()
+    findings: tuple[CaseFinding, ...] = ()
+    """Those that are open, and those that an auditor has closed within 12 months."""
 
     @property
     def whole(self) -> bool:
@@ -134,7 +148,6 @@ def percent(part: float) -> str:
     return "100%" if part >= 1 else f"{int(part * 10_000) / 100:.2f}%"
 
 
-DAY_MS: Final = 86_400_000
 REPORTED_WITHIN_MS: Final = DAY_MS
 """立即報修: the texts give no figure; a day of running time lets a night pass and no weekend."""
 
@@ -144,6 +157,8 @@ def pins(clause: ProfileClause, facts: Facts) -> Outcome:
     faults, told = [], []
     most = clause.demands.pin_default
     for left in facts.seen.measured.pins:
+        if left.pin.is_request:  # it holds what is asked for, and keeps nothing
+            continue
         faults += [message("clause.pin", "pin {pin}: {wrong}", pin=left.pin.id, wrong=wrong) for wrong in _lacks(left)]
         if most is not None and left.pin.order.span_ms > most.total_seconds() * 1000 and not _is_approved(left):
             faults.append(
@@ -248,8 +263,6 @@ DESTROYING: Final = frozenset({
     "shred", "trim", "truncate", "unlink", "wipe",
 })  # fmt: skip
 """What a verb or a route that deletes or formats would be called; `destroyed` only lists."""
-DISCLOSING: Final = frozenset({"export", "snapshot", "live", "view", "play"})
-"""First words of verbs by which pictures or sound leave the box."""
 ON_RECORD: Final = frozenset({Record.SEEN, Record.DONE})
 """The leaf comes first, or nothing is shown."""
 WATCHES: Final = ("internal:tamper watch", "internal:rescan")
@@ -368,7 +381,7 @@ def recorded(_clause: ProfileClause, facts: Facts) -> Outcome:
     shown: list[str] = [
         message("clause.function", "{name} ({verb})", name=rule.name, verb=verb.value)
         for verb, rule in TABLE.items()
-        if _discloses(verb)
+        if rule.discloses
     ]
     return met(
         message("clause.recorded", "what shows footage is entered in the ledger first: {functions}", functions=shown)
@@ -377,11 +390,7 @@ def recorded(_clause: ProfileClause, facts: Facts) -> Outcome:
 
 def unrecorded(table: dict[Verb, VerbRule]) -> list[str]:
     """Verbs that show footage without a leaf that comes first."""
-    return [verb.value for verb, rule in table.items() if _discloses(verb) and rule.record not in ON_RECORD]
-
-
-def _discloses(verb: Verb) -> bool:
-    return verb.value.split()[0] in DISCLOSING
+    return [verb.value for verb, rule in table.items() if rule.discloses and rule.record not in ON_RECORD]
 
 
 def sealed(_clause: ProfileClause, facts: Facts) -> Outcome:
@@ -1012,6 +1021,178 @@ def _drift(ms: float) -> str:
     return f"{abs(ms) / 1000:.2f}"
 
 
+PERIOD_MS: Final = 365 * DAY_MS
+"""Cases are told of the last 12 months, by running time, of which the low bound counts: no clock that is set makes one
+older. A finding stays until it is closed.
+"""
+UNSEEN: Final = message("clause.office-unseen", "the office has not been looked at yet")
+
+
+def _office(facts: Facts) -> tuple[OfficeRecord | None, Outcome]:
+    """What is known of it; where nothing is, how a clause stands by that."""
+    if facts.office is not None:
+        return facts.office, met()
+    if not facts.office_shut:
+        return None, judged([UNSEEN], [])
+    shut = message("clause.office-shut", "{reason}; until then nobody is shown anything", reason=facts.office_shut)
+    return None, judged([shut], [])
+
+
+def _rows(clause: ProfileClause, facts: Facts) -> list[Procedure]:
+    """By which the clause is carried out."""
+    name = facts.seen.config.site.profile
+    return [] if name is None else [row for row in profile_of(name).procedures if clause.id in row.clauses]
+
+
+def opened(clause: ProfileClause, facts: Facts) -> Outcome:
+    """Nothing gets through but by a request, and each chain has somebody for each of its steps."""
+    record, outcome = _office(facts)
+    if record is None:
+        return outcome
+    rows = _rows(clause, facts)
+    names = {row.row for row in rows}
+    lacking = [why for row in rows for why in record.lacking.get(row.row, ())]
+    told = [_cases(rows, record) if rows else _looks(record)]
+    if record.opened is None:
+        return judged([NOT_OPENED, *([LACKING] if lacking else [])], told)
+    faults = lacking + [
+        message(
+            "clause.case-unreadable",
+            "request {number} cannot be read by this version, and nothing is shown by it",
+            number=one.row.number,
+        )
+        for one in record.unreadable
+        if one.row.row in names
+    ]
+    is_open = message(
+        "clause.office-opened",
+        "the office is opened (entry {leaf} of the ledger): footage is shown and handed out by granted requests only",
+        leaf=record.opened,
+    )
+    return judged(faults, [is_open, *told])
+
+
+NOT_OPENED: Final = message(
+    "clause.office-not-opened", "the office is not opened: footage leaves by the word of two persons, without a request"
+)
+LACKING: Final = message(
+    "clause.office-lacking", "its procedures lack persons or posts: `edgectl post list` names them"
+)
+NO_CASES: Final = message("clause.no-cases", "no case in this period (12 months)")
+
+
+def _cases(rows: Iterable[Procedure], record: OfficeRecord) -> Message:
+    """Of the last 12 months; nobody is named."""
+    names = {row.row for row in rows}
+    some = [one.case.request for one in record.cases if one.case.row.row in names and _in_period(one, record)]
+    if not some:
+        return NO_CASES
+    granted = sum(one.decision is not None and one.decision.granted for one in some)
+    refused = sum(one.decision is not None and not one.decision.granted for one in some)
+    return message(
+        "clause.cases",
+        "{count} cases in 12 months: {granted} granted, {refused} refused, {others} others; {viewings} viewings,"
+        " {copies} copies",
+        count=len(some),
+        granted=granted,
+        refused=refused,
+        others=len(some) - granted - refused,
+        viewings=sum(viewing.state is not ViewingState.CUT for one in some for viewing in one.viewings),
+        copies=sum(one.copies for one in some),
+    )
+
+
+def _looks(record: OfficeRecord) -> Message:
+    """Without a request, of the last 12 months."""
+    looks = [one for one in record.exports if is_look(one) and record.now.age(one.begun) <= PERIOD_MS]
+    return message(
+        "clause.looks", "{count} looks for maintenance, repair, inspection or audit in 12 months", count=len(looks)
+    )
+
+
+def _in_period(one: JudgedCase, record: OfficeRecord) -> bool:
+    last = one.case.acts[-1].at if one.case.acts else one.case.row.received
+    return record.now.age(last) <= PERIOD_MS
+
+
+def by_findings(judgement: Judgement) -> Callable[[ProfileClause, Facts], Outcome]:
+    """What went wrong of what this judgement asks for; it is met where all of it is closed, or there is none."""
+
+    def judge(clause: ProfileClause, facts: Facts) -> Outcome:
+        record, outcome = _office(facts)
+        if record is None:
+            return outcome
+        faults, told = [], [_cases(_rows(clause, facts), record)]
+        for one in facts.findings:
+            if one.clause == clause.id:
+                faults += [_broken(one, each.said) for each in one.breaches if each.kind in KINDS[judgement]]
+        illegible = [one.case.row.number for one in record.cases if _is_illegible(one, clause, facts)]
+        if judgement is Judgement.FORMS and illegible:
+            told.append(
+                message(
+                    "clause.forms-illegible",
+                    "the forms of {count} cases cannot be read here any more: see the paper",
+                    count=len(illegible),
+                )
+            )
+        return judged(faults, told)
+
+    return judge
+
+
+def _is_illegible(one: JudgedCase, clause: ProfileClause, facts: Facts) -> bool:
+    return not one.legible and any(row.row == one.case.row.row for row in _rows(clause, facts))
+
+
+def _broken(one: CaseFinding, said: Message) -> Message:
+    return message("clause.finding", "finding {finding}: {what}", finding=one.id, what=said)
+
+
+def archived(clause: ProfileClause, facts: Facts) -> Outcome:
+    """Forms are kept for their term, and what is over waits for nobody's answer for long."""
+    outcome, seen = by_findings(Judgement.ARCHIVED)(clause, facts), facts.seen.office
+    if facts.office is None:
+        return outcome
+    mine = {one.case.row.number for one in facts.office.cases if clause.id in one.case.procedure.clauses}
+    faults = [
+        message(
+            "clause.form-lost",
+            "request {number}: its form cannot be read any more; enter its persons again from the paper",
+            number=number,
+        )
+        for number in seen.nameless
+        if number in mine
+    ]
+    faults += [
+        message(
+            "clause.erasure-unanswered",
+            "request {number}: its term is over, and nobody has answered for 30 days whether its persons go",
+            number=number,
+        )
+        for number in seen.erasures_unanswered
+        if number in mine
+    ]
+    kept = message("clause.forms-kept", "{count} forms are kept here", count=len(mine))
+    return judged([*outcome.faults, *faults], [*outcome.evidence, kept])
+
+
+def units(_clause: ProfileClause, facts: Facts) -> Outcome:
+    """Each camera belongs to a unit."""
+    cameras = facts.seen.config.cameras
+    faults = [
+        _of(camera, message("clause.no-unit", "it belongs to no unit (unit in the configuration file)"))
+        for camera in cameras
+        if not camera.unit
+    ]
+    told = [
+        message(
+            "clause.unit", "{unit}: {cameras}", unit=unit, cameras=[named(one) for one in cameras if one.unit == unit]
+        )
+        for unit in sorted({camera.unit for camera in cameras} - {""})
+    ]
+    return judged(faults, told)
+
+
 JUDGES: Final[Mapping[Judgement, Callable[[ProfileClause, Facts], Outcome]]] = {
     Judgement.FLOOR: floor,
     Judgement.CEILING: ceiling,
@@ -1029,6 +1210,10 @@ JUDGES: Final[Mapping[Judgement, Callable[[ProfileClause, Facts], Outcome]]] = {
     Judgement.RECORDED: recorded,
     Judgement.PINS: pins,
     Judgement.FAULTS: faults,
+    Judgement.OPENED: opened,
+    Judgement.UNITS: units,
+    **{one: by_findings(one) for one in KINDS},
+    Judgement.ARCHIVED: archived,
 }
 _GRAVITY: Final = (ClauseStatus.NOT_MET, ClauseStatus.BY_HAND, ClauseStatus.MET)
 """The gravest of what a clause is judged by is how it stands."""
@@ -1046,7 +1231,16 @@ def _finding(clause: ProfileClause, facts: Facts) -> ClauseFinding:
     status = next(status for status in _GRAVITY if any(one.status is status for one in outcomes))
     faults = dict.fromkeys(fault for one in outcomes for fault in one.faults)
     told = dict.fromkeys(words for one in outcomes for words in one.evidence)
-    return ClauseFinding(clause, status, tuple(faults), tuple(told))
+    found = tuple(one for one in facts.findings if one.clause == clause.id and _is_told(one, facts))
+    return ClauseFinding(clause, status, tuple(faults), tuple(told), found)
+
+
+def _is_told(one: CaseFinding, facts: Facts) -> bool:
+    """A closed one for as long as cases are."""
+    closed = one.closing.at if one.closing is not None else None
+    return one.is_open or (
+        closed is not None and facts.office is not None and facts.office.now.age(closed) <= PERIOD_MS
+    )
 
 
 def summary(profile: Profile, found: Iterable[ClauseFinding], kept: Mapping[str, Kept]) -> ComplianceSummary:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
 from typing import Final
 
 from edged.access.role_watch import RolesSeen
@@ -31,7 +33,7 @@ from storage.ring.service import RingView
 from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
 from storage.tickets.maintenance_table import Lasting
-from storage.words.message import Message
+from storage.words.message import NOTHING, Message
 from storage.words.model import (
     AlarmRow,
     CameraUsage,
@@ -158,6 +160,89 @@ class AlarmCondition:
         return self.text, self.action, self.names
 
 
+class DeadlineKind(StrEnum):
+    """What is due by a legal day."""
+
+    REPLY = "reply"
+    """函復."""
+    SUPPLEMENT = "supplement"
+    """補正, by the day that the office named."""
+    SIGNATURE = "signature"
+    """Of what was granted by word."""
+    APPOINTMENT = "appointment"
+    """The viewing, at the time that was appointed."""
+    REMEDY = "remedy"
+    """訴願 by whoever was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDeadline:
+    """A legal day of a request that is near or over; of a signature, also one that is far."""
+
+    number: str
+    row: str
+    """Of the profile's procedures."""
+    kind: DeadlineKind
+    last: date | None
+    """The last day that belongs to the period; None: no period is set."""
+    passed: bool
+    """Since the day after it."""
+    unsynced: bool = False
+    """Only the wall clock says that it is so far, and nobody vouches for it (未校時)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeCounts:
+    """How many requests are how."""
+
+    requests_deciding: int
+    requests_supplement: int
+    requests_granted: int
+    requests_refused: int
+    requests_withdrawn: int
+    requests_closed: int
+    """Within the last 365 days of running time."""
+    requests_unreadable: int
+    """Whose story this version cannot follow."""
+    viewing_open: int
+    to_erase: int
+    """Persons are to be erased: two persons have to confirm it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeFacts:
+    """What the office (調閱) has to tell of itself. As it is by default there is no office, and nothing to tell.
+
+    While it is shut all else stays as it was told last: nobody knows better.
+    """
+
+    not_opened: bool = False
+    """There is a profile, and two persons have not opened the office yet."""
+    shut: Message = NOTHING
+    """Why keys, tables or calendar cannot be read; nothing: they can."""
+    shut_action: Message = NOTHING
+    """What to do about it, where that is known."""
+    keys_restored: bool = False
+    """Older keys were put in the place of those that were there."""
+    nameless: tuple[str, ...] = ()
+    """Requests whose persons can be read no more, and were not erased."""
+    nameless_persons: int = 0
+    """Of the table of persons, likewise."""
+    years_missing: tuple[int, ...] = ()
+    """Without a calendar: the present year and, from December on, the next."""
+    deadlines: tuple[RequestDeadline, ...] = ()
+    not_held: Mapping[str, Message] = field(default_factory=dict)
+    """By request: why part of what it asks for is not held."""
+    viewings_over: tuple[str, ...] = ()
+    """Requests whose viewing has been open for longer than a viewing may."""
+    copies_left: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+    """By request: each viewing copy that could not be removed, with its path and why."""
+    erasures_unanswered: tuple[str, ...] = ()
+    """Requests whose persons should have been erased: listed for so long that it is an alarm."""
+    counts: OfficeCounts | None = None
+    """None: there is no office, or nobody has looked through its requests yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class CameraHealth:
     """A camera's condition and since when (wall clock) it has been in that state."""
@@ -206,6 +291,8 @@ class Overview:
     """Certificates and key of the link; None where it has none."""
     compliance: ComplianceSummary | None = None
     """How the box stands to the clauses of its profile; None without one, and before it is judged."""
+    office: OfficeFacts = field(default_factory=OfficeFacts)
+    """What the office told last; without a profile, nothing."""
     judged: Mapping[str, MediaHealth] = field(default_factory=dict)
     """Picture and sound of the cameras that were looked at."""
 

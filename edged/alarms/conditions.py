@@ -23,6 +23,10 @@ met, the ballast that is gone; volumes that are away or gone for good; disks tha
 it slowly; files that are not as edged left them; a database that was lost and is made anew. Texts name no figure that
 goes on changing by itself; `edgectl retention` shows those.
 
+The office, which discloses footage: whether it is open and can be read, what is due to whoever asked, and what was left
+behind. A request is named by its number alone, and nothing is said of what its footage shows. An alarm of a legal day
+grants and refuses nothing.
+
 The record, that is the ledger and who does what by which role. A ledger may be unsigned, or signable by others; it may
 lack leaves, not reach a disk, or be known otherwise to the centre. Roles may clash or name groups that are not there,
 and acts of people may not be on record yet. Recording goes on in each of these: it is the proof of it that suffers.
@@ -33,7 +37,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -43,7 +47,16 @@ from edged.access.role_watch import RolesSeen
 from edged.config.loosened_bounds import sentence
 from edged.health import faults
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition
-from edged.overview import CRITICAL_S, WARN_S, AlarmCondition, Overview, blames_others
+from edged.overview import (
+    CRITICAL_S,
+    WARN_S,
+    AlarmCondition,
+    DeadlineKind,
+    OfficeFacts,
+    Overview,
+    RequestDeadline,
+    blames_others,
+)
 from edged.words import units
 from mqtt.tls import WARN_MS, Lifetime, TlsView, Weight, day
 from recorder.supervisor.runner import CameraView
@@ -55,7 +68,7 @@ from storage.pins.rules import DAY_MS, HOUR_MS, Left, PinState
 from storage.recovery.service import LedgerStatus
 from storage.segments.findings_table import TamperedFiles
 from storage.words.message import NOTHING, Message, as_message, joined, message
-from storage.words.model import GapCause, Severity, VolumeState, VolumeStatus
+from storage.words.model import AlarmRow, GapCause, Severity, VolumeState, VolumeStatus
 
 SIBLINGS_S: Final = 5.0
 """Other cameras of the same device are down by then as well, if it is the device."""
@@ -1227,3 +1240,240 @@ def role_troubles(seen: RolesSeen) -> Iterator[tuple[str, AlarmCondition]]:
             "Check the disk of the state directory; the entries are made up for once it takes them",
         )
         yield "journal.owed", AlarmCondition(Severity.CRITICAL, text, action, OWED_WAIT_S)
+
+
+def office_troubles(seen: OfficeFacts) -> Iterator[tuple[str, AlarmCondition]]:
+    yield from _access_troubles(seen)
+    yield from map(_deadline_trouble, seen.deadlines)
+    for number, why in seen.not_held.items():
+        text = message(
+            "alarm.request-not-held",
+            "Part of what request {number} asks for is not held, and may be destroyed in its time: {reason}",
+            number=number,
+            reason=why,
+        )
+        action = message(
+            "alarm.request-not-held.action",
+            "Decide the request before that footage goes (`edgectl request show {number}`), or make room for pins; "
+            "recording comes first",
+            number=number,
+        )
+        yield f"request.not-held:{number}", AlarmCondition(Severity.WARNING, text, action)
+    for number in seen.viewings_over:
+        text = message(
+            "alarm.viewing-open",
+            "The viewing of request {number} has been open for more than 8 hours: nobody has said that it is over",
+            number=number,
+        )
+        action = message(
+            "alarm.viewing-open.action",
+            "End it, and confirm that nobody filmed (未拍攝); `edgectl request show {number}` shows who opened it",
+            number=number,
+        )
+        yield f"viewing.open:{number}", AlarmCondition(Severity.WARNING, text, action)
+    for number, copies in seen.copies_left.items():
+        text = message(
+            "alarm.viewing-copy-left",
+            "The viewing copy of request {number} could not be removed: {copies}",
+            number=number,
+            copies=joined(copies),
+        )
+        action = message(
+            "alarm.viewing-copy-left.action",
+            "Check the disk and who has the file open; edged goes on trying, and until then whoever viewed it may "
+            "still read it",
+        )
+        yield f"viewing.copy-left:{number}", AlarmCondition(Severity.CRITICAL, text, action)
+    if seen.erasures_unanswered:
+        text = message(
+            "alarm.erasure-unanswered",
+            "The persons of these requests should have been erased more than 30 days ago, and nobody has answered: "
+            "{numbers}",
+            numbers=listed(seen.erasures_unanswered),
+        )
+        action = message(
+            "alarm.erasure-unanswered.action",
+            "Look through the list (`edgectl request list`), and let two persons confirm it",
+        )
+        yield "erasure.unanswered", AlarmCondition(Severity.WARNING, text, action)
+
+
+def _access_troubles(seen: OfficeFacts) -> Iterator[tuple[str, AlarmCondition]]:
+    """What keeps the office from answering anybody, or from answering by name and in time."""
+    if seen.not_opened:
+        text = message(
+            "alarm.office-not-opened",
+            "The office (調閱) is not opened: nobody is answered by a request yet, and until then each export and each "
+            "snapshot takes a second person",
+        )
+        action = message(
+            "alarm.office-not-opened.action",
+            "Enter persons and who holds which post (`edgectl person add`, `edgectl post hold`); then two persons open "
+            "it: `edgectl office open`",
+        )
+        yield "office.not-opened", AlarmCondition(Severity.WARNING, text, action)
+    if seen.shut:
+        text = message(
+            "alarm.office-shut",
+            "The office (調閱) cannot be used, and no footage is disclosed: {reason}. Recording goes on",
+            reason=seen.shut,
+        )
+        action = seen.shut_action or message(
+            "alarm.office-shut.action", "Check the disk of the state directory; edged goes on trying"
+        )
+        yield "office.shut", AlarmCondition(Severity.CRITICAL, text, action)
+    if seen.keys_restored:
+        text = message(
+            "alarm.office-keys-restored",
+            "Older keys of the office were put in the place of those that were there: whose persons were erased, they "
+            "are erased again, and of requests that came since nobody can be read",
+        )
+        action = message(
+            "alarm.office-keys-restored.action",
+            "Find out who did it and where that copy lay: it opens persons who were erased wherever it still lies. "
+            "Enter from their papers whoever cannot be read",
+        )
+        yield "office.keys-restored", AlarmCondition(Severity.CRITICAL, text, action)
+    if nameless := _nameless(seen):
+        text = message(
+            "alarm.office-nameless",
+            "Persons can be read no more, and stand on paper alone (人別資料已遺失，見紙本): {what}. Their cases go on",
+            what=nameless,
+        )
+        action = message("alarm.office-nameless.action", "Enter them again from the papers")
+        yield "office.nameless", AlarmCondition(Severity.WARNING, text, action)
+    if seen.years_missing:
+        text = message(
+            "alarm.office-calendar",
+            "There is no calendar of the office for {years}: only Saturdays and Sundays count as days off, and days by "
+            "which something is due may be wrong",
+            years=[str(year) for year in seen.years_missing],
+        )
+        action = message(
+            "alarm.office-calendar.action",
+            "Get that year's 政府行政機關辦公日曆表 (行政院人事行政總處, CSV), and put it beside those of other years",
+        )
+        yield "office.calendar", AlarmCondition(Severity.WARNING, text, action)
+
+
+def _nameless(seen: OfficeFacts) -> Message:
+    parts = []
+    if seen.nameless:
+        parts.append(message("alarm.office-nameless.requests", "requests {numbers}", numbers=listed(seen.nameless)))
+    if seen.nameless_persons:
+        parts.append(
+            message("alarm.office-nameless.persons", "table of persons: {persons}", persons=seen.nameless_persons)
+        )
+    return joined(parts)
+
+
+DUE: Final[Mapping[DeadlineKind, Message]] = {
+    DeadlineKind.REPLY: message("alarm.request-due.reply", "the reply (函復)"),
+    DeadlineKind.SUPPLEMENT: message("alarm.request-due.supplement", "the applicant's supplement (補正)"),
+    DeadlineKind.SIGNATURE: message("alarm.request-due.signature", "the signature of what was granted by word"),
+    DeadlineKind.APPOINTMENT: message("alarm.request-due.appointment", "the viewing that was appointed"),
+    DeadlineKind.REMEDY: message("alarm.request-due.remedy", "an appeal (訴願) by whoever was refused"),
+}
+_TO_DO: Final[Mapping[DeadlineKind, Message]] = {
+    DeadlineKind.REPLY: message(
+        "alarm.request-due.reply.action", "Bring it to its decision and send the reply; then: edgectl request reply"
+    ),
+    DeadlineKind.SUPPLEMENT: message(
+        "alarm.request-due.supplement.action",
+        "If it is there, enter it: edgectl request supplement; if it does not come, decide by what there is",
+    ),
+    DeadlineKind.SIGNATURE: message(
+        "alarm.request-due.signature.action",
+        "Have whoever gave the word sign, then enter it: edgectl request sign. Until then no copy leaves",
+    ),
+    DeadlineKind.APPOINTMENT: message(
+        "alarm.request-due.appointment.action",
+        "See that whoever has to be there knows; where nobody came, appoint another time: edgectl request appoint",
+    ),
+    DeadlineKind.REMEDY: message(
+        "alarm.request-due.remedy.action",
+        "Close the case once that day is over and no appeal came: what it holds goes 30 days later",
+    ),
+}
+_OWED_BY_THE_OFFICE: Final = frozenset({DeadlineKind.REPLY, DeadlineKind.SIGNATURE})
+
+
+def _deadline_trouble(due: RequestDeadline) -> tuple[str, AlarmCondition]:
+    text = _due(due)
+    if due.unsynced:
+        text = message(
+            "alarm.request-unsynced",
+            "{what} (by a clock that is not synchronised, 未校時: look at a calendar)",
+            what=text,
+        )
+    if due.kind in _OWED_BY_THE_OFFICE:
+        severity = Severity.CRITICAL if due.passed else Severity.WARNING
+    else:
+        severity = Severity.WARNING if due.passed else Severity.INFO
+    condition = AlarmCondition(severity, text, _TO_DO[due.kind])
+    if due.kind is DeadlineKind.SIGNATURE:
+        return f"request.signature:{due.number}", condition
+    return f"request.deadline:{due.number}/{due.kind}", condition
+
+
+def _due(due: RequestDeadline) -> Message:
+    what = DUE[due.kind]
+    if due.last is None:
+        return message(
+            "alarm.request-owed",
+            "Request {number} ({row}): {what} is not there yet",
+            number=due.number,
+            row=due.row,
+            what=what,
+        )
+    day = due.last.isoformat()
+    if due.passed:
+        return message(
+            "alarm.request-overdue",
+            "Request {number} ({row}): {what} was due by {day}, and is not on record",
+            number=due.number,
+            row=due.row,
+            what=what,
+            day=day,
+        )
+    return message(
+        "alarm.request-due",
+        "Request {number} ({row}): {what} is due by {day}",
+        number=due.number,
+        row=due.row,
+        what=what,
+        day=day,
+    )
+
+
+_SAYS_OVER: Final[Mapping[str, bool]] = {
+    "alarm.request-owed": False,
+    "alarm.request-due": False,
+    "alarm.request-overdue": True,
+}
+
+
+def told_deadlines(rows: Iterable[AlarmRow]) -> Iterator[RequestDeadline]:
+    """What alarms that stand say of legal days: what was told stays told over a restart, also by a clock that was set
+    back meanwhile. Of what another version said otherwise, nothing.
+    """
+    for row in rows:
+        name, _, about = row.key.partition(":")
+        number, _, what = about.partition("/")
+        kind = DeadlineKind.SIGNATURE.value if name == "request.signature" else what
+        text = row.text.values.get("what") if row.text.code == "alarm.request-unsynced" else row.text
+        if (
+            row.raised
+            and name in ("request.deadline", "request.signature")
+            and kind in {one.value for one in DeadlineKind}
+            and isinstance(text, Message)
+            and text.code in _SAYS_OVER
+        ):
+            day = text.values.get("day")
+            yield RequestDeadline(
+                number,
+                str(text.values["row"]),
+                DeadlineKind(kind),
+                date.fromisoformat(day) if isinstance(day, str) else None,
+                passed=_SAYS_OVER[text.code],
+            )

@@ -93,6 +93,10 @@ NONE: Final[Mapping[str, str]] = {
     "roles": "the system's groups",
     "mqtt": "the network to the centre and its certificates: the centre sees that the box is silent",
     "fault": "tells of faults",
+    "office": "people decide; keys that cannot be read are no device",
+    "request": "people answer",
+    "viewing": "people end it; a disk that keeps a copy is told by its own alarm",
+    "erasure": "people decide",
 }
 """Alarms that open no ticket, by the part before the point."""
 

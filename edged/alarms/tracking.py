@@ -184,6 +184,7 @@ def troubles(
             *conditions.rebuild_troubles(seen),
             *conditions.ledger_troubles(seen.measured.ledger),
             *conditions.role_troubles(seen.roles),
+            *conditions.office_troubles(seen.office),
             *fault_tickets.neglected_fault_troubles(seen),
             *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
         ]
@@ -231,6 +232,10 @@ NEVER: Final[Mapping[str, str]] = {
     "mqtt.unheard": "a day is longer than any work",
     "mqtt.certificate": "it ends whoever is at work",
     "fault": "what waits to be mended for days",
+    "office": "who may see footage, and whose names are kept",
+    "request": "days that the law counts, and footage that somebody asked for",
+    "viewing": "footage that lies open",
+    "erasure": "what was due a month ago",
 }
 """By name, or by the part before the point: raised whoever is at work, and why."""
 

@@ -63,6 +63,7 @@ CAPABILITIES: Final = (
     "faults",
     "ledger",
     "maintenance",
+    "office",
     "pins",
     "retention",
 )
@@ -256,6 +257,7 @@ class Reporter:
         yield from shown_faults(seen, self._blank)
         yield from shown_maintenance(seen, self._blank)
         yield from shown_compliance(seen, self._blank)
+        yield from shown_office(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
         taken = {
@@ -362,9 +364,9 @@ def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.AlarmState]:
 
 
 def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.PinState]:
-    """Those that last."""
+    """Those that last. What a request asks for is nobody's business but the office's: the centre hears how many."""
     for left in seen.measured.pins:
-        if (state := _lasting(left)) is not None:
+        if not left.pin.is_request and (state := _lasting(left)) is not None:
             order = left.pin.order
             yield messages.PinState(
                 **stamp,
@@ -437,6 +439,12 @@ def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Complian
         )
 
 
+def shown_office(seen: Overview, stamp: Stamp) -> Iterator[messages.Office]:
+    """Once its requests were looked through, or could not be; none without a profile."""
+    if (told := site_documents.disclosure(seen.office)) is not None:
+        yield messages.Office(**stamp, **told.model_dump())
+
+
 class OutboxFigures(TypedDict):
     """Of a heartbeat."""
 
@@ -505,6 +513,7 @@ def _over(seen: Overview) -> Iterator[Publication]:
         yield messages.tombstone(messages.maintenance_topic(node))
     if seen.config.site.profile is None:
         yield messages.tombstone(messages.compliance_topic(node))
+        yield messages.tombstone(messages.office_topic(node))
 
 
 STEP_EVERY_S: Final = 5.0

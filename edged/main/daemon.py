@@ -31,16 +31,23 @@ from edged.centre.handlers import CommandHandlers, or_key
 from edged.centre.reports import STEP_EVERY_S as ANCHOR_EVERY_S
 from edged.centre.reports import CheckpointPublisher, Reporter
 from edged.config import secrets
+from edged.config.load import load
 from edged.config.model import Config
+from edged.config.problem import ConfigError
 from edged.evidence import watches
+from edged.evidence.export_service import ExportService
 from edged.evidence.watches import LedgerWatch
 from edged.health.watch import HealthWatch
 from edged.host import journal, notify
 from edged.host.clock import LOOK_EVERY_S, HostClock
 from edged.host.journal import MessageId, marked
 from edged.host.loops import Loops, OwnThread
+from edged.office.looks import Looks
+from edged.office.service import OfficeService
+from edged.office.viewing_copies import ViewingCopies
 from edged.overview import MEASURE_EVERY_S
 from edged.site.compliance_watch import ComplianceWatch
+from edged.site.office_watch import OfficeWatch
 from edged.site.rounds import RebuildTask, SiteState
 from edged.words import exit_codes
 from edged.words.roles import Assignment
@@ -128,21 +135,30 @@ class Daemon:
         acts = Acts(store)
         agreement = Agreement(store, acts)
         config = await agreement.hold(self._config)
+        await asyncio.to_thread(self._tell_of_clauses, config.site.profile)
         reporter = Reporter(config, store.run, self._clock, store.outbox)
         self._site = site = SiteState(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)
         people = AccessService(self._assignment, store, self._clock, site.see_roles)
         orders = self._orders(store, acts, reporter, people)
-        compliance = ComplianceWatch(site, store, lambda: control.routes)
+        office = OfficeService(store, lambda: site.config, self._clock)
+        compliance = ComplianceWatch(site, store, office, lambda: control.routes)
         lookout = HealthWatch(lambda: site.config, cameras, DecoderClient(), self._clock, self._config.paths.state)
         site.judged = lookout.judged
-        parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
+        parts = self._parts(store, acts, people, lookout, compliance, office)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), OwnThread("sweep"), CheckpointPublisher(store.ledger, reporter)
-        tamper = watches.TamperWatch(store, lambda: site.recovering, site.see_tampering)
         rebuilder, itself = RebuildTask(store), LedgerWatch(store)
-        besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)
+        besides: tuple[Beside, ...] = (
+            watches.TamperWatch(store, lambda: site.recovering, site.see_tampering),
+            rebuilder,
+            itself,
+            people,
+            lookout,
+            compliance,
+            OfficeWatch(site, store, office, parts.copies, parts.looks),
+        )
         async with AsyncExitStack() as going:
             going.push_async_callback(sweeper.close)
             for one in besides:
@@ -176,6 +192,36 @@ class Daemon:
             log.info("stopping: finishing the last segments", extra=marked(MessageId.STOPPING))
         log.info("stopped")
 
+    def _parts(
+        self,
+        store: Store,
+        acts: Acts,
+        people: AccessService,
+        lookout: HealthWatch,
+        compliance: ComplianceWatch,
+        office: OfficeService,
+    ) -> Parts:
+        """What the control API serves; the guard asks the office who has a part in a request."""
+        site, clock = self._site, self._clock
+        exports = ExportService(store, clock, lambda: site.config)
+        copies = ViewingCopies(exports, store.exports, site.config.viewings)
+        people.guard.has_part, people.guard.accompanies = office.has_part, office.accompanies
+        people.guard.cameras_of = office.cameras_of
+        may_ask = or_key(people.guard.may, self._keys)
+        return Parts(
+            site, store, clock, acts, may_ask, lookout, compliance, office, copies, Looks(copies, clock), exports
+        )
+
+    def _tell_of_clauses(self, profile: str | None) -> None:
+        """What falls short of the profile that holds, where the file names another, stops no start. Blocking."""
+        if profile == self._config.site.profile:
+            return
+        try:
+            load(self._config_path, in_force=profile)
+        except ConfigError as error:
+            for problem in error.problems:
+                log.warning("falls short of the profile %s, which goes on to hold: %s", profile, problem.said)
+
     def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: AccessService) -> CentreCommands:
         deeds = CommandHandlers(self._site, store, acts, reporter, self._clock, journal.TAIL, self._stop.set)
         return CentreCommands(self._site, store, people.journal, deeds, reporter.answer, self._clock)
@@ -207,6 +253,8 @@ class Daemon:
             if site.recovering:
                 report = await sweeper.run(store.recover)
                 site.recovering = report.again
+                if not site.recovering:
+                    site.recovered.set()
                 if words := report.words():
                     log.info("what an earlier run left open: %s", words)
             site.swept(await sweeper.run(store.sweep, site.policy))

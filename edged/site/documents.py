@@ -10,6 +10,7 @@ instant is told with "if the box runs on": while it is off, footage does not age
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -27,7 +28,7 @@ from edged.documents import tickets as ticket_documents
 from edged.health import faults
 from edged.health.faults import MediaHealth
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
-from edged.overview import UNFORESEEN, FootageForecast, Overview
+from edged.overview import UNFORESEEN, FootageForecast, OfficeFacts, Overview
 from edged.site import verdict
 from edged.words import units
 from edged.words.units import optional_timestamp, timestamp
@@ -107,6 +108,22 @@ def status(seen: Overview) -> documents.Status:
         broker=broker(seen),
         alarms=standing,
         maintenance=under_way(seen),
+        disclosure=disclosure(seen.office),
+    )
+
+
+def disclosure(told: OfficeFacts) -> documents.DisclosureStatus | None:
+    """How requests for footage stand, without a number of one. None: there is no office, or nobody has looked yet."""
+    if told.counts is None:
+        return documents.DisclosureStatus(shut=True) if told.shut else None
+    overdue = {due.number for due in told.deadlines if due.passed}
+    return documents.DisclosureStatus(
+        opened=not told.not_opened,
+        shut=bool(told.shut),
+        overdue=len(overdue),
+        due_soon=len({due.number for due in told.deadlines} - overdue),
+        not_held=len(told.not_held),
+        **asdict(told.counts),
     )
 
 

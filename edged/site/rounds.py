@@ -34,6 +34,7 @@ from edged.overview import (
     ComplianceSummary,
     FootageForecast,
     Measurements,
+    OfficeFacts,
     Overview,
     footage_forecast,
     measure,
@@ -101,6 +102,8 @@ class SiteState:
         self._ceiling_unproven = False
         self._unmoved: tuple[Message, ...] = ()
         self.recovering = True
+        self.recovered = asyncio.Event()
+        """Wakes the loop that waits until it is over."""
         self.tampered: tuple[TamperedFiles, ...] = ()
         self.roles = RolesSeen()
         self.loosening: tuple[Loosening, ...] = ()
@@ -113,6 +116,7 @@ class SiteState:
         self.judged: Mapping[str, MediaHealth] = {}
         """What was seen and heard of each camera; whoever looks at them keeps it up to date."""
         self.compliance: ComplianceSummary | None = None
+        self.office = OfficeFacts()
 
     async def start(self) -> None:
         """Recording first; then the alarms that an earlier run left standing are taken over.
@@ -244,9 +248,8 @@ class SiteState:
                 continue
             trouble = change.trouble
             if change.key not in shown:
-                text = tracking.in_full(trouble.text, trouble.names)
                 log.warning(
-                    "alarm %s: %s. %s", change.key, text, trouble.action,
+                    "alarm %s: %s. %s", change.key, trouble.text, trouble.action,
                     extra={**PERSONAL, **journal.raised(change.key)},
                 )  # fmt: skip
             await asyncio.wrap_future(self._store.alarms.raised(change.key, trouble.severity, *trouble.words))
@@ -284,6 +287,12 @@ class SiteState:
     def see_roles(self, seen: RolesSeen) -> None:
         """Whether `[roles]` can be carried out, as it was seen last."""
         self.roles = seen
+
+    def see_office(self, told: OfficeFacts) -> None:
+        """What the office has to tell, as it was seen last. Call it before the first `judge`: until then, alarms that
+        an earlier run left standing look as if they were over.
+        """
+        self.office = told
 
     def see_tampering(self, tampered: tuple[TamperedFiles, ...]) -> None:
         """The volumes with files that are not as they were left, as they were seen last."""
@@ -333,6 +342,7 @@ class SiteState:
             held=self.held,
             judged=dict(self.judged),
             compliance=self.compliance,
+            office=self.office,
         )
 
     def one_line(self) -> str:

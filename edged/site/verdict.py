@@ -20,7 +20,9 @@ class Urgency(IntEnum):
     """Recording may end soon, or is only in part what it should be."""
     KEPT_IN_DANGER = 2
     """Floors, pins, files; and whatever is not named here."""
-    PAST = 3
+    OWED = 3
+    """To somebody who asked for footage: recording and what is kept do not hang on it."""
+    PAST = 4
     """It happened, and nothing gets worse by waiting."""
 
 
@@ -37,6 +39,7 @@ _STAKES: Final = {
     "storage.lost": Urgency.PAST,
 }
 """By what alarms are called before the colon."""
+_OFFICE: Final = ("office.", "request.", "erasure.")
 _FULL_OR_AWAY: Final = frozenset({"storage.full", "storage.away"})
 _AWAY: Final = "storage.away"
 _CAMERA: Final = "camera."
@@ -107,7 +110,7 @@ def _urgency(alarm: documents.Alarm, volumes: Collection[documents.Volume]) -> U
     if name in _FULL_OR_AWAY:
         others_take = any(volume.state == _TAKES_FOOTAGE for volume in volumes)
         return Urgency.ENDING if others_take else Urgency.NOT_RECORDED
-    return _STAKES.get(name, Urgency.KEPT_IN_DANGER)
+    return _STAKES.get(name, Urgency.OWED if name.startswith(_OFFICE) else Urgency.KEPT_IN_DANGER)
 
 
 def _hidden(standing: Sequence[documents.Alarm]) -> list[str]:

@@ -102,15 +102,18 @@ class Pin(Entered):
 
 
 class Copy(Entered):
-    """複製: an export has begun, is finished, or was abandoned."""
+    """複製: an export has begun, is finished, or was abandoned; or a viewing copy, which stays at the box until it is
+    destroyed.
+    """
 
     export: str
     cameras: list[str]
     from_ms: Moment
     to_ms: Moment
     whole: bool = Field(description="nothing that is recorded of the interval is left out")
-    bytes: Whole
+    bytes: Whole = Field(description="0 where a viewing copy is destroyed")
     manifest_sha256: Digest | None = Field(description="of a finished one: the list of what has left; null otherwise")
+    viewing: bool = Field(default=False, description="a viewing copy: it is looked at here, and leaves nowhere")
 
 
 class Maintenance(Entered):
@@ -211,13 +214,14 @@ class Overwriting(Entered):
 
 
 class Agreed(Entered):
-    """What two persons have agreed upon from now on: bounds, and whether roles are given to groups."""
+    """What two persons have agreed upon from now on: bounds, whether roles are given to groups, and the profile."""
 
     site_floor_s: Whole
     site_ceiling_s: Whole
     overwrite: bool
     cameras: list[str] = Field(description="those with bounds of their own")
     roles_configured: bool | None = Field(description="null: an earlier version did not look at them")
+    profile: str | None = Field(description="whose regulation holds; null: none")
 
 
 class Generation(Entered):
@@ -303,7 +307,7 @@ TYPES: Final[Mapping[str, type[Fact]]] = {
     **{f"alarm.{what}": Alarm for what in ("raised", "updated", "acknowledged", "cleared")},
     **{f"gap.{what}": Gap for what in ("open", "closed", "withdrawn")},
     **{f"pin.{what}": Pin for what in ("placed", "approved", "extended", "released", "lapsed", "adopted")},
-    **{f"copy.{what}": Copy for what in ("begun", "finished", "abandoned")},
+    **{f"copy.{what}": Copy for what in ("begun", "finished", "abandoned", "destroyed")},
     **{f"maintenance.{what}": Maintenance for what in ("begun", "ended", "lapsed")},
     **{f"fault.{what}": Fault for what in ("found", "again", "joined", "over", "reported", "repaired", "checked")},
     **{f"clock.{what}": Epoch for what in ("began", "stepped", "corrected")},
@@ -505,8 +509,9 @@ def _copy(body: Body, leaf: int) -> EventData:
         from_ms=body["from"],
         to_ms=body["to"],
         whole=body["whole"],
-        bytes=body["bytes"],
+        bytes=body.get("bytes", 0),
         manifest_sha256=body.get("manifest"),
+        viewing=body.get("viewing", False),
     )
     return EventData(body["event"], body["export"], fact)
 
@@ -599,6 +604,7 @@ def _agreed(body: Body, leaf: int) -> EventData:
         overwrite=body["overwrite"],
         cameras=sorted(body["cameras"]),
         roles_configured=body["roles"] is not None,
+        profile=body.get("profile"),
     )
     return EventData("agreed", "", fact)
 

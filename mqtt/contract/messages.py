@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, TypedDict
 from pydantic import BaseModel, ConfigDict, Field
 
 ROOT: Final = "edged/v1"
-CONTRACT: Final = "1.2"
+CONTRACT: Final = "1.3"
 """Version of all messages; `script.generate.asyncapi` says when it changes."""
 HEARTBEAT_EXPIRY_S: Final = 180
 """Three heartbeats: an older one says nothing about now, so a broker that holds it back may drop it (MQTT 5 only)."""
@@ -358,6 +358,34 @@ class Compliance(Payload):
         return compliance_topic(node)
 
 
+class Office(Payload):
+    """`up/office`: how requests for footage (調閱) stand; on change and every 5 min; emptied where it has no profile.
+    Since 1.3.
+
+    How many are how, and nothing else of any. Null where nobody could count them since edged started.
+    """
+
+    opened: bool | None = Field(description="two persons have opened it: footage is shown by granted requests only")
+    shut: bool = Field(
+        description="requests cannot be read and nothing is disclosed; what is told beside it is of before"
+    )
+    requests_deciding: int | None = Field(ge=0)
+    requests_supplement: int | None = Field(ge=0, description="the applicant was asked for a supplement (補正)")
+    requests_granted: int | None = Field(ge=0, description="and not closed yet, as the next two")
+    requests_refused: int | None = Field(ge=0)
+    requests_withdrawn: int | None = Field(ge=0)
+    requests_closed: int | None = Field(ge=0, description="within the last 365 days")
+    requests_unreadable: int | None = Field(ge=0, description="this version of edged cannot follow them")
+    overdue: int | None = Field(ge=0, description="what was due by a legal day is not on record")
+    due_soon: int | None = Field(ge=0, description="something is due within two days, nothing overdue")
+    not_held: int | None = Field(ge=0, description="part of the footage that they ask for is not held")
+    viewing_open: int | None = Field(ge=0, description="footage is being viewed by them")
+    to_erase: int | None = Field(ge=0, description="their persons are to be erased, which two persons have to confirm")
+
+    def topic(self, node: str) -> str:
+        return office_topic(node)
+
+
 def status_topic(node: str) -> str:
     return up(node, "status")
 
@@ -404,6 +432,10 @@ def ledger_checkpoint_topic(node: str) -> str:
 
 def compliance_topic(node: str) -> str:
     return up(node, "compliance")
+
+
+def office_topic(node: str) -> str:
+    return up(node, "office")
 
 
 def publication(node: str, payload: Payload) -> Publication:
