@@ -45,6 +45,7 @@ function show(node, fleet, now) {
   fill("cameras", cameras(box));
   fill("volumes", box.volumes.map(volume));
   fill("pins", box.pins.map(pin));
+  Rows.write($("box-requests"), disclosure(box.requests));
   fill("defects", box.defects.map(({tail, defect}) => ({key: tail, cells: [tail, say(...defect)]})));
   const note = box.checkpoint?.note ?? say("checkpoint-none");
   if ($("box-note").textContent !== note) $("box-note").textContent = note;
@@ -67,6 +68,20 @@ function list(element, problems) {
     item.dataset.tone = state;
     Rows.write(item, say(...words));
   });
+}
+
+/** Counts of requests, as they are shown. */
+const REQUESTS = ["requests_deciding", "requests_supplement", "requests_granted", "requests_refused",
+  "requests_withdrawn", "overdue", "due_soon", "viewing_open", "not_held", "requests_unreadable", "to_erase",
+  "requests_closed"];
+
+/** How requests for footage stand. Which they are and of whom is not told: it stays on the box. */
+function disclosure(told) {
+  if (told === null) return "";
+  if (told.shut) return say("requests-shut");
+  const counts = REQUESTS.filter(field => told[field])
+    .map(field => `${say(field.replaceAll("_", "-"))}\u00a0${number(told[field])}`);
+  return [...told.opened ? [] : [say("requests-not-opened")], ...counts].join(" · ") || say("none");
 }
 
 function facts({birth, heartbeat, node, office, checkpoint}) {

@@ -10,7 +10,7 @@ const FOUND_BY = ["edged/v1/+/up/birth", "edged/v1/+/up/status", "edged/v1/+/up/
 const READ = "edged/v1/+/up/#";
 /** Its state and no history: what a box has to tell after an outage is not for a viewer to carry. */
 const KEPT = ["cam/+/health", "cam/+/retention", "storage/+", "alarm/+", "pin/+", "fault/+", "maintenance",
-  "ledger/checkpoint"];
+  "office", "ledger/checkpoint"];
 const filters = node => KEPT.map(tail => `edged/v1/${node}/up/${tail}`);
 /** Messages that are asked for at once, and how many a box keeps that has not said how many cameras it has. */
 const ASKED_MAX = 800, KEPT_UNKNOWN = 160;

@@ -163,6 +163,7 @@ function figures(box, now) {
     unseen: alarms.filter(one => !one.acknowledged).length,
     checkpoint: box.of("ledger/checkpoint"),
     pins: of("pin"),
+    requests: of("office")[0] ?? null,
     raised: new Set(alarms.map(one => one.key)),
     late, maintenance, under, tickets,
     toMend: tickets.filter(one => one.state !== "repaired" && !one.over).length,

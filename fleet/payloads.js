@@ -53,13 +53,17 @@ const KINDS = {
   fault: {fault: name, state: oneOf("found", "reported", "repaired"), key: name, camera: either(name),
     volume: either(name), found_ms: ms, reported_ms: either(ms), repaired_ms: either(ms), over: flag},
   maintenance: {cameras: several, started_ms: ms, until_ms: ms, held: count},
+  office: {opened: either(flag), shut: flag, requests_deciding: either(count), requests_supplement: either(count),
+    requests_granted: either(count), requests_refused: either(count), requests_withdrawn: either(count),
+    requests_closed: either(count), requests_unreadable: either(count), overdue: either(count),
+    due_soon: either(count), not_held: either(count), viewing_open: either(count), to_erase: either(count)},
   other: null,
 };
 const NAMED = {birth: "node", health: "camera", retention: "camera", storage: "volume", alarm: "key", pin: "pin",
   fault: "fault"};
 
 const ROUTES = [
-  [/^(status|birth|heartbeat|maintenance)$/, found => [found[1], ""]],
+  [/^(status|birth|heartbeat|maintenance|office)$/, found => [found[1], ""]],
   [/^cam\/([^/]+)\/(health|retention)$/, found => [found[2], found[1]]],
   [/^(storage|alarm|pin|fault)\/(.+)$/, found => [found[1], plain(found[2])]],
   [/^ledger\/checkpoint$/, () => ["checkpoint", ""]],

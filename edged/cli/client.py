@@ -41,6 +41,7 @@ LOOK_AT_UNIT: Final = message("call.look-at-unit", "systemctl status edged, then
 BE_ROOT: Final = message("call.be-root", "run edgectl as root or with sudo")
 ASK_TIMEOUT_S: Final = 2.0
 """systemctl answers in milliseconds; a stuck one must not hold up the bad news."""
+NO_HEADERS: Final[Mapping[str, str]] = {}
 _SYSTEMD_RUNS: Final = Path("/run/systemd/system")
 _PROPERTIES: Final = (
     "LoadState",
@@ -190,8 +191,8 @@ class DaemonClient:
         """A file, in blocks as it comes, likewise. Where the daemon breaks off it ends early."""
         return self._stream(path, query, lambda response: iter(partial(response.read, BLOCK), b""))
 
-    def picture(self, camera: str, purpose: str) -> tuple[str, bytes]:
-        """A snapshot: when it was taken, and the JPEG."""
+    def picture(self, camera: str, purpose: str) -> tuple[str, str | None, bytes]:
+        """A snapshot: when it was taken, until when it is to be destroyed where that is said, and the JPEG."""
         connection = _Connection(self.socket_path, PICTURE_TIMEOUT_S)
         try:
             query = urlencode({"purpose": purpose})
@@ -212,7 +213,7 @@ class DaemonClient:
             connection.close()
         if response.status >= http.client.BAD_REQUEST:
             raise _refusal(response.status, body)
-        return response.getheader("X-Edged-Taken", ""), body
+        return response.getheader("X-Edged-Taken", ""), response.getheader("X-Edged-Destroy-By"), body
 
     def _stream(
         self,
@@ -247,8 +248,9 @@ class DaemonClient:
         finally:
             connection.close()
 
-    def post(self, path: str, body: bytes = b"") -> bytes:
-        return self._call("POST", path, RELOAD_TIMEOUT_S, body)
+    def post(self, path: str, body: bytes = b"", kind: str | None = None) -> bytes:
+        """`kind`: of a body that is no document, as Content-Type has it."""
+        return self._call("POST", path, RELOAD_TIMEOUT_S, body, {} if kind is None else {"Content-Type": kind})
 
     def follow(self, path: str, body: bytes, progress: Callable[[dict[str, Any]], None]) -> bytes:
         """Long work (`edged.api.base.follow`): its document, once it is done; `progress` hears how far it is."""
@@ -292,10 +294,12 @@ class DaemonClient:
             )
         )
 
-    def _call(self, method: str, target: str, timeout_s: float, body: bytes = b"") -> bytes:
+    def _call(
+        self, method: str, target: str, timeout_s: float, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS
+    ) -> bytes:
         connection = _Connection(self.socket_path, timeout_s)
         try:
-            connection.request(method, target, body or None)
+            connection.request(method, target, body or None, dict(headers))
             response = connection.getresponse()
             answer = response.read()
         except TimeoutError:

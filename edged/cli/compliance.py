@@ -26,7 +26,7 @@ from edged.cli import formatting
 from edged.cli.client import Address
 from edged.cli.formatting import clean, local
 from edged.cli.options import AS_GIVEN, address_given, json_option
-from edged.cli.output import Session, may_write, write_new, written_to
+from edged.cli.output import Session, checked, may_write, write_new, written_to
 from edged.documents import register as documents
 from edged.words import exit_codes
 from edged.words.catalogue import Reader
@@ -67,15 +67,36 @@ LONG: Final = 12
 """Lines of a clause beyond which it may be broken over two pages."""
 
 
-@click.command(short_help="How this box stands to the regulation of its office.")
+BASES: Final[Mapping[documents.BasisName, Message]] = {
+    "measured": message("compliance.basis.measured", "measured"),
+    "enforced": message("compliance.basis.enforced", "enforced"),
+    "recorded": message("compliance.basis.recorded", "by the records"),
+    "by-hand": message("compliance.basis.by-hand", "seen by a person"),
+}
+"""What a judgement rests on above all."""
+
+
+@click.group(invoke_without_command=True, short_help="How this box stands to the regulation of its office.")
 @click.option("--clause", metavar="ID", help="Only this one, such as W1 or P3.")
 @click.option("--html", metavar="FILE", type=AS_GIVEN, help="Write a page to print there; it must not exist.")
 @json_option
+@click.pass_context
 @address_given
-def compliance(address: Address, *, clause: str | None, html: Path | None, as_json: bool) -> int:
+def compliance(
+    address: Address, context: click.Context, *, clause: str | None, html: Path | None, as_json: bool
+) -> int:
     """Each clause of the site's profile in its own words: met, not met, to be looked at by a person, or not built yet,
-    with what was measured and since when. Ends with 1 where a clause is not met.
+    with what that rests on, what was measured and since when. Ends with 1 where a clause is not met.
     """
+    if context.invoked_subcommand is not None:
+        if as_json or clause or html:
+            verb = context.invoked_subcommand
+            raise click.UsageError(
+                message(
+                    "compliance.options-behind", "write options behind the verb: edgectl compliance {verb} …", verb=verb
+                )
+            )
+        return exit_codes.OK
     if html is not None:
         may_write(html)
     session = Session(address.daemon(), as_json)
@@ -87,6 +108,29 @@ def compliance(address: Address, *, clause: str | None, html: Path | None, as_js
         write_new(html, html_page(document).encode())
         written_to(html, session.words)
     return exit_codes.FAILED if any(one.status == "not-met" for one in document.compliance) else exit_codes.OK
+
+
+@compliance.command(short_help="Close FINDING, as an auditor.")
+@click.argument("finding", metavar="FINDING")
+@click.option("--reason", metavar="TEXT", required=True, help="Why it needs nothing more; it goes on record.")
+@json_option
+@address_given
+def close(address: Address, finding: str, *, reason: str, as_json: bool) -> None:
+    """What broke a clause in one case stays listed until an auditor closes it: FINDING is its name there, such as
+    J8-115-0007. What goes on is put right first. Nobody closes a finding about himself.
+    """
+    wanted = documents.FindingCloseAsked(finding=finding.strip(), reason=reason)
+    session = Session(address.daemon(), as_json)
+    data = wanted.model_dump_json().encode()
+    document = checked(documents.ComplianceClose, session.daemon.post("/v1/compliance/close", data))
+    session.print(document, lambda: closed(document, session.reader))
+
+
+def closed(document: documents.ComplianceClose, read: Reader) -> RenderableType:
+    """What it was."""
+    one = document.finding
+    said = read.phrase("compliance.closed", "Finding {finding} is closed; its clause is judged anew.", finding=one.id)
+    return Group(formatting.text(said), *(_indented(read(told.told)) for told in one.what_told))
 
 
 def draws_chinese(environ: Mapping[str, str], encoding: str | None, *, terminal: bool) -> bool:
@@ -122,11 +166,12 @@ def _chinese(told: documents.Compliance) -> Iterator[RenderableType]:
         yield Text.assemble(
             (clean(f"{one.id}　{one.article}　"), "bold"),
             (status_label(one, read), MARKS[one.status][1]),
-            (since, "dim"),
+            (f"　{basis_words(one, read)}{since}" if one.basis else since, "dim"),
         )
         yield from (_indented(f"「{words}」", "italic") for words in one.text)
         yield from (_indented(f"✗ {words}", "red") for words in one.faults)
         yield from (_indented(f"・{words}") for words in one.evidence)
+        yield from (_indented(closed_words(each, told.timezone, read), "dim") for each in one.findings if each.closed)
         yield from (_indented(by_hand(words, read), "yellow") for words in one.by_hand)
         yield from (_indented(not_built(words, read), "dim") for words in one.not_built)
     yield Text("")
@@ -149,10 +194,12 @@ def _english(told: documents.Compliance) -> Iterator[RenderableType]:
     table = formatting.table(
         read.phrase("compliance.clause", "Clause"),
         read.phrase("screen.state", "State"),
+        read.phrase("compliance.basis.column", "Rests on"),
         read.phrase("compliance.since", "Since"),
     )
     for one in told.compliance:
-        table.add_row(one.id, Text(status_label(one, read), style=MARKS[one.status][1]), local(one.since, read))
+        state = Text(status_label(one, read), style=MARKS[one.status][1])
+        table.add_row(one.id, state, read(BASES[one.basis]) if one.basis else "", local(one.since, read))
     yield table
     yield Text(
         read.phrase(
@@ -172,8 +219,25 @@ def status_label(one: documents.Clause, read: Reader) -> str:
     """Met says so where something of the clause is left to people or to a later version."""
     state = MARKS[one.status][0]
     if one.status == "met" and not one.whole:
-        return read.phrase("compliance.met-in-part", "{state} (what is measured)", state=state)
+        return read.phrase("compliance.met-in-part", "{state} (what the box can tell)", state=state)
     return read(state)
+
+
+def basis_words(one: documents.Clause, read: Reader) -> str:
+    """Nothing where an earlier version did not say."""
+    return "" if one.basis is None else read.phrase("compliance.basis", "judged: {basis}", basis=BASES[one.basis])
+
+
+def closed_words(one: documents.ClosableFinding, timezone: str, read: Reader) -> str:
+    """One that an auditor has closed."""
+    return read.phrase(
+        "compliance.finding-closed",
+        "finding {finding}, closed by an auditor on {moment} (entry {leaf} of the ledger): {sentences}",
+        finding=one.id,
+        moment=site_time(one.closed or "", timezone),
+        leaf=one.leaf or 0,
+        sentences=list(one.what),
+    )
 
 
 def since_words(one: documents.Clause, timezone: str, read: Reader) -> str:
@@ -287,6 +351,7 @@ def _html_clause(one: documents.Clause, timezone: str, read: Reader) -> Iterator
     lines = [
         *(f'<li class="fault">{escape(words)}</li>' for words in one.faults),
         *(f"<li>{escape(words)}</li>" for words in one.evidence),
+        *(f"<li>{escape(closed_words(each, timezone, read))}</li>" for each in one.findings if each.closed),
         *(f'<li class="hand">{escape(by_hand(words, read))}</li>' for words in one.by_hand),
         *(f'<li class="not-built">{escape(not_built(words, read))}</li>' for words in one.not_built),
     ]
@@ -294,8 +359,9 @@ def _html_clause(one: documents.Clause, timezone: str, read: Reader) -> Iterator
     yield f'<span class="state {one.status}">{escape(status_label(one, read))}</span>'
     yield f"<h2>{escape(one.id)}　{escape(one.article)}</h2>"
     yield from (f"<blockquote>{escape(words)}</blockquote>" for words in one.text)
-    if one.since:
-        yield f'<p class="since">{escape(since_words(one, timezone, read))}</p>'
+    about = [basis_words(one, read), since_words(one, timezone, read) if one.since else ""]
+    if any(about):
+        yield f'<p class="since">{escape("　".join(filter(None, about)))}</p>'
     if lines:
         yield "<ul>" + "\n".join(lines) + "</ul>"
     yield "</section>"

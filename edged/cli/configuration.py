@@ -24,6 +24,7 @@ from edged.config.problem import ConfigMistake
 from edged.documents import site as documents
 from edged.documents.base import told_in, told_of
 from edged.host.file_access import is_unreadable, of_unit
+from edged.office import calendars
 from edged.words import exit_codes
 from edged.words.catalogue import Reader
 
@@ -40,7 +41,7 @@ def config() -> None:
 def check(address: Address, file: Path | None, *, as_json: bool) -> int:
     """All that is wrong with FILE, and what to write instead. Needs no daemon."""
     path = file or address.config_file
-    problems, warnings = configuration.check(path, reader=of_unit(path))
+    problems, warnings = configuration.check(path, reader=of_unit(path), warn=calendars.warn)
     document = documents.ConfigCheck(
         ok=not problems,
         file=str(path),

@@ -114,18 +114,23 @@ def begun(session: Session, given: dict[str, Any]) -> int:
     if dry_run:
         return exit_codes.OK
     out: Path = given["out"]
-    _fit(out, plan)
+    fit(out, plan)
     if not yes and not click.confirm(session.words.phrase("export.confirm", "Export it?"), default=False):
         click.echo(session.words.phrase("export.not-exported", "Nothing was exported."))
         return exit_codes.FAILED
     answered = _post(session.daemon, wanted.model_copy(update={"dry_run": False}))
     if answered.export is None:
         raise CallError(message("export.not-begun", "the daemon began nothing"), SAME_VERSION, exit_codes.FAILED)
-    folder = ExportFolder(out / answered.export.folder)
-    with _going_on(folder, answered.export.id):
+    return copied_into(session, out, answered.export, answered.plan)
+
+
+def copied_into(session: Session, out: Path, one: documents.Copied, plan: documents.ExportPlan | None) -> int:
+    """What was begun, into a folder of its own there."""
+    folder = ExportFolder(out / one.folder)
+    with _going_on(folder, one.id):
         folder.root.mkdir(mode=0o700)
-        folder.tell(Note(export=answered.export.id, digest=None, files=[]))
-    return copied(session, folder, answered.export.id, answered.plan)
+        folder.tell(Note(export=one.id, digest=None, files=[]))
+    return copied(session, folder, one.id, plan)
 
 
 def resumed(session: Session, place: Path) -> int:
@@ -333,12 +338,13 @@ def _asked(session: Session, given: dict[str, Any]) -> documents.ExportAsked:
         request=given["request"],
         destroy_by=None if by is None else moment(session, by),
         whole_segments=given["whole_segments"],
-        max_file_bytes=_size(given["max_file"]),
+        max_file_bytes=largest_file(given["max_file"]),
         dry_run=True,
     )
 
 
-def _size(text: str | None) -> int:
+def largest_file(text: str | None) -> int:
+    """`--max-file`, in bytes."""
     try:
         return FAT_BYTES if text is None else units.parse_size(text)
     except UnitError as error:
@@ -349,7 +355,7 @@ def _post(daemon: DaemonClient, wanted: documents.ExportAsked) -> documents.Expo
     return checked(documents.Export, daemon.post("/v1/exports", wanted.model_dump_json().encode()))
 
 
-def _fit(out: Path, plan: documents.ExportPlan) -> None:
+def fit(out: Path, plan: documents.ExportPlan) -> None:
     """Before anything is begun: the place is one, can be written, and holds it."""
     if not out.is_dir():
         raise CallError(

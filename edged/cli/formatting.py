@@ -67,6 +67,15 @@ STATES: Final[Mapping[str, Message]] = {
     "abandoned": message("screen.state.abandoned", "abandoned"),
 }
 """Of cameras, volumes, alarms, pins and exports."""
+REQUEST_STATES: Final[Mapping[str, Message]] = {
+    "deciding": message("office.status.deciding", "deciding"),
+    "supplement": message("office.status.supplement", "awaits supplement"),
+    "granted": message("office.status.granted", "granted"),
+    "refused": message("office.status.refused", "refused"),
+    "withdrawn": message("office.status.withdrawn", "withdrawn"),
+    "closed": message("office.status.closed", "closed"),
+    "unreadable": message("office.status.unreadable", "unreadable"),
+}
 KINDS: Final[Mapping[str, Message]] = {
     "missing": message("screen.kind.missing", "missing"),
     "size": message("screen.kind.size", "size"),

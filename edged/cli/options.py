@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from edged.cli.client import Address, CallError, DaemonClient
+from edged.words import units
 from storage.words.message import Message, message
 
 TIMES: Final = "RFC 3339, 'YYYY-MM-DD [HH:MM[:SS]]' in site time, -2h, or now"
@@ -56,6 +57,62 @@ class CameraId(click.types.StringParamType):
 
 
 CAMERA: Final = CameraId()
+
+
+class Filled(click.types.StringParamType):
+    """Any word but none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail(EMPTY, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILLED: Final = Filled()
+
+
+class Day(click.types.StringParamType):
+    """As an office writes it; a `date`."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return units.parse_day(value)
+        except units.UnitError as error:
+            self.fail(error.said, param, ctx)
+
+
+DAY: Final = Day()
+OUTSIDE: Final = 0
+"""Number of whoever is no person of the office."""
+
+
+class PersonNumber(click.types.StringParamType):
+    """As `edgectl person list` has it; where the applicant from outside may be meant, `outside` as well."""
+
+    name = "person"
+
+    def __init__(self, *, outside: bool = False) -> None:
+        self._outside = outside
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        word = value.strip()
+        if self._outside and word in ("outside", str(OUTSIDE)):
+            return OUTSIDE
+        if word.isascii() and word.isdecimal() and len(word) < 10 and int(word) != OUTSIDE:
+            return int(word)
+        given = units.shown(value)
+        told = message(
+            "office.typed.person", "{given} is no person: write a number of `edgectl person list`", given=given
+        )
+        if self._outside:
+            told = message("office.typed.outside", "{wrong}, or 'outside' for the applicant", wrong=told)
+        return self.fail(told, param, ctx)
+
+
+PERSON: Final = PersonNumber()
+SIGNER: Final = PersonNumber(outside=True)
 
 
 _passed = click.make_pass_decorator(Address)
@@ -105,7 +162,7 @@ def usage_error(error: ValueError, context: click.Context) -> click.UsageError |
     first = error.errors(include_url=False)[0]
     field = str(first["loc"][0]) if first["loc"] else ""
     parameter = _parameter(field, context.command)
-    name = typed_name(parameter) if parameter else field
+    name = typed_name(parameter) if parameter else ".".join(map(str, first["loc"]))
     return refused(name, _refusal_words(first, parameter), context)
 
 

@@ -253,6 +253,10 @@ class Session:
         """The site's time zone, as the daemon knows it."""
         return ZoneInfo(self.read(documents.Status, "/v1/status").timezone)
 
+    def at(self, timezone: str) -> None:
+        """The site's, as a document has it: who has no role may read that one, and no status."""
+        self.__dict__["zone"] = ZoneInfo(timezone)
+
     @cached_property
     def reader(self) -> Reader:
         """Whoever called, at this site."""

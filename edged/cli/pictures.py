@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast, get_args
 from urllib.parse import quote
@@ -26,7 +27,7 @@ from storage.words.message import format_size, message
 
 MODE: Final = 0o600
 """Of a picture of people: for whoever asked alone."""
-REFERENCE_REASON = click.option("--reason", metavar="TEXT", default="", help="Why; it goes into the journal.")
+REFERENCE_REASON = click.option("--reason", metavar="TEXT", default="", help="Why; it goes into the ledger.")
 
 
 @click.group()
@@ -100,7 +101,7 @@ def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, a
     """The next key frame of CAMERA in its full size. That it was taken, by whom and for what, is on record first."""
     path = (out or Path(f"{Path(camera).name}.jpg")).absolute()
     may_write(path)
-    taken, jpeg = address.daemon().picture(camera, purpose)
+    taken, destroy_by, jpeg = address.daemon().picture(camera, purpose)
     _write_picture(path, jpeg)
     document = documents.Snapshot(
         camera=camera,
@@ -109,10 +110,19 @@ def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, a
         sha256=hashlib.sha256(jpeg).hexdigest(),
         taken=taken,
         purpose=cast("documents.Purpose", purpose),
+        destroy_by=destroy_by,
     )
     words = f"{clean(camera)}: {clean(document.path)}, {format_size(document.bytes)}"
-    output.answer(document, lambda: Text(words), as_json=as_json)
+    output.answer(document, lambda: Text(f"{words}{_until(destroy_by)}"), as_json=as_json)
     return exit_codes.OK
+
+
+def _until(destroy_by: str | None) -> str:
+    if destroy_by is None:
+        return ""
+    read = Reader(output.language(), datetime.now().astimezone().tzinfo or UTC)
+    moment = read.phrase("snapshot.destroy-by", "destroy it by {end_at}", end_at=destroy_by)
+    return f"\n{moment}"
 
 
 def _write_picture(path: Path, data: bytes) -> None:

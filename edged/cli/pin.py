@@ -49,10 +49,9 @@ def pin() -> None:
 )
 @click.option("--from", "start", metavar="TIME", required=True, help="From then on.")
 @click.option("--to", "end", metavar="TIME", required=True, help="Until then; at most 24 h ahead, as +1h.")
-@click.option("--case", "case", metavar="TEXT", required=True, help="What it is filed under.")
-@click.option(
-    "--ground", metavar="GROUND", required=True, help="'law:ARTICLE', 'investigation:LETTER NUMBER' or 'internal'."
-)
+@click.option("--case", "case", metavar="TEXT", help="What it is filed under.")
+@click.option("--request", "number", metavar="NUMBER", help="The request for footage that it is of, instead of --case.")
+@click.option("--ground", metavar="GROUND", help="'law:ARTICLE', 'investigation:LETTER NUMBER' or 'internal'.")
 @click.option("--approver", metavar="NAME", required=True, help="Who answers for it.")
 @click.option("--until", metavar="TIME", help="When it ends: a time, or a span from now such as 30d.  [[pins] default]")
 @click.option("--yes", is_flag=True, help="Do not ask, once it is said what it costs.")
@@ -65,8 +64,9 @@ def add(
     cameras: tuple[str, ...],
     start: str,
     end: str,
-    case: str,
-    ground: str,
+    case: str | None,
+    number: str | None,
+    ground: str | None,
     approver: str,
     until: str | None,
     yes: bool,
@@ -75,7 +75,9 @@ def add(
 ) -> int:
     """Pin footage: held at once, and for 72 h until another person approves it."""
     session = Session(address.daemon(), as_json)
-    word, _, reference = ground.partition(":")
+    if (case is None) == (number is None):
+        raise click.UsageError(message("pin.case-or-request", "give --case TEXT or --request NUMBER"))
+    word, _, reference = ("internal" if number is not None and ground is None else ground or "").partition(":")
     kind = GROUNDS.get(word.strip())
     if kind is None:
         raise click.UsageError(
@@ -90,12 +92,13 @@ def add(
         cameras=list(cameras),
         start=first or "",
         end=last or "",
-        case=case,
+        case=case or number or "",
         ground=kind,
         reference=reference.strip(),
         approver=approver,
         until=None if until is None else moment(session, until),
         dry_run=True,
+        request=number,
     )
     if dry_run or not yes:
         plan = _ask(session, wanted)
@@ -355,9 +358,12 @@ def _pin(one: documents.Pin, read: Reader) -> RenderableType:
     if one.ended is None:
         lapses = read.phrase("pin.lapses", "lapses unless approved")
         how = lapses if one.state == "provisional" else read.phrase("pin.ends", "ends")
-        ends = read.phrase(
-            "pin.until", "{moment}, in {left}", moment=local(one.until, read), left=span(one.left_s, read)
-        )
+        if one.origin == "request":
+            ends = read.phrase("pin.until-closed", "with the case of the request")
+        else:
+            ends = read.phrase(
+                "pin.until", "{moment}, in {left}", moment=local(one.until, read), left=span(one.left_s, read)
+            )
         facts.add_row(how, ends)
     else:
         moment = local(one.ended, read)

@@ -25,10 +25,12 @@ from edged.cli import formatting, output
 from edged.cli.client import Address, CallError, DaemonClient, zone_in
 from edged.cli.faults import one_line
 from edged.cli.formatting import (
+    REQUEST_STATES,
     STYLES,
     between,
     clean,
     colon,
+    enumerated,
     local,
     megabits,
     number,
@@ -56,6 +58,16 @@ TOGETHER_S: Final = 60
 _SEVERITIES: Final = ("critical", "warning", "info")
 EXIT_OF: Final = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 """What `status --check` ends with, as monitoring plugins do."""
+REQUESTS: Final = {
+    **{f"requests_{word}": told for word, told in REQUEST_STATES.items() if word != "closed"},
+    "overdue": message("status.requests.overdue", "overdue"),
+    "due_soon": message("status.requests.due-soon", "due soon"),
+    "viewing_open": message("status.requests.viewing-open", "viewing"),
+    "not_held": message("status.requests.not-held", "not held"),
+    "to_erase": message("status.requests.to-erase", "to erase"),
+}
+"""Those that somebody has something to do with, by the field of their number."""
+_UNDONE: Final = ("overdue", "not_held", "requests_unreadable")
 REDRAW_EVERY_S: Final = 1.0
 VERDICTS: Final = {
     "ok": message("status.verdict.ok", "OK"),
@@ -126,7 +138,7 @@ def status_screen(document: documents.Status, read: Reader, *, wrap: bool = Fals
     last = verdict_line(document.verdict, told_in(document, "action"), read, wrap=wrap)
     return Group(
         *_heading(document, read), "", *_cameras(document, read), "", *_volumes(document, read), "",
-        _broker(document, read), *_alarms(document, read), "", last,
+        _broker(document, read), *_requests(document.disclosure, read), *_alarms(document, read), "", last,
     )  # fmt: skip
 
 
@@ -280,6 +292,22 @@ def _broker(document: documents.Status, read: Reader) -> RenderableType:
         size=format_size(sum(one.bytes for one in broker.waiting)),
     )
     return Group(line, Padding(Text(waiting, style="dim"), (0, 0, 0, 2)))
+
+
+def _requests(told: documents.DisclosureStatus | None, read: Reader) -> list[RenderableType]:
+    if told is None:
+        return []
+    line = Text(read.phrase("status.requests", "Requests"), style="bold").append("  ", style="not bold")
+    if told.shut:
+        shut = read.phrase("status.requests.shut", "cannot be read; no footage is disclosed")
+        return [line.append(shut, style="not bold red")]
+    counts = told.model_dump()
+    parts = [] if told.opened else [read.phrase("status.requests.not-opened", "not opened")]
+    parts += [f"{read(word)} {counts[field]}" for field, word in REQUESTS.items() if counts[field]]
+    if not parts:
+        return [line.append(read.phrase("status.requests.none", "none open"), style="not bold dim")]
+    is_well = told.opened and not any(counts[field] for field in _UNDONE)
+    return [line.append(enumerated(parts, read), style="not bold" if is_well else "not bold yellow")]
 
 
 def _alarms(document: documents.Status, read: Reader) -> list[RenderableType]:

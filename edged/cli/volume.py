@@ -70,7 +70,7 @@ def retire(address: Address, volume: str, *, undo: bool, as_json: bool) -> None:
 
 @volume.command(short_help="Use an empty disk in place of one that is gone for good.")
 @click.argument("path")
-@click.option("--reason", metavar="TEXT", required=True, help="Why; it goes into the journal.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; it goes into the ledger.")
 @json_option
 @address_given
 def replace(address: Address, path: str, *, reason: str, as_json: bool) -> None:

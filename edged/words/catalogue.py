@@ -18,7 +18,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Final, Literal
 
-from edged.words.units import roc
+from edged.words.units import roc, roc_day
 from storage.words.message import BETWEEN, Message, Value, approximate_duration, filled, message, shown
 
 Language = Literal["en", "zh_TW"]
@@ -65,9 +65,9 @@ def person_on_record(who: str) -> Message:
 
 
 def _has_moment(values: Mapping[str, Value]) -> bool:
-    """Whether something in it is told by the site's clock."""
+    """Whether something in it is told by the site's clock or calendar."""
     return any(
-        name.endswith("_at") or (isinstance(one, Message) and _has_moment(one.values))
+        name.endswith(("_at", "_on")) or (isinstance(one, Message) and _has_moment(one.values))
         for name, value in values.items()
         for one in (value if isinstance(value, list) else [value])
     )
@@ -122,6 +122,8 @@ class Reader:
             apart = _BETWEEN.get(name, "、") if self.language == "zh_TW" else BETWEEN.get(name, ", ")
             return apart.join(self._shown(name, one) for one in value)
         if isinstance(value, str):
+            if name.endswith("_on"):
+                return roc_day(value)
             return self.moment(value) if name.endswith("_at") else value
         if name.endswith("_s") and self.language == "zh_TW":
             return approximate_duration(value).translate(_UNITS)

@@ -145,6 +145,11 @@ def _printable(value: str) -> str:
     return value
 
 
+def _one_spelling(value: str) -> str:
+    """What looks the same is the same."""
+    return unicodedata.normalize("NFC", value.strip())
+
+
 def _timezone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
@@ -379,6 +384,7 @@ SocketPath = Annotated[AbsolutePath, AfterValidator(_socket_path)]
 Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_printable)]
 Size = Annotated[int, BeforeValidator(_size)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+OfficeUnit = Annotated[Name, AfterValidator(_one_spelling)]
 Word = Annotated[str, Field(max_length=MAX_WORD), AfterValidator(_printable)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Profile = Annotated[str, AfterValidator(_profile)]

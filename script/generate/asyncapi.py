@@ -36,6 +36,7 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
     "maintenance": messages.MaintenanceState,
     "ledger-checkpoint": messages.LedgerCheckpoint,
     "compliance": messages.Compliance,
+    "office": messages.Office,
     "reply": Reply,
 }
 """By the name of their schema."""
@@ -52,13 +53,14 @@ TAILS: Final[Mapping[str, str]] = {
     "maintenance": "up/maintenance",
     "ledger-checkpoint": "up/ledger/checkpoint",
     "compliance": "up/compliance",
+    "office": "up/office",
     "reply": "up/reply/{requester}",
     **{f"event-{kind}": f"up/event/{kind}" for kind in EventKind},
     "command": "dn/cmd/{verb}",
 }
 """Below `edged/v1/<node>/`, by the name of the schema of what is said there."""
 EMPTIED: Final = frozenset(
-    {"camera-health", "camera-retention", "storage", "alarm", "pin", "fault", "maintenance", "compliance"}
+    {"camera-health", "camera-retention", "storage", "alarm", "pin", "fault", "maintenance", "compliance", "office"}
 )
 """Topics that are taken away from the broker, by an empty retained payload, when what they are about is gone."""
 _PARAMETERS: Final = {

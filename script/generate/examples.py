@@ -206,6 +206,23 @@ PAYLOADS: Final[dict[str, Payload]] = {
     "compliance": messages.Compliance(
         **_STAMP, profile=PROFILE, met=3, not_met=1, by_hand=0, not_built=6, unmet=["W2"], unmet_since_ms=[NOW_MS]
     ),
+    "office": messages.Office(
+        **_STAMP,
+        opened=True,
+        shut=False,
+        requests_deciding=3,
+        requests_supplement=1,
+        requests_granted=2,
+        requests_refused=0,
+        requests_withdrawn=0,
+        requests_closed=41,
+        requests_unreadable=0,
+        overdue=1,
+        due_soon=0,
+        not_held=0,
+        viewing_open=0,
+        to_erase=5,
+    ),
     "reply": Reply(
         **_STAMP,
         id="8c1f0a6e5d2b4c37",
@@ -360,6 +377,7 @@ BODIES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "cameras": {"lobby": [7_948_800, 31_536_000]},
             "overwrite": False,
             "roles": {"operator": ["edged-operators"]},
+            "profile": "wenshan-household",
         },
     ),
     "ledger.generation": (
@@ -410,6 +428,7 @@ BODIES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "command.rejected": ("", _COMMAND | TOO_LATE.told | {"what": "rejected", "reason": "expired"}),
     "command.interrupted": ("", _COMMAND | LEFT.told | {"what": "interrupted", "reason": "interrupted"}),
+    "copy.destroyed": ("copy", _COPY | {"event": "destroyed", "viewing": True, "bytes": 0}),
 }
 """By type, without `edged.`: the kind of its leaf, and its body as storage writes it."""
 

@@ -54,6 +54,7 @@ WORDS: Final = (
     message("page.reason", "reason"),
     message("page.case", "case"),
     message("page.request", "request"),
+    message("page.office-request", "Request for footage"),
     message("page.fingerprint", "fingerprint"),
     # the check
     message("page.check", "Check"),

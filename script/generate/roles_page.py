@@ -70,16 +70,16 @@ neither role (P6: 專責人員不得兼任 最高權限之權限管理者). Its 
 it; recording goes on.
 
 **Two persons (會同).** A release or an extension of a pin, an attestation of time, a new generation or key of the
-ledger, whatever loosens a bound (a floor lowered, a ceiling raised, `on_full = "overwrite"`, also in the file), and
-whatever gives a group a role in `[roles]`, or takes the whole table away and so gives root all of them, waits until
-another person, who holds `authority`, types `edgectl approve ID`; a pin lasts once another operator or an authority has
-approved it (`edgectl pin approve`). Persons are told apart by who logged in (`/proc/PID/loginuid`), which `sudo` and
-`su` do not change; and two who used one account, root aside, are not two. What no login began (a timer,
-`cron`, `at`, `systemd-run`, a service) is nobody's word, nor is a login that is not that of the session it is used in:
-it can neither ask for such an act nor approve one, and a pin that it placed nobody can approve. Whoever asked must
-still have the right to ask when it is approved, and what is done is what the second person read: if the file, the key
-or what the centre holds has changed meanwhile, it is asked for anew; what can for that reason not be approved any more
-stands in the list as such.
+ledger, whatever loosens a bound (a floor lowered, a ceiling raised, `on_full = "overwrite"`, also in the file),
+another `profile` or none, and whatever gives a group a role in `[roles]`, or takes the whole table away and so gives
+root all of them, waits until another person, who holds `authority`, types `edgectl approve ID`; a pin lasts once
+another operator or an authority has approved it (`edgectl pin approve`). Persons are told apart by who logged in
+(`/proc/PID/loginuid`), which `sudo` and `su` do not change; and two who used one account, root aside, are not two.
+What no login began (a timer, `cron`, `at`, `systemd-run`, a service) is nobody's word, nor is a login that is not
+that of the session it is used in: it can neither ask for such an act nor approve one, and a pin that it placed nobody
+can approve. Whoever asked must still have the right to ask when it is approved, and what is done is what the second
+person read: if the file, the key or what the centre holds has changed meanwhile, it is asked for anew; what can for
+that reason not be approved any more stands in the list as such.
 
 **Who holds which role.** A group that is taken out of `[roles]` loses its role at the next reload or start. A group
 that is put in gets it once another person, an authority as the table was before, has approved; until then there is
@@ -115,7 +115,9 @@ all accounts that the box does not know are one person in this.
 
 
 _LEGEND: Final = """\
-● has it; ○ may ask for it, and another person approves. Clauses are those of the offices' regulations. What
+● has it; ○ may ask for it, and another person approves. ◆ whoever has a part in the request that is named, by a
+post or as the applicant, may as well ([office.md](office.md)). ▲ shows footage or hands it out: with a profile
+nobody may by the role alone. Clauses are those of the offices' regulations. What
 can also be done while edged is stopped (`fsck`, `rebuild`, `volume init`) takes the right to read and write its
 directories: root, or the account of edged.
 """
@@ -146,7 +148,9 @@ def _row(verb: Verb) -> str:
     rule = TABLE[verb]
     mark = "○" if rule.result == _TWO else "●"
     cells = (mark if role in rule.who else "" for role in Role)
-    remark = " ".join(part for part in (rule.why, f"({', '.join(rule.clauses)})" if rule.clauses else "") if part)
+    clauses = f"({', '.join(rule.clauses)})" if rule.clauses else ""
+    marks = f"{'◆' if rule.by_post else ''}{'▲' if rule.discloses else ''}"
+    remark = " ".join(part for part in (marks, rule.why, clauses) if part)
     return f"| `{verb}` | {_CHINESE(rule.name)} | {' | '.join(cells)} | {_RECORDED[rule.record]} | {remark} |"
 
 

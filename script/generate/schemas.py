@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import exports, ledger, machine, pins, register, site, tickets
+from edged.documents import exports, ledger, machine, office, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from script.generate import asyncapi as contract
@@ -50,6 +50,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.ReferenceSet,
     documents.ReferenceClear,
     register.Compliance,
+    register.ComplianceClose,
     machine.VolumeList,
     machine.VolumeInit,
     machine.VolumeRetire,
@@ -61,6 +62,21 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Probe,
     machine.Doctor,
     machine.StatusDown,
+    office.RequestShow,
+    office.RequestList,
+    office.RequestView,
+    office.RequestCopy,
+    office.RequestExpire,
+    office.Procedures,
+    office.Scanned,
+    office.ShownLook,
+    office.PersonList,
+    office.PersonAdd,
+    office.PersonTie,
+    office.PostList,
+    office.PostHold,
+    office.PostDeputise,
+    office.OfficeOpen,
 )
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
