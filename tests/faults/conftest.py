@@ -10,6 +10,7 @@ from tests.faults.edged.main.booted import PROJECT, Booted, NoBoot, base
 from tests.faults.edged.main.installed import (
     FITTING,
     FOREVER,
+    LOOKS_BRIEFLY,
     NOTICED_S,
     TOLD_SOON,
     Followed,
@@ -28,7 +29,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     try:
         base()
         with Booted(tmp_path_factory.mktemp("booted")) as box:
-            alter(box.root / PROJECT.lstrip("/"), TOLD_SOON)
+            alter(box.root / PROJECT.lstrip("/"), TOLD_SOON, LOOKS_BRIEFLY)
             yield box
     except NoBoot as reason:
         pytest.skip(f"no systemd can be booted here: {reason}")

@@ -154,6 +154,12 @@ class Box:
         )  # fmt: skip
         return messages.publication(self.node, work)
 
+    def requests(self, **changes: Any) -> Publication:
+        """Nobody asks for anything, unless `changes` say otherwise."""
+        counts = dict.fromkeys(messages.Office.model_fields.keys() - messages.Payload.model_fields.keys(), 0)
+        told = {**self.stamp, **counts, "opened": True, "shut": False, **changes}
+        return messages.publication(self.node, messages.Office.model_validate(told))
+
     def fault(self, fault: str, state: str = "found", **changes: Any) -> Publication:
         """A ticket of the first camera, unless `changes` say otherwise."""
         done = {"found": (None, None), "reported": (self.ts, None), "repaired": (self.ts, self.ts)}[state]

@@ -34,11 +34,13 @@ class Setup:
     """Where there are several, or one that is not the daemon's own."""
     more: str = ""
     """TOML tables, taken as they are."""
+    profile: str | None = None
 
     def toml(self, *, state: Path, socket: Path, volume: Path) -> str:
         """JSON strings are TOML strings."""
         lines = [
             f'[site]\nnode = {json.dumps(self.node)}\noffice = "test"\nname = "測試"\ntimezone = "Asia/Taipei"',
+            "" if self.profile is None else f"profile = {json.dumps(self.profile)}",
             f"[paths]\nstate = {json.dumps(str(state))}\nsocket = {json.dumps(str(socket))}",
             *(
                 f'[[volumes]]\npath = {json.dumps(str(path))}\nreserve = "1%"\nmax_bytes = {json.dumps(self.max_bytes)}'

@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import Any, Final, Self, TypeVar
 
 from edged.documents import site as documents
+from edged.main import daemon
 from tests.support import frames
 from tests.support.configuration import Setup
 from tests.support.edgectl import edgectl
@@ -69,6 +70,10 @@ def shortened(*constants: tuple[ModuleType, str, float]) -> str:
     return "".join(["if __name__ == '__main__':\n", *lines])
 
 
+TOLD_SOON: Final = shortened((daemon, "HEALTH_EVERY_S", 0.2))
+"""How its cameras are is looked at five times a second and not once: for that every test waits, most of them often."""
+
+
 class Daemon:
     """Context manager that starts it; leaving kills what is left of it. `start` again after any end."""
 
@@ -103,7 +108,7 @@ class Daemon:
             place.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._script = folder / "edged"
         self._script.write_text(
-            f"{sabotage}import sys\nfrom edged.main.entry import daemon\n"
+            f"{sabotage}{TOLD_SOON}import sys\nfrom edged.main.entry import daemon\n"
             "if __name__ == '__main__':\n    sys.exit(daemon())\n"
         )
         self.configure(setup)

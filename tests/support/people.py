@@ -13,15 +13,23 @@ import secrets
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, NoReturn, ParamSpec, Self, TypeVar, cast
 
 from edged.words.roles import Role
 from tests.support.rtsp_server import REPOSITORY
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 NO_LOGIN: Final = 2**32 - 1
+FILES_MAX: Final = 4096
+"""Descriptors that a test may have open."""
 CHEN: Final = 1001
 LIN: Final = 1002
 """Two who log in; no account of this machine need have their numbers."""
@@ -62,7 +70,7 @@ class Call:
 
     method: str
     path: str
-    body: str = ""
+    body: str | bytes = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +162,7 @@ def done_by(uid: int, login: int | None, work: Callable[[], Any], units: Sequenc
         code = 1
         try:
             os.close(there)
-            for one in units or _roots():
-                (one / "cgroup.procs").write_text("0", "ascii")
-            Path("/proc/self/loginuid").write_text(str(NO_LOGIN if login is None else login), "ascii")
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
+            _become(uid, login, units)
             told = json.dumps(work()).encode()
             with os.fdopen(here, "wb") as pipe:
                 pipe.write(told)
@@ -175,18 +178,88 @@ def done_by(uid: int, login: int | None, work: Callable[[], Any], units: Sequenc
     return json.loads(told)
 
 
-def _asked(path: Path, call: Call) -> tuple[int, Any]:
+def _become(uid: int, login: int | None, units: Sequence[Path] = ()) -> None:
+    """For good. `login`: None for none."""
+    for one in units or _roots():
+        (one / "cgroup.procs").write_text("0", "ascii")
+    Path("/proc/self/loginuid").write_text(str(NO_LOGIN if login is None else login), "ascii")
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+class Terminal:
+    """A process of an account, begun by a login of its own, that does one thing after the other: it need not be made
+    anew for each. What it does is of modules that were imported before.
+    """
+
+    def __init__(self, uid: int) -> None:
+        self._near, far = Pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            _serve(far, uid)
+        far.close()
+
+    def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work` returns there, or raises."""
+        self._near.send((work, args, kwargs))
+        try:
+            done, failed = self._near.recv()
+        except EOFError:
+            raise AssertionError("the terminal has ended") from None
+        if failed is not None:
+            raise AssertionError(failed)
+        return cast("T", done)
+
+    def close(self) -> None:
+        self._near.close()
+        os.waitpid(self._process, 0)
+
+
+def _serve(far: Connection, uid: int) -> NoReturn:
+    """Until nobody is at the other end. Ends of others' pipes are closed, so that theirs are the only ones."""
+    code = 1
+    try:
+        os.closerange(3, far.fileno())
+        os.closerange(far.fileno() + 1, FILES_MAX)
+        _become(uid, uid)
+        while True:
+            work, args, kwargs = far.recv()
+            done, failed = None, None
+            try:
+                done = work(*args, **kwargs)
+            except Exception:  # noqa: BLE001 - told to whoever asked
+                failed = traceback.format_exc()
+            far.send((done, failed))
+    except EOFError:
+        code = 0
+    finally:
+        os._exit(code)
+
+
+class RawAnswer(NamedTuple):
+    status: int
+    kind: str
+    body: bytes
+
+
+def called(path: Path, call: Call) -> RawAnswer:
+    """By whoever this process is; what comes back, whatever it is."""
     connection = _Connection(path)
     try:
         connection.request(call.method, call.path, call.body or None)
         response = connection.getresponse()
-        text = response.read()
+        return RawAnswer(response.status, response.headers.get_content_type(), response.read())
     finally:
         connection.close()
+
+
+def _asked(path: Path, call: Call) -> tuple[int, Any]:
+    answer = called(path, call)
     try:
-        return response.status, json.loads(text)
+        return answer.status, json.loads(answer.body)
     except ValueError:
-        return response.status, None
+        return answer.status, None
 
 
 class _Connection(http.client.HTTPConnection):

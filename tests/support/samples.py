@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from edged.documents import exports, ledger, machine, pins, register, site, tickets
+from edged.documents import exports, ledger, machine, office, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from recorder.supervisor.state import sentence
 from recorder.words.address import Target, without_login
 from recorder.words.outcome import declined
 from storage.words.message import NOTHING, message
+from tests.support import samples_office
 from tests.support.samples_machine import DOCTOR, PROBE, STATUS_DOWN
 from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
 from tests.support.samples_upkeep import (
@@ -199,6 +200,22 @@ STATUS: Final[dict[str, Any]] = {
     },
     "alarms": [ALARM],
     "maintenance": None,
+    "disclosure": {
+        "opened": True,
+        "shut": False,
+        "requests_deciding": 3,
+        "requests_supplement": 1,
+        "requests_granted": 2,
+        "requests_refused": 0,
+        "requests_withdrawn": 0,
+        "requests_closed": 41,
+        "requests_unreadable": 0,
+        "overdue": 1,
+        "due_soon": 0,
+        "not_held": 0,
+        "viewing_open": 0,
+        "to_erase": 5,
+    },
 }
 CAMERA_RETENTION: Final[dict[str, Any]] = {
     "camera": "lobby",
@@ -338,6 +355,7 @@ BOOTS: Final[dict[str, Any]] = {
 }
 PIN: Final[dict[str, Any]] = {
     "id": "P-20260301-7F3K",
+    "origin": "person",
     "state": "approved",
     "cameras": ["lobby", "side-door"],
     "start": "2026-03-01T00:05:00.000Z",
@@ -430,6 +448,7 @@ COPIED: Final[dict[str, Any]] = {
     "whole_segments": False,
     "begun": "2026-05-01T01:00:00.000Z",
     "folder": "wenshan-main-20260501-0900-E-20260501-7F3K",
+    "office_request": "115-0007",
 }
 MANIFEST: Final[dict[str, Any]] = {
     "schema": "edged.manifest/1",
@@ -446,6 +465,8 @@ MANIFEST: Final[dict[str, Any]] = {
     "reason": {"text": "偵辦竊盜案", "salt": "a1" * 32},
     "case": {"text": "115-0042", "salt": "0c" * 32},
     "request": None,
+    "office_request": "115-0007",
+    "office_row": "P-public",
     "key": "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8",
     "copy": 46_950,
     "checkpoints": [
@@ -560,6 +581,21 @@ LEDGER_VERIFY: Final[dict[str, Any]] = {
     "volumes": ["/srv/edged"],
     "took_s": 0.3,
 }
+CLOSED_FINDING: Final[dict[str, Any]] = {
+    "id": "W2-E-20260501-7F3K",
+    "about": "E-20260501-7F3K",
+    "what": ["複製檔 E-20260501-7F3K 不屬於任何核准的申請案"],
+    "what_told": [
+        {
+            "text": "copy E-20260501-7F3K is of no granted request",
+            "code": "office.breach.no-request",
+            "values": {"export": "E-20260501-7F3K"},
+        }
+    ],
+    "stands": False,
+    "closed": "2026-05-02T09:00:00.000Z",
+    "leaf": 104000,
+}
 COMPLIANCE: Final[dict[str, Any]] = {
     "schema": "edged.compliance/1",
     "node": "wenshan-main",
@@ -579,6 +615,7 @@ COMPLIANCE: Final[dict[str, Any]] = {
             "id": "W1",
             "article": "第三點第(一)款",
             "text": ["監視系統儲存影像最少需保存1個月，屆滿保存期限後，系統依序由後往前覆蓋已逾保存期限影像。"],
+            "basis": "measured",
             "status": "met",
             "whole": False,
             "since": "2026-05-01T00:00:00.000Z",
@@ -603,6 +640,7 @@ COMPLIANCE: Final[dict[str, Any]] = {
                     },
                 }
             ],
+            "findings": [],
             "by_hand": ["銷毀期限請機關確認。"],
             "not_built": [],
         },
@@ -610,6 +648,7 @@ COMPLIANCE: Final[dict[str, Any]] = {
             "id": "W2",
             "article": "第三點第(二)款",
             "text": ["不得任意閱覽。"],
+            "basis": "enforced",
             "status": "not-met",
             "whole": False,
             "since": "2026-05-03T07:00:00.000Z",
@@ -636,13 +675,15 @@ COMPLIANCE: Final[dict[str, Any]] = {
                     "values": {"count": 40},
                 }
             ],
+            "findings": [CLOSED_FINDING],
             "by_hand": [],
-            "not_built": ["調閱申請與核准流程。"],
+            "not_built": [],
         },
         {
             "id": "W5",
             "article": "第四點第(一)款第1目",
             "text": ["本所同仁遇有財物遺失。"],
+            "basis": "enforced",
             "status": "not-built",
             "whole": False,
             "since": None,
@@ -650,48 +691,55 @@ COMPLIANCE: Final[dict[str, Any]] = {
             "evidence": [],
             "faults_told": [],
             "evidence_told": [],
+            "findings": [],
             "by_hand": [],
             "not_built": ["內部調閱申請表（附件2）及核准流程。"],
         },
     ],
 }
 
+PLAN: Final[dict[str, Any]] = {
+    "start": "2026-05-01T00:00:00.000Z",
+    "end": "2026-05-01T00:55:00.000Z",
+    "cut_by": "lobby",
+    "cameras": [
+        {
+            "camera": "lobby",
+            "name": "大廳",
+            "segments": 11,
+            "bytes": 825_000_000,
+            "recorded_s": 3_295.0,
+            "gaps": 1,
+            "destroyed": 0,
+            "away": 0,
+            "set_aside": 0,
+            "due_soon": 2,
+        }
+    ],
+    "gaps": [
+        {
+            "camera": "lobby",
+            "start": "2026-05-01T00:10:00.000Z",
+            "end": "2026-05-01T00:10:05.000Z",
+            "cause": "dropped",
+        }
+    ],
+    "unaccounted": [],
+    "bytes": 842_548_576,
+    "destroy_by": "2027-05-01T00:55:00.000Z",
+    "volumes": ["/srv/edged"],
+}
+
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     register.Compliance: COMPLIANCE,
+    register.ComplianceClose: {
+        "schema": "edged.compliance-close/1",
+        "finding": CLOSED_FINDING | {"closed": None, "leaf": None},
+    },
     exports.Export: {
         "schema": "edged.export/1",
         "export": COPIED,
-        "plan": {
-            "start": "2026-05-01T00:00:00.000Z",
-            "end": "2026-05-01T00:55:00.000Z",
-            "cut_by": "lobby",
-            "cameras": [
-                {
-                    "camera": "lobby",
-                    "name": "大廳",
-                    "segments": 11,
-                    "bytes": 825_000_000,
-                    "recorded_s": 3_295.0,
-                    "gaps": 1,
-                    "destroyed": 0,
-                    "away": 0,
-                    "set_aside": 0,
-                    "due_soon": 2,
-                }
-            ],
-            "gaps": [
-                {
-                    "camera": "lobby",
-                    "start": "2026-05-01T00:10:00.000Z",
-                    "end": "2026-05-01T00:10:05.000Z",
-                    "cause": "dropped",
-                }
-            ],
-            "unaccounted": [],
-            "bytes": 842_548_576,
-            "destroy_by": "2027-05-01T00:55:00.000Z",
-            "volumes": ["/srv/edged"],
-        },
+        "plan": PLAN,
         "folder": "/media/usb/wenshan-main-20260501-0900-E-20260501-7F3K",
         "bytes": 829_431_812,
         "key": "3f" * 32,
@@ -733,6 +781,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "sha256": "ab" * 32,
         "taken": "2026-03-01T00:15:00.000Z",
         "purpose": "repair",
+        "destroy_by": None,
     },
     documents.ReferenceList: {
         "schema": "edged.reference-list/1",
@@ -1127,4 +1176,33 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "action_code": "api.known-are",
         "action_values": {"names": ["lobby", "side-door"]},
     },
+    office.RequestShow: samples_office.SHOWN,
+    office.RequestList: samples_office.LISTED,
+    office.Procedures: samples_office.PROCEDURES,
+    office.Scanned: samples_office.SCANNED,
+    office.RequestView: samples_office.VIEW,
+    office.RequestCopy: {
+        "schema": "edged.request-copy/1",
+        "request": samples_office.REQUEST,
+        "export": COPIED,
+        "plan": PLAN,
+        "pin": PIN
+        | {
+            "origin": "request",
+            "state": "approved",
+            "case": "115-0042",
+            "ground": "internal",
+            "reference": "",
+            "approved_by": "wang",
+        },
+    },
+    office.ShownLook: samples_office.LOOK,
+    office.PersonList: samples_office.PERSONS,
+    office.PersonAdd: {"schema": "edged.person-add/1", "person": 6},
+    office.PersonTie: {"schema": "edged.person-tie/1", "act": ACT | {"verb": "person-tie"}},
+    office.PostList: samples_office.POSTS,
+    office.PostHold: {"schema": "edged.post-hold/1", "act": ACT | {"verb": "post-hold"}},
+    office.PostDeputise: {"schema": "edged.post-deputise/1", "act": ACT | {"verb": "post-deputise"}},
+    office.RequestExpire: {"schema": "edged.request-expire/1", "act": ACT | {"verb": "request-expire"}},
+    office.OfficeOpen: {"schema": "edged.office-open/1", "act": ACT | {"verb": "office-open"}},
 }

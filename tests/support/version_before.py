@@ -31,8 +31,10 @@ VOLUMES: Final = ("volume", "second")
 """Folders beside the configuration."""
 EXPORTS: Final = "stick"
 """The folder that the exports were written to."""
-NEW: Final = re.compile(r"(^|_)(code|values)$|_told$")
-"""Names of fields beside sentences."""
+NEW: Final = re.compile(r"(^|_)(code|values)$|_told$|^office_request$")
+"""Names of fields that it did not know: beside sentences, and by which request a copy is made;"""
+NEW_OF_PINS: Final = "origin"
+"""who placed a pin."""
 HERE: Final = "@HERE@"
 """Stands in the configuration of the fixture for the folder that it lies in."""
 QUESTIONS: Final = {
@@ -74,10 +76,10 @@ class Taken(Daemon):
         self.setup = setup
 
 
-def unpack(folder: Path) -> None:
+def unpack(folder: Path, state: Path = STATE) -> None:
     """The fixture, in a folder of its own, owned by whoever runs this. Hard links stay hard links."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(STATE) as archive:
+    with tarfile.open(state) as archive:
         members = archive.getmembers()
         for member in members:
             member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
@@ -129,8 +131,8 @@ def said(daemon: Daemon, end: End) -> dict[str, Any]:
         ],
         "gaps": [gap for gap in told["gaps"]["gaps"] if gap["end"] is not None and gap["end"] <= end.wall],
         "destroyed": told["destroyed"],
-        "pins": [_without(pin, "until", "left_s") for pin in told["pins"]["pins"]],
-        "ended": [_without(pin, "until", "left_s") for pin in told["ended"]["pins"]],
+        "pins": [_without(pin, "until", "left_s", "origin") for pin in told["pins"]["pins"]],
+        "ended": [_without(pin, "until", "left_s", "origin") for pin in told["ended"]["pins"]],
         "faults": {number: _fault(document) for number, document in steps.items()},
         "alarms": [_lasting(alarm) for alarm in told["alarms"]["alarms"] if alarm["since"] <= end.wall],
         "acts": [_without(act, "until") for act in told["acts"]["acts"]],
@@ -142,7 +144,7 @@ def said(daemon: Daemon, end: End) -> dict[str, Any]:
         "generations": [
             {name: one[name] for name in ("origin", "first", "key")} for one in told["ledger"]["generations"]
         ],
-        "exports": told["exports"]["exports"],
+        "exports": [_without(one, "office_request") for one in told["exports"]["exports"]],
         "boots": told["boots"]["boots"][: end.boots],
         "volumes": [
             {"id": one["id"], "path": Path(one["path"]).name, "state": one["state"]}
@@ -163,15 +165,16 @@ def _asked(daemon: Daemon, path: str) -> Any:
     document = daemon.ask(path)
     assert document is not None, path
     assert "error" not in document, (path, document)
-    return _as_before(document)
+    return as_before(document)
 
 
-def _as_before(value: Any) -> Any:
-    """Without the codes of sentences, which that version did not know."""
+def as_before(value: Any) -> Any:
+    """Without what that version did not know, such as the codes of sentences."""
     if isinstance(value, list):
-        return [_as_before(one) for one in value]
+        return [as_before(one) for one in value]
     if isinstance(value, dict):
-        return {name: _as_before(one) for name, one in value.items() if not NEW.search(name)}
+        new = {name for name in value if NEW.search(name) or (name == NEW_OF_PINS and "placer" in value)}
+        return {name: as_before(one) for name, one in value.items() if name not in new}
     return value
 
 

@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edged import command
 from edged.command import main
+from edged.health import stream
 from edged.words import exit_codes
 from mqtt import commands
 from storage.ledger import tree
@@ -26,7 +27,7 @@ from tests.support import footage
 from tests.support.brokers import Broker, Centre, free_port, mosquitto
 from tests.support.commanding import Desk
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import STOP_S, Daemon
+from tests.support.daemon import STOP_S, Daemon, shortened
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL
 from tests.support.waiting import wait_until
@@ -35,6 +36,8 @@ ROOT: Final = "edged/v1/test-node/up/"
 SECRET: Final = "hunter2-of-the-gate"
 EVENT_S: Final = 30.0
 ALARM_S: Final = 60.0
+SOON_DOWN: Final = shortened((stream, "DOWN_AFTER_S", 4.0))
+"""A camera is missed after four seconds, and not after ten."""
 
 
 @dataclass
@@ -102,7 +105,7 @@ def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             more="".join(one.table() for one in (*commanding, desk)),
             segment="4s",
         )
-        with Daemon(folder / "edged", setup) as edged:
+        with Daemon(folder / "edged", setup, sabotage=SOON_DOWN) as edged:
             yield Site(broker, centre, edged, desk, key, other)
 
 

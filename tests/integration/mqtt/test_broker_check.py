@@ -69,7 +69,8 @@ def speak_ssh(peer: socket.socket) -> None:
     peer.recv(4096)
 
 
-async def test_one_that_lets_us_in_and_by_which_version(tmp_path: Path) -> None:
+async def test_one_that_lets_us_in_and_by_which_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 2.0)  # it says nothing to MQTT 5
     with mosquitto(tmp_path, password=("box", "right")) as broker:
         found = await check_broker(settings(broker.port, "box", "right"), NODE)
         assert found == BrokerAnswer(f"127.0.0.1:{broker.port}", "5")
@@ -115,6 +116,7 @@ async def test_a_broker_whose_certificate_has_ended(tmp_path: Path) -> None:
 
 async def test_a_port_that_is_something_else_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 1.0)
     await told(free_port(), "connection refused", "whether the broker runs")
     with answering(speak_ssh) as port:
         await told(port, "", "")

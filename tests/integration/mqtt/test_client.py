@@ -153,7 +153,8 @@ async def test_a_removed_camera_leaves_the_broker(broker: Broker) -> None:
             assert HEALTH not in [said.topic for said in late.heard]
 
 
-async def test_a_broker_that_knows_only_3_1_1(tmp_path: Path) -> None:
+async def test_a_broker_that_knows_only_3_1_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 2.0)  # it says nothing to MQTT 5
     with amqtt(tmp_path) as old, Centre(old.port, mqtt5=False) as centre:
         box = Box(old.port)
         async with running(box):

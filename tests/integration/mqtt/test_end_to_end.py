@@ -6,10 +6,11 @@ import json
 import time
 from pathlib import Path
 
+from edged.health import stream
 from tests.support import footage
 from tests.support.brokers import Centre, free_port, mosquitto
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, shortened
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL
 from tests.support.waiting import wait_until
@@ -17,7 +18,9 @@ from tests.support.waiting import wait_until
 ROOT = "edged/v1/test-node/up/"
 TOPICS_S = 30.0
 ALARM_S = 40.0
-"""Ten seconds without a frame, after however long a start takes."""
+"""Seconds without a frame, after however long a start takes."""
+SOON_DOWN = shortened((stream, "DOWN_AFTER_S", 4.0))
+"""Four, and not ten."""
 
 
 def topics(centre: Centre) -> dict[str, bytes]:
@@ -43,6 +46,7 @@ def test_every_topic_an_alarm_and_the_will(tmp_path: Path) -> None:
                 [Watched("lobby", camera.url), Watched("gate", f"rtsp://127.0.0.1:{free_port()}/stream")],
                 mqtt_port=broker.port,
             ),
+            sabotage=SOON_DOWN,
         ) as edged,
     ):
         wait_until(lambda: complete(centre), TOPICS_S, "every topic of the first part")

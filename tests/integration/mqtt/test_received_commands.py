@@ -10,7 +10,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt import client
+from mqtt import client, connection
 from mqtt.connection import Protocol, Reconnect
 from tests.support.brokers import DEADLINE_S, Broker, amqtt, mosquitto
 from tests.support.linked import NODE, Box, running, until
@@ -114,7 +114,8 @@ async def test_the_time_away_in_3_1_1(broker: Broker, monkeypatch: pytest.Monkey
     assert [payload for _, payload, _ in ears.all] == [b"1", b"2"]
 
 
-async def test_a_broker_with_little_of_3_1_1_is_told_orders_to(tmp_path: Path) -> None:
+async def test_a_broker_with_little_of_3_1_1_is_told_orders_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 2.0)  # it says nothing to MQTT 5
     with amqtt(tmp_path) as old:
         ears = Ears()
         box = Box(old.port, orders=ears)

@@ -32,6 +32,7 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "[retention]": config_model.RetentionConfig,
     "[pins]": config_model.Pins,
     "[roles]": config_model.Roles,
+    "[office]": config_model.OfficeConfig,
     "[[cameras]]": config_model.CameraConfig,
     "[mqtt]": config_model.BrokerConfig,
     "[[commanders]]": config_model.Commander,

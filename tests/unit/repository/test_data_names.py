@@ -19,6 +19,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from edged import overview
 from edged.access.acts import Acts, Agreement
 from edged.access.callers import CALLER, Caller
 from edged.api import approvals as boot_calls
@@ -33,7 +34,10 @@ from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
 from edged.health.stream import CameraState
 from edged.host.journal import MessageId
-from edged.profiles.loader import Judgement
+from edged.office import findings as office_findings
+from edged.office import looks, request
+from edged.profiles import procedures
+from edged.profiles.loader import Basis, Judgement
 from edged.site.verdict import Urgency
 from edged.words.roles import Record, Role
 from edged.words.roles import Verb as BoxVerb
@@ -57,6 +61,8 @@ from storage.ledger import signer
 from storage.ledger.key import RotationTerms
 from storage.ledger.note import Checkpoint
 from storage.ledger.table import Leaf
+from storage.office import people_table
+from storage.office import table as office_table
 from storage.outbox import table as outbox_table
 from storage.pins.rules import Ground, PinState, Presence
 from storage.recovery import replay_table, salvage
@@ -104,6 +110,15 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "pins.ground": Ground,
     "pins.state": PinState,
     "profiles: how a clause is judged": Judgement,
+    "profiles: what a judgement rests on": Basis,
+    "profiles: what may be granted": procedures.Use,
+    "office: status of a request": request.RequestStatus,
+    "office: what broke a clause, in leaves": office_findings.BreachKind,
+    "office: where a signature came in": request.Door,
+    "office: state of a viewing": request.ViewingState,
+    "office: purpose of a look": looks.Purpose,
+    "office: deadlines in keys of alarms": overview.DeadlineKind,
+    "office: steps of persons and posts in leaves": people_table.PersonStep,
     "register_faults.kind": register_queries.Violation,
     "retention: reasons": plan.Reason,
     "roles": Role,
@@ -119,6 +134,8 @@ OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
     eye.LookKind, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, connection.Delivery,
     connection.NextStep, salvage.Action, replay_table.Applied, segmenter.CutReason, state.Phase,
     compare.Look, compare.Touch, signer.HeadAgreement,
+    office_table.Fate,
+    procedures.Applicant, procedures.FieldKind, procedures.Phase, procedures.StepKind, procedures.Unit,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""
 SCREENS: Final = (
@@ -254,7 +271,7 @@ class _Calls:
         clock = MagicMock()
         clock.now.return_value = model.Moment(0, 0)
         self.desk = _Desk(self.store)
-        self.pins = PinCalls(self.store, self.desk, clock, lambda: config)
+        self.pins = PinCalls(self.store, self.desk, clock, lambda: config, MagicMock())
         self.pins.routes()
         self.boots = boot_calls.boot_routes(self.store, self.desk)
         self.desk.register(ledger_api.RENEW, ledger_api.renewal(self.store))

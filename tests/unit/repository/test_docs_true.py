@@ -41,8 +41,8 @@ CODE: Final = re.compile(r"`([^`\n]+)`|^    ( *\S.*)$", re.MULTILINE)
 TYPED: Final = re.compile(r"\b(edgectl|edged-command) ((?:[^\s|&;()#→]+ ?)+)")
 LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 PATH: Final = re.compile(r"`((?:edged|recorder|mqtt|storage|tests|script|docs|fleet|systemd|bench)/[\w./-]*)`")
-OTHERS: Final = {"ledger.key", "clock.hardware"}
-"""Named like alarms: a file, and a check of doctor."""
+OTHERS: Final = {"ledger.key", "office.key", "office.keys", "clock.hardware"}
+"""Named like alarms: files, and a check of doctor."""
 
 
 def typed(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -16,13 +16,13 @@ from storage.outbox.table import OF_LEAVES
 from storage.recovery.replay_table import _ADDING, _APPLY
 from storage.segments.segment_leaf import COLUMNS, SegmentLeaf
 
-NO_EVENT = {Leaf.SEGMENT, Leaf.DESTROYED, Leaf.QUARANTINED, Leaf.SPAN, Leaf.ACT, Leaf.HOLDER}
+NO_EVENT = {Leaf.SEGMENT, Leaf.DESTROYED, Leaf.QUARANTINED, Leaf.SPAN, Leaf.ACT, Leaf.HOLDER, Leaf.OFFICE, Leaf.PERSON}
 """Told by state topics and proofs, or to nobody outside."""
-NOT_REBUILT = {Leaf.OVERWRITING, Leaf.FINDING, Leaf.REBUILT, Leaf.ACT, Leaf.HOLDER, Leaf.COPY}
+NOT_REBUILT = {Leaf.OVERWRITING, Leaf.FINDING, Leaf.REBUILT, Leaf.ACT, Leaf.HOLDER}
 """No row comes back: a new database looks for itself, or the ledger itself is all there is."""
 ONE_BY_ONE = {Leaf.SEGMENT, Leaf.QUARANTINED, Leaf.DESTROYED, Leaf.GAP, Leaf.SPAN, Leaf.GENERATION}
 """Checked by `storage.audit.ranges`, as they come."""
-NOT_CHECKED = {Leaf.ACT, Leaf.HOLDER, Leaf.COPY, Leaf.MAINTENANCE, Leaf.FAULT}
+NOT_CHECKED = {Leaf.ACT, Leaf.HOLDER, Leaf.COPY, Leaf.MAINTENANCE, Leaf.FAULT, Leaf.OFFICE, Leaf.PERSON}
 """Nothing that stays or goes is decided by their rows."""
 
 

@@ -40,6 +40,8 @@ TOLD_SOON: Final = (
 )
 """That the space kept for the database on a full disk is used up is told after a minute: a test would only wait."""
 
+LOOKS_BRIEFLY: Final = ("recorder/probe.py", "LOOK_S: Final = 10.0", "LOOK_S: Final = 3.0")
+"""`edgectl probe`, as `test_probe.py` has it in full: two key frames and a report of the clock come within it."""
 STRANGER: Final = ("setpriv", "--init-groups", "--reuid", "wang", "--regid", "wang")
 """Has no role."""
 CANNOT_START: Final = (

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -25,13 +27,17 @@ from tests.support.waiting import let_run, wait_until
 
 WATCHDOG_S: Final = 30.0
 """WatchdogSec=."""
-STEADY_S: Final = 10.0
-"""Ten restarts, if there were a loop."""
+HUNG_S: Final = 10.0
+"""The same for a test that waits for it; that the unit has 30 s is held by `test_unit_file.py`."""
+STEADY_S: Final = 5.0
+"""Some restarts, if there were a loop: systemd waits a second before each."""
 MAX_EXPOSURE: Final = 2.0
 UPGRADE_MORE_S: Final = 3.0
 """A new version is read from the disk for the first time."""
 LINES: Final = 900
 """Of 300 bytes: more than the sockets between edged and the journal hold (212,992 bytes, 512 datagrams)."""
+AT_ONCE: Final = "/root/at-once"
+"""Settings by which apt takes the first no for an answer; else it asks again and again, and waits in between."""
 
 
 def test_refusals_are_one_clear_line_and_leave_nothing(bare: Booted) -> None:
@@ -60,7 +66,8 @@ def test_refusals_are_one_clear_line_and_leave_nothing(bare: Booted) -> None:
 
 def test_without_a_network_nothing_is_half_done(bare: Booted) -> None:
     """Debian's packages first, then pip: each told in a line."""
-    offline = ("unshare", "--net", installed.INSTALL)
+    bare.must("sh", "-c", f"""echo 'Acquire::Retries "0";' >{AT_ONCE}""")
+    offline = ("env", f"APT_CONFIG={AT_ONCE}", "unshare", "--net", installed.INSTALL)
     if bare.call("test", "-e", "/usr/bin/python3").returncode:
         done = bare.call(*offline)
         assert done.returncode == 1
@@ -207,6 +214,20 @@ def test_stopped_it_is_told_how_by_whom_it_may_be_known(box: Booted) -> None:
 DROP_IN: Final = "etc/systemd/system/edged.service.d/of-a-test.conf"
 
 
+@contextmanager
+def dropped_in(box: Booted, settings: str) -> Iterator[None]:
+    """Its unit with other settings; for what begins before it is left."""
+    file = box.root / DROP_IN
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"[Service]\n{settings}\n")
+    try:
+        box.must("systemctl", "daemon-reload")
+        yield
+    finally:
+        file.unlink()
+        box.must("systemctl", "daemon-reload")
+
+
 @pytest.mark.parametrize(
     ("drop_in", "cause", "words"),
     [
@@ -217,25 +238,20 @@ DROP_IN: Final = "etc/systemd/system/edged.service.d/of-a-test.conf"
     ids=["killed", "about to start", "its program is gone"],
 )
 def test_what_ended_it_is_told_from_its_last_life_alone(box: Booted, drop_in: str, cause: str, words: str) -> None:
-    file = box.root / DROP_IN
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(f"[Service]\n{drop_in}\n")
     try:
-        box.must("systemctl", "daemon-reload")
-        if "ExecStart" in drop_in:
-            box.call("systemctl", "restart", "edged")
-        else:
-            box.signal(signal.SIGKILL, installed.main_pid(box))
-        wait_until(lambda: installed.main_pid(box) == 0, installed.AGAIN_S, "it has ended", every_s=0.2)
-        told = installed.why(box)
-        assert told.cause == cause
-        assert words in told.error
-        assert not [line for line in told.evidence if line.startswith("edged.service: Failed with")]
-        if cause == "killed":
-            assert words in installed.doctor_of_daemon(box)[1], "doctor says the same"
+        with dropped_in(box, drop_in):
+            if "ExecStart" in drop_in:
+                box.call("systemctl", "restart", "edged")
+            else:
+                box.signal(signal.SIGKILL, installed.main_pid(box))
+            wait_until(lambda: installed.main_pid(box) == 0, installed.AGAIN_S, "it has ended", every_s=0.2)
+            told = installed.why(box)
+            assert told.cause == cause
+            assert words in told.error
+            assert not [line for line in told.evidence if line.startswith("edged.service: Failed with")]
+            if cause == "killed":
+                assert words in installed.doctor_of_daemon(box)[1], "doctor says the same"
     finally:
-        file.unlink()
-        box.must("systemctl", "daemon-reload")
         box.must("systemctl", "reset-failed", "edged")
         box.must("systemctl", "restart", "edged")
 
@@ -251,11 +267,14 @@ def test_killed_it_records_again_within_l1(box: Booted) -> None:
 
 
 def test_hung_it_is_restarted_by_the_watchdog(box: Booted, request: pytest.FixtureRequest) -> None:
-    before = installed.main_pid(box)
-    box.signal(signal.SIGSTOP, before)
-    request.getfixturevalue("wheels")  # which the upgrade needs, and takes about as long
-    installed.wait_for_another(box, before, WATCHDOG_S + installed.AGAIN_S)
-    installed.wait_for_recording(box)
+    with dropped_in(box, f"WatchdogSec={HUNG_S:g}"):
+        box.must("systemctl", "restart", "edged")
+        installed.wait_for_recording(box)
+        before = installed.main_pid(box)
+        box.signal(signal.SIGSTOP, before)
+        request.getfixturevalue("wheels")  # which the upgrade needs, and takes about as long
+        installed.wait_for_another(box, before, HUNG_S + installed.AGAIN_S)
+        installed.wait_for_recording(box)
     assert "watchdog" in box.must("journalctl", "--unit=edged", "--output=cat", "--lines=60", "--no-pager")
 
 

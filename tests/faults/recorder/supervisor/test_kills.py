@@ -33,6 +33,8 @@ WRITTEN_S: Final = 30.0
 """L1's 15 s, a GOP, and what a busy box takes."""
 BETWEEN_S: Final = 4.0
 """From a cut to an instant in the middle of a segment."""
+SEGMENT: Final = "6s"
+"""Twice what may be lost, and the rest of a segment behind `BETWEEN_S`: what is waited for is the next cut."""
 DAEMON_EACH: Final = 10
 """Of so many kills one is of the daemon; never with fewer than two of it."""
 AT_A_CUT_EACH: Final = 4
@@ -141,7 +143,7 @@ def test_sigkill_at_random_moments(memory: Path, profile: Profile, capsys: pytes
     cuts = 0
     with (
         RtspServer(cameras, memory / "cameras") as server,
-        Daemon(memory / "edged", Setup(watched(server), segment="10s")) as edged,
+        Daemon(memory / "edged", Setup(watched(server), segment=SEGMENT)) as edged,
     ):
         wait_until_written(edged, NAMES)
         for number in range(profile.kills):
@@ -180,7 +182,7 @@ def test_sigkill_at_random_moments(memory: Path, profile: Profile, capsys: pytes
 )
 def test_a_power_cut(memory: Path, profile: Profile, sabotage: str, instants_s: Sequence[float]) -> None:
     """The disk keeps what was synced and nothing else. Without a sync, and that is the proof, far more is lost."""
-    setup, lost = Setup([], segment="10s", max_bytes="100MB"), []
+    setup, lost = Setup([], segment=SEGMENT, max_bytes="100MB"), []
     with (
         Ext4(memory / "edged" / "volume") as disk,
         RtspServer(cameras_of(profile), memory / "cameras") as server,

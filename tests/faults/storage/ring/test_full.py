@@ -17,7 +17,7 @@ import pytest
 
 from edged.alarms import tracking
 from edged.documents import site as documents
-from edged.health.stream import DOWN_AFTER_S
+from edged.health import stream
 from edged.main import daemon
 from storage.ring.ballast import NAME
 from tests.support.configuration import Setup
@@ -35,8 +35,12 @@ PRIORITIES: Final = {"gate": 9, "lobby": 5, "yard": 0}
 NAMES: Final = tuple(PRIORITIES)
 DISK_BYTES: Final = 96 << 20
 """A hundredth of it is the reserve, which a few seconds of footage are more than."""
-HASTENED: Final = shortened((tracking, "AGAIN_AFTER_S", 3.0), (daemon, "SWEEP_EVERY_S", 1.0))
-"""A sweep and a look at the disks each second, and who has stopped is told anew before long."""
+DOWN_S: Final = 4.0
+HASTENED: Final = shortened(
+    (stream, "DOWN_AFTER_S", DOWN_S), (tracking, "AGAIN_AFTER_S", 3.0), (daemon, "SWEEP_EVERY_S", 1.0)
+)
+"""A camera is missed early, a sweep and a look at the disks come each second, and who has stopped is told anew before
+long."""
 NOTICED_S: Final = 25.0
 """A segment of two seconds, a key frame each second; and a busy box."""
 BACK_S: Final = 25.0
@@ -167,7 +171,7 @@ def test_where_nothing_may_go_they_stop_by_priority_and_start_again_when_space_r
         alarm = edged.until(lambda: found.full_naming("gate, lobby, yard"), NOTICED_S, "an alarm that names them")
         assert alarm is not None
         assert alarm.severity == "critical"
-        let_run(DOWN_AFTER_S + 1, edged.check_alive)
+        let_run(DOWN_S + 1, edged.check_alive)
         assert [key for key in found.alarms() if key.startswith("camera.")] == [], "one alarm, not one for each camera"
         stranger.unlink()
         edged.wait_for_states("recording", NAMES, BACK_S)

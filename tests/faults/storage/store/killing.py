@@ -35,6 +35,9 @@ AT_START: Final = ("start.", "salvage.", "mirror.head", "mirror.pruned", "rebuil
 """What a daemon goes through only when it starts, or only after one that did not end in order."""
 BEGUN_BY_SOMEBODY: Final = ("pin.", "release.", "commit.linked", "renew.", "export.", "rebuild.", "replace.")
 """Protocols that do not come about by themselves while cameras are recorded into a ring."""
+NOT_OF_THE_DAEMON: Final = ("keys.", "office.", "viewing.")
+"""Of the office, which a box without a profile has not: tests/unit/storage/office and tests/faults/edged/office cut it
+off."""
 LISTENER: Final = """
 import os, signal, sys, time
 from storage.words import failpoints

@@ -208,14 +208,15 @@ def _untold(told: Told, box: Box) -> Counter[tuple[str, str]]:
 
 
 class OfficeAt(Office):
-    """An office whose state and volume lie where they are told to."""
+    """An office whose state and volumes lie where they are told to."""
 
-    def __init__(self, state: Path, disk: Path, clock: Clock | None = None) -> None:
+    def __init__(self, state: Path, disk: Path, clock: Clock | None = None, *others: Path) -> None:
         self.clock = clock or Clock()
         self.state = state
         self.disk = disk
-        self.disk.mkdir(parents=True, exist_ok=True)
-        self.specs = (VolumeSpec(self.disk, None, None, None),)
+        for one in (disk, *others):
+            one.mkdir(parents=True, exist_ok=True)
+        self.specs = tuple(VolumeSpec(one, None, None, None) for one in (disk, *others))
         self.store = self.open()
 
     def box(self) -> Box:

@@ -30,7 +30,15 @@ from storage.ring import table as ring_table
 from storage.tickets import alarms_table
 from storage.words.failpoints import Failpoint, arm
 from tests.conftest import LONG, Profile
-from tests.faults.storage.store.killing import AT_START, BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
+from tests.faults.storage.store.killing import (
+    AT_START,
+    BEGUN_BY_SOMEBODY,
+    NOT_OF_THE_DAEMON,
+    Killed,
+    killed,
+    nothing,
+    pattern,
+)
 from tests.faults.storage.store.scenario import Event, Hands, OfficeAt, Told, fold, play, worked_off
 from tests.support import promises
 from tests.support.configuration import Setup
@@ -41,7 +49,7 @@ MAX_LOSS_S: Final = 2.0
 FLOOR_S: Final = 6
 CEILING_S: Final = 10
 NAMES: Final = ("one", "two")
-ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.", "renew.", "export.")
+ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.", "renew.", "export.", *NOT_OF_THE_DAEMON)
 """Protocols behind recording, of a loss, of the ledger's keys, or of copies: below `tests/integration/storage`,
 `test_lost_steps.py`, `test_key_rotation.py` and `test_exports.py` cut them off at each step."""
 EARLY: Final = """
@@ -81,7 +89,7 @@ def old_days(volume: Path) -> None:
 
 
 def test_sigkill_of_the_daemon_at_steps(memory: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
-    every = [step for step in reached() if not step.startswith(BEGUN_BY_SOMEBODY)]
+    every = [step for step in reached() if not step.startswith((*BEGUN_BY_SOMEBODY, *NOT_OF_THE_DAEMON))]
     steps = every if profile.failpoints_all else one_of_each_protocol(every)
     kills = [(step, times) for times in profile.failpoint_times for step in steps]
     with ring(memory / "edged") as turning:

@@ -33,9 +33,9 @@ CAMERAS: Final = tuple(replace(cheap(name, gop=15)) for name in NAMES)
 NOTICED_S: Final = 20.0
 """A write fails within a second; a full disk may first let smaller things through."""
 BACK_S: Final = 25.0
-"""L1's 15 s, and as long as the daemon needs to look at its disks (5 s) and a camera to its key frame."""
-STANDS_S: Final = 4.0
-"""How long a trouble goes on once it was noticed: a segment, and four looks at the disks."""
+"""L1's 15 s, and as long as the daemon needs to look at its disks (1 s) and a camera to its key frame."""
+STANDS_S: Final = 3.0
+"""How long a trouble goes on once it was noticed: a segment, and three looks at the disks."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def office_with_a_disk(memory: Path) -> Iterator[Office]:
     with (
         Ext4(memory / "edged" / "volume") as disk,
         RtspServer(CAMERAS, memory / "cameras") as server,
-        Daemon(memory / "edged", Setup(watched(server), segment="3s", max_bytes="100MB")) as edged,
+        Daemon(memory / "edged", Setup(watched(server), segment="2s", max_bytes="100MB")) as edged,
     ):
         edged.wait_for_states("recording", NAMES)
         made = Office(disk, edged, server)

@@ -33,10 +33,13 @@ NAMED: Final = {
     "export": "E-20260501-2222",
     "fault": "F-20260501-2222",
     "camera": "nowhere",
+    "request": "115-9999",
+    "person": "9999",
+    "scan": "1",
 }
 CALLS: Final = [(route.verb, Call(route.method, route.path.format(**NAMED), "{}")) for route in served()]
 """Each route once. Nothing comes of them where they are allowed: what they are about is not there, or not said."""
-SHOWS_NOTHING: Final = {Verb.SNAPSHOT, Verb.COMPLIANCE}
+SHOWS_NOTHING: Final = {Verb.SNAPSHOT, Verb.COMPLIANCE, Verb.REQUEST_VIEW, Verb.REQUEST_COPY, Verb.LOOK}
 """There is no such camera and no profile here: what would only show something is refused before it is on record."""
 ALARM_S: Final = 70.0
 SOON: Final = shortened((role_watch, "LOOK_EVERY_S", 1.0))

@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from edged.alarms import conditions, tracking
 from edged.documents import site as documents
+from edged.health import stream
 from tests.support import footage
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, shortened
 from tests.support.fault_camera import Channel, Device, FaultCamera, Faults
 from tests.support.footage import SMALL
 from tests.support.waiting import let_run
@@ -22,13 +24,10 @@ from tests.support.waiting import let_run
 CHANNELS: Final = 8
 BACK_S: Final = 15.0
 TINY: Final = replace(SMALL, width=192, height=112, kbps=100, seconds=4)
-SOON_OVER: Final = """
-if __name__ == "__main__":
-    from edged.alarms import conditions, tracking
-    conditions.LINGER_MS = 5000
-    tracking.CLEAR_AFTER_S = 4.0
-"""
-"""What is over is told after seconds, and not after half a minute."""
+SOON: Final = shortened(
+    (stream, "DOWN_AFTER_S", 4.0), (conditions, "LINGER_MS", 5000), (tracking, "CLEAR_AFTER_S", 4.0)
+)
+"""What is down is told after four seconds and not after ten, what is over after seconds and not after half a minute."""
 
 
 def nvr(**more: int) -> Device:
@@ -50,7 +49,7 @@ def alarms_of(edged: Daemon) -> list[documents.Alarm]:
 
 
 def test_a_restart_of_an_nvr_is_one_alarm_few_lines_and_15_s(tmp_path: Path) -> None:
-    with nvr() as device, Daemon(tmp_path / "edged", Setup(watched(device)), sabotage=SOON_OVER) as edged:
+    with nvr() as device, Daemon(tmp_path / "edged", Setup(watched(device)), sabotage=SOON) as edged:
         edged.wait_for(lambda status: recording(status) == CHANNELS, BACK_S, "all record")
         device.go()
         status = edged.wait_for(lambda status: status.alarms, 30, "it is alarmed")
@@ -75,7 +74,7 @@ def test_a_restart_of_an_nvr_is_one_alarm_few_lines_and_15_s(tmp_path: Path) -> 
 
 
 def test_a_limit_of_sessions_is_one_alarm_and_its_end_is_used_at_once(tmp_path: Path) -> None:
-    with nvr(most_sessions=5) as device, Daemon(tmp_path / "edged", Setup(watched(device))) as edged:
+    with nvr(most_sessions=5) as device, Daemon(tmp_path / "edged", Setup(watched(device)), sabotage=SOON) as edged:
         edged.wait_for(lambda status: recording(status) == 5, BACK_S, "as many as it serves")
         status = edged.wait_for(lambda status: status.alarms, 30, "it is alarmed")
         (alarm,) = status.alarms
@@ -94,7 +93,7 @@ def test_a_limit_of_sessions_is_one_alarm_and_its_end_is_used_at_once(tmp_path: 
 
 def test_a_camera_that_drops_every_few_seconds_is_degraded_and_a_worker_that_dies_is_a_gap(tmp_path: Path) -> None:
     """Two cameras that have nothing to do with each other."""
-    with FaultCamera(footage.clip(TINY), faults=Faults(close_after_s=3)) as camera:
+    with FaultCamera(footage.clip(TINY), faults=Faults(close_after_s=2)) as camera:
         flapping = Watched("flaps", camera.url_of(camera.channel))
         setup = Setup([flapping, Watched("pattern", "test://?size=320x180&fps=10")])
         with Daemon(tmp_path / "edged", setup) as edged:
@@ -109,7 +108,7 @@ def test_a_camera_that_drops_every_few_seconds_is_degraded_and_a_worker_that_die
 
             edged.wait_for(lambda status: status.alarms, 60, "it is alarmed")
             states = set()
-            for _ in range(16):
+            for _ in range(10):
                 let_run(0.5, edged.check_alive)
                 states.add(edged.camera("flaps").state)
             assert states == {"degraded"}, "also in the moments between two sessions"

@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edged.centre.reports import understood
 from edged.documents import ledger as documents
+from mqtt import connection
 from mqtt.client import BrokerSettings, Link, RetainedTopic
 from mqtt.contract import messages
 from mqtt.contract.messages import Publication
@@ -78,6 +79,12 @@ def put(port: int, topic: str, payload: bytes) -> None:
     client.loop_stop()
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link of the tests' own waits half a second for what the broker has kept, and not two."""
+    monkeypatch.setattr(connection, "KEPT_S", 0.5)
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Any:
     folder = tmp_path / "broker"
@@ -138,7 +145,10 @@ async def test_who_has_got_it_is_told_and_keeping_it_for_nobody_does_not_count(b
             await until(lambda: box.passed_on == [b"2"], "the centre has it")
 
 
-async def test_a_broker_of_3_1_1_gives_back_what_it_kept_and_does_not_say_who_got_it(tmp_path: Path) -> None:
+async def test_a_broker_of_3_1_1_gives_back_what_it_kept_and_does_not_say_who_got_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 2.0)  # it says nothing to MQTT 5
     with amqtt(tmp_path) as old:
         await asyncio.to_thread(put, old.port, TOPIC, b"old")
         box = Anchored(old.port)

@@ -30,7 +30,7 @@ async def test_maintenance_and_a_fault_are_seen_and_maintenance_ends_by_itself(t
         daemon.wait_for_states("recording", ["lobby"], SOON_S)
         async with looked_at(browser, web.page) as page:
             await rows(page, 1, SOON_S)
-            assert daemon.ctl("maintenance", "start", "--reason", "換線", "--camera", "lobby", "--for", "15s").code == 0
+            assert daemon.ctl("maintenance", "start", "--reason", "換線", "--camera", "lobby", "--for", "10s").code == 0
             await until(page, f"{state}.includes('維護中（lobby）至')", within_s=SOON_S)
             assert daemon.ctl("faults", "add", "--camera", "lobby", "--note", "外罩破裂").code == 0
             await until(page, f"{alarms}.includes('待修 1')", within_s=SOON_S)

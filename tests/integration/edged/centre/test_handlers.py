@@ -17,6 +17,7 @@ from edged.api.pins import PinCalls
 from edged.centre.handlers import CommandHandlers, Declined, Stopping
 from edged.config.model import Config
 from edged.host import journal
+from edged.office.service import OfficeService
 from mqtt.commands import Reason, ValidCommand, Verb, validate
 from storage.pins import rules
 from storage.pins.rules import Ground, Interval, PinState
@@ -58,7 +59,8 @@ class Box:
         self.noc = Desk(now_ms=WALL_MS)
         self.site = Site(loaded(folder, self.noc.table()))
         self.acts = Acts(self.office.store)
-        PinCalls(self.office.store, self.acts, self.office.clock, lambda: self.site.config).routes()
+        office = OfficeService(self.office.store, lambda: self.site.config, self.office.clock)
+        PinCalls(self.office.store, self.acts, self.office.clock, lambda: self.site.config, office).routes()
         self.stopped = 0
         reporter = SimpleNamespace(rebirth=lambda: 7)
         self.deeds = CommandHandlers(

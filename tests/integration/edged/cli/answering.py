@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from edged.documents import site
+from edged.documents import office, site
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import SAMPLES
@@ -26,6 +26,8 @@ PATHS: Final[dict[type[Document], str]] = {
     site.Explanation: "/v1/retention/explain",
     documents.Alarms: "/v1/alarms",
     documents.Reload: "/v1/reload",
+    office.RequestShow: "/v1/requests/1",
+    office.PostList: "/v1/posts",
 }
 
 

@@ -22,8 +22,9 @@ CAMERAS = [
     (words, one.name or "")
     for words, command in EVERY.items()
     for one in command.params
-    if isinstance(one.type, CameraId)
+    if isinstance(one.type, CameraId) and words[0] != "request"
 ]
+"""Of a request there are the cameras that it asks for (tests/unit/edged/cli/test_request.py)."""
 INTERVALS = [words for words, command in EVERY.items() if {"start", "end"} <= {one.name for one in command.params}]
 NAMED = [" ".join(words) for words in INTERVALS]
 

@@ -12,18 +12,21 @@ from typing import Any
 import av
 import pytest
 
+from edged.health import watch
 from edged.words import exit_codes
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, shortened
 from tests.support.waiting import wait_until
 
 LOOKED_S = 60.0
 CAMERAS = (Watched("lobby", "test://?size=640x360&fps=10&gop=1"), Watched("gate", "rtsp://127.0.0.1:9/none"))
+OFTEN = shortened((watch, "ROUND_S", 1.0))
+"""A picture is looked at each second."""
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path / "box", Setup(CAMERAS)) as one:
+    with Daemon(tmp_path / "box", Setup(CAMERAS), sabotage=OFTEN) as one:
         one.wait_for_states("recording", ["lobby"])
         yield one
 

@@ -18,6 +18,8 @@ FITTING: Final = {
     "YYYY-MM": "2026-05",
     "NUMBER": "1",
     "SIZE": "1GB",
+    "PERSON": "1",
+    "DAY": "115.05.01",
 }
 """What a parameter may be given, by its metavar; any other takes a word."""
 ALONE: Final = ("verify", "probe", "version", "config check", "rebuild", "doctor")
@@ -57,4 +59,9 @@ def line(words: tuple[str, ...], named: str, value: str, folder: Path) -> list[s
         given += [f"--out={folder}"]
         for option in ("--camera=lobby", "--from=2026-05-01T00:00:00Z", "--to=2026-05-02T00:00:00Z", "--reason=r"):
             given += [] if option.split("=")[0] in given else [option]
+    if words == ("pin", "add"):
+        given += [] if named in ("case", "number") else ["--case=115-0042"]
+        given += [] if named == "ground" else ["--ground=internal"]
+    if words == ("look",):
+        given += ["--for=inspection", "--from=2026-05-01T00:00:00Z"]
     return given

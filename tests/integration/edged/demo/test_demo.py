@@ -14,14 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from edged.demo.run import MIN_SECONDS
+
 EDGED: Final = Path(sysconfig.get_path("scripts")) / "edged"
 END_S: Final = 60.0
 """Until a demonstration that was told to end is over: the stop, and decoding what was recorded."""
 
 
 def test_a_demo_that_ends_by_itself_finds_everything_as_it_should_be(tmp_path: Path) -> None:
-    command = [str(EDGED), "demo", "--seconds", "25"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=25 + END_S, check=False)
+    command = [str(EDGED), "demo", "--seconds", str(MIN_SECONDS)]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=MIN_SECONDS + END_S, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "all of it as it should be"
     assert done.stderr == "", "amqtt and its kind must not clutter the screen"

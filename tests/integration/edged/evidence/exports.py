@@ -47,6 +47,7 @@ ASKED: Final = (START_MS, START_MS + 18_000)
 KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER_KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 SALTS: Final = {"who": bytes(32), "reason": bytes([1] * 32), "case": bytes([2] * 32)}
+ROW: Final = "P-public"
 TOLD: Final = {"who": "chen（王小明）", "reason": "偵辦竊盜案 <b>", "case": "115-0042"}
 
 
@@ -263,6 +264,7 @@ def genuine(
     export: str = "E-20260501-7F3K",
     whole: bool = False,
     max_bytes: int = FAT32_BYTES,
+    request: str = "",
 ) -> Export:
     """`lobby`, with sound: recorded but for an outage of five seconds; `gate`: its first segment was destroyed."""
     lobby = [shot("lobby", seq, begin, 6, heard=True) for seq, begin in ((41, -2), (42, 4), (43, 15))]
@@ -284,14 +286,17 @@ def genuine(
         ledger.enter("run", {"run": number})
     hidden = {name: commitment(SALTS[name], TOLD[name]) for name in SALTS}
     body = {"export": export, "event": "begun", "cameras": ["lobby", "gate"], "from": ASKED[0], "to": ASKED[1]}
-    copied = ledger.enter("copy", body | {"whole": whole, "bytes": 1} | hidden)
+    by_request = {"office_request": request, "office_row": ROW} if request else {}
+    copied = ledger.enter("copy", body | {"whole": whole, "bytes": 1} | hidden | by_request)
 
     made = Export(root, ledger, {}, key)
     missing = {"lobby": [Missing(wall(10), wall(15), "連線中斷")], "gate": []}
     cameras: list[dict[str, Any]] = []
     played: dict[str, list[folder.FilmSpan]] = {}
     for name, title, shots in (("lobby", "大廳", lobby), ("gate", "側門", gate)):
-        camera, films = _camera(made, name, title, shots, leaf, missing[name], whole=whole, max_bytes=max_bytes)
+        camera, films = _camera(
+            made, name, title, shots, leaf, missing[name], whole=whole, max_bytes=max_bytes, request=request
+        )
         cameras.append(camera)
         played |= films
     told = {"from": rfc3339(wall(10)), "to": rfc3339(wall(15)), "cause": "dropped"}
@@ -316,6 +321,7 @@ def genuine(
         "files": [],
         "checkpoints": [],
         "key": key.public_key().public_bytes_raw().hex(),
+        **by_request,
         **{name: {"text": TOLD[name], "salt": SALTS[name].hex()} for name in SALTS},
     }
     listed = Manifest.model_validate(made.manifest)
@@ -355,6 +361,7 @@ def _camera(
     *,
     whole: bool,
     max_bytes: int,
+    request: str,
 ) -> tuple[dict[str, Any], dict[str, list[folder.FilmSpan]]]:
     """Its films, subtitles and hashes, and what the list says of them."""
     files = {one.seq: one for one in shots}
@@ -369,11 +376,12 @@ def _camera(
     camera["headers"] = f"proof/{name}.headers"
     camera |= {"files": [], "segments": [], "gaps": [], "destroyed": [], "beside": []}
     played = {}
+    line = f"{title} {SITE}{f'　申請案號 {request}' if request else ''}"
     for number, film in enumerate(planned.films):
         stem = name if not number else f"{name}-{number + 1}"
         path, subtitles = f"{stem}{film.suffix}", f"{stem}.vtt"
         made.write(path, b"".join(blocks(film, opened)))
-        made.write(subtitles, "".join(webvtt(film, f"{title} {SITE}", ZONE, missing)).encode())
+        made.write(subtitles, "".join(webvtt(film, line, ZONE, missing)).encode())
         played[path] = folder.spans(film)
         camera["files"].append({"path": path, "subtitles": subtitles})
         for take in film.takes:

@@ -635,6 +635,18 @@ def a_case_is_left_out(export: Export) -> None:
     export.seal()
 
 
+@attack("damaged", "copy")
+def a_request_is_made_up(export: Export) -> None:
+    export.manifest["office_request"] = "115-0007"
+    export.seal()
+
+
+@attack("copy")
+def a_procedure_is_made_up(export: Export) -> None:
+    export.manifest["office_row"] = "P-police"
+    export.seal()
+
+
 @attack("copy", "hole")
 def it_is_said_that_more_was_asked_for(export: Export) -> None:
     export.manifest["asked"]["to"] = exports.rfc3339(exports.wall(600))

@@ -34,9 +34,9 @@ WHY: Final = ("--reason", "偵辦竊盜案", "--case", "115-0042", "--yes")
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Two cameras, of which one has sound, and 18 s of each."""
+    """Two cameras, of which one has sound, and 12 s of each."""
     with Daemon(
-        tmp_path_factory.mktemp("export"), Setup([LOBBY, GATE], segment="3s", floor="1h", ceiling="2h")
+        tmp_path_factory.mktemp("export"), Setup([LOBBY, GATE], segment="2s", floor="1h", ceiling="2h")
     ) as running:
         running.until(lambda: all(len(running.listed(name)) >= SEGMENTS for name in CAMERAS), 120, "there is footage")
         yield running
@@ -268,7 +268,7 @@ def test_a_plan_alone_discloses_and_changes_nothing(daemon: Daemon, tmp_path: Pa
     assert plan is not None
     assert [(one.camera, one.name) for one in plan.cameras] == [("lobby", "大廳"), ("gate", "gate")]
     assert plan.unaccounted == []
-    assert all(one.recorded_s > 10 for one in plan.cameras)
+    assert all(one.recorded_s > 6 for one in plan.cameras)
     now = daemon.ctl("export", "--camera", "lobby", "--from", "-20s", "--to", "now", "--reason", "x", "--dry-run")
     assert documents.Export.model_validate(now.document).plan.cut_by == "lobby"  # type: ignore[union-attr]
     assert (len(copies(daemon)), list(tmp_path.iterdir())) == (before, [])
@@ -295,13 +295,13 @@ def test_a_byte_planted_in_a_segment_is_named(daemon: Daemon, tmp_path: Path) ->
 
 def test_what_is_missing_is_told_as_such_and_what_lasts_as_far_as_it_has(tmp_path: Path) -> None:
     """An outage that lasts, as a gap; what was destroyed in its time, by its tombstones."""
-    with Daemon(tmp_path / "box", Setup([LOBBY, GATE], segment="2s", floor="2s", ceiling="12s")) as box:
+    with Daemon(tmp_path / "box", Setup([LOBBY, GATE], segment="2s", floor="2s", ceiling="8s")) as box:
         box.until(lambda: len(box.listed("lobby")) >= 3, 60, "there is footage")
         kept = box.listed("lobby")[-1]
         pin = box.ctl("pin", "add", "--camera", "lobby", "--camera", "gate", "--from", kept.start, "--to", "+1h",
                       "--case", "1", "--ground", "law:刑訴法第133條", "--approver", "chen", "--yes")  # fmt: skip
         assert pin.code == 0, pin.stderr
-        box.configure(Setup([LOBBY, replace(GATE, more="enabled = false")], segment="2s", floor="2s", ceiling="12s"))
+        box.configure(Setup([LOBBY, replace(GATE, more="enabled = false")], segment="2s", floor="2s", ceiling="8s"))
         assert box.ctl("reload").code == 0
 
         def gone() -> list[dict[str, Any]]:

@@ -415,7 +415,7 @@ async def test_chromium_plays_sound_in_step(
 ) -> None:
     """Beeps as the page sends them to the speaker, put on the film's time by the clock that it plays by."""
     async with browser.opened((hour.folder / "index.html").as_uri()) as page:
-        heard = await page.run(script(hour, HANDS + LISTEN, camera=camera, at=hour.out_ms + OUT_MS + 21_500))
+        heard = await page.run(script(hour, HANDS + LISTEN, camera=camera, at=hour.out_ms + OUT_MS + 23_900))
     apart_s = []
     for beep_s in heard["beeps"]:
         lead_s = statistics.median(film_s - at_s for at_s, film_s in heard["clocks"] if abs(at_s - beep_s) < 1)

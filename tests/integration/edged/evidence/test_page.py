@@ -102,6 +102,7 @@ async def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Pa
     for key in (exports.KEY, exports.OTHER_KEY):
         pinned = {verify.fingerprint(key.public_key().public_bytes_raw())}
         session.add(f"pinned-{key is exports.KEY}", genuine.root, pinned)
+    session.add("by-request", exports.genuine(tmp_path / "by-request", request="115-0007").root)
     session.add("whole", exports.genuine(tmp_path / "whole", whole=True).root)
     stepped = genuine.copied(tmp_path / "stepped")
     exports.set_meanwhile(stepped, -3_600_000)
@@ -131,7 +132,7 @@ async def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Pa
     for name, expected in session.expected.items():
         assert answer[name] == expected, name
     good = [name for name, found in answer.items() if not found["faults"]]
-    assert good == ["genuine", "in-blocks", "pinned-True", "whole", "stepped", "unsynced"]
+    assert good == ["genuine", "in-blocks", "pinned-True", "by-request", "whole", "stepped", "unsynced"]
 
 
 WATCH: Final = """
@@ -251,6 +252,16 @@ async def test_it_is_in_the_language_that_is_chosen(browser: Browser, genuine: E
     ):
         zh, en = words[name]
         assert (zh in chinese, en in chinese, zh in english, en in english) == (True, False, False, True), name
+
+
+async def test_the_request_stands_beside_each_film(browser: Browser, tmp_path: Path) -> None:
+    made = exports.genuine(tmp_path / "E", request="115-0007")
+    for hashed, words in (("#zh", "申請案號 115-0007"), ("#en", "Request for footage 115-0007")):
+        async with browser.opened((made.root / "index.html").as_uri() + hashed) as page:
+            captions = await page.run("return [...document.querySelectorAll('figcaption')].map(one => one.innerText)")
+            about = await page.run("return document.getElementById('about').innerText")
+        assert captions == [f"大廳（lobby）　{words}", f"側門（gate）　{words}"]
+        assert f"{words}（{exports.ROW}）" in about.splitlines()
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -114,6 +114,22 @@ def test_it_prints_a_document(export: Export, python: str) -> None:
     assert "2026-05-01 08:00:0" in line.zh
 
 
+def test_the_request_by_which_it_was_made_is_proven(tmp_path: Path) -> None:
+    """It stands in each subtitle, on the list and in the ledger; a list from before the office has none."""
+    made = exports.genuine(tmp_path / "E", request="115-0007")
+    assert said(check(made.root), "x") == []
+    cues = (made.root / "lobby.vtt").read_text("utf-8").split("\n\n")[1:]
+    clock = [cue for cue in cues if "position:0%" in cue]
+    assert len(clock) >= 13
+    assert all("　申請案號 115-0007" in cue for cue in clock)
+    listed = json.loads((made.root / "proof/manifest.json").read_bytes())
+    assert (listed["office_request"], listed["office_row"]) == ("115-0007", exports.ROW)
+    for name in ("office_request", "office_row"):
+        del made.manifest[name]
+    made.seal()
+    assert set(said(check(made.root), "x")) == {"damaged", "copy"}
+
+
 def test_a_film_in_several_files_is_proven(tmp_path: Path) -> None:
     """Even where a segment lies in two of them."""
     made = exports.genuine(tmp_path / "E", max_bytes=150_000, whole=True)
@@ -506,7 +522,9 @@ def test_the_shape_of_the_list_is_that_of_the_document(genuine: Export) -> None:
         if isinstance(shape, list):
             return [names(shape[0])]
         if isinstance(shape, dict):
-            return names(shape["?"]) if "?" in shape else {name: names(kind) for name, kind in shape.items()}
+            return (
+                names(shape["?"]) if "?" in shape else {name.rstrip("?"): names(kind) for name, kind in shape.items()}
+            )
         return ...
 
     def fields(model: Any) -> Any:

@@ -10,10 +10,11 @@ from typing import Final
 
 import pytest
 
+from edged.health import watch
 from edged.words import exit_codes
 from tests.support import footage, frames
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import READY_S, Daemon, moment
+from tests.support.daemon import READY_S, Daemon, moment, shortened
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL, Sound
 from tests.support.resources import Held, held
@@ -26,7 +27,8 @@ CUT_S: Final = 30.0
 GONE_S: Final = 15.0
 """For a camera that was disabled to have ended its last segment, and for what served it to be gone."""
 LOOK_S: Final = 30.0
-"""A look each ten seconds, on a busy machine."""
+"""A look each second, on a busy machine."""
+OFTEN: Final = shortened((watch, "ROUND_S", 1.0))
 OFFSET_S: Final = 3.2
 WARM_UP: Final = 4
 """Cycles after which nothing is done for the first time any more."""
@@ -201,7 +203,7 @@ def test_starting_and_stopping_leaks_nothing(tmp_path: Path, cycles: int) -> Non
         closed.go()
         cameras = {"a": camera.url, "b": closed.url}
         nothing = Setup([Watched(name, url, more="enabled = false") for name, url in cameras.items()], segment=SEGMENT)
-        edged = stack.enter_context(Daemon(tmp_path / "edged", nothing))
+        edged = stack.enter_context(Daemon(tmp_path / "edged", nothing, sabotage=OFTEN))
         edged.wait_for_states("disabled", cameras)
 
         def cycle(*, stays: bool = False) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from storage.exports.model import Contents, Export, ExportOrder, ExportState
+from storage.exports.model import Contents, Export, ExportOrder, ExportState, OfficeRequest
 from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
 from storage.ledger.queries import LeafFilter
@@ -28,6 +28,7 @@ from tests.support.renewing import renew
 
 WHO: Final = {"who": "chen", "reason": "偵辦"}
 POLICY: Final = Policy({"lobby": BOUNDS})
+REQUEST: Final = OfficeRequest("115-0007", "P-public")
 
 
 class Killed(BaseException):
@@ -295,3 +296,114 @@ def test_nothing_is_begun_that_cannot_be_signed(office: Office, monkeypatch: pyt
     with pytest.raises(StoreError, match="cannot be signed"):
         begin(office, order(office, begun))
     assert copies(office) == []
+
+
+# --- by a request for footage
+
+
+def begin_viewing(office: Office, begun: int) -> Export:
+    """As `begin`, of a copy that stays."""
+    wanted = replace(order(office, begun), request=REQUEST, viewing=True)
+    return office.store.exports.begin(wanted, POLICY.bounds, 1000, {})
+
+
+def test_it_is_known_by_which_request_copies_are_made(office: Office) -> None:
+    begun, exports = recorded(office), office.store.exports
+    begin(office, order(office, begun))
+    copy = begin(office, replace(order(office, begun), request=REQUEST))
+    viewing = begin_viewing(office, begun)
+    assert [one.id for one in exports.exports_of("115-0007")] == [copy.id, viewing.id]
+    assert exports.exports_of("115-0008") == []
+    office.crash()
+    office.start()
+    exports = office.store.exports
+    assert exports.find(copy.id).order.request == REQUEST
+    assert [one.order.viewing for one in exports.exports_of("115-0007")] == [False, True]
+    told = [(one.get("office_request"), one.get("office_row"), one.get("viewing")) for one in copies(office)]
+    assert told == [(None, None, None), ("115-0007", "P-public", None), ("115-0007", "P-public", True)]
+    assert office.store.ledger.verify(None, lambda _: None, Event()).findings.named == []
+
+
+def test_a_viewing_copy_is_laid_out_and_destroyed_and_leaves_nowhere(office: Office) -> None:
+    begun, exports = recorded(office), office.store.exports
+    viewing = begin_viewing(office, begun)
+    assert office.store.ring.explain("lobby", 1, POLICY).exports == (viewing.id,)
+    every: list[Callable[[], Export]] = [
+        lambda: exports.find(viewing.id),
+        lambda: exports.finish(viewing.id, "0" * 64, 1, "chen"),
+        lambda: exports.abandon(viewing.id, 0, "chen"),
+    ]
+    for leaving in every:
+        with pytest.raises(UnknownId, match="there is no export"):
+            leaving()
+    with pytest.raises(UnknownId, match="there is no export"):
+        exports.laid(begin(office, order(office, begun)).id, 1)
+    assert exports.laid(viewing.id, 77).state is ExportState.FINISHED
+    assert office.store.ring.explain("lobby", 1, POLICY).exports != (viewing.id,)
+    assert viewing.id not in [one.id for one in exports.latest()]
+    assert [one.id for one in exports.viewed()] == [viewing.id]
+    for _ in range(2):
+        assert exports.end_viewing(viewing.id).destroyed
+    assert exports.viewed() == []
+    told = [(one["event"], one.get("bytes")) for one in copies(office) if one.get("viewing")]
+    assert told == [("begun", 1000), ("finished", 77), ("destroyed", None)]
+    assert all("who" not in one for one in copies(office) if one.get("viewing")), "nobody is named"
+
+
+def test_one_that_was_never_laid_out_is_destroyed_all_the_same(office: Office) -> None:
+    """Part of it may lie there: it holds for a day at most, and is looked for until somebody says that it is gone."""
+    viewing = begin_viewing(office, recorded(office))
+    month = Policy({"lobby": Bounds(60, 31 * 86_400)})
+    office.clock.tick(LASTS_MS)
+    office.store.sweep(lambda: month)
+    assert [one.state for one in office.store.exports.viewed()] == [ExportState.ABANDONED]
+    assert office.store.exports.end_viewing(viewing.id).destroyed
+    assert [one["event"] for one in copies(office)] == ["begun", "abandoned", "destroyed"]
+    begun = begin_viewing(office, office.segment("lobby").start.wall_ms)
+    assert office.store.exports.end_viewing(begun.id).state is ExportState.ABANDONED
+    assert office.store.ring.explain("lobby", 4, month).exports == ()
+    assert [one["event"] for one in copies(office)][3:] == ["begun", "destroyed"]
+
+
+def test_what_it_was_made_of_is_there_until_it_is_destroyed(office: Office) -> None:
+    recorded(office)
+    exports = office.store.exports
+    assert exports.all_kept([("lobby", 1), ("lobby", 3)])
+    assert not exports.all_kept([("lobby", 1), ("lobby", 9)])
+    office.clock.tick(BOUNDS.ceiling_s * 1000)
+    office.store.recover()
+    office.store.sweep(lambda: POLICY)
+    assert not exports.all_kept([("lobby", 1)])
+
+
+def told_of(office: Office) -> list[tuple[object, ...]]:
+    """All that leaves tell of exports by the request."""
+    return [
+        (one.id, one.state, replace(one.order, max_bytes=0), one.begun.wall_ms, one.leaf, one.destroyed, one.gone)
+        for one in office.store.exports.exports_of("115-0007")
+    ]
+
+
+def test_a_lost_database_knows_again_what_was_copied_by_a_request(office: Office) -> None:
+    """Nobody goes on with what was open: it is abandoned. A viewing copy is looked for until it is destroyed."""
+    begun, exports = recorded(office), office.store.exports
+    copied, open_one = (begin(office, replace(order(office, begun), request=REQUEST)) for _ in range(2))
+    viewed, seen = (begin_viewing(office, begun) for _ in range(2))
+    exports.finish(copied.id, "ab" * 32, 7, "chen")
+    for one in (viewed, seen):
+        exports.laid(one.id, 5)
+    exports.end_viewing(seen.id)
+    before = told_of(office)
+    office.store.ledger.mirror_now()
+    office.crash()
+    for path in office.state.glob("edged.db*"):
+        path.unlink()
+    office.start()
+    assert not office.store.ledger.rebuild().again
+    after = told_of(office)
+    assert after == [(*one[:1], ExportState.ABANDONED, *one[2:]) if one[0] == open_one.id else one for one in before]
+    assert [one.id for one in office.store.exports.viewed()] == [viewed.id]
+    assert office.store.ring.explain("lobby", 1, POLICY).exports == (), "it holds nothing"
+    assert office.store.exports.end_viewing(viewed.id).destroyed
+    with pytest.raises(UnknownId, match="abandoned"):
+        office.store.exports.find(open_one.id)

@@ -12,6 +12,7 @@ import pytest
 
 from edged.alarms import tracking
 from edged.documents import site as documents
+from edged.evidence import watches
 from edged.evidence.watches import TamperWatch
 from storage.segments import findings_table
 from storage.volumes.volume import VolumeSpec
@@ -27,9 +28,13 @@ SEEN_S: Final = 10.0
 CAMERAS: Final = tuple(Watched(name, f"test://{name}?size=160x120&fps=5") for name in ("one", "two"))
 PLANTED: Final = "20260225T061320.000Z-77.mp4"
 ALL_NAMED: Final = shortened(
-    (findings_table, "NAMED_MAX", 20), (tracking, "AGAIN_AFTER_S", 0.0), (tracking, "CLEAR_AFTER_S", 2.0)
+    (findings_table, "NAMED_MAX", 20),
+    (tracking, "AGAIN_AFTER_S", 0.0),
+    (tracking, "CLEAR_AFTER_S", 2.0),
+    (watches, "RESCAN_EVERY_S", 1.0),
 )
-"""The alarm names what was found last, too; on a box it names three files, and new words come once a minute."""
+"""The alarm names what was found last, too; on a box it names three files, and new words come once a minute. A round of
+the rescan follows the other at once."""
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def counted(edged: Daemon, least: int) -> object:
 
 def test_a_floor_is_held_even_if_recording_has_to_wait(tmp_path: Path) -> None:
     """A quota that cannot hold the floor: recording stops and says so, and goes on as what is old enough makes room."""
-    floor_s, quota = 8, "2MB"
+    floor_s, quota = 6, "2MB"
     with RtspServer(CAMERAS, tmp_path / "cameras") as server:
         setup = Setup(watched(server), segment="2s", floor=f"{floor_s}s", max_bytes=quota)
         with Daemon(tmp_path / "edged", setup) as edged:
@@ -126,12 +126,12 @@ def test_a_floor_is_held_even_if_recording_has_to_wait(tmp_path: Path) -> None:
 
 def test_nothing_outlives_its_ceiling(tmp_path: Path) -> None:
     """With room for everything; for a camera that left the configuration as well (S3)."""
-    ceiling_s = 8
+    ceiling_s = 6
     with RtspServer(CAMERAS, tmp_path / "cameras") as server:
         setup = Setup(watched(server), segment="2s", floor="3s", ceiling=f"{ceiling_s}s")
         with Daemon(tmp_path / "edged", setup) as edged:
             edged.wait_for_states("recording", NAMES)
-            let_run(5, edged.check_alive)
+            let_run(3, edged.check_alive)
             edged.configure(Setup(watched(server, "one"), segment="2s", floor="3s", ceiling=f"{ceiling_s}s"))
             reload = documents.Reload.model_validate(edged.ctl("reload").document)
             assert (reload.removed, reload.unchanged) == (["two"], ["one"])

@@ -43,6 +43,8 @@ class Box:
         self.error: Exception | None = None
         self.about: Details | Refusal | None = None
         self.callers: list[Caller] = []
+        self.grounds: list[Caller] = []
+        self.ground: Refusal | None = None
         self.desk = ActJournal(self.memory, lambda: self.now_ms)
         self.directory = AccountDirectory()
         self.assignment: Assignment | None = GROUPS
@@ -54,7 +56,7 @@ class Box:
         del groups
         return self.people.get(uid, HostAccount(f"uid {uid}", known=False))
 
-    async def call(self, verb: Verb, **ids: str) -> web.StreamResponse:
+    async def call(self, verb: Verb, *, grounded: bool = True, **ids: str) -> web.StreamResponse:
         async def handler(request: web.Request) -> web.Response:
             self.callers.append(caller(request))
             self.ran.append(caller(request).who)
@@ -67,12 +69,18 @@ class Box:
                 raise self.about
             return self.about or {}
 
-        request = make_mocked_request("POST", "/v1/x", match_info=ids)
-        return await self.guard.pass_on(Route("POST", "/v1/x", verb, handler, about), request)
+        async def ground(_request: web.Request, who: Caller) -> None:
+            self.grounds.append(who)
+            if self.ground is not None:
+                raise self.ground
 
-    async def refused(self, verb: Verb, exit_code: int, words: str, **ids: str) -> None:
+        request = make_mocked_request("POST", "/v1/x", match_info=ids)
+        route = Route("POST", "/v1/x", verb, handler, about, ground if grounded else None)
+        return await self.guard.pass_on(route, request)
+
+    async def refused(self, verb: Verb, exit_code: int, words: str, *, grounded: bool = True, **ids: str) -> None:
         with pytest.raises(Refusal, match=re.escape(words)) as caught:
-            await self.call(verb, **ids)
+            await self.call(verb, grounded=grounded, **ids)
         assert caught.value.document.exit == exit_code
 
     @property
@@ -105,6 +113,53 @@ async def test_nothing_is_looked_at_without_a_record(box: Box) -> None:
     await box.call(Verb.PIN_LIST)
     assert box.results == [("pin list", "done")]
     assert len(box.ran) == 1
+
+
+@pytest.mark.parametrize("verb", [verb for verb in Verb if roles.TABLE[verb].discloses])
+async def test_what_discloses_asks_for_a_ground_first(box: Box, verb: Verb) -> None:
+    """Whoever may by the role alone is shown nothing, also where somebody forgot to say on which ground."""
+    await box.refused(verb, exit_codes.NOT_ALLOWED, "on which ground", grounded=False)
+    box.ground = Refusal("no grant", "ask for one", exit_codes.NOT_ALLOWED, status=403)
+    await box.refused(verb, exit_codes.NOT_ALLOWED, "no grant")
+    assert box.ran == []
+    assert {result for _, result in box.results} == {"refused"}
+    box.ground = None
+    await box.call(verb)
+    assert [who.login for who in box.grounds] == [1001, 1001]
+    assert len(box.ran) == 1
+
+
+async def test_what_shows_no_footage_asks_for_no_ground(box: Box) -> None:
+    await box.call(Verb.PIN_LIST, grounded=False)
+    assert (len(box.ran), box.grounds) == (1, [])
+
+
+async def test_who_has_a_part_in_a_request_needs_no_role(box: Box) -> None:
+    """The guard asks for that request alone; whom no login vouches for has a part in none."""
+    asked: list[tuple[int, str | None]] = []
+
+    def has_part(account: int, number: str | None) -> bool:
+        asked.append((account, number))
+        return number == "115-0007"
+
+    box.guard.has_part = has_part
+    box.uid = box.login = 1003
+    await box.call(Verb.REQUEST_SIGN, request="115-0007")
+    assert box.callers[-1].role == "post"
+    await box.refused(Verb.REQUEST_SIGN, exit_codes.NOT_ALLOWED, "it takes the role", request="115-0008")
+    await box.refused(Verb.REQUEST_CLOSE, exit_codes.NOT_ALLOWED, "it takes the role", request="115-0007")
+    assert asked == [(1003, "115-0007"), (1003, "115-0008")]
+    box.login = None
+    await box.refused(Verb.REQUEST_SIGN, exit_codes.NOT_ALLOWED, "it takes the role", request="115-0007")
+
+
+async def test_who_has_to_be_there_reads_the_request_and_says_so_and_no_more(box: Box) -> None:
+    box.guard.accompanies = lambda _account, number: number == "115-0007"
+    box.uid = box.login = 1003
+    for verb in (Verb.REQUEST_SHOW, Verb.REQUEST_VIEW):
+        await box.call(verb, request="115-0007")
+    for verb in (Verb.REQUEST_SIGN, Verb.REQUEST_CHECK, Verb.REQUEST_COPY):
+        await box.refused(verb, exit_codes.NOT_ALLOWED, "it takes the role", request="115-0007")
 
 
 async def test_a_repetition_rests_on_no_leaf_that_is_not_there_yet(box: Box) -> None:

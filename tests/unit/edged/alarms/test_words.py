@@ -21,7 +21,15 @@ from edged.config.model import Commander, Config, Roles
 from edged.documents.base import told_in
 from edged.health.faults import MediaFault, MediaFinding, MediaHealth
 from edged.health.stream import CameraState, Condition, Expectation, Observation, Sample, Stream, assess
-from edged.overview import AlarmCondition, CameraHealth, FootageForecast, Measurements
+from edged.overview import (
+    AlarmCondition,
+    CameraHealth,
+    DeadlineKind,
+    FootageForecast,
+    Measurements,
+    OfficeFacts,
+    RequestDeadline,
+)
 from edged.site import documents as site_documents
 from edged.words.catalogue import Reader
 from mqtt.client import LinkView
@@ -152,6 +160,31 @@ def of_the_link() -> Iterator[tuple[str, AlarmCondition]]:
     yield from conditions.broker_troubles(replace(seen, link=LinkView(True, "b", "5", NOTHING, NOTHING, 0)))
 
 
+def of_the_office() -> Iterator[tuple[str, AlarmCondition]]:
+    """Each legal day, near and over, with and without a clock that somebody vouches for; who is nameless."""
+    for kind in DeadlineKind:
+        for last in (None, date(2026, 5, 12)):
+            for passed in (False, True):
+                due = RequestDeadline("115-0007", "J-public", kind, last, passed, unsynced=passed)
+                yield from conditions.office_troubles(OfficeFacts(deadlines=(due,)))
+    yield from conditions.office_troubles(OfficeFacts(shut=WHY, shut_action=WHY, nameless_persons=2))
+    yield from conditions.office_troubles(OFFICE)
+
+
+OFFICE: Final = OfficeFacts(
+    not_opened=True,
+    shut=WHY,
+    keys_restored=True,
+    nameless=("115-0007", "115-0008"),
+    nameless_persons=1,
+    years_missing=(2026, 2027),
+    not_held={"115-0007": WHY},
+    viewings_over=("115-0007",),
+    copies_left={"115-0007": (WHY, WHY)},
+    erasures_unanswered=("112-0003",),
+)
+
+
 def found() -> Iterator[tuple[str, AlarmCondition]]:
     """Each alarm in each of its forms."""
     full = replace(VOLUME, state=VolumeState.FULL, reason=WHY, cause=GapCause.DISK_FULL, stopped=("lobby", "spare"))
@@ -226,7 +259,7 @@ def found() -> Iterator[tuple[str, AlarmCondition]]:
     ):
         for synced in (True, False):
             yield from conditions.certificate_troubles(view, "b", NOW.wall_ms, synced=synced)
-    for more in (of_devices, of_disks, of_pins, of_boots, of_the_ledger, of_the_link):
+    for more in (of_devices, of_disks, of_pins, of_boots, of_the_ledger, of_the_link, of_the_office):
         yield from more()
 
 
@@ -314,6 +347,8 @@ def test_what_is_loosened_reads_in_both_languages() -> None:
         Loosening(None, LoosenedBound.UNGRANTED),
         Loosening(None, LoosenedBound.GRANT, role="operator", group="cctv"),
         Loosening(None, LoosenedBound.REVOKE, role="operator", group="cctv"),
+        Loosening(None, LoosenedBound.PROFILE, profile="taipei-police"),
+        Loosening(None, LoosenedBound.PROFILE, profile="taipei-police", wished_profile="nangang-school"),
     ]
     words = Reader("zh_TW")(sentence(asked))
     assert words.startswith("把全站的銷毀期限由 1d 延長為 2d；把攝影機 lobby 的最低保存期限由 2d 縮短為 1d；")

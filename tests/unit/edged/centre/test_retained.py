@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any, Final
+from dataclasses import asdict, replace
+from datetime import date
+from typing import Any, Final, get_args
 
 import pytest
 
@@ -12,7 +13,8 @@ from edged.alarms.tracking import RETAINED_MS
 from edged.centre import reports
 from edged.centre.reports import Reporter
 from edged.config.model import Config
-from edged.overview import Measurements, Overview
+from edged.office.request import RequestStatus
+from edged.overview import DeadlineKind, Measurements, OfficeCounts, OfficeFacts, Overview, RequestDeadline
 from mqtt.client import LinkView
 from mqtt.contract import messages
 from mqtt.contract.messages import Publication
@@ -20,7 +22,7 @@ from storage.ages.history import Point
 from storage.approvals.table import Person
 from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.rules import Ground, Interval, Left, Pin, PinOrder, PinState
-from storage.words.message import NOTHING, as_message
+from storage.words.message import NOTHING, as_message, message
 from storage.words.model import AlarmRow, PastItems, Severity
 from tests.unit.edged.site.test_documents import CONFIG, NOW, overview
 
@@ -29,6 +31,8 @@ SECRETS: Final = ("王小明", "林志明", "北市警刑字第001號", "偵字�
 """Of a pin: who placed it, who answers for it, the case and its letter."""
 STAMP: Final[messages.Stamp] = {"ts": 1, "epoch": 1, "seq": 1}
 UP: Final = f"edged/v1/{CONFIG.site.node}/up/"
+NO_PROFILE: Final = [f"{UP}compliance", f"{UP}office"]
+"""Topics of a box without one."""
 
 
 def alarm(key: str, *, over_ms: int | None = None, **changes: Any) -> AlarmRow:
@@ -79,12 +83,12 @@ def test_alarms_are_shown_while_they_stand_and_a_week_longer() -> None:
     assert (first["state"], first["acknowledged"], first["count"], first["cleared_ms"]) == ("raised", True, 2, None)
     assert (second["state"], second["cleared_ms"]) == ("cleared", NOW.wall_ms - RETAINED_MS + 1)
     assert "王小明" not in json.dumps(first, ensure_ascii=False)
-    assert [message.topic for message in reports.gone(seen)] == [f"{UP}compliance", f"{UP}alarm/storage.slow"]
+    assert [message.topic for message in reports.gone(seen)] == [*NO_PROFILE, f"{UP}alarm/storage.slow"]
 
 
 def test_an_alarm_over_for_months_is_not_emptied_at_each_connection() -> None:
     seen = overview(Measurements(NOW), alarms=(alarm("mqtt.down", over_ms=RETAINED_MS + reports.EMPTIED_FOR_MS),))
-    assert [message.topic for message in reports.gone(seen)] == [f"{UP}compliance"]
+    assert [message.topic for message in reports.gone(seen)] == NO_PROFILE
 
 
 def test_a_pin_is_shown_without_names_case_and_letter() -> None:
@@ -100,6 +104,63 @@ def test_a_pin_is_shown_without_names_case_and_letter() -> None:
     assert not [secret for secret in SECRETS if secret in json.dumps(first, ensure_ascii=False)]
 
 
+COUNTS: Final = OfficeCounts(3, 1, 2, 0, 1, 41, 1, viewing_open=1, to_erase=5)
+WHY: Final = message("office.shut-somehow", "it cannot be opened")
+
+
+def due(number: str, *, passed: bool, kind: DeadlineKind = DeadlineKind.REPLY) -> RequestDeadline:
+    return RequestDeadline(number, "W-public", kind, date(2026, 5, 12), passed)
+
+
+def office(**facts: Any) -> dict[str, Any] | None:
+    """What is said of it."""
+    told = [said(one) for one in reports.shown_office(overview(Measurements(NOW), office=OfficeFacts(**facts)), STAMP)]
+    assert [topic for topic, _ in told] in ([], ["office"])
+    return told[0][1] if told else None
+
+
+def test_of_requests_the_centre_hears_counts_and_states_only() -> None:
+    deadlines = (
+        due("115-0007", passed=True),
+        due("115-0007", passed=False, kind=DeadlineKind.APPOINTMENT),
+        due("115-0008", passed=False),
+        due("115-0008", passed=False, kind=DeadlineKind.APPOINTMENT),
+        due("115-0009", passed=True),
+    )
+    shown = office(counts=COUNTS, deadlines=deadlines, not_held={"115-0007": WHY}, nameless=("115-0009",))
+    assert shown == {
+        **STAMP,
+        **asdict(COUNTS),
+        "opened": True,
+        "shut": False,
+        "overdue": 2,
+        "due_soon": 1,
+        "not_held": 1,
+    }
+
+
+@pytest.mark.parametrize("word", [*RequestStatus, "unreadable"])
+def test_each_state_of_a_request_is_a_count_of_its_own(word: str) -> None:
+    assert f"requests_{word}" in messages.Office.model_fields
+
+
+def test_without_an_office_nothing_is_said_and_one_that_is_shut_from_the_start_has_no_counts() -> None:
+    assert office() is None
+    assert office(deadlines=(due("115-0007", passed=True),)) is None, "before the first look"
+    shown = office(shut=WHY)
+    assert shown is not None
+    assert shown.pop("shut") is True
+    assert {name for name, value in shown.items() if value is not None} == STAMP.keys()
+    later = office(shut=WHY, counts=COUNTS, not_opened=True)
+    assert later is not None
+    assert (later["shut"], later["opened"], later["requests_closed"]) == (True, False, 41), "as it was told last"
+
+
+def test_no_text_has_a_place_in_what_is_said_of_the_office() -> None:
+    kinds = {get_args(one.annotation) or (one.annotation,) for one in messages.Office.model_fields.values()}
+    assert {kind for several in kinds for kind in several} <= {int, bool, type(None)}
+
+
 def test_what_ended_while_nobody_heard_is_emptied() -> None:
     past = PastItems(volumes=("v-old",), pins=("P-20260506-AB23", "P-20260506-AB24"))
     seen = overview(Measurements(NOW, pins=(pin("P-20260506-AB24"),), past=past))
@@ -108,8 +169,23 @@ def test_what_ended_while_nobody_heard_is_emptied() -> None:
         "storage/v-old",
         "pin/P-20260506-AB23",
         "compliance",
+        "office",
     ]
     assert all(message.retain and not message.payload for message in emptied)
+
+
+def test_the_office_is_told_on_change_and_emptied_with_its_profile() -> None:
+    made, broker = reporter()
+    seen = overview(Measurements(NOW), office=OfficeFacts(counts=COUNTS))
+    made.tell(seen)
+    assert topics(broker, "office") == {"office": True}
+    before = broker.said
+    made.tell(seen)
+    assert broker.said == before
+    made.tell(replace(seen, office=OfficeFacts(counts=replace(COUNTS, requests_deciding=4))))
+    assert json.loads(broker.shown["office"].payload)["requests_deciding"] == 4
+    made.tell(overview(Measurements(NOW)))
+    assert topics(broker, "office") == {"office": False}
 
 
 def test_a_heartbeat_says_how_much_waits() -> None:

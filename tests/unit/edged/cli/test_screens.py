@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -32,23 +33,29 @@ from edged.cli import (
     fsck,
     listings,
     output,
+    person,
     pin,
+    post,
     proof_of_retention,
+    request_screens,
     volume,
 )
 from edged.cli import status as screens
 from edged.cli.client import Address
-from edged.documents import exports, ledger, machine, pins, register, site, tickets
+from edged.documents import exports, ledger, machine, office, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words.catalogue import Reader, language_of
-from storage.words.message import NOTHING, Message
+from storage.words.message import NOTHING, Message, message
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
+from tests.support.samples_office import REQUEST, SIGNED
 
 GOLDEN: Final = Path(__file__).parents[4] / "tests" / "unit" / "golden"
 ZONE: Final = ZoneInfo("Asia/Taipei")
 READ: Final = Reader("en", ZONE)
 CHINESE: Final = Reader("zh_TW", ZONE)
+TODAY: Final = date(2026, 12, 8)
+SIGNING: Final[list[dict[str, Any]]] = REQUEST["chain"]
 Kind = TypeVar("Kind", bound=Document)
 
 
@@ -69,6 +76,34 @@ def register_screen(read: Reader) -> RenderableType:
     return Group(piece, destroyed.ending(told.summary, read, begun=True))
 
 
+def deciding(**changes: Any) -> office.RequestShow:
+    """Asked for more than it may have, and with little signed and checked."""
+    chain = [SIGNING[0], *(step | {"signed": [], "lacking": [""]} for step in SIGNING[1:])]
+    units = SIGNED | {"unit": "總務處"}
+    chain[1] = chain[1] | {"unit": "camera", "signed": [units], "lacking": ["教務處", "輔導室"]}
+    asked = {
+        "status": "deciding",
+        "next": "專責人員",
+        "granted": None,
+        "scope": [],
+        "may": ["view"],
+        "instead": "他機關得來函申請複製。",
+        "chain": chain,
+        "checks": [one | {"outcome": None, "by": None, "document": ""} for one in REQUEST["checks"]],
+        "viewings": [],
+        "appointed": None,
+        "made": [],
+        "reasons": [],
+        "deadlines": [],
+        "todo": [
+            message("office.todo.check", "check {name} (request check)", name="身分證明文件").told,
+            message("office.todo.sign", "{post} signs (request sign)", post="專責人員").told,
+        ],
+        "deadline": REQUEST["deadline"] | {"day": "2026-12-07", "left_days": -1},
+    }
+    return sample(office.RequestShow, request=REQUEST | asked | changes, remarks=[], slip=[])
+
+
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "destroyed": lambda: register_screen(READ),
     "destroyed-zh_TW": lambda: register_screen(CHINESE),
@@ -83,7 +118,15 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "status": lambda: screens.status_screen(sample(documents.Status), READ),
     "status-zh_TW": lambda: screens.status_screen(sample(documents.Status), CHINESE),
     "status-well": lambda: screens.status_screen(
-        sample(documents.Status, cameras=[LOBBY], alarms=[], verdict="ok", action=""), CHINESE
+        sample(
+            documents.Status,
+            cameras=[LOBBY],
+            alarms=[],
+            verdict="ok",
+            action="",
+            disclosure=STATUS["disclosure"] | {"overdue": 0},
+        ),
+        CHINESE,
     ),
     "status-alone": lambda: screens.status_screen(
         sample(
@@ -95,6 +138,7 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
             action_code="",
             recovering=True,
             clock=STATUS["clock"] | {"synced": False},
+            disclosure=None,
             broker=STATUS["broker"] | {"configured": False, "connected": False, "since": None},
         ),
         READ,
@@ -123,6 +167,26 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "maintenance": lambda: faults.screen(sample(tickets.Maintenance), READ),
     "maintenance-zh_TW": lambda: faults.screen(sample(tickets.Maintenance), CHINESE),
     "fault-zh_TW": lambda: faults.story(sample(tickets.FaultsShow), CHINESE),
+    "request-list": lambda: request_screens.list_screen(sample(office.RequestList), READ),
+    "request-list-zh_TW": lambda: request_screens.list_screen(sample(office.RequestList), CHINESE),
+    "request": lambda: request_screens.show_screen(sample(office.RequestShow), READ),
+    "request-zh_TW": lambda: request_screens.show_screen(sample(office.RequestShow), CHINESE),
+    "request-deciding": lambda: request_screens.show_screen(deciding(), READ),
+    "request-deciding-zh_TW": lambda: request_screens.show_screen(deciding(), CHINESE),
+    "request-nameless-zh_TW": lambda: request_screens.acted_screen(
+        deciding(nameless=True, synchronised=False, own=False, applicant={"person": 2, "name": "張志豪"}),
+        CHINESE,
+    ),
+    "request-slip": lambda: request_screens.slip_screen(sample(office.RequestShow), READ),
+    "request-slip-zh_TW": lambda: request_screens.slip_screen(sample(office.RequestShow), CHINESE),
+    "request-paper-zh_TW": lambda: request_screens.paper_screen(sample(office.RequestShow).request, CHINESE),
+    "request-view": lambda: request_screens.view_screen(sample(office.RequestView), READ),
+    "request-view-zh_TW": lambda: request_screens.view_screen(sample(office.RequestView), CHINESE),
+    "look": lambda: request_screens.look_screen(sample(office.ShownLook), READ),
+    "person-list": lambda: person.listing(sample(office.PersonList), READ),
+    "person-list-zh_TW": lambda: person.listing(sample(office.PersonList), CHINESE),
+    "post-list": lambda: post.listing(sample(office.PostList), READ),
+    "post-list-zh_TW": lambda: post.listing(sample(office.PostList), CHINESE),
 }
 
 
@@ -180,6 +244,47 @@ def test_the_last_line_is_the_verdict_and_the_first_thing_to_do() -> None:
     assert drawn(screens.verdict_line("warning", Message("do it"), CHINESE)) == "注意：do it\n"
     assert drawn(screens.verdict_line("unknown", NOTHING, READ)) == "UNKNOWN\n"
     assert "不明" in drawn(screens.verdict_line("unknown", NOTHING, CHINESE))
+
+
+NOTHING_ASKED: Final = {name: value and 0 for name, value in STATUS["disclosure"].items()} | {
+    "opened": True,
+    "shut": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "english", "chinese"),
+    [
+        (NOTHING_ASKED, "Requests  none open", "調閱  無未結案件"),
+        (NOTHING_ASKED | {"requests_closed": 41}, "Requests  none open", "調閱  無未結案件"),
+        (NOTHING_ASKED | {"opened": False}, "Requests  not opened", "調閱  未啟用"),
+        (
+            NOTHING_ASKED | {"opened": False, "requests_deciding": 3, "overdue": 1},
+            "Requests  not opened, deciding 3, overdue 1",
+            "調閱  未啟用、審核中 3、逾期 1",
+        ),
+        (
+            STATUS["disclosure"] | {"shut": True},
+            "Requests  cannot be read; no footage is disclosed",
+            "調閱  無法讀取申請案，不提供任何影像",
+        ),
+        (
+            {"shut": True},
+            "Requests  cannot be read; no footage is disclosed",
+            "調閱  無法讀取申請案，不提供任何影像",
+        ),
+    ],
+)
+def test_how_requests_stand_is_one_line(told: dict[str, Any], english: str, chinese: str) -> None:
+    document = sample(documents.Status, disclosure=told)
+    assert english in drawn(screens.status_screen(document, READ)).splitlines()
+    assert chinese in drawn(screens.status_screen(document, CHINESE)).splitlines()
+
+
+def test_each_count_of_requests_has_its_word() -> None:
+    """But for cases that are closed: nobody has anything to do with them."""
+    counts = documents.DisclosureStatus.model_fields.keys() - {"opened", "shut", "requests_closed"}
+    assert screens.REQUESTS.keys() == counts
 
 
 def test_many_alarms_do_not_push_the_verdict_away() -> None:

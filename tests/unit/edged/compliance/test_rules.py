@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +20,15 @@ from edged.documents import register as documents
 from edged.health import faults
 from edged.health.stream import CameraState, Condition, Stream
 from edged.host.file_access import FileEntry, OpenFile, OpenFiles, OpenFileWatch, Owner, why_open
-from edged.overview import CameraHealth, Measurements, Overview
-from edged.profiles.loader import PROFILES, Judgement, profile
+from edged.office.cases import Unreadable
+from edged.office.findings import KINDS, CaseBreach, CaseFinding
+from edged.overview import CameraHealth, Measurements, OfficeFacts, Overview
+from edged.profiles.loader import PROFILES, Basis, Judgement, profile
 from edged.site import compliance_watch
 from edged.site.compliance_watch import ComplianceStanding
 from edged.words.catalogue import Reader
 from edged.words.roles import TABLE, Record, Verb
-from storage.pins.rules import Left, PinState
+from storage.pins.rules import REQUEST, Left, PinState
 from storage.register.queries import Amount, Kept, Tally, Violation
 from storage.segments.coverage_queries import CoverageShares
 from storage.segments.findings_table import TamperedFiles
@@ -43,6 +45,9 @@ from storage.words.model import (
     VolumeStatus,
 )
 from tests.unit.edged.centre.test_retained import pin
+from tests.unit.edged.office.test_deadlines import NUMBER, story
+from tests.unit.edged.office.test_findings import closing, of
+from tests.unit.edged.office.test_findings import record as office_record
 
 DAY_S: Final = 86_400
 NOW: Final = Moment(1_772_000_000_000, 90 * DAY_S * 1000)
@@ -59,13 +64,25 @@ HELD_S: Final = 40 * DAY_S
 WATCHED: Final = faults.MediaHealth(NOW.wall_ms, (), colour=True, day=True, sound_db=-30.0, drift_ms=40)
 
 
+OPEN: Final = office_record()
+"""Of an office that lacks nothing and in which nobody asks for anything."""
+OFFICE: Final = {
+    "wenshan-household": ("W2", "W3", "W5", "W6", "W7", "W8", "W9", "W10"),
+    "jiancheng-land": ("J5", "J6", "J7", "J8", "J9", "J10"),
+    "taipei-police": ("P7", "P11", "P12"),
+    "dahu-township": ("D1", "D4", "D5", "D7"),
+    "nangang-school": ("N1", "N2", "N3", "N7", "N9", "N10"),
+}
+"""Clauses about requests."""
+
+
 def config(name: str) -> Config:
     return Config.model_validate(
         {
             "site": {"node": "n", "office": "o", "name": "N", "profile": name},
             "retention": RETENTION[name],
             "roles": ROLES,
-            "cameras": [{"id": "desk", "name": "值勤臺", "url": "test://", "duty_desk": True}],
+            "cameras": [{"id": "desk", "name": "值勤臺", "url": "test://", "duty_desk": True, "unit": "圖書館"}],
         }
     )
 
@@ -100,7 +117,9 @@ def facts(name: str, **changes: Any) -> Facts:
         oldest={"desk": segment(bounds)},
     )
     measured = replace(measured, **changes.pop("measured", {}))
-    own = {key: changes.pop(key) for key in ("calls", "reached", "register", "shares") if key in changes}
+    names = {one.name for one in fields(Facts)} - {"seen", "office"}
+    own = {key: changes.pop(key) for key in names & changes.keys()}
+    record = changes.pop("record", OPEN)
     seen = Overview(
         config=chosen, version="0", pid=1, started_ms=0, started_boottime_ms=0, boot_id="b", epoch=1, synced=True,
         recovering=False, now=NOW, measured=measured, health={"desk": health()}, link=None, alarms=(), destroyed=0,
@@ -112,6 +131,7 @@ def facts(name: str, **changes: Any) -> Facts:
         reached=OpenFiles(40, whole=True),
         register=Tally(1000, 12, {}),
         shares={"desk": CoverageShares(DAY_S * 1000, {}, 0)},
+        office=record,
     )
     return replace(whole, **own)
 
@@ -141,7 +161,7 @@ def test_what_was_not_measured_is_not_met(name: str) -> None:
     """Nothing was looked at yet: no clause that is judged may be met but by what the file itself says."""
     nothing = facts(
         name, measured={"volumes": (), "usage": {}, "coverage": {}, "oldest": {}}, health={}, judged={},
-        roles=RolesSeen(), last_sweep_ms=None, calls=(), reached=None, register=None, shares={},
+        roles=RolesSeen(), last_sweep_ms=None, calls=(), reached=None, register=None, shares={}, record=None,
     )  # fmt: skip
     said = {Judgement.STATED, Judgement.PINS, Judgement.OFFICES, Judgement.AUDITOR, Judgement.FAULTS}
     for one in findings(profile(name), nothing):
@@ -466,3 +486,120 @@ def test_a_fault_that_nobody_reports_breaks_its_clause_and_one_that_is_followed_
     late = replace(known, age_ms=DAY_S * 1000 + 1)
     assert status(known, late) is ClauseStatus.NOT_MET
     assert status(replace(late, reported_ms=1)) is ClauseStatus.MET
+
+
+# --- the office
+
+EVERY: Final = [(name, clause) for name, clauses in OFFICE.items() for clause in clauses]
+
+
+@pytest.mark.parametrize(("name", "clause"), EVERY)
+def test_a_clause_about_requests_is_met_only_while_the_office_is_opened_and_has_its_posts(
+    name: str, clause: str
+) -> None:
+    rows = [one.row for one in profile(name).procedures if clause in one.clauses]
+    assert judged(name, clause).status is ClauseStatus.MET
+    shut = Message("its keys cannot be read", "x", {})
+    hows: list[How] = [
+        {"record": None},
+        {"record": None, "office_shut": shut},
+        {"record": replace(OPEN, opened=None)},
+        *({"record": replace(OPEN, lacking={row: (Message("nobody"),)})} for row in rows),
+        *({"record": replace(OPEN, unreadable=(unreadable(row),))} for row in rows),
+    ]
+    for how in hows:
+        assert judged(name, clause, **how).status is ClauseStatus.NOT_MET, how
+    other = {"W-none": (Message("nobody"),)}
+    assert judged(name, clause, record=replace(OPEN, lacking=other)).status is ClauseStatus.MET
+    assert judged(name, clause, record=replace(OPEN, unreadable=(unreadable("W-none"),))).status is ClauseStatus.MET
+    assert any(shut in told for told in judged(name, clause, record=None, office_shut=shut).faults)
+
+
+def unreadable(row: str) -> Unreadable:
+    return Unreadable(replace(story().row, row=row), Message("?"))
+
+
+@pytest.mark.parametrize(("name", "clause"), EVERY)
+def test_what_broke_a_clause_stays_until_it_is_closed(name: str, clause: str) -> None:
+    (one,) = (one for one in profile(name).clauses if one.id == clause)
+    for kind in sorted({kind for judgement in one.judged for kind in KINDS.get(judgement, ())}):
+        breach = CaseBreach(kind, NUMBER, "", Message("what went wrong"))
+        broken = CaseFinding(clause, NUMBER, (breach,))
+        closed = CaseFinding(clause, NUMBER, (), (breach,), closing(clause, breach.key))
+        told = judged(name, clause, findings=(broken,))
+        assert (told.status, told.findings) == (ClauseStatus.NOT_MET, (broken,)), kind
+        assert any(f"{clause}-{NUMBER}" in fault for fault in told.faults)
+        after = judged(name, clause, findings=(closed,))
+        assert (after.status, after.findings) == (ClauseStatus.MET, (closed,))
+        old = judged(name, clause, findings=(closed,), record=office_record(now=366))
+        assert (old.status, old.findings) == (ClauseStatus.MET, ()), "told for 12 months"
+        assert judged(name, clause, findings=(broken,), record=office_record(now=900)).status is ClauseStatus.NOT_MET
+
+
+def test_no_case_in_twelve_months_is_said_as_such() -> None:
+    def told(*cases: Any, now: float = 40) -> str:
+        return " ".join(
+            READ(one) for one in judged("jiancheng-land", "J8", record=office_record(*cases, now=now)).evidence
+        )
+
+    assert "本期無案件" in told()
+    assert "本期無案件" not in told(of(clock=None))
+    assert "本期無案件" in told(of(clock=None), now=366), "by running time"
+
+
+def test_forms_that_wait_for_an_answer_or_cannot_be_read_any_more() -> None:
+    """W10: three years, then two persons answer."""
+    case = of(row=profile("wenshan-household").procedures[0], clock=None)
+    for seen in (OfficeFacts(erasures_unanswered=(NUMBER,)), OfficeFacts(nameless=(NUMBER,))):
+        told = judged("wenshan-household", "W10", record=office_record(case), office=seen)
+        assert told.status is ClauseStatus.NOT_MET
+        other = judged("wenshan-household", "W10", record=office_record(), office=seen)
+        assert other.status is ClauseStatus.MET, "no form of its rows"
+
+
+def test_a_camera_that_belongs_to_no_unit() -> None:
+    chosen = config("nangang-school")
+    bare = [one.model_copy(update={"unit": ""}) for one in chosen.cameras]
+    assert (
+        judged("nangang-school", "N3", config=chosen.model_copy(update={"cameras": bare})).status
+        is ClauseStatus.NOT_MET
+    )
+
+
+def test_what_a_request_holds_keeps_nothing() -> None:
+    """W6: its hold has no approver and needs none."""
+    held = lasting(case=NUMBER, approver="", span_ms=10**13)
+    held = replace(held, pin=replace(held.pin, placer=REQUEST))
+    assert judged("nangang-school", "N2", measured={"pins": (held,)}).status is ClauseStatus.MET
+
+
+BASES: Final = {
+    Basis.MEASURED: "W1 J4 P4 N4 D2 P1 P3 P6 J2 P13 P2 P10 P14",
+    Basis.ENFORCED: "W2 J6 P12 D1 N9 W3 W5 W6 W7 W8 W9 J3 J5 J7 J8 J9 J10 P5 P7 D4 D5 D7 N1 N2 N3 N7 N10",
+    Basis.RECORDED: "J1 W4 N6 P15 J11 P8 D3 W10 P11 N5 N8 J12 J13",
+    Basis.BY_HAND: "P9 D6 D8 D9 J14",
+}
+"""As the procedures of the five offices have it."""
+
+
+def test_each_clause_names_its_basis() -> None:
+    clauses = {clause.id: clause for name in PROFILES for clause in profile(name).clauses}
+    assert {name: clause.basis for name, clause in clauses.items()} == {
+        name: basis for basis, names in BASES.items() for name in names.split()
+    }
+    assert all(clauses[name].by_hand for name in ("P2", "P10", "P14")), "with a line for a person"
+    told = document(record=replace(OPEN, opened=None))
+    assert {one.basis for one in told.compliance} == {"measured", "enforced", "recorded", "by-hand"}
+    for chinese, word in ((True, "強制"), (False, "enforced")):
+        assert word in drawn(told, chinese=chinese)
+    assert "強制" in compliance_screen.html_page(told)
+
+
+def test_a_finding_that_was_closed_is_told_with_its_entry() -> None:
+    breach = CaseBreach(next(iter(KINDS[Judgement.REPLIED])), NUMBER, "", Message("x"))
+    closed = CaseFinding("P7", NUMBER, (), (breach,), closing("P7", breach.key))
+    told = document(findings=(closed,))
+    (one,) = (clause for clause in told.compliance if clause.id == "P7")
+    assert (one.findings[0].id, one.findings[0].leaf) == (f"P7-{NUMBER}", 7)
+    assert f"P7-{NUMBER}" in compliance_screen.html_page(told)
+    assert f"P7-{NUMBER}" in drawn(told, chinese=True).replace("\n", "")

@@ -301,6 +301,32 @@ def test_volumes_and_state_lie_apart(folder: Path, paths: list[str], keys: list[
     assert list(problems(folder, SMALL + "".join(f"[[volumes]]\npath = '{path}'\n" for path in paths))) == keys
 
 
+@pytest.mark.parametrize(
+    ("state", "viewings", "keys"),
+    [
+        ("/state", "/viewings", []),
+        ("/state", "/state", ["office.viewings"]),
+        ("/state", "/state/viewings", ["office.viewings"]),
+        ("/state", "/srv/edged/viewings", ["office.viewings"]),
+        ("/nowhere/state", "/nowhere", ["office.viewings"]),
+        ("/state", "viewings", ["office.viewings"]),
+    ],
+)
+def test_viewing_copies_lie_apart(folder: Path, state: str, viewings: str, keys: list[str]) -> None:
+    """Whoever looks at one may enter neither the state nor a volume."""
+    text = f"{SMALL}[paths]\nstate = '{state}'\n[office]\nviewings = '{viewings}'\n"
+    assert list(dict.fromkeys(problems(folder, text))) == keys
+    plain = load(written(folder, f"{SMALL}[paths]\nstate = '{state}'\n"), {})
+    assert plain.viewings == Path(f"{state}-viewings")
+
+
+def test_a_unit_is_one_line_and_spelled_in_one_way(folder: Path) -> None:
+    (lobby,) = load(written(folder, with_camera('id = "a"\nurl = "test://"\nunit = " cafe\\u0301課 "')), {}).cameras
+    assert lobby.unit == "caf\u00e9課"
+    for wrong in ('"  "', '"a\\nb"', '"\\u202eb"', "7"):
+        assert list(problems(folder, with_camera(f'id = "a"\nurl = "test://"\nunit = {wrong}'))) == ["cameras.a.unit"]
+
+
 def test_volumes_behind_a_link_are_the_same_volume(folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "link").symlink_to(folder / "real")

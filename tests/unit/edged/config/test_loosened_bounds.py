@@ -1,4 +1,4 @@
-"""Keys of the centre are granted verbs as groups are granted roles: not by who edits the file."""
+"""Keys of the centre are granted verbs as groups are granted roles, and a profile holds: not by who edits the file."""
 
 from __future__ import annotations
 
@@ -80,6 +80,37 @@ def test_where_nobody_holds_a_role_keys_need_nobody_either(folder: Path) -> None
     assert held(agreed, wished) == (wished, "")
     closed, waits = held(agreed, configured(folder, ROLES, NOC.table(Verb.PIN)))
     assert ([one.name for one in closed.commanders], waits) == ([NOC.name], "")
+
+
+def named(folder: Path, profile: str | None) -> Config:
+    plain = configured(folder)
+    return plain.model_copy(update={"site": plain.site.model_copy(update={"profile": profile})})
+
+
+@pytest.mark.parametrize(
+    ("wished", "words"),
+    [
+        (None, "go by no regulation any more (profile taipei-police)"),
+        ("nangang-school", "go by another regulation (profile nangang-school in place of taipei-police)"),
+    ],
+)
+def test_a_profile_that_is_dropped_or_changed_waits(folder: Path, wished: str | None, words: str) -> None:
+    before, after = named(folder, "taipei-police"), named(folder, wished)
+    assert held(wished_by(before), after) == (before, words)
+    assert held(agreed_upon(wished_by(before), wished_by(after)), after) == (after, "")
+
+
+def test_the_first_profile_holds_at_once_and_that_is_told(folder: Path) -> None:
+    none, first = named(folder, None), named(folder, "taipei-police")
+    assert held(wished_by(none), first) == (first, "")
+    (told,) = tightened(none, first)
+    assert told.endswith("takes two persons to go by no regulation any more (profile taipei-police) again")
+
+
+def test_a_profile_that_this_version_does_not_know_cannot_be_kept_to(folder: Path) -> None:
+    file = named(folder, "taipei-police")
+    now, waits = held(wished_by(named(folder, "of-tomorrow")), file)
+    assert (now, "of-tomorrow" in waits) == (file, True)
 
 
 def test_a_bound_that_is_tightened_is_told_for_it_is_not_taken_back_alone(folder: Path) -> None:

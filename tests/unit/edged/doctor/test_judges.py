@@ -444,7 +444,8 @@ def test_a_certificate_that_cannot_be_read_is_not_none() -> None:
 
 def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None:
     text = (
-        '[site]\nnode = 5\n[paths]\nstate = "relative"\n[[volumes]]\npath = "/v"\n[[volumes]]\npath = 7\n[mqtt]\n'
+        '[site]\nnode = 5\nprofile = "taipei-police"\n[roles]\noperator = ["cctv", 7]\nauthority = "a"\n'
+        '[paths]\nstate = "relative"\n[[volumes]]\npath = "/v"\n[[volumes]]\npath = 7\n[mqtt]\n'
         'key_file = "k"\n[[cameras]]\nid = "a"\nurl = "rtsp://h:99/x"\npassword_file = "a.pw"\n'
         '[[cameras]]\nurl = "rtsp://[bad"\n[[cameras]]\nid = "c"\nurl = "rtsp://g/x"\nenabled = false\n'
     )
@@ -455,7 +456,10 @@ def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None
         f"{tmp_path}/a.pw",
         f"{tmp_path}/k",
         "/var/lib/edged/ledger.key",
+        "/var/lib/edged/office.key",
+        "/var/lib/edged/office.keys",
     ]
+    assert (found.profile, found.operators, found.authorities) == ("taipei-police", ("cctv",), ())
 
 
 @given(

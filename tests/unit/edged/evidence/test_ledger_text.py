@@ -21,10 +21,28 @@ SEGMENT = {"camera": "lobby", "seq": 7, "duration_ms": 300_000, "bytes": 78_000_
 PIN = {"pin": "P-20260501-AB23", "cameras": ["lobby", "gate"], "from": 0, "to": 3_600_000, "ground": "law"}
 MAINTENANCE = {"maintenance": "M-20260501-AB23", "cameras": ["lobby"], "start": START, "span_ms": 7_200_000}
 FAULT = {"fault": "F-20260501-AB23", "key": "camera.down:lobby", "camera": "lobby", "volume": None}
+COPY = {"export": "E-20260501-7F3K", "cameras": ["lobby"], "from": 0, "to": 3_600_000, "whole": False}
+BY_REQUEST = COPY | {"office_request": "115-0007", "office_row": "P-public"}
 PREVIOUS = {"origin": "edged/box/0", "size": 12, "root": "00"}
 COMMITTED = "ab" * 32
 
 TOLD: list[tuple[Leaf, dict[str, Any], str]] = [
+    (Leaf.COPY, COPY | {"event": "begun"}, "export E-20260501-7F3K begins: 1h of lobby"),
+    (
+        Leaf.COPY,
+        BY_REQUEST | {"event": "finished"},
+        "export E-20260501-7F3K by request 115-0007 is finished: 1h of lobby",
+    ),
+    (
+        Leaf.COPY,
+        BY_REQUEST | {"event": "finished", "viewing": True},
+        "viewing copy E-20260501-7F3K by request 115-0007 is laid out: 1h of lobby",
+    ),
+    (
+        Leaf.COPY,
+        BY_REQUEST | {"event": "destroyed", "viewing": True},
+        "viewing copy E-20260501-7F3K by request 115-0007 is destroyed: 1h of lobby",
+    ),
     (Leaf.SEGMENT, SEGMENT, "lobby: segment 7 is recorded (5m, 78 MB)"),
     (Leaf.SEGMENT, SEGMENT | {"unproven": True}, "lobby: segment 7 is recorded (5m, 78 MB, adopted on its own word)"),
     (
@@ -47,6 +65,11 @@ TOLD: list[tuple[Leaf, dict[str, Any], str]] = [
         Leaf.GAP,
         {"camera": "lobby", "start": START, "end": None, "cause": "unknown", "inside": False},
         "lobby: not recorded from then on: unknown",
+    ),
+    (
+        Leaf.AGREED,
+        {"site": [1, 2], "cameras": {"gate": [1, 2]}, "overwrite": False, "roles": {}, "profile": "nangang-school"},
+        "bounds are agreed upon, of 1 camera of its own; roles: ; profile: nangang-school",
     ),
     (
         Leaf.PIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edged.documents.exports import Manifest
-from edged.evidence import folder
+from edged.evidence import export_manifest, folder
 from tests.integration.edged.evidence import exports
 
 
@@ -45,3 +45,17 @@ def test_what_was_not_said_has_no_line(tmp_path: Path) -> None:
     text = written(tmp_path, request=None, case=None)
     assert "來文字號" not in text
     assert "Case " not in text
+
+
+def test_it_tells_the_request_by_which_it_was_made(tmp_path: Path) -> None:
+    text = written(tmp_path, office_request="115-0007", office_row="P-public").splitlines()
+    assert "申請案號　115-0007（P-public）" in text
+    assert "Granted   115-0007（P-public）" in text
+    assert "申請案號" not in written(tmp_path / "other")
+
+
+def test_a_list_without_a_request_is_as_it_was_before_there_were_any(tmp_path: Path) -> None:
+    made = exports.genuine(tmp_path)
+    listed = export_manifest.rendered(Manifest.model_validate(made.manifest))
+    assert listed == export_manifest.canonical(made.manifest)
+    assert b"office_" not in listed

@@ -22,7 +22,17 @@ from edged.config import load as config
 from edged.config.load import NamedSecret
 from edged.doctor import gather, paths
 from edged.doctor.findings import Result
-from edged.host.file_access import FileReader, UnitSettings, barred, of_unit, parse_unit
+from edged.host.file_access import (
+    FileReader,
+    UnitSettings,
+    access_list,
+    barred,
+    barrier,
+    give_to,
+    may_enter,
+    of_unit,
+    parse_unit,
+)
 from edged.words import exit_codes
 from edged.words.value_types import DEFAULT_CONFIG, UNIT
 from storage.words.message import Message
@@ -221,6 +231,18 @@ def test_config_check_says_it_and_what_systemd_reads_is_fine(folder: Path, reade
 
 
 @as_root
+def test_a_calendar_that_the_account_cannot_read_is_a_warning(folder: Path, reader: FileReader) -> None:
+    file, calendar = folder / "edged.toml", folder / "115.csv"
+    file.write_text(f'{file.read_text()}[office]\ncalendars = ["115.csv"]\n')
+    calendar.write_text("x")
+    calendar.chmod(0o600)
+    problems, warnings = config.check(file, {}, reader)
+    assert problems == []
+    (told,) = (one.problem for one in warnings if one.key == "office.calendars[0]")
+    assert "cannot be read by the account edged" in told
+
+
+@as_root
 def test_edgectl_ends_with_78(
     folder: Path, reader: FileReader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -295,3 +317,52 @@ def test_only_root_asks_and_only_of_the_units_own_configuration(folder: Path, mo
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     accounts.clear()
     assert of_unit(folder / "edged.toml", [unit]) is None
+
+
+# --- one other account may read one thing
+
+
+def test_an_access_list_is_as_the_kernel_takes_it() -> None:
+    """linux/posix_acl_xattr.h: version 2, then tag, permissions and number of each entry."""
+    entries = ("01000700ffffffff", "02000500e9030000", "04000000ffffffff", "10000500ffffffff", "20000000ffffffff")
+    assert access_list(7, 1001, 5).hex() == "02000000" + "".join(entries)
+
+
+@as_root
+def test_what_is_given_to_one_account_no_other_can_read(folder: Path, reader: FileReader, setfacl: Setfacl) -> None:
+    del setfacl  # there are lists here
+    password, other = folder / "lobby.password", replace(reader, uid=reader.uid + 1, groups=frozenset({os.getegid()}))
+    fd = os.open(password, os.O_RDONLY)
+    try:
+        give_to(fd, 6, reader.uid, 4)
+        assert not barred(reader, [password])
+        assert password in barred(other, [password]), "not its group either"
+        os.fchmod(fd, 0o600)
+        assert password in barred(reader, [password]), "a mode without a group takes it back"
+    finally:
+        os.close(fd)
+
+
+@as_root
+@pytest.mark.parametrize("bits", [0o711, 0o750, 0o701, 0o710, 0o677, 0o167])
+@pytest.mark.parametrize(("uid", "gid"), [(0, 0), (990, 0), (0, 990)])
+def test_who_may_enter_is_as_the_kernel_has_it(folder: Path, bits: int, uid: int, gid: int) -> None:
+    inner = folder / "inner"
+    inner.mkdir()
+    (inner / "file").write_text("x")
+    (inner / "file").chmod(0o644)
+    mode(inner, bits, uid, gid)
+    reader = FileReader("edged", 990, "edged", frozenset({990}), DEFAULT_CONFIG)
+    assert may_enter(inner.stat(), 990, {990}) is not bool(barred(reader, [inner / "file"]))
+
+
+def test_the_first_directory_that_bars_the_way_is_named(folder: Path) -> None:
+    inner = folder / "inner" / "viewings"
+    inner.mkdir(parents=True)
+    inner.chmod(0o711)
+    uid = 4_000_000_000
+    inner.parent.chmod(0o755)
+    assert barrier(inner, uid) is None
+    inner.parent.chmod(0o700)
+    assert barrier(inner, uid) == inner.parent
+    assert barrier(inner, 0) is None

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.host import journal
-from edged.host.journal import JournalHandler, MessageId
+from edged.host.journal import PERSONAL, JournalHandler, LineFormatter, MessageId
 from edged.main.start import run
 from edged.words import exit_codes
 
@@ -108,6 +108,24 @@ def test_a_journal_that_stands_still_is_not_waited_for(heard: tuple[socket.socke
     assert after["MESSAGE"] == "edged.test: the next"
     with pytest.raises(BlockingIOError):
         there.recv(1)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_trace_of_a_line_that_may_name_somebody_has_no_words(marked: bool) -> None:
+    """Where it failed and how, and what it failed with only where no person is meant."""
+    try:
+        try:
+            int("chen")
+        except ValueError as first:
+            raise KeyError("lin") from first
+    except KeyError as error:
+        line = record("failed")
+        line.exc_info = (type(error), error, error.__traceback__)
+        vars(line).update(PERSONAL if marked else {})
+    text = LineFormatter("%(message)s").format(line)
+    assert text.startswith("failed\n")
+    assert [word in text for word in ("ValueError", "KeyError", "test_journal.py")] == [True] * 3
+    assert ("'chen'" in text, "'lin'" in text) == (not marked, not marked)
 
 
 def test_a_journal_that_is_gone_and_a_line_too_long_stop_nothing(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from edged.config.model import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
-from edged.overview import CameraHealth, Measurements, Overview, footage_forecast
+from edged.overview import CameraHealth, Measurements, OfficeFacts, Overview, footage_forecast
 from edged.site import documents as site_documents
 from mqtt.client import LinkView
 from recorder.supervisor.runner import CameraView
@@ -305,10 +305,19 @@ def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
         assert set(tracking.troubles(seen, {}, {}, None, {})) == told
 
 
+def test_nothing_of_the_status_depends_on_the_office_but_its_own_line() -> None:
+    without = site_documents.status(overview(Measurements(NOW)))
+    assert without.disclosure is None
+    shut = OfficeFacts(shut=as_message("its keys are gone"), not_opened=True)
+    told = site_documents.status(overview(Measurements(NOW), office=shut))
+    assert told.disclosure == documents.DisclosureStatus(shut=True)
+    assert told.model_copy(update={"disclosure": None}) == without
+
+
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
     old = {"old": segment("old", Bounds(0, 1), "v-old"), "lobby": segment("lobby", Bounds(0, 1))}
     measured = Measurements(NOW, (VOLUME,), {name: usage(name, 1) for name in old}, {}, old)
     gone = list(reports.gone(overview(measured)))
-    topics = {"cam/old/health", "cam/old/retention", "storage/v-old", "compliance"}
+    topics = {"cam/old/health", "cam/old/retention", "storage/v-old", "compliance", "office"}
     assert {message.topic for message in gone} == {f"edged/v1/n/up/{topic}" for topic in topics}
     assert all(message.retain and not message.payload for message in gone)

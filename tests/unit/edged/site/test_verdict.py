@@ -87,6 +87,12 @@ def test_what_is_not_recorded_now_speaks_before_what_will_not_be_and_what_is_los
     )
 
 
+def test_what_is_owed_to_an_applicant_speaks_behind_what_is_kept_and_recorded() -> None:
+    owed = [critical("request.deadline:115-0007/reply", 0), critical("office.shut", 1)]
+    kept = critical("retention.floor-broken", 9)
+    assert [one.key for one in ranked([*owed, LOST, kept], SERVES)] == [kept.key, *(one.key for one in owed), LOST.key]
+
+
 def test_a_camera_that_is_down_without_an_alarm_speaks_before_a_loss_of_long_ago() -> None:
     assert judge([DOWN], [LOST], SERVES, ()) == ("critical", "gate: nothing answers (and 1 more)")
     assert judge([GOOD], [LOST], SERVES, ()) == ("critical", "Volume /old is gone. Report it")

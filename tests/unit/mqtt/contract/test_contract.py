@@ -30,8 +30,8 @@ ROOT: Final = Path(__file__).parents[4]
 DOCS: Final = ROOT / "docs"
 SCHEMA: Final = ROOT / "storage" / "database" / "schema.sql"
 OFFICIAL: Final = ROOT / "tests" / "support" / "asyncapi" / "3.0.0.json.gz"
-BEFORE: Final = ROOT / "tests" / "support" / "asyncapi" / "edged-1.1.json.gz"
-"""The contract of centres that know no codes."""
+BEFORE: Final = ROOT / "tests" / "support" / "asyncapi" / "edged-1.2.json.gz"
+"""The contract of centres that know no office."""
 WORDS: Final = {"description", "title", "default", "examples"}
 """Of a schema, what is said to people."""
 SCHEMAS: Final = asyncapi.schemas()
@@ -39,10 +39,10 @@ PROMISED: Final = {
     "up/status", "up/birth", "up/heartbeat", "up/cam/{camera}/health", "up/cam/{camera}/retention",
     "up/storage/{volume}", "up/alarm/{key}", "up/pin/{pin}", "up/ledger/checkpoint", "up/reply/{requester}",
     "up/fault/{fault}", "up/maintenance",
-    "up/compliance",
+    "up/compliance", "up/office",
     "dn/cmd/{verb}", *(f"up/event/{kind}" for kind in EventKind),
 }  # fmt: skip
-"""Topics of the design, and since 1.1 of what people do to keep a box well."""
+"""Topics of the design, since 1.1 of what people do to keep a box well, and since 1.3 of requests for footage."""
 
 
 def document() -> dict[str, Any]:

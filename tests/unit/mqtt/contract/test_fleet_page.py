@@ -29,6 +29,7 @@ KINDS: Final[dict[str, type[Payload]]] = {
     "pin": messages.PinState,
     "fault": messages.FaultState,
     "maintenance": messages.MaintenanceState,
+    "office": messages.Office,
 }
 SCRIPTS: Final = [path for path in FLEET.glob("*.js") if path.name != "mqtt.min.js"]
 

@@ -25,7 +25,9 @@ BOUNDS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda pair: Bounds
 PAIRS = st.sets(st.tuples(st.sampled_from(["authority", "operator", "viewer"]), st.sampled_from("xyz")))
 GRANTS = st.builds(lambda pairs, last: Grants(frozenset({*pairs, ("authority", last)})), PAIRS, st.sampled_from("xyz"))
 ALL_GRANTS = st.one_of(GRANTS, st.just(Grants(configured=False)))
-AGREED = st.builds(ApprovedLimits, BOUNDS, st.dictionaries(st.sampled_from("abc"), BOUNDS), st.booleans(), ALL_GRANTS)
+PROFILES = st.sampled_from([None, "household", "school"])
+CAMERAS = st.dictionaries(st.sampled_from("abc"), BOUNDS)
+AGREED = st.builds(ApprovedLimits, BOUNDS, CAMERAS, st.booleans(), ALL_GRANTS, PROFILES)
 
 
 def one(floor: int, ceiling: int, *, overwrite: bool = False) -> ApprovedLimits:
@@ -48,6 +50,7 @@ def test_nothing_that_holds_is_looser_than_what_was_agreed(agreed: ApprovedLimit
         assert now.floor_s >= min(then.floor_s, now.ceiling_s), "what tightens holds at once, up to the ceiling"
         assert now.ceiling_s <= max(then.ceiling_s, now.floor_s)
     assert held.overwrite <= agreed.overwrite
+    assert held.profile == (agreed.profile or wished.profile)
 
 
 @given(AGREED, AGREED)
@@ -59,6 +62,7 @@ def test_whatever_differs_is_told_and_nothing_else(agreed: ApprovedLimits, wishe
             assert now.floor_s <= then.floor_s
             assert now.ceiling_s >= then.ceiling_s
         assert held.grants == wished.grants
+        assert held.profile == wished.profile
     assert list(loosenings(held, held)) == []
     assert len(set(told)) == len(told)
 
@@ -82,6 +86,7 @@ def test_no_row_of_changes_by_one_person_ends_looser(agreed: ApprovedLimits, wis
     assert now.site.floor_s >= agreed.site.floor_s
     assert now.site.ceiling_s <= agreed.site.ceiling_s
     assert now.overwrite <= agreed.overwrite
+    assert agreed.profile in (None, now.profile)
 
 
 @given(GRANTS, st.lists(AGREED, max_size=5))
@@ -119,6 +124,17 @@ def test_roles_are_first_given_by_who_had_all_of_them_and_taken_away_by_two() ->
     assert holding(some, none) == some
     assert list(loosenings(some, none)) == [Loosening(None, LoosenedBound.UNGRANTED)]
     assert Role.AUTHORITY.value == APPROVING
+
+
+def test_the_first_profile_holds_at_once_and_another_or_none_waits() -> None:
+    none, school, office = (ApprovedLimits(SITE, profile=profile) for profile in (None, "school", "office"))
+    assert holding(none, school) == school
+    assert holding(school, none) == holding(school, office) == school
+    dropped, changed = loosenings(school, none), loosenings(school, office)
+    assert [*dropped] == [Loosening(None, LoosenedBound.PROFILE, profile="school")]
+    assert [*changed] == [Loosening(None, LoosenedBound.PROFILE, profile="school", wished_profile="office")]
+    for wished in (none, office):
+        assert holding(granted(school, wished), wished) == wished
 
 
 def test_a_new_camera_begins_with_the_bounds_of_its_site() -> None:

@@ -25,9 +25,9 @@ HERE = Mounts(parse_mountinfo(INFO), frozenset({P("/srv"), P("/srv/spare"), P("/
 
 
 def test_the_kernel_is_understood() -> None:
-    assert HERE.of(P("/srv/edged/lobby")) == Mount("8:17", P("/"), P("/srv"), "xfs")
-    assert HERE.of(P("/srv2")) == Mount("8:1", P("/"), P("/"), "ext4")
-    assert HERE.of(P("/mnt/with blank/x")) == Mount("0:40", P("/"), P("/mnt/with blank"), "nfs4")
+    assert HERE.of(P("/srv/edged/lobby")) == Mount("8:17", P("/"), P("/srv"), "xfs", "/dev/sdb1", ("rw", "attr2"))
+    assert HERE.of(P("/srv2")) == Mount("8:1", P("/"), P("/"), "ext4", "/dev/sda1", ("rw",))
+    assert HERE.of(P("/mnt/with blank/x")) == Mount("0:40", P("/"), P("/mnt/with blank"), "nfs4", "nas:/x", ("rw",))
     assert HERE.place(P("/mnt/bound/x")) == DevicePath("8:17", P("/edged/x"))
 
 

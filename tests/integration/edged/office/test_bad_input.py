@@ -1,0 +1,400 @@
+"""What people get wrong, and worse: each has one clear answer, and nothing is half done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import pytest
+
+from edged.documents.office import SCAN_MAX, TEXT_MAX
+from edged.overview import DeadlineKind
+from storage.office.keys import KEYS_NAME
+from storage.pins.service import Pins
+from storage.retention.plan import Policy
+from storage.words.errors import OrderRefused
+from storage.words.message import NOTHING, message
+from storage.words.model import Bounds
+from tests.integration.edged.office.test_stories import CAMERA, SECTION, story
+from tests.support.counter import Counter, Reply, configured, opened, passable, serving
+from tests.support.office import Office
+from tests.support.office_story import CLERK, DECIDES, HEAD, SECOND, Story, number_of, staffed
+
+OFFICE: Final = "wenshan-household"
+DAY_MS: Final = 86_400_000
+SHORT: Final = Bounds(0, 60)
+PDF: Final = b"%PDF-1.7\n"
+
+
+@dataclass(slots=True)
+class Counted:
+    """A counter with its people, and a story of a member of the public that nobody has told yet."""
+
+    counter: Counter
+    story: Story
+
+    async def receive(self, **other: Any) -> Reply:
+        return await self.counter.ask(CLERK, "POST", "/v1/requests", self.story.receipt() | other)
+
+    async def ask(self, who: str, path: str, **body: Any) -> Reply:
+        """`version`: as it is, where none is named."""
+        version = {} if "version" in body else {"version": (await self.story.now())["version"]}
+        return await self.counter.ask(who, "POST", f"/v1/requests/{self.story.number}/{path}", version | body)
+
+    async def told_until(self, verb: str) -> None:
+        async for step in self.story.steps():
+            if step[1] == verb:
+                return
+            await self.story.do(step)
+
+    async def refused(self, code: str, reply: Reply) -> None:
+        assert not reply.ok
+        assert reply.document["error_code"] == code, reply
+
+
+@asynccontextmanager
+async def counted(memory: Path, row: str = "W-public") -> AsyncIterator[Counted]:
+    async with opened(memory, OFFICE, {CAMERA: ""}) as counter:
+        counter.box.segment(CAMERA, 300)
+        await staffed(counter, OFFICE, SECTION)
+        yield Counted(counter, story(counter, OFFICE, row))
+
+
+def code(reply: Reply) -> str:
+    return "" if reply.ok else str(reply.document["error_code"] or reply.document["error"])
+
+
+# --- people at once, and one after the other
+
+
+async def test_of_two_who_sign_at_once_one_is_told(memory: Path) -> None:
+    async with counted(memory) as office:
+        await office.story.receive()
+        post = office.story.row.chain[0].post
+        await office.counter.agreed(
+            CLERK, "wang", "/v1/posts/hold", {"person": number_of(DECIDES), "post": post, "unit": ""}
+        )
+        for step in office.story.row.chain[:1]:
+            signed = {"version": 1, "signer": {"post": step.post}}
+            replies = await asyncio.gather(*(office.ask(who, "sign", **signed) for who in (HEAD, DECIDES)))
+            assert sorted(map(code, replies)) == ["", "office.meanwhile"]
+        now = await office.story.now()
+        assert (now["version"], len(now["chain"][0]["signed"])) == (2, 1)
+        await office.told_until("grant")
+        version = (await office.story.now())["version"]
+        paper = {"post": office.story.row.chain[-1].post, "person": number_of(DECIDES), "day": office.story.day}
+        others = await asyncio.gather(
+            office.ask(DECIDES, "grant", version=version, signer={"post": paper["post"]}),
+            office.ask(CLERK, "refuse", version=version, signer=paper, reason="不符"),
+        )
+        assert sorted(map(code, others)) == ["", "office.meanwhile"]
+        assert (await office.story.now())["version"] == version + 1
+
+
+async def test_a_post_that_changes_hands_between_two_signatures(memory: Path) -> None:
+    """Who held it has signed; from then on somebody else does."""
+    async with counted(memory) as office:
+        await office.story.receive()
+        first, second = (step.post for step in office.story.row.chain[:2])
+        assert (await office.ask(HEAD, "sign", signer={"post": first})).ok
+        for post in (first, second):
+            held = {"person": number_of(HEAD), "post": post, "unit": ""}
+            await office.counter.agreed(CLERK, "wang", "/v1/posts/hold", held | {"ends": True})
+            await office.counter.agreed(CLERK, "wang", "/v1/posts/hold", held | {"person": number_of(DECIDES)})
+        await office.refused("office.not-holder", await office.ask(HEAD, "sign", signer={"post": second}))
+        assert (await office.ask(DECIDES, "sign", signer={"post": second})).ok
+        signed = [one["by"]["person"] for step in (await office.story.now())["chain"] for one in step["signed"]]
+        assert signed == [number_of(HEAD), number_of(DECIDES)]
+
+
+# --- clocks
+
+
+@pytest.mark.parametrize("jumped", [False, True], ids=["days pass", "the clock jumps"])
+async def test_a_clock_that_is_set_back_hides_no_deadline(memory: Path, jumped: bool) -> None:
+    async with counted(memory) as office:
+        counter = office.counter
+        await office.story.receive()
+        assert counter.facts().deadlines == ()
+        (counter.box.clock.step_wall if jumped else counter.box.clock.tick)(17 * DAY_MS)
+        (due,) = counter.facts().deadlines
+        assert (due.kind, due.passed) == (DeadlineKind.REPLY, True)
+        counter.box.clock.step_wall(-16 * DAY_MS)
+        (still,) = counter.facts().deadlines
+        assert (still.last, still.passed) == (due.last, True)
+        assert (await office.ask(CLERK, "withdraw")).ok, "an alarm refuses nothing"
+        assert (await office.ask(CLERK, "reply", day=str(due.last) if not jumped else office.story.day)).ok
+        assert counter.facts().deadlines == ()
+
+
+async def test_without_a_synchronised_clock_the_day_is_typed_and_marked(memory: Path) -> None:
+    async with counted(memory) as office:
+        counter = office.counter
+        counter.box.clock.is_synced = False
+        before = counter.standing()
+        await office.refused("office.day-untyped", await office.receive(received=None))
+        far = str(date.fromisoformat(office.story.day) + timedelta(days=367 * 30))
+        assert code(await office.receive(received="2101-01-01")) == "office.day-far"
+        assert counter.standing() == before
+        shown = (await office.receive()).document["request"]
+        assert (shown["synchronised"], shown["received"]) == (False, office.story.day)
+        await office.refused("office.day-far", await office.receive(received=far))
+        later = str(date.fromisoformat(office.story.day) + timedelta(days=2))
+        assert (await office.receive(received=later)).ok, "nobody knows what day it is"
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1911-12-31", "9999-12-31", "2026-02-26"])
+async def test_a_day_that_is_none_of_this_request(memory: Path, day: str) -> None:
+    """Of which no calendar would know what to count, for no request any more."""
+    async with counted(memory) as office:
+        counter = office.counter
+        before = counter.standing()
+        assert code(await office.receive(received=day)) in {"office.day-far", "office.day-to-come"}
+        assert counter.standing() == before
+        await office.story.receive()
+        posts = [step.post for step in office.story.row.chain]
+        before = counter.standing()
+        signer = {"post": posts[0], "person": number_of(HEAD), "day": day}
+        assert code(await office.ask(CLERK, "sign", signer=signer)) in {"office.day-far", "office.paper-later"}
+        if day != "2026-02-26":
+            asked = {"signer": {"post": posts[0]}, "until": day, "reason": "補正"}
+            assert code(await office.ask(HEAD, "supplement", **asked)) in {"office.day-far", "office.day-past"}
+        assert counter.standing() == before
+        await office.told_until("reply")
+        before = counter.standing()
+        assert code(await office.ask(CLERK, "reply", day=day)) in {"office.day-before", "office.day-to-come"}
+        if day != "2026-02-26":
+            assert code(await office.ask(CLERK, "appoint", at=f"{day}T00:00:00Z")) in {
+                "office.day-far",
+                "office.day-past",
+            }
+        assert counter.standing() == before
+        assert (await counter.ask(CLERK, "GET", "/v1/requests")).ok
+        counter.facts()
+
+
+# --- footage that is not there
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_what_was_destroyed_before_is_told_on_the_slip_and_at_the_viewing(memory: Path, lost: bool) -> None:
+    async with opened(memory, OFFICE, {CAMERA: ""}) as counter:
+        await staffed(counter, OFFICE, SECTION)
+        counter.box.segment(CAMERA, 30, bounds=SHORT)
+        if lost:
+            destroy(counter)
+        counter.box.segment(CAMERA, 300)
+        told = story(counter, OFFICE, "W-agency")
+        slip = (await told.receive())["slip"]
+        assert [one["code"] for one in slip] == ["office.slip", *["office.slip.destroyed"] * lost]
+        lacking = [one async for step in told.steps() for one in (await told.do(step)).get("lacking", [])]
+        assert ("office.viewing.destroyed" in [one["values"]["why"]["code"] for one in lacking]) is lost
+
+
+def destroy(counter: Counter) -> None:
+    """What is past its ceiling."""
+    counter.box.clock.tick(61_000)
+    counter.box.store.recover()
+    counter.box.store.sweep(lambda: Policy({CAMERA: SHORT}))
+
+
+async def test_what_could_not_be_held_may_be_gone_by_the_grant(memory: Path) -> None:
+    """It is received all the same, and said on the slip, by an alarm, and when it is seen."""
+    async with opened(memory, OFFICE, {CAMERA: ""}) as counter:
+        await staffed(counter, OFFICE, SECTION)
+        counter.box.segment(CAMERA, 30, bounds=SHORT)
+        told = story(counter, OFFICE, "W-agency")
+        with patch.object(Pins, "hold", side_effect=OrderRefused(message("pin.full", "full"), NOTHING)):
+            shown = await told.receive()
+            assert [one["code"] for one in shown["slip"]] == ["office.slip", "office.slip.unheld"]
+            assert list(counter.facts().not_held) == [told.number]
+            destroy(counter)
+        assert counter.facts().not_held == {}, "it is tried again"
+        counter.box.segment(CAMERA, 300)
+        lacking = [one async for step in told.steps() for one in (await told.do(step)).get("lacking", [])]
+        assert "office.viewing.destroyed" in [one["values"]["why"]["code"] for one in lacking]
+
+
+# --- papers
+
+
+@pytest.mark.parametrize(
+    ("scan", "why"),
+    [
+        (b"", "office.scan-kind"),
+        (b"PK\3\4", "office.scan-kind"),
+        (b"GIF89a", "office.scan-kind"),
+        (b" %PDF-1.7", "office.scan-kind"),
+        (PDF.ljust(SCAN_MAX + 1, b"x"), "office.scan-large"),
+        (PDF.ljust(SCAN_MAX, b"x"), ""),
+        (b"\xff\xd8\xff\xe0JFIF", ""),
+    ],
+    ids=["empty", "zip", "gif", "behind a blank", "a byte too large", "as large as it may be", "jpeg"],
+)
+async def test_a_scan_is_a_pdf_or_a_jpeg_of_10_mb(memory: Path, scan: bytes, why: str) -> None:
+    async with counted(memory) as office:
+        await office.story.receive()
+        before = office.counter.standing()
+        path = f"/v1/requests/{office.story.number}/scans"
+        reply = await office.counter.ask(CLERK, "POST", path, scan)
+        assert code(reply) == why
+        if why:
+            assert office.counter.standing() == before
+        else:
+            kept = await office.counter.ask(CLERK, "GET", f"{path}/{reply.document['scan']}")
+            assert kept.document == {"bytes": len(scan)}
+        signer = {"post": office.story.row.chain[0].post, "person": number_of(HEAD), "day": office.story.day, "scan": 2}
+        await office.refused("office.scan-none", await office.ask(CLERK, "sign", signer=signer))
+
+
+# --- what is typed
+
+TEXTS: Final[Mapping[str, str]] = {
+    "4,000 characters": "王" * 4000,
+    "a turned direction": "王\u202e明",
+    "a bell": "王\x07明",
+    "NUL": "王\0明",
+    "an escape": "\x1b[2J",
+    "a separator of lines": "王\u2028明",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+async def test_a_text_that_cannot_be_kept_or_shown(memory: Path, text: str) -> None:
+    """Wherever it is typed."""
+    async with counted(memory) as office:
+        counter, told = office.counter, office.story
+        long = "{}: String should have at most 2000 characters"
+        unfit = {"office.form.no-text", *map(long.format, ("document", "fields.applicant"))}
+        before = counter.standing()
+        reply = await office.receive(fields=told.receipt()["fields"] | {"applicant": text})
+        assert "at most 2000 characters" in reply.error if len(text) > TEXT_MAX else code(reply) == "list.lines"
+        assert text not in reply.error, "nothing of a person is repeated"
+        for path, body in (("/v1/persons", {"name": text}), ("/v1/persons", {"name": "王", "unit": text})):
+            assert code(await counter.ask(CLERK, "POST", path, body))
+        assert counter.standing() == before
+        await told.receive()
+        before = counter.standing()
+        check = {"check": told.row.checks[0].name, "outcome": told.row.checks[0].outcomes[0], "document": text}
+        assert code(await office.ask(CLERK, "check", **check)) in unfit
+        post = told.row.chain[0].post
+        for path, more in (("return", {"to": 0}), ("refuse", {}), ("supplement", {"until": told.day})):
+            assert code(await office.ask(HEAD, path, signer={"post": post}, reason=text, **more))
+        assert code(await office.ask(CLERK, "supplement", fields={"applicant": text})) in unfit | {"list.lines"}
+        assert counter.standing() == before
+        await office.told_until("view")
+        assert (await office.ask(SECOND, "view", step="here")).ok
+        before = counter.standing()
+        open_it = {"step": "open", "companion": number_of(SECOND), "fields": {}}
+        assert code(await office.ask(CLERK, "view", present=[text], **open_it)) in unfit | {long.format("present.0")}
+        assert counter.standing() == before
+        assert (await office.ask(CLERK, "view", present=["王"], **open_it)).ok
+        assert (await office.ask(CLERK, "view", step="end", not_filmed=True)).ok
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"[]", 400),
+        (b"null", 400),
+        (b"[" * 60_000, 400),
+        (b'{"row": "W-public\xff"}', 400),
+        (b'{"row": "\\ud800"}', 400),
+        (b'{"row": "' + b"W" * (63 << 10) + b'"}', 400),
+        (b'{"row": "' + b"W" * (64 << 10) + b'"}', 413),
+    ],
+    ids=["nothing", "half", "a list", "null", "deep", "no UTF-8", "half a character", "63 KB", "64 KB"],
+)
+async def test_a_body_that_is_no_request(memory: Path, raw: bytes, status: int) -> None:
+    async with counted(memory) as office:
+        before = office.counter.standing()
+        reply = await office.counter.ask(CLERK, "POST", "/v1/requests", raw)
+        assert (reply.status, bool(reply.error)) == (status, True)
+        assert len(reply.error) < 400
+        assert office.counter.standing() == before
+
+
+async def test_a_form_of_a_hundred_fields_and_of_63_kb(memory: Path) -> None:
+    async with counted(memory) as office:
+        fields = office.story.receipt()["fields"]
+        before = office.counter.standing()
+        many = {f"f{number}": "x" for number in range(100 - len(fields))}
+        reply = await office.receive(fields=fields | many)
+        assert code(reply) == "list.lines"
+        assert len(reply.error) < 1_000
+        assert not (await office.receive(fields=fields | many | {"one-more": "x"})).ok
+        assert office.counter.standing() == before
+        body = json.dumps(office.story.receipt() | {"fields": fields | {"reason": ""}}, ensure_ascii=False)
+        padded = " " * ((63 << 10) - len(body.encode())) + body
+        assert (await office.counter.ask(CLERK, "POST", "/v1/requests", padded.encode())).ok
+
+
+@pytest.mark.parametrize("applicant", [0, 99, -1, 10**30, 1.5])
+async def test_an_applicant_who_is_nobody_of_the_office(memory: Path, applicant: float) -> None:
+    """For whom nobody could tell that he signs for himself."""
+    async with counted(memory, "W-staff") as office:
+        before = office.counter.standing()
+        assert code(await office.receive(applicant=applicant)) not in ("", "api.failed")
+        assert code(await office.receive(applicant=None)) == "office.applicant-who"
+        assert office.counter.standing() == before
+
+
+@pytest.mark.parametrize(
+    "number", ["", "abc", "115", "115-0", "115-0000", "115-1234567890", "../115-0001", "person-1", "x" * 199]
+)
+async def test_a_number_that_no_box_gives(memory: Path, number: str) -> None:
+    async with counted(memory) as office:
+        before = office.counter.standing()
+        body = office.story.receipt() | {"number": number, "box": "wenshan-branch"}
+        reply = await office.counter.ask(CLERK, "POST", "/v1/requests/received", body)
+        assert code(reply) == "office.request-number"
+        assert office.counter.standing() == before
+        for path in (number or "115-0001", "115-0001.wenshan-branch"):
+            assert (await office.counter.ask(CLERK, "GET", f"/v1/requests/{path.replace('/', '%2f')}")).status == 404
+
+
+# --- keys
+
+
+async def test_words_that_were_lost_with_their_key_are_entered_again(memory: Path) -> None:
+    """The case goes on meanwhile."""
+    box = Office(memory)
+    box.enrol(CAMERA)
+    config = configured(memory, box, OFFICE, {CAMERA: ""})
+    with passable() as viewings:
+        async with serving(box, config, viewings) as counter:
+            box.segment(CAMERA, 300)
+            await staffed(counter, OFFICE, SECTION)
+            told = story(counter, OFFICE, "W-public")
+            await told.receive()
+        box.store.close()
+        (box.state / KEYS_NAME).unlink()
+        box.start()
+        async with serving(box, config, viewings) as counter:
+            office = Counted(counter, told)
+            told.counter = counter
+            facts = counter.facts()
+            assert (facts.nameless, facts.nameless_persons) == ((told.number,), 5)
+            now = await told.now()
+            assert (now["nameless"], {one["value"] for one in now["fields"]}) == (True, {""})
+            assert (await office.ask(HEAD, "sign", signer={"post": told.row.chain[0].post})).ok
+            words = told.receipt()["fields"]
+            again = await office.ask(CLERK, "supplement", fields=words)
+            assert again.ok, "signatures fall: what is signed is what is written there"
+            after = again.document["request"]
+            assert (after["nameless"], after["chain"][0]["signed"]) == (False, [])
+            assert {one["name"]: one["value"] for one in after["fields"]}["reason"] == words["reason"]
+            for person in range(1, 6):
+                await counter.done(CLERK, "POST", "/v1/persons", {"name": "王小明", "number": person})
+            facts = counter.facts()
+            assert (facts.nameless, facts.nameless_persons) == ((), 0)
+    box.store.close()
