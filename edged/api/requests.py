@@ -207,6 +207,7 @@ class RequestCalls:
                 return self.office.ask_supplement(
                     number, wanted.version, _signer(wanted.signer), who, until, wanted.reason
                 )
+            _refuse_entering(request)
             self.office.person_of(who)
             came = [machine.Supplemented(self.office.today().toordinal())] if wanted.complete else []
             return self.office.amend(number, wanted.version, wanted.fields, *came)
@@ -233,16 +234,11 @@ class RequestCalls:
 
     def _enters(self, request: web.Request) -> Callable[[Signer], int]:
         """Whose account; paper is entered by an operator."""
-        account, role = _account(request), caller(request).role
+        account = _account(request)
 
         def may(signer: Signer) -> int:
-            if signer.person is not None and role == BY_POST:
-                raise Refusal(
-                    message("office.paper-operator", "what is signed on paper is entered by an operator"),
-                    message("office.paper-operator.action", "sign by your own account, or hand it to one"),
-                    exit_codes.NOT_ALLOWED,
-                    status=403,
-                )
+            if signer.person is not None:
+                _refuse_entering(request)
             return account
 
         return may
@@ -288,6 +284,7 @@ class RequestCalls:
                 request,
                 lambda number: self.office.extend(number, wanted.version, signer, who(signer), wanted.reason),
             )
+        _refuse_entering(request)
         day = _day(wanted.day)
         return await self._acted(request, lambda number: self.office.reply(number, wanted.version, day))
 
@@ -389,6 +386,17 @@ def _expiring(arguments: Arguments) -> Message:
         "the persons of request {number} are erased, for good: its period is over",
         number=str(arguments["request"]),
     )
+
+
+def _refuse_entering(request: web.Request) -> None:
+    """Refusal: whoever is here by a post alone signs, and enters nothing."""
+    if caller(request).role == BY_POST:
+        raise Refusal(
+            message("office.paper-operator", "what came in on paper is entered by an operator"),
+            message("office.paper-operator.action", "sign by your own account, or hand it to one"),
+            exit_codes.NOT_ALLOWED,
+            status=403,
+        )
 
 
 def _account(request: web.Request) -> int:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from edged.cli.approve import next_step
 from edged.cli.client import Address
-from edged.cli.formatting import clean, local, table, text
+from edged.cli.formatting import clean, is_local, local, table, text
 from edged.cli.options import PERSON, TIMES, address_given, json_option
 from edged.cli.output import Session, checked, interval
 from edged.documents import office as documents
@@ -75,8 +75,12 @@ def deputise(
     once; or --for somebody else, and another person approves it.
     """
     session = Session(address.daemon(), as_json)
-    _posts(session)
+    local_times = any(map(is_local, (start, end)))
+    if local_times:
+        _posts(session)
     first, last = interval(session, start, end)
+    if not local_times:  # the answer is shown by the site's time
+        _posts(session)
     wanted = documents.DeputyAsked(
         person=person, post=name, unit=unit, holder=holder, start=first or "", end=last or ""
     )

@@ -454,8 +454,9 @@ TABLE: Final[Mapping[Verb, VerbRule]] = {
         _only(OPERATOR),
         message("role.verb.request-reply", "answer a request"),
         Record.DONE,
-        why="the day of the letter ends the time for it",
+        why="the day of the letter ends the time for it; who signs may lengthen it once",
         clauses=("J5",),
+        by_post=True,
     ),
     Verb.REQUEST_APPOINT: VerbRule(
         _only(OPERATOR),

@@ -62,6 +62,7 @@ PEOPLE: Final[Mapping[str, tuple[int, str]]] = {
     "edged": (990, ""),
     "former": (2101, "operators"),
     "untied": (2011, "operators"),
+    "himself": (2012, "operators"),
     "early": (2013, "operators"),
     "late": (2014, ""),
     "elsewhere": (2015, "operators"),

@@ -133,3 +133,20 @@ async def test_an_audit_is_looked_at_with_an_auditor_who_says_so(counter: Counte
     await counter.done(CLERK, "POST", "/v1/look", look)
     await counter.done(CLERK, "POST", "/v1/look", look | {"over": True})
     assert await error(counter, CLERK, "/v1/look", look) == "office.look.not-here", "once each time"
+
+
+async def test_who_signs_by_a_post_alone_lengthens_the_time_and_enters_nothing(counter: Counter) -> None:
+    told = story(counter, PROFILE, "W-public")
+    await told.receive()
+    path, signer = f"/v1/requests/{told.number}", {"post": "管理人員"}
+    entering = (
+        ("reply", {"version": 1, "day": told.day}),
+        ("supplement", {"version": 1, "fields": {"reason": "別的"}}),
+        ("sign", {"version": 1, "signer": signer | {"person": number_of(HEAD), "day": told.day}}),
+    )
+    for call, body in entering:
+        assert await error(counter, HEAD, f"{path}/{call}", body) == "office.paper-operator"
+    later = {"version": 1, "signer": signer, "reason": "影像甚多"}
+    shown = await counter.done(HEAD, "POST", f"{path}/reply", later)
+    (due,) = shown["request"]["deadlines"]
+    assert due["left_days"] >= 30

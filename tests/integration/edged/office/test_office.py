@@ -39,6 +39,7 @@ from tests.unit.edged.office.test_request import (
     Breach,
     Naive,
     sequence,
+    tried,
 )
 
 RECEIVED: Final = date(2026, 11, 25)
@@ -51,6 +52,12 @@ def box(memory: Path) -> Iterator[Office]:
     office = Office(memory)
     yield office
     office.store.close()
+
+
+def test_ten_thousand_stories_disclose_nothing_that_their_rows_do_not_allow(profile: Profile) -> None:
+    """Of the pure machine, against a naive reader of its rows; tests/unit has the first of them."""
+    stories = range(240, 50_000 if profile.name == "long" else 10_240)
+    assert tried(stories) > len(stories) // 20
 
 
 def of_rows(box: Office, *names: str) -> Cases:

@@ -40,12 +40,13 @@ from tests.support.office_story import (
 OTHER_UNIT: Final = "第九課"
 FORMER: Final = "former"
 UNTIED: Final = "untied"
+HIMSELF: Final = "himself"
 EARLY: Final = "early"
 LATE: Final = "late"
 ELSEWHERE: Final = "elsewhere"
-CAST: Final = (FORMER, UNTIED, EARLY, LATE, ELSEWHERE)
-"""Each has every post, and may sign by none: works here no more; whose account is nobody's; stands in
-for the holder, but not yet, and no more; holds it in another unit.
+CAST: Final = (FORMER, UNTIED, HIMSELF, EARLY, LATE, ELSEWHERE)
+"""Each has every post, and may sign by none: works here no more; whose account is nobody's; gave it to a person who
+was himself; stands in for the holder, but not yet, and no more; holds it in another unit.
 """
 NO_OFFICE: Final = ("nobody", "audit", "tech", "root", "wang")
 """Without a post; none is an operator."""
@@ -164,14 +165,16 @@ async def peopled(counter: Counter, name: str) -> Office:
     held = await staffed(counter, name, SECTION)
     for who in CAST:
         assert (await counter.done(CLERK, "POST", "/v1/persons", {"name": f"{who}君"}))["person"] == NUMBERS[who]
-        await counter.agreed(CLERK, "wang", f"/v1/persons/{NUMBERS[who]}/tie", {"account": who})
+        if who != HIMSELF:
+            await counter.agreed(CLERK, "wang", f"/v1/persons/{NUMBERS[who]}/tie", {"account": who})
     now = datetime.fromtimestamp(counter.box.clock.wall_ms / 1000, UTC)
-    every = (APPLICANT, FORMER, UNTIED)
+    every = (APPLICANT, FORMER, UNTIED, HIMSELF)
     for post, unit, who in dict.fromkeys(
         (post, OTHER_UNIT if who == ELSEWHERE else unit, who) for post, unit, _ in held for who in (*every, ELSEWHERE)
     ):
         given = {"person": NUMBERS[who], "post": post, "unit": unit}
-        await counter.agreed(CLERK, "wang", "/v1/posts/hold", given)
+        await counter.agreed(HIMSELF if who == HIMSELF else CLERK, "wang", "/v1/posts/hold", given)
+    await counter.agreed(CLERK, "wang", f"/v1/persons/{NUMBERS[HIMSELF]}/tie", {"account": HIMSELF})
     for post, unit, holder in held:
         for who, begins, ends in ((EARLY, timedelta(days=1), timedelta(days=2)), (LATE, timedelta(0), LATE_OVER)):
             stands = {"start": (now + begins).isoformat(), "end": (now + ends).isoformat()}

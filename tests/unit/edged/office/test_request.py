@@ -406,7 +406,10 @@ class Naive:
         """Seen by somebody who neither signed nor entered it, after the last of it came."""
         at = next(at for at, act in enumerate(self.story) if isinstance(act, Decide))
         hands = [*self._standing(at), self._decision.hand]
+        asked = max((n for n, act in enumerate(self.story) if isinstance(act, AskHold)), default=-1)
         for later, act in enumerate(self.story[at + 1 :], at + 1):
+            if isinstance(act, ApproveHold) and later < asked:
+                continue  # of what is no more asked for
             if isinstance(act, Sign):  # of what was said by word
                 at, hands = later, [*hands[:-1], act.hand]
             if isinstance(act, ApproveHold):
