@@ -33,6 +33,7 @@ from edged.profiles.loader import profile
 from edged.profiles.procedures import ChainStep, Phase, Procedure, ReplyClock, StepKind, Unit, Use
 from storage.approvals.table import Person as Pinner
 from storage.exports.service import OURSELVES
+from storage.office.keys import KeyGone, NotDecrypted
 from storage.office.persons import Persons
 from storage.office.service import Requests
 from storage.pins.rules import Ground, Interval, Limits, Pin, PinOrder, PinState
@@ -437,13 +438,20 @@ class OfficeService:
         return self.act(number, version, *filled, *acts, words=fields)
 
     def _amending(self, case: Case, fields: Mapping[str, str]) -> machine.Amend:
-        """Where the application changes, what it asks for is read anew. UnfitForm."""
+        """Where the application changes, what it asks for is read anew. Of a form that was lost with its key, what is
+        not entered again stays as the request knows it, and so does what is held. UnfitForm, WordsAway.
+        """
         asking = {one.name for one in case.procedure.of_phase(Phase.APPLICATION)}
         if not asking & fields.keys():
             return machine.Amend(frozenset(fields))
-        whole = {**self.words(case.row.number), **fields}
+        try:
+            whole, lost = {**self.cases.words(case.row.number), **fields}, False
+        except (KeyGone, NotDecrypted):
+            whole, lost = dict(fields), True
         read = self.read_form(case.procedure, {name: text for name, text in whole.items() if name in asking})
-        return machine.Amend(frozenset(fields), read.asked, read.uses, read.units)
+        if lost and not read.asked:
+            return machine.Amend(frozenset(fields))
+        return machine.Amend(frozenset(fields), read.asked, read.uses or None if lost else read.uses, read.units)
 
     def add_scan(self, number: str, data: bytes) -> int:
         """Its position, by which a signature names it. UnknownId, KeyGone; OrderRefused: no volume takes it."""
@@ -514,7 +522,10 @@ class OfficeService:
                     instead=case.procedure.instead,
                 )
             )
-        applying = forms.applying(case.procedure, self.words(number))
+        try:
+            applying = forms.applying(case.procedure, self.cases.words(number))
+        except StoreError:  # nobody can tell which do not apply
+            applying = frozenset(one.name for one in case.procedure.checks)
         act = machine.Decide(hand, granted, case.request.asked if scope is None else scope, applying)
         return self.act(number, version, act, words=_reason(version, why))
 

@@ -388,6 +388,10 @@ async def test_words_that_were_lost_with_their_key_are_entered_again(memory: Pat
             assert (now["nameless"], {one["value"] for one in now["fields"]}) == (True, {""})
             assert (await office.ask(HEAD, "sign", signer={"post": told.row.chain[0].post})).ok
             words = told.receipt()["fields"]
+            alone = await office.ask(CLERK, "supplement", fields={"applicant": words["applicant"]})
+            kept = alone.document["request"]
+            assert (kept["asked"], kept["uses"]) == (now["asked"], now["uses"]), "who is entered anew asks for as much"
+            assert [one["pin"] for one in kept["held"]] == [one["pin"] for one in now["held"]] != [None]
             again = await office.ask(CLERK, "supplement", fields=words)
             assert again.ok, "signatures fall: what is signed is what is written there"
             after = again.document["request"]
