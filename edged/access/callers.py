@@ -125,6 +125,12 @@ def caller(request: web.Request) -> Caller:
 
 def logged_in(request: web.Request) -> Caller:
     """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
+    login_of_caller(request)
+    return caller(request)
+
+
+def login_of_caller(request: web.Request) -> int:
+    """The account that logged in: the person who acts. Refusal: no login vouches for one."""
     who = caller(request)
     if who.login is None:
         what = message(
@@ -138,7 +144,7 @@ def logged_in(request: web.Request) -> Caller:
             exit_codes.NOT_ALLOWED,
             status=403,
         )
-    return who
+    return who.login
 
 
 def refuse_cameras(who: Caller, cameras: Iterable[str]) -> None:

@@ -11,7 +11,17 @@ from typing import Any, Final
 from aiohttp import web
 
 from edged.access.acts import person
-from edged.access.callers import Caller, Details, Refusal, Route, caller, instant, logged_in, post, refuse_cameras
+from edged.access.callers import (
+    Caller,
+    Details,
+    Refusal,
+    Route,
+    caller,
+    instant,
+    login_of_caller,
+    post,
+    refuse_cameras,
+)
 from edged.access.guard import BY_POST
 from edged.api import pins
 from edged.api.base import Progress, answer, asked, follow
@@ -66,7 +76,7 @@ class DisclosureCalls:
 
     async def may_copy(self, request: web.Request, who: Caller) -> None:
         """A grant of this request that holds for what is asked for; to a person of the office."""
-        wanted, account = await asked(request, documents.CopyAsked), logged_in_as(who)
+        wanted, account = await asked(request, documents.CopyAsked), login_of_caller(request)
         await self._theirs(request, who)
         await fitting(lambda: self.office.person_of(account))
         if not wanted.asks:
@@ -77,7 +87,7 @@ class DisclosureCalls:
     async def may_view(self, request: web.Request, who: Caller) -> None:
         """Likewise; who is there says so by a post, and opens nothing."""
         wanted = await asked(request, documents.ViewAsked)
-        logged_in_as(who)
+        login_of_caller(request)
         if wanted.step != "here" and who.role == BY_POST:
             raise Refusal(
                 message("office.view-operator", "a viewing is opened and ended by an operator"),
@@ -169,8 +179,8 @@ class DisclosureCalls:
     # --- viewings -----------------------------------------------------------------------------------------------
 
     async def view(self, request: web.Request) -> web.StreamResponse:
-        wanted, who = await asked(request, documents.ViewAsked), logged_in(request)
-        return await follow(request, partial(self._view, request.match_info["request"], wanted, logged_in_as(who)))
+        wanted, account = await asked(request, documents.ViewAsked), login_of_caller(request)
+        return await follow(request, partial(self._view, request.match_info["request"], wanted, account))
 
     def _view(
         self, number: str, wanted: documents.ViewAsked, account: int, progress: Progress, gone: threading.Event
@@ -246,7 +256,7 @@ class DisclosureCalls:
 
     async def may_look(self, request: web.Request, who: Caller) -> None:
         """What a text allows without one."""
-        wanted, account = await asked(request, documents.LookAsked), logged_in_as(who)
+        wanted, account = await asked(request, documents.LookAsked), login_of_caller(request)
         if wanted.here is not (who.role == Role.AUDITOR):
             raise Refusal(
                 message("office.look.who", "an auditor says that they are there, and an operator shows it"),
@@ -280,7 +290,7 @@ class DisclosureCalls:
         return purpose, scope
 
     async def look(self, request: web.Request) -> web.StreamResponse:
-        wanted, account = await asked(request, documents.LookAsked), logged_in_as(caller(request))
+        wanted, account = await asked(request, documents.LookAsked), login_of_caller(request)
         return await follow(request, lambda progress, gone: self._look(wanted, account, progress, gone))
 
     def _look(
@@ -337,22 +347,6 @@ def shown_files(laid: ViewingCopy) -> list[documents.ShownFile]:
         )
         for one in laid.files
     ]
-
-
-def logged_in_as(who: Caller) -> int:
-    """The account of a person. Refusal: no login vouches for one."""
-    if who.login is None:
-        raise Refusal(
-            message(
-                "access.no-login",
-                "no login vouches for this process, so nobody can tell which person {account} is",
-                account=who.account,
-            ),
-            message("access.no-login.action", "log in (console, ssh) and run it from there"),
-            exit_codes.NOT_ALLOWED,
-            status=403,
-        )
-    return who.login
 
 
 def _order(case: Case, scope: Scope, wanted: documents.CopyAsked) -> export_documents.ExportAsked:

@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
-from edged.access.callers import Caller, Refusal, Route, get, instant, logged_in, post
+from edged.access.callers import Refusal, Route, get, instant, logged_in, login_of_caller, post
 from edged.api import approvals
 from edged.api.base import answer, asked
 from edged.api.requests import fitting
@@ -104,7 +104,7 @@ class OfficeCalls:
         return answer(await fitting(work))
 
     async def add(self, request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.PersonAsked), _login(request)
+        wanted, who = await asked(request, documents.PersonAsked), login_of_caller(request)
 
         def work() -> documents.PersonAdd:
             persons = self.store.office.persons
@@ -183,7 +183,7 @@ class OfficeCalls:
 
     async def deputise(self, request: web.Request) -> web.Response:
         """By the holder alone, at once."""
-        wanted, who = await asked(request, documents.DeputyAsked), _login(request)
+        wanted, who = await asked(request, documents.DeputyAsked), login_of_caller(request)
 
         def work() -> documents.PostDeputise:
             told = self._deputy(wanted, self.office.person_of(who))
@@ -395,9 +395,3 @@ def _number(request: web.Request) -> int:
             404,
         )
     return int(told)
-
-
-def _login(request: web.Request) -> int:
-    who: Caller = logged_in(request)
-    assert who.login is not None  # noqa: S101 - `logged_in` has refused everybody else
-    return who.login

@@ -16,7 +16,19 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
-from edged.access.callers import Caller, Details, Refusal, Route, caller, get, instant, logged_in, post, refuse_cameras
+from edged.access.callers import (
+    Caller,
+    Details,
+    Refusal,
+    Route,
+    caller,
+    get,
+    instant,
+    logged_in,
+    login_of_caller,
+    post,
+    refuse_cameras,
+)
 from edged.access.guard import BY_POST
 from edged.api import approvals
 from edged.api.base import answer, asked, carried_out
@@ -197,7 +209,7 @@ class RequestCalls:
     # --- steps --------------------------------------------------------------------------------------------------
 
     async def supplement(self, request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.SupplementAsked), _account(request)
+        wanted, who = await asked(request, documents.SupplementAsked), login_of_caller(request)
 
         def work(number: str) -> Case:
             if wanted.signer is not None:
@@ -215,7 +227,7 @@ class RequestCalls:
         return await self._shown(request, work)
 
     async def check(self, request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.ExamineAsked), _account(request)
+        wanted, who = await asked(request, documents.ExamineAsked), login_of_caller(request)
 
         def work(number: str) -> Case:
             if wanted.check is None:
@@ -234,7 +246,7 @@ class RequestCalls:
 
     def _enters(self, request: web.Request) -> Callable[[Signer], int]:
         """Whose account; paper is entered by an operator."""
-        account = _account(request)
+        account = login_of_caller(request)
 
         def may(signer: Signer) -> int:
             if signer.person is not None:
@@ -331,7 +343,7 @@ class RequestCalls:
 
     async def _acted(self, request: web.Request, act: Callable[[str], Case]) -> web.Response:
         """By a person of the office."""
-        who = _account(request)
+        who = login_of_caller(request)
 
         def work(number: str) -> Case:
             self.office.person_of(who)
@@ -397,12 +409,6 @@ def _refuse_entering(request: web.Request) -> None:
             exit_codes.NOT_ALLOWED,
             status=403,
         )
-
-
-def _account(request: web.Request) -> int:
-    who = logged_in(request)
-    assert who.login is not None  # noqa: S101 - `logged_in` has refused everybody else
-    return who.login
 
 
 def _signer(told: documents.SignerAsked) -> Signer:
