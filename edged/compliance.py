@@ -1098,7 +1098,7 @@ def _cases(rows: Iterable[Procedure], record: OfficeRecord) -> Message:
         refused=refused,
         others=len(some) - granted - refused,
         viewings=sum(viewing.state is not ViewingState.CUT for one in some for viewing in one.viewings),
-        copies=sum(one.copies for one in some),
+        copies=sum(len(one.copies) for one in some),
     )
 
 

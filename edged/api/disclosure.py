@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from edged.documents import office as documents
 from edged.documents.base import Told
 from edged.evidence.export_service import ExportService
 from edged.office import request as machine
+from edged.office.cases import CopyWord, copy_word
 from edged.office.looks import Looks, Purpose
 from edged.office.request import Scope, Stretch, Unfit
 from edged.office.service import OfficeService, Signer, interval_of
@@ -135,7 +136,13 @@ class DisclosureCalls:
         granted = machine.granted(case.request, use) if use is Use.COPY or not case.request.hold_asked else None
         every = case.request.hold_asked if granted is None else granted.scope
         scope = every if wanted.scope is None else scope_of(wanted.scope)
-        act = machine.Take(use, scope)
+        secrecy = None if wanted.secrecy is None else machine.Secrecy(wanted.secrecy)
+        if use is Use.COPY and case.procedure.secrecy and (secrecy is None or not wanted.declassify.strip()):
+            raise Unfit(
+                message("office.no-secrecy", "say which secrecy (密等) the copy has, and when that ends (解密條件)"),
+                message("office.no-secrecy.action", "edgectl request copy --secrecy 密 --declassify 本案結案後解密"),
+            )
+        act = machine.Take(use, scope, secrecy=secrecy)
         machine.advance(case.procedure, case.request, act, wanted.version)
         return case, act
 
@@ -165,8 +172,9 @@ class DisclosureCalls:
             return self._copied(case, plan=self.exports.plan(order))
         export, plan = self.exports.begin(order, who, OfficeRequest(case.row.number, case.row.row))
         try:
-            take = machine.Take(act.use, act.scope, export.id)
-            after = self.office.act(case.row.number, wanted.version, take, words=wanted.fields)
+            take = replace(act, made=export.id)
+            more = {copy_word(export.id, CopyWord.DECLASSIFY): wanted.declassify} if wanted.declassify.strip() else {}
+            after = self.office.act(case.row.number, wanted.version, take, words={**wanted.fields, **more})
         except BaseException:
             self.exports.abandon(export.id, who)
             raise

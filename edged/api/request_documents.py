@@ -10,13 +10,13 @@ from edged.alarms.conditions import DUE
 from edged.documents import office as documents
 from edged.documents.base import Told
 from edged.office import forms
-from edged.office.cases import CHECKED, PRESENT, REASON, Unreadable
+from edged.office.cases import CHECKED, PRESENT, REASON, CopyWord, Unreadable, copy_word
 from edged.office.forms import FormReading
 from edged.office.next_steps import next_steps
-from edged.office.request import Appoint, Reply, Scope, Signature, Stretch, Take
+from edged.office.request import Appoint, Hand, Receipt, Reply, Scope, Signature, Stretch, Take
 from edged.office.service import OfficeService
 from edged.office.story import Case
-from edged.profiles.procedures import AnnexField, ChainStep, Procedure, StepKind
+from edged.profiles.procedures import AnnexField, ChainStep, Procedure, StepKind, Use
 from edged.words.units import optional_timestamp, timestamp
 from storage.words.errors import StoreError
 from storage.words.message import message
@@ -156,8 +156,12 @@ class Pages:
             word_pending=request.word_pending,
             kept=request.held,
             made=[one.act.made for one in case.acts if isinstance(one.act, Take) and one.act.made],
-            receipts=request.receipts,
+            copies=list(copies_of(case, words, private=private)),
+            entries=list(self._entries(case)),
+            filed_as=request.filed_as,
             replied=_day(getattr(replied.act, "day", None)) if replied else None,
+            letter=getattr(replied.act, "letter", "") if replied else "",
+            delivery=getattr(replied.act, "delivery", None) if replied else None,
             reasons=[] if private else [text for name, text in words.items() if name.startswith(REASON)],
             todo=[Told(**one.told) for one in next_steps(procedure, request, applying)],
         )
@@ -166,6 +170,18 @@ class Pages:
             for one in (read.remarks if read else ())
         ]
         return documents.RequestShow(request=document, remarks=remarks, slip=list(self._slip(case)) if read else [])
+
+    def _entries(self, case: Case) -> Iterator[documents.ShownEntry]:
+        posts = self._office.log_posts(case.procedure)
+        for one in case.request.entries:
+            act = case.made(one.version)
+            signed = [self.signature(hand) for hand in one.signed]
+            yield documents.ShownEntry(
+                version=one.version,
+                use=act.use.value if isinstance(act, Take) else Use.VIEW.value,
+                signed=signed,
+                lacking=[post for post in posts if post not in {hand.post for hand in one.signed}],
+            )
 
     def _slip(self, case: Case) -> Iterator[Told]:
         """What whoever asks is told at the counter."""
@@ -217,8 +233,7 @@ class Pages:
     def _who(self, person: int, *, private: bool = False) -> documents.Who:
         return documents.Who(person=person, name="" if private else self._names.get(person, ""))
 
-    def signature(self, one: Signature, *, private: bool) -> documents.ShownSignature:
-        hand = one.hand
+    def signature(self, hand: Hand, *, private: bool = False) -> documents.ShownSignature:
         return documents.ShownSignature(
             by=self._who(hand.person, private=private),
             post=hand.post,
@@ -228,6 +243,37 @@ class Pages:
             day=_day(hand.paper_day),
             entered_by=None if hand.entered_by is None else self._who(hand.entered_by),
             scan=hand.scan,
+        )
+
+
+def copies_of(case: Case, words: Mapping[str, str], *, private: bool) -> Iterator[documents.ShownCopy]:
+    """That left. `private`: who took them is left out."""
+
+    def word(copy: str, what: CopyWord) -> str:
+        return "" if private else words.get(copy_word(copy, what), "")
+
+    taken = {one.act.made: one.act for one in case.acts if isinstance(one.act, Take) and one.act.use is Use.COPY}
+    signed = [one for one in case.acts if isinstance(one.act, Receipt)]
+    receipts = {one.act.copy: one for one in signed if isinstance(one.act, Receipt)}
+    for one in case.request.copies:
+        receipt = receipts.get(one.made)
+        yield documents.ShownCopy(
+            id=one.made,
+            secrecy=taken[one.made].secrecy if one.made in taken else None,
+            declassify=words.get(copy_word(one.made, CopyWord.DECLASSIFY), ""),
+            receipt=None
+            if receipt is None or not isinstance(receipt.act, Receipt)
+            else documents.ShownReceipt(
+                day=_day(receipt.act.day) or "",
+                receiver=word(one.made, CopyWord.RECEIVER),
+                identity=word(one.made, CopyWord.IDENTITY),
+                medium=words.get(copy_word(one.made, CopyWord.MEDIUM), ""),
+                fee=receipt.act.fee,
+                fingerprint=receipt.act.fingerprint,
+            ),
+            kept=one.kept,
+            ours=None if one.ours is None else one.ours.value,
+            handed_out=None if one.handed_out is None else one.handed_out.value,
         )
 
 
@@ -268,7 +314,7 @@ def _step(
         post=step.post,
         kind=step.kind.value,
         unit=step.unit.value,
-        signed=[pages.signature(one, private=unnamed) for one in signed],
+        signed=[pages.signature(one.hand, private=unnamed) for one in signed],
         lacking=sorted(lacking),
     )
 

@@ -37,7 +37,7 @@ from edged.documents import office as documents
 from edged.office import request as machine
 from edged.office.cases import Unreadable
 from edged.office.request import Scope, Stretch, Unfit
-from edged.office.service import OfficeService, Signer
+from edged.office.service import HandingOver, OfficeService, Signer
 from edged.office.story import Case
 from edged.profiles.procedures import Use
 from edged.words import exit_codes
@@ -117,6 +117,9 @@ class RequestCalls:
             post(f"{at}/withdraw", Verb.REQUEST_WITHDRAW, self.withdraw),
             post(f"{at}/reply", Verb.REQUEST_REPLY, self.reply),
             post(f"{at}/appoint", Verb.REQUEST_APPOINT, self.appoint),
+            post(f"{at}/receipt", Verb.REQUEST_RECEIPT, self.receipt),
+            post(f"{at}/destroyed", Verb.REQUEST_DESTROYED, self.dispose),
+            post(f"{at}/entry", Verb.REGISTER_SIGN, self.sign_entry),
             post(f"{at}/close", Verb.REQUEST_CLOSE, self.close),
             post(f"{at}/expire", Verb.REQUEST_EXPIRE, self.expire),
         ]
@@ -298,7 +301,10 @@ class RequestCalls:
             )
         _refuse_entering(request)
         day = _day(wanted.day)
-        return await self._acted(request, lambda number: self.office.reply(number, wanted.version, day))
+        delivery = None if wanted.delivery is None else machine.Delivery(wanted.delivery)
+        return await self._acted(
+            request, lambda number: self.office.reply(number, wanted.version, day, wanted.letter, delivery)
+        )
 
     async def appoint(self, request: web.Request) -> web.Response:
         wanted = await asked(request, documents.AppointAsked)
@@ -307,9 +313,37 @@ class RequestCalls:
 
     async def close(self, request: web.Request) -> web.Response:
         wanted = await asked(request, documents.CloseAsked)
-        acts: list[machine.Act] = [*[machine.Receipt()] * wanted.handed_over, machine.Close()]
         return await self._acted(
-            request, lambda number: self.office.amend(number, wanted.version, wanted.fields, *acts)
+            request, lambda number: self.office.close(number, wanted.version, wanted.fields, wanted.filed_as)
+        )
+
+    async def receipt(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.ReceiptAsked)
+        given = HandingOver(
+            wanted.receiver,
+            wanted.identity,
+            wanted.medium,
+            wanted.copy_id,
+            _day(wanted.day),
+            wanted.fee,
+            wanted.kept,
+        )
+        return await self._acted(request, lambda number: self.office.hand_over(number, wanted.version, given))
+
+    async def dispose(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.DisposeAsked)
+        disposal, day = machine.Disposal(wanted.disposal), _day(wanted.day)
+        return await self._acted(
+            request,
+            lambda number: self.office.dispose(number, wanted.version, wanted.copy_id, disposal, day, ours=wanted.ours),
+        )
+
+    async def sign_entry(self, request: web.Request) -> web.Response:
+        wanted, who = await asked(request, documents.SignEntryAsked), self._enters(request)
+        signer = _signer(wanted.signer)
+        return await self._shown(
+            request,
+            lambda number: self.office.sign_entry(number, wanted.version, wanted.entry, signer, who(signer)),
         )
 
     async def expire(self, request: web.Request) -> web.Response:

@@ -746,19 +746,23 @@ def _asked_copy(session: Session, path: str, wanted: documents.CopyAsked) -> doc
 @request.command(short_help="All is done: close the case.")
 @number_argument
 @field_option
-@click.option(
-    "--signed-for", metavar="COUNT", type=click.IntRange(min=0), default=0, help="Copies that were signed for (簽收)."
-)
+@click.option("--file-number", metavar="NUMBER", help="檔號 of its file (專卷); a closed case may get it later.")
 @version_option
 @json_option
 @address_given
 def close(
-    address: Address, number: str, *, fields: tuple[str, ...], signed_for: int, version: int | None, as_json: bool
+    address: Address,
+    number: str,
+    *,
+    fields: tuple[str, ...],
+    file_number: str | None,
+    version: int | None,
+    as_json: bool,
 ) -> None:
     """All is done: close the case. What it held is under its bounds again, after a refusal 30 days later."""
 
     def wanted(act: _Act) -> BaseModel:
-        return documents.CloseAsked(version=act.version, fields=_fields(act.seen, fields), handed_over=signed_for)
+        return documents.CloseAsked(version=act.version, fields=_fields(act.seen, fields), filed_as=file_number or "")
 
     _step(address, number, "close", wanted, version, as_json=as_json)
 

@@ -433,7 +433,10 @@ def _afterwards(one: documents.ShownRequest, read: Reader) -> Iterator[Renderabl
     lines = []
     if one.made:
         exports = read.phrase(
-            "office.show.exports", "{exports}; signed for: {count}", exports=one.made, count=one.receipts
+            "office.show.exports",
+            "{exports}; signed for: {count}",
+            exports=one.made,
+            count=sum(each.receipt is not None for each in one.copies),
         )
         lines.append(text(exports))
     if one.kept:

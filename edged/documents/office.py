@@ -13,6 +13,9 @@ from edged.documents.pins import Act, Pin
 UseWord = Literal["view", "hold", "copy", "look"]
 StatusWord = Literal["deciding", "supplement", "granted", "refused", "withdrawn", "closed", "unreadable"]
 DoorWord = Literal["login", "paper", "word"]
+DisposalWord = Literal["returned", "destroyed", "filed"]
+DeliveryWord = Literal["mail", "handed", "exchange", "email"]
+SecrecyWord = Literal["密", "機密", "極機密", "絕對機密"]
 FIELDS_MAX = 100
 TEXT_MAX = 2_000
 """Characters of a field of a form."""
@@ -102,6 +105,38 @@ class ShownViewing(Document):
     present: str = Field(description='"" where it may not be shown')
 
 
+class ShownReceipt(Document):
+    """簽收."""
+
+    day: str
+    receiver: str = Field(description='"" where it may not be shown')
+    identity: str = Field(description='which document showed who that is; "" likewise')
+    medium: str
+    fee: int | None = Field(description="in dollars; null: nobody pays by this procedure")
+    fingerprint: str = Field(description='SHA-256 of the list of the copy; "" of one that was signed for before 1.1')
+
+
+class ShownCopy(Document):
+    """A copy that left."""
+
+    id: str = Field(description="of the export")
+    secrecy: str | None = Field(description="密等")
+    declassify: str = Field(description="解密條件")
+    receipt: ShownReceipt | None = Field(description="null: nobody has signed for it")
+    kept: bool = Field(description="the office has one of it, too")
+    ours: DisposalWord | None = Field(description="what has become of that")
+    handed_out: DisposalWord | None = Field(description="what has become of what was handed over")
+
+
+class ShownEntry(Document):
+    """A row of the log book (附件5)."""
+
+    version: int = Field(description="by which it is signed")
+    use: UseWord
+    signed: list[ShownSignature]
+    lacking: list[str] = Field(description="posts that have not signed it")
+
+
 class ShownHold(Part):
     pin: str | None = Field(description="null: it is not held")
     why_not: Told | None
@@ -166,8 +201,12 @@ class ShownRequest(RequestLine):
     word_pending: bool = Field(description="it was decided by word; the signature is not there yet")
     kept: bool
     made: list[str] = Field(description="exports that left, and pins by which something is kept")
-    receipts: int
+    copies: list[ShownCopy]
+    entries: list[ShownEntry] = Field(description="rows of the log book; empty where the text has none")
+    filed_as: str = Field(description='檔號 of its file (專卷); "": it has none yet')
     replied: str | None
+    letter: str = Field(description='發文字號 of the reply; ""')
+    delivery: DeliveryWord | None = Field(description="how the reply went out")
     reasons: list[str] = Field(description="why it was returned, supplemented, refused, in order")
     todo: list[Told] = Field(description="what is to be done now")
 
@@ -399,6 +438,8 @@ class ReplyAsked(StepAsked):
     """Answered; with a signer: the time for it is lengthened instead."""
 
     day: str | None = None
+    letter: Name = ""
+    delivery: DeliveryWord | None = None
     signer: SignerAsked | None = None
     reason: Words = ""
 
@@ -431,6 +472,8 @@ class CopyAsked(StepAsked):
     max_file_bytes: int = Field(default=(1 << 32) - 1, ge=1 << 16, le=1 << 62)
     whole_segments: bool = False
     dry_run: bool = False
+    secrecy: SecrecyWord | None = None
+    declassify: Words = ""
     fields: dict[str, Words] = Field(default={}, max_length=FIELDS_MAX)
 
 
@@ -449,8 +492,36 @@ class LookAsked(_Asked):
 
 class CloseAsked(StepAsked):
     fields: dict[str, Words] = Field(default={}, max_length=FIELDS_MAX)
-    handed_over: int = Field(default=0, ge=0, le=1000)
-    """Copies that were signed for (簽收)."""
+    filed_as: Name = ""
+    """檔號; of a case that is closed, this alone."""
+
+
+class ReceiptAsked(StepAsked):
+    """簽收."""
+
+    receiver: Words
+    identity: Words
+    medium: Words
+    copy_id: Name = ""
+    day: str | None = None
+    fee: int | None = Field(default=None, ge=0, le=1_000_000)
+    kept: bool = True
+
+
+class DisposeAsked(StepAsked):
+    """What has become of a copy: of the office's own, or of what was handed over."""
+
+    copy_id: Name
+    disposal: DisposalWord
+    ours: bool
+    day: str | None = None
+
+
+class SignEntryAsked(StepAsked):
+    """A row of the log book, by its version."""
+
+    signer: SignerAsked
+    entry: Number
 
 
 class PersonAsked(_Asked):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Final
 
 from edged.office import forms, legal_days, story
@@ -28,8 +29,24 @@ CHECKED: Final = "check:"
 PRESENT: Final = "present:"
 """who was at a viewing, by its number;"""
 REASON: Final = "reason:"
-"""why something was done, by the version that it made."""
-OWN_WORDS: Final = (CHECKED, PRESENT, REASON)
+"""why something was done, by the version that it made;"""
+COPY: Final = "copy:"
+"""what is said of a copy, by its id (`copy_word`)."""
+OWN_WORDS: Final = (CHECKED, PRESENT, REASON, COPY)
+
+
+class CopyWord(StrEnum):
+    RECEIVER = "receiver"
+    """Who took it."""
+    IDENTITY = "identity"
+    """What showed who that is."""
+    MEDIUM = "medium"
+    DECLASSIFY = "declassify"
+    """解密條件."""
+
+
+def copy_word(copy: str, what: CopyWord) -> str:
+    return f"{COPY}{copy}:{what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +169,6 @@ def _check_words(procedure: Procedure, words: Mapping[str, str]) -> None:
     own = {name: text for name, text in words.items() if name.startswith(OWN_WORDS)}
     forms.check_form(procedure, {name: text for name, text in words.items() if name not in own})
     for name, text in own.items():
-        said = forms.unfit_text(text, forms.TEXT, lines=not name.startswith(PRESENT))
+        said = forms.unfit_text(text, forms.TEXT, lines=not name.startswith((PRESENT, COPY)))
         if said is not None:
             raise Unfit(said)

@@ -411,7 +411,7 @@ def _captures(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
 def _receipts(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
     case, request = one.case, one.case.request
     taken = [act for act in case.acts if isinstance(act.act, Take) and act.act.use is Use.COPY]
-    lacking = request.copies - request.receipts
+    lacking = request.unsigned
     if not case.procedure.receipt or lacking <= 0 or not taken:
         return
     if request.closed or record.now.age(taken[-lacking].at) >= UNSIGNED_MS:
@@ -419,7 +419,7 @@ def _receipts(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
             "office.breach.unsigned-copy",
             "request {number}: of {copies} copies {lacking} are not signed for (簽收)",
             number=case.row.number,
-            copies=request.copies,
+            copies=len(request.copies),
             lacking=lacking,
         )
         yield _breach(BreachKind.UNSIGNED_COPY, case, said, stands=not request.closed)

@@ -126,7 +126,7 @@ def empty(procedure: Procedure, request: Request, words: Mapping[str, str]) -> I
     """
     shown, filled = bool(request.viewings), _filled(procedure, words)
     phases = {Phase.APPLICATION: True, Phase.VIEWING: shown, Phase.KEEPING: request.held, Phase.AFTERWARDS: True}
-    taken = {Use.VIEW: shown, Use.LOOK: shown, Use.HOLD: request.held, Use.COPY: request.copies > 0}
+    taken = {Use.VIEW: shown, Use.LOOK: shown, Use.HOLD: request.held, Use.COPY: bool(request.copies)}
     for one in procedure.fields:
         use = None if one.phase is Phase.APPLICATION else _use_of(procedure, one)
         asked = one.required and phases[one.phase] and applicable(one, filled) and (use is None or taken[use])

@@ -22,11 +22,11 @@ def next_steps(procedure: Procedure, request: Request, applying: frozenset[str])
         yield message("office.todo.reply", "answer whoever asked (request reply)")
     if request.decision is not None and request.decision.granted and not request.withdrawn:
         yield from _granted(procedure, request)
-    unsigned = request.copies - request.receipts if procedure.receipt else 0
+    unsigned = request.unsigned if procedure.receipt else 0
     if unsigned > 0:
         yield message(
             "office.todo.receipt",
-            "have it signed for: {count} so far are not (request close --signed-for {count})",
+            "have it signed for: {count} so far are not (request receipt)",
             count=unsigned,
         )
     if request.replied and request.viewing is None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import singledispatch
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from edged.profiles.procedures import (
     AnnexField,
@@ -49,6 +49,34 @@ class Unfit(ValueError):
         super().__init__(why)
         self.why = why
         self.action = action
+
+
+class Delivery(StrEnum):
+    """How a reply (函復) goes out."""
+
+    MAIL = "mail"
+    HANDED = "handed"
+    EXCHANGE = "exchange"
+    """公文電子交換."""
+    EMAIL = "email"
+
+
+class Secrecy(StrEnum):
+    """密等 (文書處理手冊 49), the lowest first."""
+
+    RESTRICTED = "密"
+    CONFIDENTIAL = "機密"
+    SECRET = "極機密"  # noqa: S105 - a word of the regulation
+    TOP_SECRET = "絕對機密"  # noqa: S105
+
+
+class Disposal(StrEnum):
+    """What has become of a copy."""
+
+    RETURNED = "returned"
+    DESTROYED = "destroyed"
+    FILED = "filed"
+    """附卷: it lies in a file of whoever has it, and follows that."""
 
 
 class Door(StrEnum):
@@ -149,6 +177,35 @@ class Viewing:
     companion: int
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One that left."""
+
+    made: str = ""
+    """The export that it is, by its id."""
+    signed_for: bool = False
+    kept: bool = True
+    """The office has one of it, too."""
+    ours: Disposal | None = None
+    """What has become of that."""
+    handed_out: Disposal | None = None
+    """What has become of what was handed over."""
+
+    @property
+    def waits(self) -> bool:
+        """Somebody has yet to sign for it. Of one that came to nothing the office has destroyed its own."""
+        return not self.signed_for and self.ours is None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A row of a log book (附件5)."""
+
+    version: int
+    """That the act it tells of has made."""
+    signed: tuple[Hand, ...] = ()
+
+
 class RequestStatus(StrEnum):
     """How far it is, for a list."""
 
@@ -189,8 +246,12 @@ class Request:
     hold_by: tuple[Hand, ...] = ()
     viewings: tuple[Viewing, ...] = ()
     held: bool = False
-    copies: int = 0
-    receipts: int = 0
+    copies: tuple[Copy, ...] = ()
+    """Those that left, the first one first."""
+    entries: tuple[LogEntry, ...] = ()
+    """Where the text has a log book: its rows, a viewing or a copy each."""
+    filed_as: str = ""
+    """檔號 of its file (專卷)."""
     closed: bool = False
 
     @property
@@ -214,6 +275,11 @@ class Request:
         decided = () if self.decision is None else (self.decision.hand,)
         hands = (*(one.hand for one in self.signatures), *decided, *self.hold_by)
         return tuple(one for one in hands if one.door is not Door.LOGIN)
+
+    @property
+    def unsigned(self) -> int:
+        """Copies that somebody has yet to sign for."""
+        return sum(one.waits for one in self.copies)
 
     def step(self, procedure: Procedure) -> int:
         """Number of the step that is next; the length of the chain once all have signed."""
@@ -318,6 +384,9 @@ class Withdraw:
 class Reply:
     day: int | None = None
     """Of the letter, an ordinal; None: the day of the entry."""
+    letter: str = ""
+    """發文字號."""
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,11 +431,52 @@ class Take:
     scope: Scope
     made: str = ""
     """The export or pin that it is, by its id."""
+    secrecy: Secrecy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """簽收 of a copy."""
+
+    copy: str = ""
+    """By its id; "": the first that nobody has signed for."""
+    day: int | None = None
+    """On which it was handed over, an ordinal; None: the day of the entry."""
+    fingerprint: str = ""
+    """SHA-256 of its list, hex."""
+    fee: int | None = None
+    """費用, in dollars; None where the text has none."""
+    kept: bool = True
+    """The office keeps one of it, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispose:
+    """A copy was returned, destroyed or filed."""
+
+    copy: str
+    disposal: Disposal
+    ours: bool
+    """The one that the office has; else what was handed over."""
+    day: int | None = None
+    """An ordinal; None: the day of the entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignEntry:
+    """簽章 of a row of the log book."""
+
+    hand: Hand
+    entry: int
+    """By its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileCase:
+    """專卷: the case has its file."""
+
+    number: str
+    """檔號."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,8 +486,11 @@ class Close:
 
 Act: TypeAlias = (
     Amend | Examine | Sign | Return | AskSupplement | Supplemented | Decide | AskHold | ApproveHold | Extend | Withdraw
-    | Reply | SeePaper | Appoint | OpenViewing | EndViewing | CutViewing | Take | Receipt | Close
+    | Reply | SeePaper | Appoint | OpenViewing | EndViewing | CutViewing | Take | Receipt | Dispose | SignEntry
+    | FileCase | Close
 )  # fmt: skip
+AFTER_CLOSE: Final = (Dispose, SignEntry, FileCase)
+"""What is done of a case that is closed, too."""
 
 
 def receive(
@@ -400,9 +513,11 @@ def advance(procedure: Procedure, request: Request, act: Act, version: int) -> R
         raise Unfit(
             message("office.meanwhile", "somebody else has changed the request meanwhile: look at it again, then act")
         )
-    _require(not request.closed, CLOSED)
-    done = _done(act, procedure, request)
-    return replace(done, version=request.version + 1)
+    _require(not request.closed or isinstance(act, AFTER_CLOSE), CLOSED)
+    done = replace(_done(act, procedure, request), version=request.version + 1)
+    if procedure.register_form and isinstance(act, OpenViewing | Take):
+        done = replace(done, entries=(*done.entries, LogEntry(done.version)))
+    return done
 
 
 @singledispatch
@@ -850,13 +965,74 @@ def _take(act: Take, procedure: Procedure, request: Request) -> Request:
             message("office.hold-unapproved", "keeping it is not approved yet"),
         )
         return replace(request, held=True)
-    return replace(request, copies=request.copies + 1)
+    return replace(request, copies=(*request.copies, Copy(act.made)))
 
 
 @_done.register
-def _receipt(_: Receipt, __: Procedure, request: Request) -> Request:
-    _require(request.receipts < request.copies, message("office.no-copy", "there is no copy that was not signed for"))
-    return replace(request, receipts=request.receipts + 1)
+def _receipt(act: Receipt, procedure: Procedure, request: Request) -> Request:
+    _require(request.unsigned, message("office.no-copy", "there is no copy that was not signed for"))
+    _require(
+        act.fee is None or (act.fee >= 0 and procedure.fee),
+        message("office.no-fee", "by this procedure nobody pays for a copy"),
+    )
+    found = next((one for one in request.copies if one.waits and act.copy in ("", one.made)), None)
+    if found is None:
+        raise Unfit(message("office.copy-signed", "copy {copy} is signed for already, or is none of it", copy=act.copy))
+    return _changed(request, found, signed_for=True, kept=act.kept)
+
+
+def _changed(request: Request, copy: Copy, **how: Any) -> Request:
+    return replace(request, copies=tuple(replace(one, **how) if one is copy else one for one in request.copies))
+
+
+@_done.register
+def _dispose(act: Dispose, procedure: Procedure, request: Request) -> Request:
+    found = next((one for one in request.copies if one.made == act.copy), None)
+    if found is None:
+        raise Unfit(message("office.copy-unknown", "{copy} is no copy of this request", copy=act.copy))
+    if act.ours:
+        _require(found.kept, message("office.copy-not-kept", "the office keeps none of copy {copy}", copy=act.copy))
+        _require(
+            act.disposal is not Disposal.RETURNED,
+            message("office.copy-ours-returned", "what the office keeps is destroyed or filed, and not returned"),
+        )
+        _require(found.ours is None, _disposed(act.copy))
+        return _changed(request, found, ours=act.disposal)
+    _require(
+        found.signed_for or not procedure.receipt,
+        message("office.copy-not-handed", "nobody has signed for copy {copy} yet", copy=act.copy),
+    )
+    _require(found.handed_out is None, _disposed(act.copy))
+    return _changed(request, found, handed_out=act.disposal)
+
+
+def _disposed(copy: str) -> Message:
+    return message("office.copy-disposed", "what has become of copy {copy} is entered already", copy=copy)
+
+
+@_done.register
+def _sign_entry(act: SignEntry, procedure: Procedure, request: Request) -> Request:
+    found = next((one for one in request.entries if one.version == act.entry), None)
+    if found is None:
+        raise Unfit(message("office.no-entry", "the log book has no row {entry} of this request", entry=act.entry))
+    _require(
+        act.hand.post not in {one.post for one in found.signed},
+        message("office.entry-signed", "{post} has signed this row already", post=act.hand.post),
+    )
+    _not_own(request, act.hand.person)
+    _came_in(procedure, act.hand)
+    signed = replace(found, signed=(*found.signed, act.hand))
+    return replace(request, entries=tuple(signed if one is found else one for one in request.entries))
+
+
+@_done.register
+def _file(act: FileCase, _: Procedure, request: Request) -> Request:
+    _require(act.number.strip(), message("office.no-file-number", "write the number of the file (檔號)"))
+    _require(
+        request.decision is not None or request.withdrawn or request.replied,
+        message("office.file-undecided", "a case gets its file once it is decided or withdrawn"),
+    )
+    return replace(request, filed_as=act.number)
 
 
 @_done.register
@@ -872,12 +1048,12 @@ def _close(_: Close, procedure: Procedure, request: Request) -> Request:
         message("office.word-pending", "the signature of what was granted by word is not there yet"),
     )
     _require(
-        not procedure.receipt or request.receipts == request.copies,
+        not procedure.receipt or not request.unsigned,
         message(
             "office.close-unsigned",
-            "{copies} copies were handed out, and {receipts} are signed for: --signed-for says of the others",
-            copies=request.copies,
-            receipts=request.receipts,
+            "of {copies} copies {count} are not signed for (簽收): edgectl request receipt",
+            copies=len(request.copies),
+            count=request.unsigned,
         ),
     )
     return replace(request, closed=True)

@@ -18,11 +18,12 @@ from typing import Final
 from edged.config.model import Config
 from edged.office import calendars, forms, holds, people
 from edged.office import request as machine
-from edged.office.cases import CHECKED, NO_UNITS, NO_WORDS, PRESENT, REASON, Cases, Unreadable
+from edged.office.cases import CHECKED, NO_UNITS, NO_WORDS, PRESENT, REASON, Cases, CopyWord, Unreadable, copy_word
 from edged.office.deadlines import Deadline, OfficeTime, RunningAge, alarms, deadlines, entered_day
 from edged.office.findings import CaseFinding, JudgedCase, OfficeRecord, findings, people_of
 from edged.office.forms import FormReading
 from edged.office.holds import RequestHold
+from edged.office.identity_numbers import plain_text
 from edged.office.legal_days import OfficeCalendar, RequestNumber, RequestNumberError
 from edged.office.people import Deputy, People, Person, PostHolding
 from edged.office.request import SHOWN, Act, Door, Hand, Scope, Stretch, Unfit
@@ -66,6 +67,28 @@ class Signer:
     scan: int | None = None
     by_word: bool = False
     authorised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandingOver:
+    """A copy goes to whoever signs for it (簽收)."""
+
+    receiver: str
+    identity: str
+    """Which document showed who that is."""
+    medium: str
+    copy: str = ""
+    """By its id; "" where only one is left to sign for."""
+    day: date | None = None
+    """None: today."""
+    fee: int | None = None
+    """In dollars."""
+    kept: bool = True
+    """The office keeps one of it."""
+
+
+LETTER_MAX: Final = 60
+"""Characters of a 發文字號 or 檔號."""
 
 
 @dataclass(slots=True)
@@ -218,9 +241,10 @@ class OfficeService:
             case = self.cases.case(number)
         except (Unfit, StoreError):
             return False
+        log_book = (ChainStep(post=post, unit=Unit.MANAGING) for post in self.log_posts(case.procedure))
         return case.request.applicant == person.number or any(
             person.number in people_of
-            for step in (*case.procedure.chain, *case.procedure.hold_by)
+            for step in (*case.procedure.chain, *case.procedure.hold_by, *log_book)
             for unit in self._units_of(case, step, everybody)
             for people_of in (
                 everybody.holders(step.post, unit),
@@ -533,10 +557,91 @@ class OfficeService:
         hand = self._hand(self.cases.case(number), signer, account, None)
         return self.act(number, version, machine.Extend(hand), words=_reason(version, why))
 
-    def reply(self, number: str, version: int, day: date | None) -> Case:
-        """`day`: of the letter; None: today."""
+    def reply(
+        self,
+        number: str,
+        version: int,
+        day: date | None,
+        letter: str = "",
+        delivery: machine.Delivery | None = None,
+    ) -> Case:
+        """`day`: of the letter; None: today. `letter`: its number (發文字號)."""
         case = self.cases.case(number)
-        return self.act(number, version, machine.Reply(self._done_on(case, day).toordinal()))
+        day_on = self._done_on(case, day).toordinal()
+        return self.act(number, version, machine.Reply(day_on, _reference(letter), delivery))
+
+    # --- copies, once they are made -----------------------------------------------------------------------------
+
+    def hand_over(self, number: str, version: int, given: HandingOver) -> Case:
+        """簽收. Unfit: the copy is not finished, or it is not said who takes it."""
+        case = self.cases.case(number)
+        unsigned = [one.made for one in case.request.copies if one.waits]
+        if not given.copy and len(unsigned) > 1:
+            raise Unfit(
+                message("office.which-copy", "there are several copies: say which one of {copies}", copies=unsigned)
+            )
+        copy = given.copy or "".join(unsigned)
+        if case.procedure.fee and given.fee is None:
+            raise Unfit(message("office.fee-unsaid", "say what whoever asked has paid (費用), 0 for nothing"))
+        told = {
+            CopyWord.RECEIVER: given.receiver,
+            CopyWord.IDENTITY: given.identity,
+            CopyWord.MEDIUM: given.medium,
+        }
+        if not all(text.strip() for text in told.values()):
+            raise Unfit(
+                message(
+                    "office.receipt-lacking",
+                    "say who takes the copy, by which document they are known, and on which medium it is",
+                )
+            )
+        fingerprint = self._store.exports.fingerprint(copy) if copy in unsigned else ""
+        if fingerprint is None:
+            raise Unfit(
+                message("office.copy-unfinished", "copy {copy} is not finished", copy=copy),
+                message("office.copy-unfinished.action", "edgectl export --resume FOLDER, then hand it over"),
+            )
+        day = self._done_on(case, given.day).toordinal()
+        act = machine.Receipt(copy, day, fingerprint, given.fee, given.kept)
+        return self.act(number, version, act, words={copy_word(copy, one): text for one, text in told.items()})
+
+    def dispose(
+        self, number: str, version: int, copy: str, disposal: machine.Disposal, day: date | None, *, ours: bool
+    ) -> Case:
+        """A copy was returned, destroyed or filed, on that day; None: today."""
+        case = self.cases.case(number)
+        done = machine.Dispose(copy, disposal, ours, self._done_on(case, day).toordinal())
+        return self.act(number, version, done)
+
+    def close(self, number: str, version: int, fields: Mapping[str, str], filed_as: str = "") -> Case:
+        """The case, with the number of its file (檔號), where that is known; a closed one gets it later."""
+        case = self.cases.case(number)
+        acts: list[Act] = [machine.FileCase(_reference(filed_as))] if filed_as.strip() else []
+        if not (case.request.closed and acts):
+            acts.append(machine.Close())
+        return self.amend(number, version, fields, *acts)
+
+    def log_posts(self, procedure: Procedure) -> tuple[str, ...]:
+        """Who signs a row of its log book."""
+        name = self._config().site.profile
+        books = () if name is None else profile(name).registers
+        return next((tuple(one.signed) for one in books if one.form == procedure.register_form), ())
+
+    def sign_entry(self, number: str, version: int, entry: int, signer: Signer, account: int) -> Case:
+        """簽章 of a row of the log book. `entry`: the version that its act has made."""
+        case = self.cases.case(number)
+        posts = self.log_posts(case.procedure)
+        if signer.post not in posts:
+            raise Unfit(
+                message(
+                    "office.log-post",
+                    "a row of the log book is signed by {posts}, and not by {own}",
+                    posts=list(posts),
+                    own=signer.post,
+                )
+            )
+        step = ChainStep(post=signer.post, unit=Unit.MANAGING)
+        return self.act(number, version, machine.SignEntry(self._hand(case, signer, account, step), entry))
 
     def appoint(self, number: str, version: int, at_ms: int) -> Case:
         """A viewing. `at_ms`: wall clock, ms since 1970."""
@@ -876,6 +981,15 @@ def _hold_of(pin: Pin) -> RequestHold:
     order = pin.order
     stretch = Stretch(order.cameras[0], order.interval.first_ms, order.interval.last_ms)
     return RequestHold(order.case, stretch)
+
+
+def _reference(text: str) -> str:
+    """Of a letter or a file. Unfit: it is none."""
+    plain = plain_text(text).strip()
+    unfit = forms.unfit_text(plain, LETTER_MAX, lines=False)
+    if unfit is not None:
+        raise Unfit(unfit)
+    return plain
 
 
 def _reason(version: int, why: str) -> Mapping[str, str]:

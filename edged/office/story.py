@@ -39,6 +39,9 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "cut-viewing": machine.CutViewing,
     "take": machine.Take,
     "receipt": machine.Receipt,
+    "dispose": machine.Dispose,
+    "sign-entry": machine.SignEntry,
+    "file": machine.FileCase,
     "close": machine.Close,
 }
 """Names of acts in leaves; only ever added to."""
@@ -121,6 +124,10 @@ class Case:
         request = replay(procedure, kept.receipt, (one.story for one in kept.acts))
         acts = tuple(DatedAct(act_of(one.story), one.at, one.leaf) for one in kept.acts)
         return cls(kept.row, procedure, request, acts, bool(kept.receipt.get("synchronised", True)))
+
+    def made(self, version: int) -> Act:
+        """The act that made this version; versions run from 1, that of the receipt. IndexError: there is none."""
+        return self.acts[version - 2].act
 
     def last(self, *kinds: type[Act]) -> DatedAct | None:
         """The last act of these kinds; None: there was none."""

@@ -91,8 +91,18 @@ class Verb(StrEnum):
     REQUEST_APPOINT = "request appoint"
     REQUEST_VIEW = "request view"
     REQUEST_COPY = "request copy"
+    REQUEST_PRINT = "request print"
+    REQUEST_RECEIPT = "request receipt"
+    REQUEST_DESTROYED = "request destroyed"
     REQUEST_CLOSE = "request close"
     REQUEST_EXPIRE = "request expire"
+    REGISTER = "register"
+    REGISTER_SIGN = "register sign"
+    LEAK_LIST = "leak list"
+    LEAK_SHOW = "leak show"
+    LEAK_OPEN = "leak open"
+    LEAK_REPORT = "leak report"
+    LEAK_CLOSE = "leak close"
     PERSON_LIST = "person list"
     PERSON_ADD = "person add"
     PERSON_TIE = "person tie"
@@ -482,6 +492,28 @@ TABLE: Final[Mapping[Verb, VerbRule]] = {
         clauses=("W6", "J9", "P8", "D7", "N2"),
         discloses=True,
     ),
+    Verb.REQUEST_PRINT: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.request-print", "print a paper of a request"),
+        Record.SEEN,
+        why="form, reply, receipt, case file; persons as in request show",
+        clauses=("J11", "P8", "D3", "N10"),
+        by_post=True,
+    ),
+    Verb.REQUEST_RECEIPT: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-receipt", "have a copy signed for"),
+        Record.DONE,
+        why="who took it, on what medium, with its fingerprint",
+        clauses=("P7", "P8", "D5"),
+    ),
+    Verb.REQUEST_DESTROYED: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.request-destroyed", "enter what has become of a copy"),
+        Record.DONE,
+        why="returned, destroyed or filed; nothing is removed by it",
+        clauses=("P8",),
+    ),
     Verb.REQUEST_CLOSE: VerbRule(
         _only(OPERATOR),
         message("role.verb.request-close", "close a request"),
@@ -496,6 +528,56 @@ TABLE: Final[Mapping[Verb, VerbRule]] = {
         "asked",
         why="when the period of the text is over: takes two persons",
         clauses=("W10",),
+    ),
+    Verb.REGISTER: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.register", "registers of requests"),
+        Record.SEEN,
+        why="log book, viewings, copies, the year; persons as in request show",
+        clauses=("J11", "P8", "D3", "W10"),
+    ),
+    Verb.REGISTER_SIGN: VerbRule(
+        _only(OPERATOR),
+        message("role.verb.register-sign", "sign a row of the log book"),
+        Record.DONE,
+        why="by the posts that the log book names; on paper it is entered by an operator",
+        clauses=("J11",),
+        by_post=True,
+    ),
+    Verb.LEAK_LIST: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.leak-list", "list of leak cases"),
+        Record.LISTED,
+        why="cameras, intervals and days; names nobody",
+        clauses=("P9",),
+    ),
+    Verb.LEAK_SHOW: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.leak-show", "a leak case"),
+        Record.SEEN,
+        why="which copies and viewings hold what has leaked",
+        clauses=("P9",),
+    ),
+    Verb.LEAK_OPEN: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.leak-open", "open a leak case"),
+        Record.DONE,
+        why="whoever hears of it; what it touches is not erased meanwhile",
+        clauses=("P9",),
+    ),
+    Verb.LEAK_REPORT: VerbRule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        message("role.verb.leak-report", "enter that a leak was reported"),
+        Record.DONE,
+        why="to whom, on which day, under which number",
+        clauses=("P9",),
+    ),
+    Verb.LEAK_CLOSE: VerbRule(
+        _only(AUDITOR),
+        message("role.verb.leak-close", "close a leak case"),
+        Record.DONE,
+        why="by an auditor, once it is reported",
+        clauses=("P9",),
     ),
     Verb.PERSON_LIST: VerbRule(
         _only(OPERATOR, AUTHORITY, AUDITOR),

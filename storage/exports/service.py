@@ -526,6 +526,14 @@ class Exports:
         """
         return self._database.read(partial(exports_table.all_kept, segments=segments))
 
+    def fingerprint(self, export_id: str) -> str | None:
+        """SHA-256 of the list that left with it, hex; None: it is not finished. UnknownId."""
+
+        def query(connection: Connection) -> str | None:
+            return exports_table.fingerprint(connection, _found(connection, export_id))
+
+        return self._database.read(query)
+
     def told(self, export: Export) -> dict[str, tuple[bytes, str]]:
         """Salt and words behind the commitments of its leaf, as far as they were not erased."""
         return self._database.read(partial(exports_table.openings, leaf=export.leaf or 0))

@@ -172,6 +172,16 @@ def of_request(connection: sqlite3.Connection, request: str) -> list[Export]:
     return [_export(row) for row in connection.execute(_SQL + "WHERE request = ? ORDER BY number", (request,))]
 
 
+def fingerprint(connection: sqlite3.Connection, export: Export) -> str | None:
+    """SHA-256 of its list, hex, as the leaf has it by which it was finished; None: it is not."""
+    told = connection.execute(
+        "SELECT json_extract(body, '$.manifest') FROM leaves WHERE kind = ? AND number > ?"
+        " AND json_extract(body, '$.export') = ? AND json_extract(body, '$.event') = ?",
+        (Leaf.COPY.value, export.leaf or 0, export.id, FINISHED),
+    ).fetchone()
+    return None if told is None else told[0]
+
+
 def viewed(connection: sqlite3.Connection) -> list[Export]:
     """Viewing copies of which nobody has said yet that nothing is there any more, the oldest first."""
     return [_export(row) for row in connection.execute(_SQL + "WHERE viewing = 'there' ORDER BY number")]

@@ -155,7 +155,17 @@ class Story:
 
     async def steps(self) -> AsyncIterator[Step]:
         """Each as things stand when it is asked for; whoever asks has it done before the next one."""
-        for part in (self._checks, self._chain, self._answer, self._paper, self._viewing, self._copies, self._end):
+        for part in (
+            self._checks,
+            self._chain,
+            self._answer,
+            self._paper,
+            self._viewing,
+            self._copies,
+            self._receipts,
+            self._log_book,
+            self._end,
+        ):
             async for step in part():
                 yield step
 
@@ -238,10 +248,43 @@ class Story:
             fields = self._form(Phase.KEEPING)
             yield CLERK, "copy", "copy", {"version": (await self.now())["version"], "keep": True, "fields": fields}
         if "copy" in ((await self.now())["granted"] or []):
-            yield CLERK, "copy", "copy", {"version": (await self.now())["version"]}
+            secrecy = {"secrecy": "密", "declassify": "本案結案後解密"} if self.row.secrecy else {}
+            yield CLERK, "copy", "copy", {"version": (await self.now())["version"], **secrecy}
+
+    async def _receipts(self) -> AsyncIterator[Step]:
+        for one in (await self.now())["copies"]:
+            if one["receipt"] is None:
+                await self._finish(one["id"])
+                told = {"receiver": self.present[0], "identity": self.document("identity"), "medium": "光碟"}
+                fee = {"fee": 100} if self.row.fee else {}
+                yield CLERK, "receipt", "receipt", {"version": (await self.now())["version"], **told, **fee}
+
+    async def _finish(self, copy: str) -> None:
+        """It leaves, to its last byte."""
+        if any(one["id"] == copy and one["state"] == "open" for one in await self._exports()):
+            for step in ("prepare", "seal", "finish"):
+                await self.counter.done(CLERK, "POST", f"/v1/exports/{copy}/{step}")
+
+    async def _exports(self) -> Sequence[Any]:
+        exports: Sequence[Any] = (await self.counter.done(CLERK, "GET", "/v1/exports"))["exports"]
+        return exports
+
+    async def _log_book(self) -> AsyncIterator[Step]:
+        """Its rows are signed, the first post from an account, the second on paper."""
+        for entry in (await self.now())["entries"]:
+            for number, post in enumerate(entry["lacking"]):
+                signer: dict[str, Any] = {"post": post}
+                caller = HEAD
+                if number:
+                    caller, signer = CLERK, {"post": post, "person": number_of(HEAD), "day": self.day}
+                version = (await self.now())["version"]
+                yield caller, "entry", "entry", {"version": version, "signer": signer, "entry": entry["version"]}
 
     async def _end(self) -> AsyncIterator[Step]:
-        now = await self.now()
         fields = self._form(Phase.AFTERWARDS)
-        copies = sum(one.startswith("E-") for one in now["made"])
-        yield CLERK, "close", "close", {"version": now["version"], "fields": fields, "handed_over": copies}
+        yield (
+            CLERK,
+            "close",
+            "close",
+            {"version": (await self.now())["version"], "fields": fields, "filed_as": "115-0301"},
+        )

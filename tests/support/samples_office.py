@@ -105,6 +105,22 @@ LINE: Final[dict[str, Any]] = {
 }
 CLOSE: Final = message("office.todo.close", "when all is done, close it (request close)")
 REPLY: Final = message("office.todo.reply", "answer whoever asked (request reply)")
+COPY: Final[dict[str, Any]] = {
+    "id": "E-20261201-9QWE",
+    "secrecy": None,
+    "declassify": "",
+    "receipt": {
+        "day": "2026-12-02",
+        "receiver": "林美惠",
+        "identity": "身分證",
+        "medium": "光碟一片",
+        "fee": 120,
+        "fingerprint": "9f" * 32,
+    },
+    "kept": True,
+    "ours": None,
+    "handed_out": None,
+}
 REQUEST: Final[dict[str, Any]] = LINE | {
     "timezone": "Asia/Taipei",
     "synchronised": True,
@@ -166,8 +182,12 @@ REQUEST: Final[dict[str, Any]] = LINE | {
     "word_pending": False,
     "kept": False,
     "made": ["E-20261201-9QWE"],
-    "receipts": 1,
+    "copies": [COPY],
+    "entries": [],
+    "filed_as": "",
     "replied": None,
+    "letter": "",
+    "delivery": None,
     "reasons": ["聯絡電話漏填，請補正", "大廳畫面與事由無關，僅准側門"],
     "todo": [told(REPLY), told(CLOSE)],
 }

@@ -34,8 +34,8 @@ from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
 from edged.health.stream import CameraState
 from edged.host.journal import MessageId
+from edged.office import cases, looks, request
 from edged.office import findings as office_findings
-from edged.office import looks, request
 from edged.profiles import procedures
 from edged.profiles.loader import Basis, Judgement
 from edged.site.verdict import Urgency
@@ -113,6 +113,10 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "profiles: what a judgement rests on": Basis,
     "profiles: what may be granted": procedures.Use,
     "office: status of a request": request.RequestStatus,
+    "office: how a reply goes out": request.Delivery,
+    "office: secrecy of a copy": request.Secrecy,
+    "office: what has become of a copy": request.Disposal,
+    "office: what is said of a copy, in encrypted records": cases.CopyWord,
     "office: what broke a clause, in leaves": office_findings.BreachKind,
     "office: where a signature came in": request.Door,
     "office: state of a viewing": request.ViewingState,

@@ -500,10 +500,10 @@ async def test_a_copy_ends_with_its_grant(memory: Path, watch: Watch, end: str) 
         told = await until(story(counter), "copy")
         number = (await told.now())["made"][0]
         await counter.done(CLERK, "POST", f"/v1/exports/{number}/prepare")
-        body: dict[str, Any] = {"version": await version(told)}
         if end == "close":
-            body["handed_over"] = 1
-        await counter.done(CLERK, "POST", f"/v1/requests/{told.number}/{end}", body)
+            lost = {"version": await version(told), "copy_id": number, "disposal": "destroyed", "ours": True}
+            await counter.done(CLERK, "POST", f"/v1/requests/{told.number}/destroyed", lost)
+        await counter.done(CLERK, "POST", f"/v1/requests/{told.number}/{end}", {"version": await version(told)})
         for who, login in CALLERS:
             for method, step in (("POST", "prepare"), ("GET", "file?path=x"), ("POST", "seal"), ("POST", "finish")):
                 reply = await counter.ask(who, method, f"/v1/exports/{number}/{step}", login=login)

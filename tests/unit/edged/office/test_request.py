@@ -262,7 +262,7 @@ def test_by_word_shows_and_keeps_at_once_and_copies_when_the_signature_is_there(
     assert refusal(URGENT, after(URGENT, vouched, Reply()), Close()) == "office.word-pending"
     assert refusal(URGENT, vouched, Sign(by(CHIEF, "主任", Door.WORD))) == "office.word-again"
     signed = after(URGENT, vouched, Sign(by(CHIEF, "主任")))
-    assert after(URGENT, signed, Take(Use.COPY, (LOBBY,))).copies == 1
+    assert len(after(URGENT, signed, Take(Use.COPY, (LOBBY,))).copies) == 1
 
 
 def test_each_unit_whose_cameras_are_meant_signs() -> None:
