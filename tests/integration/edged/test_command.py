@@ -144,7 +144,12 @@ def _acknowledged(site: Site) -> None:
     def raised() -> dict[str, Any] | None:
         document = site.edged.ask("/v1/alarms") or {"alarms": []}
         return next(
-            (one for one in document["alarms"] if (one["key"], one["state"]) == ("camera.down:gate", "raised")), None
+            (
+                one
+                for one in document["alarms"]
+                if (one["key"], one["state"]) == ("camera.down:gate", "raised") and one["occurrence"]
+            ),
+            None,
         )
 
     wait_until(raised, ALARM_S, "the alarm of the camera that is not there")

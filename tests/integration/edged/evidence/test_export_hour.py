@@ -423,7 +423,7 @@ async def test_chromium_plays_sound_in_step(
     say(capsys, f"{[round(one * 1000) for one in apart_s]} ms")
     shown = [one for one in apart_s if abs(one) < BEAT_MS / 2000]  # a flash is one picture: a busy browser may drop it
     assert len(shown) >= 2, apart_s
-    assert max(map(abs, shown)) <= IN_STEP_S
+    assert statistics.median(map(abs, shown)) <= IN_STEP_S, "a single one says how busy the browser was"
 
 
 async def test_chromium_says_that_it_is_whole(
