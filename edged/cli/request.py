@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import click
 from pydantic import BaseModel
@@ -514,6 +514,8 @@ def expire(address: Address, number: str, *, as_json: bool) -> None:
 @number_argument
 @click.option("--extend", is_flag=True, help="Lengthen the time instead, once, as far as the law lets you.")
 @click.option("--reason", metavar="TEXT", default="", help="Why it takes longer.")
+@click.option("--letter", metavar="NUMBER", default="", help="Number of the letter (發文字號).")
+@click.option("--by", "delivery", type=click.Choice(get_args(documents.DeliveryWord)), help="How it goes out.")
 @replier_options
 @version_option
 @json_option
@@ -525,6 +527,8 @@ def reply(
     *,
     extend: bool,
     reason: str,
+    letter: str,
+    delivery: documents.DeliveryWord | None,
     version: int | None,
     as_json: bool,
     **signer: Any,
@@ -538,11 +542,13 @@ def reply(
             address,
             number,
             "reply",
-            lambda act: documents.ReplyAsked(version=act.version, day=_iso(day)),
+            lambda act: documents.ReplyAsked(version=act.version, day=_iso(day), letter=letter, delivery=delivery),
             version,
             as_json=as_json,
         )
         return
+    if letter or delivery is not None:
+        raise click.UsageError(message("office.reply.letter", "--letter and --by belong to the reply, not to --extend"))
     _check_signer(signer)
     if not reason.strip():
         raise refused("--reason", message("office.reply.reason", "say why it takes longer"))
@@ -759,12 +765,27 @@ def close(
     version: int | None,
     as_json: bool,
 ) -> None:
-    """All is done: close the case. What it held is under its bounds again, after a refusal 30 days later."""
+    """All is done: close the case. What it held is under its bounds again, after a refusal 30 days later. At a
+    terminal it asks for the number of the file (檔號), which may come later.
+    """
+    session = Session(address.daemon(), as_json)
+    act = _Act(session, _read(session, known(number)).request, version)
+    wanted = documents.CloseAsked(
+        version=act.version,
+        fields=_fields(act.seen, fields),
+        filed_as=_file_number(act) if file_number is None else file_number,
+    )
+    shown = _post(session, f"/v1/requests/{act.seen.number}/close", wanted)
+    session.print(shown, lambda: request_screens.closed_screen(shown, session.reader))
 
-    def wanted(act: _Act) -> BaseModel:
-        return documents.CloseAsked(version=act.version, fields=_fields(act.seen, fields), filed_as=file_number or "")
 
-    _step(address, number, "close", wanted, version, as_json=as_json)
+def _file_number(act: _Act) -> str:
+    """As somebody types it; "" where it is known, nobody can be asked, or nobody knows it yet."""
+    if act.seen.filed_as or act.session.as_json or not sys.stdin.isatty():
+        return ""
+    question = act.session.words.phrase("office.close.file-number", "檔號 of its file (Enter: not known yet)")
+    told: str = click.prompt(question, default="", show_default=False)
+    return told.strip()
 
 
 # --- what they share -------------------------------------------------------------------------------------------------

@@ -43,6 +43,12 @@ VIEWINGS: Final[Mapping[str, Message]] = {
     "ended": message("office.viewing.ended", "ended"),
     "cut": message("office.viewing.cut", "cut by a fault"),
 }
+DELIVERIES: Final[Mapping[str, Message]] = {
+    "mail": message("office.delivery.mail", "by mail"),
+    "handed": message("office.delivery.handed", "handed over"),
+    "exchange": message("office.delivery.exchange", "by the exchange of official letters"),
+    "email": message("office.delivery.email", "by e-mail"),
+}
 SOON_DAYS: Final = 2
 """The alarm comes as early."""
 NOT_NOW: Final = Message("–")
@@ -176,6 +182,15 @@ def show_screen(document: documents.RequestShow, read: Reader) -> RenderableType
 def acted_screen(document: documents.RequestShow, read: Reader) -> RenderableType:
     """How it stands after what was just done."""
     return Group(heading(document.request, read), *_remarks(document, read), *_to_do(document.request, read))
+
+
+def closed_screen(document: documents.RequestShow, read: Reader) -> RenderableType:
+    """How it stands once it is closed, and how its file is printed."""
+    one = document.request
+    command = read.phrase(
+        "office.close.print", "Print its file: edgectl request print {number} --paper case-file", number=one.number
+    )
+    return Group(acted_screen(document, read), "", text(command))
 
 
 def slip_screen(document: documents.RequestShow, read: Reader) -> RenderableType:
@@ -445,7 +460,15 @@ def _afterwards(one: documents.ShownRequest, read: Reader) -> Iterator[Renderabl
         yield from _section(read.phrase("office.show.copies", "Copies"), Group(*lines))
     if one.replied is not None:
         yield ""
-        yield text(read.phrase("office.show.replied", "Answered {day}", day=roc_day(one.replied)), "bold")
+        how = [*([clean(one.letter)] if one.letter else []), *([DELIVERIES[one.delivery]] if one.delivery else [])]
+        day = roc_day(one.replied)
+        answered = read.phrase("office.show.replied", "Answered {day}", day=day)
+        if how:
+            answered = read.phrase("office.show.replied-how", "Answered {day}: {how}", day=day, how=how)
+        yield text(answered, "bold")
+    if one.filed_as:
+        yield ""
+        yield text(read.phrase("office.show.file", "Filed as {number} (檔號)", number=one.filed_as), "bold")
     if one.reasons:
         reasons = Group(*(text(f"{number}  {each}") for number, each in enumerate(one.reasons, 1)))
         yield from _section(read.phrase("office.show.reasons", "Reasons given, in order"), reasons)

@@ -146,13 +146,13 @@ def _of_others(story: Case, calendar: OfficeCalendar, now: OfficeTime) -> Iterat
         yield Deadline(DeadlineKind.SUPPLEMENT, deadline(day_before, 1, calendar))
     if appointed and isinstance(appointed.act, Appoint) and appointed.act.at_ms is not None:
         yield Deadline(DeadlineKind.APPOINTMENT, now.by_wall(appointed.act.at_ms))
-    if replied and isinstance(replied.act, Reply) and story.request.applicant is None and _is_refused(story.request):
+    if replied and isinstance(replied.act, Reply) and story.request.applicant is None and falls_short(story.request):
         begins = day_of(story, replied, replied.act.day, now)
         yield Deadline(DeadlineKind.REMEDY, deadline(begins, REMEDY_DAYS, calendar))
 
 
-def _is_refused(request: Request) -> bool:
-    """All or part of what was asked for."""
+def falls_short(request: Request) -> bool:
+    """All or part of what was asked for is refused."""
     given = request.decision
     return given is None or given.uses != request.uses or not within(request.asked, given.scope)
 

@@ -58,6 +58,8 @@ class PaperCase:
     """The leaf of its receipt lies on a volume; else its number is 暫編."""
     made: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By copy that left: leaf by which it was begun, and until when it is to be destroyed, wall clock, ms."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the list of a copy that is finished, hex, by copy."""
 
     @property
     def number(self) -> str:

@@ -36,6 +36,7 @@ from edged.health.stream import CameraState
 from edged.host.journal import MessageId
 from edged.office import cases, looks, request
 from edged.office import findings as office_findings
+from edged.papers.letters import LetterKind
 from edged.profiles import procedures
 from edged.profiles.loader import Basis, Judgement
 from edged.site.verdict import Urgency
@@ -134,7 +135,7 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
 """Golden: words.json."""
 OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
     Marker, Presence, Record, Urgency, retention_bounds.LoosenedBound, connection.Outcome, backlog.Result,
-    Weight,
+    Weight, LetterKind,
     eye.LookKind, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, connection.Delivery,
     connection.NextStep, salvage.Action, replay_table.Applied, segmenter.CutReason, state.Phase,
     compare.Look, compare.Touch, signer.HeadAgreement,

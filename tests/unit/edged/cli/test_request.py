@@ -385,6 +385,56 @@ def test_a_field_that_is_none_is_wrong_usage(daemon: Daemon, typed: str, capsys:
     assert daemon.posted == []
 
 
+# --- the reply and the close ------------------------------------------------------------------------------------------
+
+
+def test_a_reply_tells_its_letter_and_its_way(daemon: Daemon) -> None:
+    assert run("reply", "115-0042", "--letter", "北市警字第1號", "--by", "exchange") == exit_codes.OK
+    assert (daemon.asked["letter"], daemon.asked["delivery"]) == ("北市警字第1號", "exchange")
+
+
+@pytest.mark.parametrize("words", [("--letter", "1"), ("--by", "mail")])
+def test_a_lengthened_time_has_no_letter(daemon: Daemon, words: tuple[str, ...]) -> None:
+    assert run("reply", "115-0042", "--extend", "--reason", "x", *words) == exit_codes.USAGE
+    assert daemon.posted == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "filed_as"),
+    [("115/0501/1\n", (), "115/0501/1"), ("\n", (), ""), ("", ("--file-number", "7"), "7"), ("", ("--json",), "")],
+)
+def test_the_close_asks_for_the_number_of_the_file(
+    daemon: Daemon,
+    typing: Callable[[str], None],
+    typed: str,
+    words: tuple[str, ...],
+    filed_as: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    typing(typed)
+    assert run("close", "115-0042", *words) == exit_codes.OK
+    assert daemon.asked["filed_as"] == filed_as
+    shown = capsys.readouterr().out
+    assert ("檔號 of its file" in shown) == bool(typed)
+    if "--json" not in words:
+        assert shown.splitlines()[-1] == "Print its file: edgectl request print 115-0042 --paper case-file"
+
+
+def test_a_file_that_has_its_number_is_not_asked_for_again(daemon: Daemon, typing: Callable[[str], None]) -> None:
+    daemon.request |= {"filed_as": "7"}
+    typing("8\n")
+    assert run("close", "115-0042") == exit_codes.OK
+    assert daemon.asked["filed_as"] == ""
+
+
+def test_a_request_is_shown_with_its_letter_and_its_file(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.request |= {"replied": "2026-12-02", "letter": "北市警字第1號", "delivery": "mail", "filed_as": "115/7"}
+    assert run("show", "115-0042") == exit_codes.OK
+    shown = capsys.readouterr().out
+    assert "Answered 115.12.02: 北市警字第1號, by mail" in shown
+    assert "Filed as 115/7 (檔號)" in shown
+
+
 # --- viewing and copying ----------------------------------------------------------------------------------------------
 
 
