@@ -175,6 +175,10 @@ class DeadlineKind(StrEnum):
     """訴願 by whoever was refused."""
 
 
+OWED_BY_THE_OFFICE: Final = frozenset({DeadlineKind.REPLY, DeadlineKind.SIGNATURE})
+"""Where it is the office that is late; else it waits for somebody, or may close the case."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestDeadline:
     """A legal day of a request that is near or over; of a signature, also one that is far."""
@@ -193,8 +197,10 @@ class RequestDeadline:
 
 @dataclass(frozen=True, slots=True)
 class OfficeCounts:
-    """How many requests are how."""
+    """How many requests are how, and what became of those of the year (`edged.office.statistics`)."""
 
+    requests_open: int
+    """Not closed, whatever was decided."""
     requests_deciding: int
     requests_supplement: int
     requests_granted: int
@@ -207,6 +213,22 @@ class OfficeCounts:
     viewing_open: int
     to_erase: int
     """Persons are to be erased: two persons have to confirm it."""
+    year: int
+    """The present one of the Republic."""
+    year_received: int
+    """With those of it that this version cannot follow; else the sum of the next six."""
+    year_deciding: int
+    year_granted: int
+    year_in_part: int
+    year_refused: int
+    year_withdrawn: int
+    year_referred: int
+    """Who asked was told whom to turn to."""
+    year_late: int
+    """With those that are overdue."""
+    year_viewings: int
+    """Of requests of all years, as the next."""
+    year_copies: int
 
 
 @dataclass(frozen=True, slots=True)

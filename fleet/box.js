@@ -9,6 +9,8 @@ const TABLES = {
   tickets: ["ticket", "about", "stage", "found"],
   volumes: ["volume", "state", "used", "free", "segments"],
   pins: ["pin", "state", "cameras", "footage", "until"],
+  year: ["year", "year-received", "year-deciding", "year-granted", "year-in-part", "year-refused", "year-withdrawn",
+    "year-referred", "year-late", "year-viewings", "year-copies"],
   defects: ["topic", "defect"],
 };
 const tables = Object.fromEntries(Object.entries(TABLES).map(([name, columns]) =>
@@ -45,7 +47,9 @@ function show(node, fleet, now) {
   fill("cameras", cameras(box));
   fill("volumes", box.volumes.map(volume));
   fill("pins", box.pins.map(pin));
-  Rows.write($("box-requests"), disclosure(box.requests));
+  Rows.write($("box-requests"), disclosure(box));
+  $("box-requests").dataset.tone = box.owed || box.requests?.shut ? "attention" : "";
+  fill("year", year(box.requests));
   fill("defects", box.defects.map(({tail, defect}) => ({key: tail, cells: [tail, say(...defect)]})));
   const note = box.checkpoint?.note ?? say("checkpoint-none");
   if ($("box-note").textContent !== note) $("box-note").textContent = note;
@@ -71,17 +75,28 @@ function list(element, problems) {
 }
 
 /** Counts of requests, as they are shown. */
-const REQUESTS = ["requests_deciding", "requests_supplement", "requests_granted", "requests_refused",
-  "requests_withdrawn", "overdue", "due_soon", "viewing_open", "not_held", "requests_unreadable", "to_erase",
-  "requests_closed"];
+const REQUESTS = ["requests_open", "requests_deciding", "requests_supplement", "requests_granted", "requests_refused",
+  "requests_withdrawn", "overdue", "overdue_by_office", "due_soon", "viewing_open", "not_held", "requests_unreadable",
+  "to_erase", "requests_closed"];
 
 /** How requests for footage stand. Which they are and of whom is not told: it stays on the box. */
-function disclosure(told) {
-  if (told === null) return "";
+function disclosure({requests: told, birth}) {
+  if (told === null) return birth?.profile === "" ? say("no-office") : "";
   if (told.shut) return say("requests-shut");
   const counts = REQUESTS.filter(field => told[field])
+    .filter(field => field !== "overdue" || told.overdue !== told.overdue_by_office)
     .map(field => `${say(field.replaceAll("_", "-"))}\u00a0${number(told[field])}`);
   return [...told.opened ? [] : [say("requests-not-opened")], ...counts].join(" · ") || say("none");
+}
+
+/** What became of the requests of the year: a box before contract 1.4 does not tell, and none came before an opening. */
+function year(told) {
+  if (told === null || told.shut || told.year === null || !(told.opened || told.year_received)) return [];
+  const first = say("roc-year", {year: told.year, gregorian: told.year + 1911});
+  return [{key: "year", cells: [first, ...TABLES.year.slice(1).map(column => {
+    const count = told[column.replaceAll("-", "_")];
+    return {text: count === null ? "–" : number(count), tone: column === "year-late" && count ? "attention" : ""};
+  })]}];
 }
 
 function facts({birth, heartbeat, node, office, checkpoint}) {

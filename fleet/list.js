@@ -2,7 +2,8 @@
 /* The overview: how many boxes are how, and one line for each, what needs a hand first. */
 const List = (() => {
 const {say, percent, days, number} = Words;
-const COLUMNS = ["name", "state", "heard", "working", "coverage", "gaps", "kept", "alarms", "checkpoint"];
+const COLUMNS = ["name", "state", "heard", "working", "coverage", "gaps", "kept", "alarms", "open",
+  "checkpoint"];
 const CHOICES = {alarms: ["any-alarms", "open-alarms", "unseen-alarms", "under-maintenance", "with-faults"],
   sort: ["worst", "office", ...COLUMNS.filter(one => one !== "state")]};
 const $ = id => document.getElementById(id);
@@ -82,6 +83,7 @@ function cells(box, now) {
         box.forecast === null ? "" : ` · ${say("forecast", {days: days(box.forecast)})}`}`},
     {text: alarms.length ? number(alarms.length) : say("none"), sub: waiting(box),
       tone: alarms.length === 0 ? "" : severe ? "critical" : "attention"},
+    requests(box),
     checkpoint === null ? "–"
       : {text: say("leaves", {count: number(checkpoint.size)}), sub: Words.ago(checkpoint.ts, now)},
   ];
@@ -104,6 +106,22 @@ function waiting({unseen, under: work, tickets, toMend}) {
   const counts = {unseen, held: work?.held ?? 0, "to-mend": toMend, "to-close": tickets.length - toMend};
   return Object.entries(counts).filter(([, count]) => count)
     .map(([word, count]) => say(word, {count: number(count)})).join(" · ");
+}
+
+/** Open requests for footage, and how many the office itself is late with. */
+function requests({requests: told, open, owed}) {
+  if (told?.shut) return {text: "–", sub: say("requests-unreadable"), tone: "attention"};
+  if (open === null) return "–";
+  const sub = [told.opened ? "" : say("requests-not-opened"), owed ? say("owed", {count: number(owed)}) : ""];
+  return {text: number(open), sub: sub.filter(Boolean).join(" · "), tone: owed ? "attention" : ""};
+}
+
+/** The same of several boxes; of none that told it, nothing. */
+function requestSums(boxes) {
+  const told = boxes.filter(box => box.open !== null), sum = field => told.reduce((all, box) => all + box[field], 0);
+  if (told.length === 0) return "";
+  const open = say("sum-open", {count: number(sum("open"))}), owed = sum("owed");
+  return owed ? `${open}${say("sum-overdue", {count: number(owed)})}` : open;
 }
 
 /** Brings the screen up to date. `touched`: the nodes that said something since. */
@@ -143,8 +161,9 @@ function grouped(shown) {
     const present = boxes.filter(box => !box.absent);
     const sum = field => present.reduce((total, box) => total + box.cameras[field], 0);
     const key = `\0${office}`;
-    table.update(key, {group: true, text: 
-      say("group", {office: office || "–", boxes: boxes.length, working: sum("working"), all: sum("all")})});
+    const words = say("group",
+      {office: office || "–", boxes: boxes.length, working: sum("working"), all: sum("all")});
+    table.update(key, {group: true, text: `${words}${requestSums(present)}`});
     keys.push(key, ...boxes.map(box => box.node));
   }
   return keys;
@@ -176,7 +195,7 @@ function summary(boxes) {
   const upkeep = {"totals-under": sum(present, box => box.under ? 1 : 0), "totals-mend": sum(present, box => box.toMend)};
   const more = Object.entries(upkeep).filter(([, count]) => count)
     .map(([word, count]) => say(word, {count: number(count)}));
-  Rows.write($("totals"), boxes.length ? [words, ...more, note].join("") : "");
+  Rows.write($("totals"), boxes.length ? [words, ...more, requestSums(present), note].join("") : "");
 }
 
 /** The offices there are, to choose from. */

@@ -142,6 +142,7 @@ function figures(box, now) {
   const health = of("health"), retention = of("retention"), volumes = of("storage");
   const alarms = of("alarm").filter(one => one.state !== "cleared").sort((one, other) =>
     SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) || one.since_ms - other.since_ms);
+  const [requests = null] = of("office"), counted = requests?.shut ? null : requests;
   const [maintenance = null] = of("maintenance"), under = late ? null : maintenance;
   const tickets = of("fault").sort((one, other) => one.found_ms - other.found_ms);
   const told = new Set(health.map(one => one.camera));
@@ -163,7 +164,7 @@ function figures(box, now) {
     unseen: alarms.filter(one => !one.acknowledged).length,
     checkpoint: box.of("ledger/checkpoint"),
     pins: of("pin"),
-    requests: of("office")[0] ?? null,
+    requests, open: counted?.requests_open ?? null, owed: counted?.overdue_by_office ?? 0,
     raised: new Set(alarms.map(one => one.key)),
     late, maintenance, under, tickets,
     toMend: tickets.filter(one => one.state !== "repaired" && !one.over).length,
@@ -268,6 +269,7 @@ const ORDERS = {
   gaps: by(one => -one.gaps),
   kept: by(one => one.tightest === null ? 1e15 : one.tightest.retained_s),
   alarms: by(one => -load(one)),
+  open: by(one => -one.owed * 1e9 - last(one.open, -1)),
   checkpoint: by(one => last(one.checkpoint, {ts: 0}).ts),
 };
 

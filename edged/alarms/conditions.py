@@ -49,6 +49,7 @@ from edged.health import faults
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition
 from edged.overview import (
     CRITICAL_S,
+    OWED_BY_THE_OFFICE,
     WARN_S,
     AlarmCondition,
     DeadlineKind,
@@ -1395,7 +1396,6 @@ _TO_DO: Final[Mapping[DeadlineKind, Message]] = {
         "Close the case once that day is over and no appeal came: what it holds goes 30 days later",
     ),
 }
-_OWED_BY_THE_OFFICE: Final = frozenset({DeadlineKind.REPLY, DeadlineKind.SIGNATURE})
 
 
 def _deadline_trouble(due: RequestDeadline) -> tuple[str, AlarmCondition]:
@@ -1406,7 +1406,7 @@ def _deadline_trouble(due: RequestDeadline) -> tuple[str, AlarmCondition]:
             "{what} (by a clock that is not synchronised, 未校時: look at a calendar)",
             what=text,
         )
-    if due.kind in _OWED_BY_THE_OFFICE:
+    if due.kind in OWED_BY_THE_OFFICE:
         severity = Severity.CRITICAL if due.passed else Severity.WARNING
     else:
         severity = Severity.WARNING if due.passed else Severity.INFO

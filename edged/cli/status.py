@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -59,6 +60,7 @@ _SEVERITIES: Final = ("critical", "warning", "info")
 EXIT_OF: Final = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 """What `status --check` ends with, as monitoring plugins do."""
 REQUESTS: Final = {
+    "requests_open": message("status.requests.open", "open"),
     **{f"requests_{word}": told for word, told in REQUEST_STATES.items() if word != "closed"},
     "overdue": message("status.requests.overdue", "overdue"),
     "due_soon": message("status.requests.due-soon", "due soon"),
@@ -67,6 +69,14 @@ REQUESTS: Final = {
     "to_erase": message("status.requests.to-erase", "to erase"),
 }
 """Those that somebody has something to do with, by the field of their number."""
+YEAR: Final = {
+    "year_received": message("status.year.received", "received"),
+    "year_granted": message("status.year.granted", "granted"),
+    "year_in_part": message("status.year.in-part", "granted in part"),
+    "year_refused": message("status.year.refused", "refused"),
+    "year_late": message("status.year.late", "late"),
+}
+"""Those of the year, likewise; `edgectl register year` has the others."""
 _UNDONE: Final = ("overdue", "not_held", "requests_unreadable")
 REDRAW_EVERY_S: Final = 1.0
 VERDICTS: Final = {
@@ -304,10 +314,20 @@ def _requests(told: documents.DisclosureStatus | None, read: Reader) -> list[Ren
     counts = told.model_dump()
     parts = [] if told.opened else [read.phrase("status.requests.not-opened", "not opened")]
     parts += [f"{read(word)} {counts[field]}" for field, word in REQUESTS.items() if counts[field]]
-    if not parts:
-        return [line.append(read.phrase("status.requests.none", "none open"), style="not bold dim")]
     is_well = told.opened and not any(counts[field] for field in _UNDONE)
-    return [line.append(enumerated(parts, read), style="not bold" if is_well else "not bold yellow")]
+    if parts:
+        line.append(enumerated(parts, read), style="not bold" if is_well else "not bold yellow")
+    else:
+        line.append(read.phrase("status.requests.none", "none open"), style="not bold dim")
+    return [line, *_year(told, read)]
+
+
+def _year(told: documents.DisclosureStatus, read: Reader) -> Iterator[RenderableType]:
+    counts = told.model_dump()
+    parts = [f"{read(word)} {counts[field]}" for field, word in YEAR.items() if counts[field]]
+    if told.year is not None and parts:
+        words = read.phrase("status.requests.year", "ROC year {year}: {parts}", year=told.year, parts=parts)
+        yield Padding(Text(words, style="dim"), (0, 0, 0, 2))
 
 
 def _alarms(document: documents.Status, read: Reader) -> list[RenderableType]:

@@ -221,6 +221,31 @@ class DisclosureStatus(Document):
     to_erase: int | None = Field(
         default=None, description="their persons are to be erased, which two persons have to confirm"
     )
+    requests_open: int | None = Field(default=None, description="not closed, whatever was decided")
+    overdue_by_office: int | None = Field(
+        default=None,
+        description="with the reply, or the signature of what was granted by word",
+    )
+    year: int | None = Field(
+        default=None, description="the present one of the Republic (115 is 2026), of which the next fields are"
+    )
+    year_received: int | None = Field(default=None, description="of 收文 in this year, as those up to `year_late`")
+    year_deciding: int | None = None
+    year_granted: int | None = None
+    year_in_part: int | None = Field(default=None, description="granted, but less than was asked for")
+    year_refused: int | None = None
+    year_withdrawn: int | None = None
+    year_referred: int | None = Field(
+        default=None, description="nobody decides about them: who asked was told whom to turn to"
+    )
+    year_late: int | None = Field(
+        default=None,
+        description="what the office owed came after its last day, or has not and that is over",
+    )
+    year_viewings: int | None = Field(
+        default=None, description="that began in this year, whenever their requests were received"
+    )
+    year_copies: int | None = Field(default=None, description="that left the office in this year, likewise")
 
 
 class Status(Document):

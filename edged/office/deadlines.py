@@ -32,12 +32,15 @@ from edged.office.request import (
     Appoint,
     AskSupplement,
     Decide,
+    Door,
     OpenViewing,
     Reply,
     Request,
+    Sign,
     Supplemented,
     Unfit,
-    within,
+    Withdraw,
+    grants_less,
 )
 from edged.office.story import Case, DatedAct
 from edged.overview import DeadlineKind, RequestDeadline
@@ -153,8 +156,7 @@ def _of_others(story: Case, calendar: OfficeCalendar, now: OfficeTime) -> Iterat
 
 def falls_short(request: Request) -> bool:
     """All or part of what was asked for is refused."""
-    given = request.decision
-    return given is None or given.uses != request.uses or not within(request.asked, given.scope)
+    return request.decision is None or grants_less(request, request.decision)
 
 
 def signature_day(story: Case, clock: ReplyClock | None, calendar: OfficeCalendar, now: OfficeTime) -> date | None:
@@ -164,6 +166,46 @@ def signature_day(story: Case, clock: ReplyClock | None, calendar: OfficeCalenda
         return None
     day = day_of(story, given, given.act.hand.paper_day, now)
     return deadline(day, clock.days, calendar, working=clock.working)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTaken:
+    """How something that was due came about."""
+
+    last: date | None
+    """The last day that belongs to it; None: there is none, or its clock rests."""
+    done: date | None
+    """None: it has not come about."""
+    passed: bool
+    """It came after its last day, or has not come and that is over."""
+
+
+NOT_DUE: Final = TimeTaken(None, None, passed=False)
+
+
+def reply_time(story: Case, clock: ReplyClock | None, calendar: OfficeCalendar, now: OfficeTime) -> TimeTaken:
+    """Of the reply; a withdrawal ends the wait for it, too."""
+    last = reply_day(story, clock, calendar, now)
+    ended = next((one for one in story.acts if isinstance(one.act, Reply | Withdraw)), None)
+    if ended is None:
+        return TimeTaken(last, None, has_passed(last, now.today(story)))
+    day = day_of(story, ended, ended.act.day if isinstance(ended.act, Reply) else None, now)
+    return TimeTaken(last, day, has_passed(last, day))
+
+
+def signature_time(story: Case, clock: ReplyClock | None, calendar: OfficeCalendar, now: OfficeTime) -> TimeTaken:
+    """Of the signature of what was granted by word; NOT_DUE where nothing was."""
+    given = story.last(Decide)
+    if given is None or not isinstance(given.act, Decide) or given.act.hand.door is not Door.WORD:
+        return NOT_DUE
+    last = signature_day(story, clock, calendar, now)
+    if last is None or not given.act.uses:
+        return NOT_DUE
+    signed = next((one for one in story.acts[story.acts.index(given) :] if isinstance(one.act, Sign)), None)
+    if signed is None or not isinstance(signed.act, Sign):
+        return TimeTaken(last, None, has_passed(last, now.today(story)))
+    day = day_of(story, signed, signed.act.hand.paper_day, now)
+    return TimeTaken(last, day, has_passed(last, day))
 
 
 def _rests(story: Case, now: OfficeTime) -> Iterator[Rest]:

@@ -27,21 +27,16 @@ from enum import StrEnum
 from typing import Final
 
 from edged.office.cases import Unreadable
-from edged.office.deadlines import OfficeTime, day_of, reply_day, signature_day
-from edged.office.legal_days import OfficeCalendar, has_passed
+from edged.office.deadlines import OfficeTime, reply_time, signature_time
+from edged.office.legal_days import OfficeCalendar
 from edged.office.looks import Purpose
 from edged.office.request import (
     CutViewing,
-    Decide,
-    Door,
     EndViewing,
     Hand,
     OpenViewing,
-    Reply,
-    Sign,
     Take,
     ViewingState,
-    Withdraw,
 )
 from edged.office.story import Case, DatedAct
 from edged.office.terms import over_ms
@@ -220,60 +215,47 @@ def _breach(kind: BreachKind, case: Case, said: Message, *, stands: bool = False
 
 
 def _reply(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
-    case, last = one.case, reply_day(one.case, one.clock, record.calendar, record.now)
-    ended = next((act for act in case.acts if isinstance(act.act, Reply | Withdraw)), None)
-    if last is None:
+    case, taken = one.case, reply_time(one.case, one.clock, record.calendar, record.now)
+    if taken.last is None or not taken.passed:
         return
-    if ended is None:
-        if has_passed(last, record.now.today(case)):
-            said = message(
-                "office.breach.unreplied",
-                "request {number}: a reply was due on {last_on}, and there is none",
-                number=case.row.number,
-                last_on=last.isoformat(),
-            )
-            yield _breach(BreachKind.LATE_REPLY, case, said, stands=True)
-        return
-    day = day_of(case, ended, ended.act.day if isinstance(ended.act, Reply) else None, record.now)
-    if has_passed(last, day):
+    if taken.done is None:
+        said = message(
+            "office.breach.unreplied",
+            "request {number}: a reply was due on {last_on}, and there is none",
+            number=case.row.number,
+            last_on=taken.last.isoformat(),
+        )
+    else:
         said = message(
             "office.breach.late-reply",
             "request {number}: a reply was due on {last_on}, and was given on {day_on}",
             number=case.row.number,
-            last_on=last.isoformat(),
-            day_on=day.isoformat(),
+            last_on=taken.last.isoformat(),
+            day_on=taken.done.isoformat(),
         )
-        yield _breach(BreachKind.LATE_REPLY, case, said)
+    yield _breach(BreachKind.LATE_REPLY, case, said, stands=taken.done is None)
 
 
 def _signature(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
-    case, given = one.case, one.case.last(Decide)
-    if given is None or not isinstance(given.act, Decide) or given.act.hand.door is not Door.WORD:
+    case, taken = one.case, signature_time(one.case, one.clock, record.calendar, record.now)
+    if taken.last is None or not taken.passed:
         return
-    last = signature_day(case, one.clock, record.calendar, record.now)
-    signed = next((act for act in case.acts[case.acts.index(given) :] if isinstance(act.act, Sign)), None)
-    if last is None or not given.act.uses:
-        return
-    if signed is None or not isinstance(signed.act, Sign):
-        if has_passed(last, record.now.today(case)):
-            said = message(
-                "office.breach.unsigned-word",
-                "request {number}: the signature of what was granted by word was due on {last_on}, and is not there",
-                number=case.row.number,
-                last_on=last.isoformat(),
-            )
-            yield _breach(BreachKind.LATE_SIGNATURE, case, said, stands=True)
-        return
-    day = day_of(case, signed, signed.act.hand.paper_day, record.now)
-    if has_passed(last, day):
+    if taken.done is None:
+        said = message(
+            "office.breach.unsigned-word",
+            "request {number}: the signature of what was granted by word was due on {last_on}, and is not there",
+            number=case.row.number,
+            last_on=taken.last.isoformat(),
+        )
+    else:
         said = message(
             "office.breach.late-signature",
             "request {number}: the signature of what was granted by word was due on {last_on}, and came on {day_on}",
             number=case.row.number,
-            last_on=last.isoformat(),
-            day_on=day.isoformat(),
+            last_on=taken.last.isoformat(),
+            day_on=taken.done.isoformat(),
         )
-        yield _breach(BreachKind.LATE_SIGNATURE, case, said)
+    yield _breach(BreachKind.LATE_SIGNATURE, case, said, stands=taken.done is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,11 @@ class Decision:
         return bool(self.uses)
 
 
+def grants_less(request: Request, decision: Decision) -> bool:
+    """Whether less was granted than is asked for."""
+    return decision.uses != request.uses or not within(request.asked, decision.scope)
+
+
 class ViewingState(StrEnum):
     OPEN = "open"
     ENDED = "ended"

@@ -28,7 +28,7 @@ from edged.documents import tickets as ticket_documents
 from edged.health import faults
 from edged.health.faults import MediaHealth
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
-from edged.overview import UNFORESEEN, FootageForecast, OfficeFacts, Overview
+from edged.overview import OWED_BY_THE_OFFICE, UNFORESEEN, FootageForecast, OfficeFacts, Overview
 from edged.site import verdict
 from edged.words import units
 from edged.words.units import optional_timestamp, timestamp
@@ -121,6 +121,7 @@ def disclosure(told: OfficeFacts) -> documents.DisclosureStatus | None:
         opened=not told.not_opened,
         shut=bool(told.shut),
         overdue=len(overdue),
+        overdue_by_office=len({due.number for due in told.deadlines if due.passed and due.kind in OWED_BY_THE_OFFICE}),
         due_soon=len({due.number for due in told.deadlines} - overdue),
         not_held=len(told.not_held),
         **asdict(told.counts),

@@ -23,6 +23,7 @@ from edged.office.deadlines import RunningAge
 from edged.office.looks import Looks
 from edged.office.request import CutViewing, RequestStatus, Unfit
 from edged.office.service import OfficeService
+from edged.office.statistics import YearCounts, year_counts
 from edged.office.story import Case
 from edged.office.terms import closed_ms, is_viewing_over
 from edged.office.viewing_copies import ViewingCopies
@@ -128,8 +129,12 @@ class OfficeWatch:
             viewings_over=over,
             copies_left=self._copies_left,
             erasures_unanswered=tuple(one.number for one in expired if one.is_unanswered),
-            counts=counted(listed, self._office.running_age(), len(expired)),
+            counts=counted(listed, self._office.running_age(), len(expired), *self._this_year()),
         )
+
+    def _this_year(self) -> tuple[int, YearCounts]:
+        year, record = legal_days.roc_year(self._office.today()), self._office.record()
+        return year, year_counts(record.cases, year, record.calendar, record.now, record.unreadable)
 
     @property
     def _copies_left(self) -> Mapping[str, tuple[Message, ...]]:
@@ -173,14 +178,33 @@ def _readable(listed: Iterable[Case | Unreadable]) -> list[Case]:
     return [one for one in listed if not isinstance(one, Unreadable)]
 
 
-def counted(listed: Iterable[Case | Unreadable], age: RunningAge, to_erase: int) -> OfficeCounts:
+def counted(
+    listed: Iterable[Case | Unreadable], age: RunningAge, to_erase: int, year: int, of_year: YearCounts
+) -> OfficeCounts:
     """How many requests are how. Pure."""
-    status, open_viewings = Counter[str](), 0
+    status, open_viewings, still_open = Counter[str](), 0, 0
     for one in listed:
+        still_open += one.row.status != RequestStatus.CLOSED
         if isinstance(one, Unreadable):
             status[_UNREADABLE] += 1
         elif closed_ms(one, age) < CLOSED_FOR_MS:
             status[one.request.status] += 1
             open_viewings += one.request.viewing is not None
     by_word = {f"requests_{word}": status[word] for word in (*RequestStatus, _UNREADABLE)}
-    return OfficeCounts(viewing_open=open_viewings, to_erase=to_erase, **by_word)
+    return OfficeCounts(
+        requests_open=still_open,
+        viewing_open=open_viewings,
+        to_erase=to_erase,
+        year=year,
+        year_received=of_year.received,
+        year_deciding=of_year.deciding,
+        year_granted=of_year.granted,
+        year_in_part=of_year.in_part,
+        year_refused=of_year.refused,
+        year_withdrawn=of_year.withdrawn,
+        year_referred=of_year.referred,
+        year_late=of_year.late,
+        year_viewings=of_year.viewings,
+        year_copies=of_year.copies,
+        **by_word,
+    )

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, TypedDict
 from pydantic import BaseModel, ConfigDict, Field
 
 ROOT: Final = "edged/v1"
-CONTRACT: Final = "1.3"
+CONTRACT: Final = "1.4"
 """Version of all messages; `script.generate.asyncapi` says when it changes."""
 HEARTBEAT_EXPIRY_S: Final = 180
 """Three heartbeats: an older one says nothing about now, so a broker that holds it back may drop it (MQTT 5 only)."""
@@ -381,6 +381,39 @@ class Office(Payload):
     not_held: int | None = Field(ge=0, description="part of the footage that they ask for is not held")
     viewing_open: int | None = Field(ge=0, description="footage is being viewed by them")
     to_erase: int | None = Field(ge=0, description="their persons are to be erased, which two persons have to confirm")
+    requests_open: int | None = Field(default=None, ge=0, description="not closed, whatever was decided; since 1.4")
+    overdue_by_office: int | None = Field(
+        default=None,
+        ge=0,
+        description="with the reply, or the signature of what was granted by word; since 1.4",
+    )
+    year: int | None = Field(
+        default=None,
+        ge=0,
+        description="the present one of the Republic (115 is 2026), of which the next fields are; since 1.4",
+    )
+    year_received: int | None = Field(
+        default=None, ge=0, description="of 收文 in this year, as those up to `year_late`; since 1.4"
+    )
+    year_deciding: int | None = Field(default=None, ge=0, description="since 1.4")
+    year_granted: int | None = Field(default=None, ge=0, description="since 1.4")
+    year_in_part: int | None = Field(default=None, ge=0, description="granted, but less than was asked for; since 1.4")
+    year_refused: int | None = Field(default=None, ge=0, description="since 1.4")
+    year_withdrawn: int | None = Field(default=None, ge=0, description="since 1.4")
+    year_referred: int | None = Field(
+        default=None, ge=0, description="nobody decides about them: who asked was told whom to turn to; since 1.4"
+    )
+    year_late: int | None = Field(
+        default=None,
+        ge=0,
+        description="what the office owed came after its last day, or has not and that is over; since 1.4",
+    )
+    year_viewings: int | None = Field(
+        default=None, ge=0, description="that began in this year, whenever their requests were received; since 1.4"
+    )
+    year_copies: int | None = Field(
+        default=None, ge=0, description="that left the office in this year, likewise; since 1.4"
+    )
 
     def topic(self, node: str) -> str:
         return office_topic(node)

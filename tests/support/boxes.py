@@ -49,6 +49,7 @@ class Box:
     node: str
     ts: int
     office: str = "wenshan"
+    profile: str = "household"
     name: str = "文山區戶政事務所"
     cameras: tuple[str, ...] = ("lobby", "stairs")
     down: tuple[str, ...] = ()
@@ -63,6 +64,8 @@ class Box:
     volume: str = "in-service"
     alarms: tuple[dict[str, Any], ...] = ()
     epoch: int = 7
+    office_counts: dict[str, int] | None = None
+    """What it says of requests; None: it says nothing."""
     stamp: messages.Stamp = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +79,8 @@ class Box:
         state: list[Payload] = [self.status(), self.birth()]
         state += [payload for camera in self.cameras for payload in (self.health(camera), self.retention(camera))]
         state += [self.storage(), self.checkpoint()]
-        return [*(messages.publication(self.node, payload) for payload in state), *map(self.alarm, self.alarms)]
+        asked = [] if self.office_counts is None else [self.requests(**self.office_counts)]
+        return [*(messages.publication(self.node, payload) for payload in state), *map(self.alarm, self.alarms), *asked]
 
     def status(self) -> messages.Status:
         return messages.Status.model_validate({**self.stamp, "state": self.state, "boot": "b"})
@@ -84,7 +88,7 @@ class Box:
     def birth(self) -> messages.Birth:
         return messages.Birth(
             **self.stamp, node=self.node, office=self.office, name=self.name, timezone="Asia/Taipei",
-            profile="household", boot="b", started_ms=self.ts - 3_600_000, version="0.1.0", python="3.11.2",
+            profile=self.profile, boot="b", started_ms=self.ts - 3_600_000, version="0.1.0", python="3.11.2",
             av="18.1.0", ffmpeg="8.1", sqlite="3.40.1", volumes=["v1"], capabilities=[], config_sha256="0" * 64,
             cameras=list(self.cameras),
         )  # fmt: skip
@@ -155,9 +159,9 @@ class Box:
         return messages.publication(self.node, work)
 
     def requests(self, **changes: Any) -> Publication:
-        """Nobody asks for anything, unless `changes` say otherwise."""
+        """Nobody asked for anything this year, unless `changes` say otherwise."""
         counts = dict.fromkeys(messages.Office.model_fields.keys() - messages.Payload.model_fields.keys(), 0)
-        told = {**self.stamp, **counts, "opened": True, "shut": False, **changes}
+        told = {**self.stamp, **counts, "opened": True, "shut": False, "year": 115, **changes}
         return messages.publication(self.node, messages.Office.model_validate(told))
 
     def fault(self, fault: str, state: str = "found", **changes: Any) -> Publication:
@@ -188,6 +192,10 @@ def emptied(topic: str) -> Publication:
     return retained(topic, b"")
 
 
+LATE: Final = 11
+"""Of 25 boxes, the one that is late with a reply."""
+
+
 def fleet(boxes: int, cameras: int, ts: int) -> list[Box]:
     """Mostly in order: of 25 boxes one is offline, one has a camera down, and two want to be looked at."""
     names = tuple(f"cam-{number:02}" for number in range(1, cameras + 1))
@@ -200,6 +208,7 @@ def _one(number: int, cameras: tuple[str, ...], ts: int) -> Box:
     box = Box(
         node=f"box-{number + 1:03}", ts=ts - number * 900 % 60_000, office=office, name=f"{office}戶政事務所 {place}",
         cameras=cameras, coverage=0.9999 - number % 13 / 4000, gaps=number % 7, retained=33 + number % 40,
+        office_counts=_asked(number),
     )  # fmt: skip
     match number % 25:
         case 6:
@@ -216,6 +225,20 @@ def _one(number: int, cameras: tuple[str, ...], ts: int) -> Box:
             told = alarm("retention.floors-do-not-fit", "warning", **with_advice(TOO_SMALL, SPACE), acknowledged=True)
             return box.but(alarms=(told,), compliant=False, retained=29.5)
     return box
+
+
+def _asked(number: int) -> dict[str, int]:
+    """Of the requests of a year; one box of 25 is late with a reply."""
+    deciding, granted, part, refused, withdrawn = (number % most for most in (4, 41, 5, 7, 3))
+    late = int(number % 25 == LATE)
+    return {
+        "requests_open": deciding + late + number % 2, "requests_deciding": deciding + late,
+        "requests_granted": number % 2, "requests_closed": granted + part + refused + withdrawn,
+        "overdue": late, "overdue_by_office": late,
+        "year_received": deciding + late + granted + part + refused + withdrawn, "year_deciding": deciding + late,
+        "year_granted": granted, "year_in_part": part, "year_refused": refused, "year_withdrawn": withdrawn,
+        "year_late": late, "year_viewings": granted, "year_copies": granted // 3,
+    }  # fmt: skip
 
 
 class Mouth:

@@ -5,7 +5,7 @@ read back as they were.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,12 +169,13 @@ def test_a_look_counts_the_requests_there_are_and_what_was_counted_stands_while_
     config = configured(memory, box, "nangang-school", {"lobby": ""})
     office, site = OfficeService(box.store, lambda: config, box.clock), SimpleNamespace(office=OfficeFacts())
     watch = OfficeWatch(site, box.store, office, NothingThere(), NothingThere())  # type: ignore[arg-type]
-    none = OfficeCounts(0, 0, 0, 0, 0, 0, 0, viewing_open=0, to_erase=0)
+    none = OfficeCounts(**dict.fromkeys((one.name for one in fields(OfficeCounts)), 0) | {"year": 115})
     assert watch.look().counts == none
     first, second = (office.receive(PUBLIC.row, None, ASKED.asked, VIEW, {}) for _ in range(2))
-    for act in (*SIGNED, GRANT, Appoint(), LOOK):
+    for act in (*SIGNED, GRANT, Appoint(), replace(LOOK, day=office.today().toordinal())):
         first = office.act(first.row.number, first.row.version, act)
-    there = replace(none, requests_deciding=1, requests_granted=1, viewing_open=1)
+    of_year = replace(none, requests_open=2, year_received=2, year_in_part=1, year_viewings=1)
+    there = replace(of_year, requests_deciding=1, requests_granted=1, viewing_open=1, year_deciding=1)
     assert watch.look().counts == there
     later = OfficeWatch(site, box.store, office, NothingThere(), NothingThere())  # type: ignore[arg-type]
     site.office = later.look()
@@ -185,4 +186,4 @@ def test_a_look_counts_the_requests_there_are_and_what_was_counted_stands_while_
     assert shut.shut
     assert shut.counts == site.office.counts
     office.act(second.row.number, second.row.version, Withdraw())
-    assert later.look().counts == replace(none, requests_granted=1, requests_withdrawn=1)
+    assert later.look().counts == replace(of_year, requests_granted=1, requests_withdrawn=1, year_withdrawn=1)

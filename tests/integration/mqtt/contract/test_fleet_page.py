@@ -36,7 +36,7 @@ const line = document.querySelector("#boxes a[href$=wenshan-main]")?.closest("tr
 return line && ["state", "alarms"].map(column => line.querySelector(`.${column}`).textContent.trim())
   .map(words => words.replace(/\\d\\d:\\d\\d/, "HH:MM"));
 """
-NAME, STATE, LAST_HEARD, WORKING, COVERAGE, GAPS, KEPT, ALARMS, CHECKPOINT = range(9)
+NAME, STATE, LAST_HEARD, WORKING, COVERAGE, GAPS, KEPT, ALARMS, OPEN, CHECKPOINT = range(10)
 
 
 DEFECTS: Final = (
@@ -48,6 +48,8 @@ DEFECTS: Final = (
 )  # fmt: skip
 
 
+OF_1_3: Final = {name for name, field in messages.Office.model_fields.items() if field.is_required()}
+"""Fields of `up/office` that each box says that says it."""
 UP: Final = "edged/v1/wenshan-main/up"
 RECEIVED: Final = "$SYS/broker/publish/bytes/received"
 
@@ -148,7 +150,8 @@ async def test_every_box_is_shown_with_what_it_keeps_at_the_broker_in_both_langu
         "daan-main", office="daan", name="大安區戶政事務所", down=("stairs",), coverage=0.87, compliant=False,
         retained=12.0, alarms=(alarm("camera.down:stairs"),),
     )  # fmt: skip
-    mouth.say([*well.said(), *ill.said()])
+    mouth.say([*well.said(), *ill.said(), ill.requests(requests_open=6, overdue_by_office=1)])
+    mouth.say([well.requests(opened=False)])
     async with looked_at(browser, web.page) as page:
         found = await rows(page, 2)
         assert list(found) == ["daan-main", "wenshan-main"], "the worst first"
@@ -161,13 +164,18 @@ async def test_every_box_is_shown_with_what_it_keeps_at_the_broker_in_both_langu
         assert cells[GAPS] == "3"
         assert cells[KEPT] == "41.3 天 期限 31–365 天 · 預估 58 天"
         assert cells[ALARMS] == "無"
+        assert cells[OPEN] == "0 未啟用"
         assert cells[CHECKPOINT].startswith("第 204,817 筆")
         cells = found["daan-main"]["cells"]
         assert cells[STATE].startswith("異常 攝影機無畫面：stairs")
         assert cells[WORKING] == "1 / 2 50 %"
         assert cells[ALARMS] == "1 1 項未確認"
         assert cells[KEPT].startswith("12 天")
-        assert await page.run(text("#totals")) == "攝影機 4 / 5 妥善（80 %）・錄影完整率 93.4 %・未結異常通報 1"
+        assert cells[OPEN] == "6 逾期未辦 1"
+        assert await page.run("return document.querySelector('#boxes td.open').dataset.tone") == "attention"
+        assert await page.run(text("#totals")) == (
+            "攝影機 4 / 5 妥善（80 %）・錄影完整率 93.4 %・未結異常通報 1・調閱未結 6 件（逾期未辦 1 件）"
+        )
 
         await page.run("document.getElementById('language').click()")
         await until(page, "return document.documentElement.lang", "en")
@@ -175,6 +183,7 @@ async def test_every_box_is_shown_with_what_it_keeps_at_the_broker_in_both_langu
         cells = (await rows(page, 2))["wenshan-main"]["cells"]
         assert cells[STATE] == "OK"
         assert cells[KEPT] == "41.3 d bounds 31–365 d · forecast 58 d"
+        assert cells[OPEN] == "0 not opened"
         await page.visit(web.page)
         assert await page.run("return document.documentElement.lang") == "en", "remembered"
 
@@ -201,21 +210,42 @@ async def test_the_page_of_a_box_is_reached_by_its_address_and_shows_all_of_it(
         assert await page.run(text("#box-note")) == box.checkpoint().note, "to be kept, byte for byte"
         mouth.say([box.heartbeat()])
         await until(page, "return document.getElementById('box-facts').textContent.includes('已校時')")
-        asked, shown = box.requests(requests_deciding=3, overdue=1, requests_closed=41), text("#box-requests")
-        assert await page.run(shown) == ""
-        mouth.say([asked])
-        await until(page, shown, "審核中\u00a03 · 逾期\u00a01 · 一年內結案\u00a041")
-        mouth.say([box.requests(opened=False)])
-        await until(page, shown, "未啟用")
-        mouth.say([box.requests(shut=True, opened=None, overdue=None)])
-        await until(page, shown, "無法讀取，不提供任何影像")
-        mouth.say([emptied(asked.topic)])
-        await until(page, shown, "")
+        await requests_are_shown(page, mouth, box)
         await press(page, "Escape")
         await until(page, "return document.getElementById('box').hidden")
         assert await page.run("return document.activeElement.hash") == "#/box/wenshan-main"
         await page.run("location.hash = '#/box/nobody'")
         await until(page, text("#box-name"), "沒有這台主機的訊息：nobody")
+
+
+async def requests_are_shown(page: Page, mouth: Mouth, box: Box) -> None:
+    """On the page of this box, which has told nothing of its office yet."""
+    counts = {"requests_deciding": 3, "overdue": 1, "requests_closed": 41, "requests_open": 4}
+    of_year = {"year_received": 47, "year_granted": 31, "year_late": 2, "year_copies": 9}
+    asked, shown = box.requests(**counts, **of_year), text("#box-requests")
+    year = "return [...document.querySelectorAll('#box-year tbody tr > *')].map(cell => cell.textContent).join(' ')"
+    before = "審核中\u00a03 · 逾期\u00a01 · 一年內結案\u00a041"
+    assert await page.run(shown) == ""
+    mouth.say([asked])
+    await until(page, shown, f"未結\u00a04 · {before}")
+    assert await page.run(year) == "民國 115 年（2026） 47 0 31 0 0 0 0 2 0 9"
+    assert await page.run("return document.querySelector('#box-year td[data-tone=attention]').dataset.label") == "逾期"
+    mouth.say([box.requests(**counts, overdue_by_office=1)])
+    await until(page, shown, f"未結\u00a04 · {before.replace('逾期', '逾期未辦')}")
+    assert await page.run("return document.getElementById('box-requests').dataset.tone") == "attention"
+    mouth.say([box.requests(opened=False)])
+    await until(page, shown, "未啟用")
+    assert await page.run(year) == ""
+    mouth.say([retained(asked.topic, {name: one for name, one in json.loads(asked.payload).items() if name in OF_1_3})])
+    await until(page, shown, before)
+    assert await page.run(year) == ""
+    mouth.say([box.requests(shut=True, opened=None, overdue=None)])
+    await until(page, shown, "無法讀取，不提供任何影像")
+    assert await page.run(year) == ""
+    mouth.say([emptied(asked.topic)])
+    await until(page, shown, "")
+    mouth.say([messages.publication(box.node, box.but(profile="").birth())])
+    await until(page, shown, "這台主機沒有設定法規，不受理調閱")
 
 
 async def test_what_a_box_says_is_on_the_screen_and_what_it_takes_back_is_gone(
@@ -515,6 +545,7 @@ async def test_it_filters_searches_and_sorts_with_the_keyboard_alone(
     mouth.say(a_box("alpha", office="north", name="Alpha", retained=90.0, coverage=0.91).said())
     mouth.say(a_box("beta", office="south", name="Beta", alarms=(alarm("x", "warning", acknowledged=True),)).said())
     mouth.say(a_box("gamma", office="north", name="Gamma", down=("lobby",), retained=33.0).said())
+    mouth.say([a_box("alpha").requests(requests_open=5), a_box("gamma").requests(requests_open=2, overdue_by_office=1)])
     names = "return [...document.querySelectorAll('#boxes tbody a')].map(link => link.textContent).join()"
     choose = """const one = document.getElementById(%r); one.value = %r; one.dispatchEvent(new Event("input"))"""
     async with looked_at(browser, web.page) as page:
@@ -546,7 +577,11 @@ async def test_it_filters_searches_and_sorts_with_the_keyboard_alone(
         assert await page.run("return document.querySelector('#boxes th.coverage').ariaSort") == "ascending"
         await page.run(choose % ("sort", "office"))
         await until(page, "return [...document.querySelectorAll('#boxes .group')].map(one => one.textContent).join()",
-                    "north：2 台・妥善 3 / 4,south：1 台・妥善 2 / 2")  # fmt: skip
+                    "north：2 台・妥善 3 / 4・調閱未結 7 件（逾期未辦 1 件）,south：1 台・妥善 2 / 2")  # fmt: skip
+        await page.run(choose % ("sort", "open"))
+        await until(page, names, "Gamma,Alpha,Beta")
+        await page.run(choose % ("sort", "office"))
+        await until(page, "return document.querySelectorAll('#boxes .group').length", 2)
         await page.run("document.querySelector('#boxes tbody a').focus()")
         await press(page, "ArrowDown")
         assert await page.run("return document.activeElement.textContent") == "Gamma"

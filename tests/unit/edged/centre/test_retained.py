@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import date
 from typing import Any, Final, get_args
 
@@ -104,7 +104,7 @@ def test_a_pin_is_shown_without_names_case_and_letter() -> None:
     assert not [secret for secret in SECRETS if secret in json.dumps(first, ensure_ascii=False)]
 
 
-COUNTS: Final = OfficeCounts(3, 1, 2, 0, 1, 41, 1, viewing_open=1, to_erase=5)
+COUNTS: Final = OfficeCounts(*range(100, 100 + len(fields(OfficeCounts))))
 WHY: Final = message("office.shut-somehow", "it cannot be opened")
 
 
@@ -125,7 +125,8 @@ def test_of_requests_the_centre_hears_counts_and_states_only() -> None:
         due("115-0007", passed=False, kind=DeadlineKind.APPOINTMENT),
         due("115-0008", passed=False),
         due("115-0008", passed=False, kind=DeadlineKind.APPOINTMENT),
-        due("115-0009", passed=True),
+        due("115-0009", passed=True, kind=DeadlineKind.REMEDY),
+        due("115-0010", passed=True, kind=DeadlineKind.SIGNATURE),
     )
     shown = office(counts=COUNTS, deadlines=deadlines, not_held={"115-0007": WHY}, nameless=("115-0009",))
     assert shown == {
@@ -133,10 +134,17 @@ def test_of_requests_the_centre_hears_counts_and_states_only() -> None:
         **asdict(COUNTS),
         "opened": True,
         "shut": False,
-        "overdue": 2,
+        "overdue": 3,
+        "overdue_by_office": 2,
         "due_soon": 1,
         "not_held": 1,
     }
+
+
+def test_what_is_said_of_the_office_is_small() -> None:
+    most = OfficeCounts(**dict.fromkeys(asdict(COUNTS), 10**9))
+    (payload,) = reports.shown_office(overview(Measurements(NOW), office=OfficeFacts(counts=most)), STAMP)
+    assert len(messages.publication(CONFIG.site.node, payload).payload) < 1024
 
 
 @pytest.mark.parametrize("word", [*RequestStatus, "unreadable"])
@@ -153,7 +161,7 @@ def test_without_an_office_nothing_is_said_and_one_that_is_shut_from_the_start_h
     assert {name for name, value in shown.items() if value is not None} == STAMP.keys()
     later = office(shut=WHY, counts=COUNTS, not_opened=True)
     assert later is not None
-    assert (later["shut"], later["opened"], later["requests_closed"]) == (True, False, 41), "as it was told last"
+    assert (later["shut"], later["opened"], later["year"]) == (True, False, COUNTS.year), "as it was told last"
 
 
 def test_no_text_has_a_place_in_what_is_said_of_the_office() -> None:

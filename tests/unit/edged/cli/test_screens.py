@@ -281,10 +281,19 @@ def test_how_requests_stand_is_one_line(told: dict[str, Any], english: str, chin
     assert chinese in drawn(screens.status_screen(document, CHINESE)).splitlines()
 
 
+def test_what_became_of_the_requests_of_the_year_is_a_line_below() -> None:
+    english, chinese = (drawn(screens.status_screen(sample(documents.Status), read)) for read in (READ, CHINESE))
+    assert "  ROC year 115: received 47, granted 31, granted in part 3, refused 5, late 1" in english.splitlines()
+    assert "  民國 115 年：收文 47、核准 31、部分核准 3、駁回 5、逾期 1" in chinese.splitlines()
+    none = sample(documents.Status, disclosure=NOTHING_ASKED | {"year": 115})
+    assert "115" not in drawn(screens.status_screen(none, READ))
+
+
 def test_each_count_of_requests_has_its_word() -> None:
-    """But for cases that are closed: nobody has anything to do with them."""
-    counts = documents.DisclosureStatus.model_fields.keys() - {"opened", "shut", "requests_closed"}
-    assert screens.REQUESTS.keys() == counts
+    """But for cases that are closed, with which nobody has anything to do, and for what alarms tell one by one."""
+    counts = documents.DisclosureStatus.model_fields.keys() - {"opened", "shut", "requests_closed", "overdue_by_office"}
+    assert screens.REQUESTS.keys() == {one for one in counts if not one.startswith("year")}
+    assert screens.YEAR.keys() < counts
 
 
 def test_many_alarms_do_not_push_the_verdict_away() -> None:
