@@ -31,6 +31,7 @@ from edged.config.model import CameraConfig
 from edged.health.faults import MediaFault, MediaHealth
 from edged.host.file_access import OpenFiles
 from edged.office.findings import KINDS, CaseFinding, JudgedCase, OfficeRecord, is_look
+from edged.office.leaks import LeakStatus
 from edged.office.request import ViewingState
 from edged.overview import DAY_MS, CameraHealth, ComplianceSummary, Overview
 from edged.profiles.loader import Judgement, Picture, Profile, ProfileClause
@@ -1176,6 +1177,29 @@ def archived(clause: ProfileClause, facts: Facts) -> Outcome:
     return judged([*outcome.faults, *faults], [*outcome.evidence, kept])
 
 
+def leaks(_clause: ProfileClause, facts: Facts) -> Outcome:
+    """Each leak case is reported; whether there was a leak that nobody entered, people look at."""
+    record, outcome = _office(facts)
+    if record is None:
+        return outcome
+    unreported = [one for one in record.leaks if one.status is LeakStatus.OPEN]
+    faults = [
+        message("clause.leak-unreported", "leak case {leak} is open, and is not reported", leak=one.id)
+        for one in unreported
+    ]
+    told = [one for one in record.leaks if record.now.age(one.opened) <= PERIOD_MS]
+    if faults:
+        counted = message(
+            "clause.leaks-unreported",
+            "{count} leak cases in 12 months, {unreported} of all not reported",
+            count=len(told),
+            unreported=len(unreported),
+        )
+        return judged(faults, [counted])
+    counted = message("clause.leaks", "{count} leak cases in 12 months, all reported", count=len(told))
+    return Outcome(ClauseStatus.BY_HAND, (), (counted if told else NO_CASES,))
+
+
 def units(_clause: ProfileClause, facts: Facts) -> Outcome:
     """Each camera belongs to a unit."""
     cameras = facts.seen.config.cameras
@@ -1214,6 +1238,7 @@ JUDGES: Final[Mapping[Judgement, Callable[[ProfileClause, Facts], Outcome]]] = {
     Judgement.UNITS: units,
     **{one: by_findings(one) for one in KINDS},
     Judgement.ARCHIVED: archived,
+    Judgement.LEAKS: leaks,
 }
 _GRAVITY: Final = (ClauseStatus.NOT_MET, ClauseStatus.BY_HAND, ClauseStatus.MET)
 """The gravest of what a clause is judged by is how it stands."""

@@ -196,6 +196,15 @@ class RequestDeadline:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreportedLeak:
+    """A leak case (疑似外洩) of which no report is on record."""
+
+    id: str
+    is_late: bool
+    """For longer than a report may take."""
+
+
+@dataclass(frozen=True, slots=True)
 class OfficeCounts:
     """How many requests are how, and what became of those of the year (`edged.office.statistics`)."""
 
@@ -261,6 +270,7 @@ class OfficeFacts:
     """By request: each viewing copy that could not be removed, with its path and why."""
     erasures_unanswered: tuple[str, ...] = ()
     """Requests whose persons should have been erased: listed for so long that it is an alarm."""
+    leaks_unreported: tuple[UnreportedLeak, ...] = ()
     counts: OfficeCounts | None = None
     """None: there is no office, or nobody has looked through its requests yet."""
 

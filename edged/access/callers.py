@@ -18,7 +18,7 @@ import struct
 from asyncio import BaseTransport
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 from weakref import WeakKeyDictionary
@@ -173,6 +173,20 @@ def instant(name: str, text: str | None) -> int | None:
             exit_codes.USAGE,
         )
     return round(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def iso_day(text: str | None) -> date | None:
+    """ISO 8601. Refusal."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refusal(
+            message("office.no-day", "{text} is not a day", text=text[:32]),
+            message("office.no-day.action", "write it as 2026-05-01"),
+            exit_codes.USAGE,
+        ) from None
 
 
 @dataclass(slots=True)

@@ -1297,6 +1297,22 @@ def office_troubles(seen: OfficeFacts) -> Iterator[tuple[str, AlarmCondition]]:
             "Look through the list (`edgectl request list`), and let two persons confirm it",
         )
         yield "erasure.unanswered", AlarmCondition(Severity.WARNING, text, action)
+    for leak in seen.leaks_unreported:
+        text = message(
+            "alarm.leak-open",
+            "Footage may have leaked (leak case {leak}), and no report to 政風室 or 督察組 is on record",
+            leak=leak.id,
+        )
+        action = message(
+            "alarm.leak-open.action",
+            "Report it, then enter the number of the letter: edgectl leak report {leak}; `edgectl leak show {leak}` "
+            "shows which copies and viewings hold it",
+            leak=leak.id,
+        )
+        yield (
+            f"leak.open:{leak.id}",
+            AlarmCondition(Severity.CRITICAL if leak.is_late else Severity.WARNING, text, action),
+        )
 
 
 def _access_troubles(seen: OfficeFacts) -> Iterator[tuple[str, AlarmCondition]]:

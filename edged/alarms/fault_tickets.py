@@ -97,6 +97,7 @@ NONE: Final[Mapping[str, str]] = {
     "request": "people answer",
     "viewing": "people end it; a disk that keeps a copy is told by its own alarm",
     "erasure": "people decide",
+    "leak": "people report it",
 }
 """Alarms that open no ticket, by the part before the point."""
 

@@ -236,6 +236,7 @@ NEVER: Final[Mapping[str, str]] = {
     "request": "days that the law counts, and footage that somebody asked for",
     "viewing": "footage that lies open",
     "erasure": "what was due a month ago",
+    "leak": "footage that has come out",
 }
 """By name, or by the part before the point: raised whoever is at work, and why."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -24,6 +23,7 @@ from edged.access.callers import (
     caller,
     get,
     instant,
+    iso_day,
     logged_in,
     login_of_caller,
     post,
@@ -85,6 +85,13 @@ def refuse_others(office: OfficeService, who: Caller, number: str) -> None:
     there = who.login is not None and office.accompanies(who.login, number)
     if not (may_see(office, who, office.cases.case(number)) or there):
         refuse_cameras(who, ["*"])
+
+
+def sees_words(office: OfficeService, who: Caller, number: str) -> bool:
+    """Words of persons: who handles requests, and who has a part in this one. Blocking."""
+    if who.role not in (Role.AUTHORITY, Role.AUDITOR, BY_POST):
+        return True
+    return who.login is not None and office.has_part(who.login, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +165,14 @@ class RequestCalls:
             refuse_others(self.office, who, number)
             case = work(number)
             expired = frozenset(one.number for one in self.office.to_erase([case]))
-            return Pages(self.office, expired).shown(case, private=not self._sees_words(who, number))
+            return Pages(self.office, expired).shown(case, private=not sees_words(self.office, who, number))
 
         return answer(await fitting(told))
-
-    def _sees_words(self, who: Caller, number: str) -> bool:
-        if who.role not in (Role.AUTHORITY, Role.AUDITOR, BY_POST):
-            return True
-        return who.login is not None and self.office.has_part(who.login, number)
 
     async def _with_words(self, request: web.Request) -> Details:
         who, number = caller(request), request.match_info["request"]
         await fitting(lambda: refuse_others(self.office, who, number))
-        if not await asyncio.to_thread(self._sees_words, who, number):
+        if not await asyncio.to_thread(sees_words, self.office, who, number):
             raise Refusal(
                 message("office.scan-private", "a scan names persons: it is shown to who has a part in the request"),
                 NOTHING,
@@ -199,7 +201,7 @@ class RequestCalls:
         read = self.office.read_form(procedure, wanted.fields)
         case = self.office.receive(
             procedure.row,
-            _day(wanted.received),
+            iso_day(wanted.received),
             read.asked,
             read.uses,
             read.words,
@@ -216,7 +218,7 @@ class RequestCalls:
 
         def work(number: str) -> Case:
             if wanted.signer is not None:
-                until = _day(wanted.until)
+                until = iso_day(wanted.until)
                 if until is None:
                     raise Unfit(message("office.supplement-until", "say until when it is to be there"))
                 return self.office.ask_supplement(
@@ -300,7 +302,7 @@ class RequestCalls:
                 lambda number: self.office.extend(number, wanted.version, signer, who(signer), wanted.reason),
             )
         _refuse_entering(request)
-        day = _day(wanted.day)
+        day = iso_day(wanted.day)
         delivery = None if wanted.delivery is None else machine.Delivery(wanted.delivery)
         return await self._acted(
             request, lambda number: self.office.reply(number, wanted.version, day, wanted.letter, delivery)
@@ -324,7 +326,7 @@ class RequestCalls:
             wanted.identity,
             wanted.medium,
             wanted.copy_id,
-            _day(wanted.day),
+            iso_day(wanted.day),
             wanted.fee,
             wanted.kept,
         )
@@ -332,7 +334,7 @@ class RequestCalls:
 
     async def dispose(self, request: web.Request) -> web.Response:
         wanted = await asked(request, documents.DisposeAsked)
-        disposal, day = machine.Disposal(wanted.disposal), _day(wanted.day)
+        disposal, day = machine.Disposal(wanted.disposal), iso_day(wanted.day)
         return await self._acted(
             request,
             lambda number: self.office.dispose(number, wanted.version, wanted.copy_id, disposal, day, ours=wanted.ours),
@@ -446,21 +448,7 @@ def _refuse_entering(request: web.Request) -> None:
 
 
 def _signer(told: documents.SignerAsked) -> Signer:
-    return Signer(told.post, told.unit, told.person, _day(told.day), told.scan, told.by_word, told.authorised)
-
-
-def _day(text: str | None) -> date | None:
-    """ISO 8601. Refusal."""
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Refusal(
-            message("office.no-day", "{text} is not a day", text=text[:32]),
-            message("office.no-day.action", "write it as 2026-05-01"),
-            exit_codes.USAGE,
-        ) from None
+    return Signer(told.post, told.unit, told.person, iso_day(told.day), told.scan, told.by_word, told.authorised)
 
 
 def scope_of(parts: Sequence[documents.PartAsked]) -> Scope:

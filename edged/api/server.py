@@ -48,6 +48,7 @@ from edged.api import (
     approvals,
     disclosure,
     exports,
+    leaks,
     ledger,
     listings,
     office,
@@ -391,6 +392,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *disclosure.DisclosureCalls(
             parts.store, parts.office, parts.exports, parts.copies, parts.looks, parts.clock
         ).routes(),
+        *leaks.LeakCalls(parts.site, parts.store, parts.office).routes(),
         *register.routes(parts.site, parts.store),
         *register.ComplianceCalls(parts.site, parts.compliance, parts.office).routes(),
     ]

@@ -56,6 +56,7 @@ VERBS: Final = {
     "post": "post",
     "office": "office",
     "look": "look",
+    "leak": "leak",
     "ledger": "ledger",
     "destroyed": "destroyed",
     "proof-of-retention": "proof_of_retention",

@@ -544,6 +544,16 @@ def _office(body: Body, openings: Openings) -> Message:
             finding=f"{body['clause']}-{body['about']}",
             because=_because(_opened("reason", body, openings)),
         )
+    if body["what"] in _LEAKS:
+        return message(
+            "leaf.office.leak",
+            "leak case {leak}: {what}{letter}",
+            leak=str(body["leak"]),
+            what=_LEAKS[body["what"]].get(str(body["story"].get("to", "")), NOTHING),
+            letter=message("leaf.office.letter", ", by document {letter}", letter=str(letter))
+            if (letter := body["story"].get("letter"))
+            else NOTHING,
+        )
     if body["what"] == "erased":
         return message("leaf.office.erased", "request {number}: its persons are erased", number=str(body["number"]))
     if body["what"] == "received":
@@ -579,6 +589,15 @@ _PERSON_STEPS: Final[Mapping[str, Message]] = {
     "deputises": message("leaf.person.deputises", "stands for who holds a post"),
     "deputises-no-more": message("leaf.person.deputises-no-more", "stands for nobody any more"),
 }
+_LEAKS: Final[Mapping[str, Mapping[str, Message]]] = {
+    "leak-opened": {"": message("leaf.office.leak-opened", "footage may have leaked")},
+    "leak-reported": {
+        "ethics": message("leaf.office.leak-ethics", "reported to 政風室"),
+        "inspectors": message("leaf.office.leak-inspectors", "reported to 督察組"),
+    },
+    "leak-closed": {"": message("leaf.office.leak-closed", "closed by an auditor")},
+}
+"""Of each step, by whom it was reported to; "" of the others."""
 _REQUEST_ACTS: Final[Mapping[str, Message]] = {
     "amend": message("leaf.office.amend", "fields are changed"),
     "examine": message("leaf.office.examine", "a check has an outcome"),

@@ -28,6 +28,7 @@ from typing import Final
 
 from edged.office.cases import Unreadable
 from edged.office.deadlines import OfficeTime, reply_time, signature_time
+from edged.office.leaks import LeakCase
 from edged.office.legal_days import OfficeCalendar
 from edged.office.looks import Purpose
 from edged.office.request import (
@@ -112,6 +113,7 @@ class OfficeRecord:
     lapsed: frozenset[str] = frozenset()
     """Pins that nobody approved in time."""
     closed: tuple[ClosedFinding, ...] = ()
+    leaks: tuple[LeakCase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Final
 
 from edged.config.model import Config
-from edged.office import calendars, forms, holds, people
+from edged.office import calendars, forms, holds, leaks, legal_days, people
 from edged.office import request as machine
 from edged.office.cases import CHECKED, NO_UNITS, NO_WORDS, PRESENT, REASON, Cases, CopyWord, Unreadable, copy_word
 from edged.office.deadlines import Deadline, OfficeTime, RunningAge, alarms, deadlines, entered_day
@@ -24,30 +25,36 @@ from edged.office.findings import CaseFinding, JudgedCase, OfficeRecord, finding
 from edged.office.forms import FormReading
 from edged.office.holds import RequestHold
 from edged.office.identity_numbers import plain_text
+from edged.office.leaks import FootageHolding, LeakCase, LeakStatus, ReportedTo
 from edged.office.legal_days import OfficeCalendar, RequestNumber, RequestNumberError
 from edged.office.people import Deputy, People, Person, PostHolding
 from edged.office.request import SHOWN, Act, Door, Hand, Scope, Stretch, Unfit
 from edged.office.story import Case
 from edged.office.terms import ErasureListed, closed_ms, over_ms, rests_on, to_erase
-from edged.overview import RequestDeadline
+from edged.overview import RequestDeadline, UnreportedLeak
 from edged.profiles.loader import profile
 from edged.profiles.procedures import ChainStep, Phase, Procedure, ReplyClock, StepKind, Unit, Use
 from storage.approvals.table import Person as Pinner
-from storage.exports.service import OURSELVES
+from storage.exports.model import Export
+from storage.exports.service import OURSELVES, Maker
 from storage.office.keys import KeyGone, NotDecrypted
+from storage.office.leaks import unknown_leak
+from storage.office.leaks_table import LeakStep
 from storage.office.persons import Persons
 from storage.office.service import Requests
 from storage.pins.rules import Ground, Interval, Limits, Pin, PinOrder, PinState
 from storage.register.service import Asked
 from storage.store.facade import Store
 from storage.words.clock import Clock
-from storage.words.errors import StoreError
+from storage.words.errors import StoreError, UnknownId
 from storage.words.message import Message, message
 
 log = logging.getLogger("edged.office")
 MS: Final = timedelta(milliseconds=1)
 DESTROYED_MAX: Final = 50_000
 """Segments of a stretch that are counted: a month of it."""
+REPORT_WITHIN_MS: Final = 86_400_000
+"""A leak (應即…報告: the text gives no figure; ours), in running time."""
 YEAR: Final = timedelta(days=366)
 YEARS: Final = range(1912, 2101)
 """A day of another year was mistyped, and no calendar of an office has it."""
@@ -823,15 +830,18 @@ class OfficeService:
         return list(holds.wanted(case.row.number, case.request, closed_ms(case, self.running_age())))
 
     def to_erase(self, cases: Iterable[Case]) -> Iterator[ErasureListed]:
-        """Those whose period is over, and on which no pin and no finding rests. OfficeShut."""
+        """Those whose period is over, and on which no pin, no leak case and no finding rests. OfficeShut."""
         age = self.running_age()
         over = [case for case in cases if over_ms(case, age) is not None]
         if not over:
             return iter(())
-        found = self.findings()
-        closings = sorted((one.closing for one in found if one.closing is not None), key=lambda one: one.leaf)
+        found, leaks = self.findings(), self.leak_cases()
+        touched = {one.id: self.touched(one) for one in leaks}
+        ended = [(one.closing.leaf, one.about, one.closing.at) for one in found if one.closing is not None]
+        ended += [(one.closing_leaf, number, one.closed) for one in leaks if one.closed for number in touched[one.id]]
         resting = rests_on(self._store.pins.lasting()) | {one.about for one in found if one.is_open}
-        return to_erase(over, age, resting, {one.about: one.at for one in closings})
+        resting = resting.union(*(touched[one.id] for one in leaks if one.closed is None))
+        return to_erase(over, age, resting, {number: at for _, number, at in sorted(ended)})
 
     def check_expired(self, number: str) -> Case:
         """Unfit: its persons may not be erased as things are."""
@@ -842,8 +852,8 @@ class OfficeService:
             raise Unfit(
                 message(
                     "office.not-expired",
-                    "request {number} is still to be kept, or a pin or a finding rests on it:"
-                    " edgectl pin list, edgectl compliance",
+                    "request {number} is still to be kept, or a pin, a leak case or a finding rests on it:"
+                    " edgectl pin list, edgectl leak list, edgectl compliance",
                     number=number,
                 )
             )
@@ -861,6 +871,166 @@ class OfficeService:
     def _place(self, one: RequestHold, limits: Limits) -> Pin:
         stretch = one.stretch
         return self._store.pins.hold(one.number, stretch.camera, Interval(stretch.from_ms, stretch.to_ms), limits)
+
+    # --- leak cases ---------------------------------------------------------------------------------------------
+
+    def leak_cases(self) -> tuple[LeakCase, ...]:
+        """In the order in which they were opened. OfficeShut."""
+        return leaks.leak_cases(self._store.office.leaks.events())
+
+    def leak_case(self, leak: str) -> LeakCase:
+        """UnknownId."""
+        found = next((one for one in self.leak_cases() if one.id == leak), None)
+        if found is None:
+            raise unknown_leak(leak)
+        return found
+
+    def unreported_leaks(self) -> Iterator[UnreportedLeak]:
+        """OfficeShut."""
+        age = self.running_age()
+        for one in self.leak_cases():
+            if one.status is LeakStatus.OPEN:
+                yield UnreportedLeak(one.id, is_late=age(one.opened) >= REPORT_WITHIN_MS)
+
+    def touched(self, case: LeakCase) -> frozenset[str]:
+        """Numbers of requests of which nothing is erased while it is not closed."""
+        return leaks.touched(case, self._exports_of(case))
+
+    def holding(self, case: LeakCase) -> list[FootageHolding]:
+        """Copies and viewings in which some of its footage was, the oldest first."""
+        readable = (one for one in self.cases.listed() if not isinstance(one, Unreadable))
+        return list(leaks.holding(case.scope, {one.row.number: one for one in readable}, self._exports_of(case)))
+
+    def _exports_of(self, case: LeakCase) -> list[Export]:
+        """That touch it, and the one that it names."""
+        exports = self._store.exports
+        found = exports.touching(_around(case.scope))
+        if case.opening.copy and all(one.id != case.opening.copy for one in found):
+            with suppress(UnknownId):  # after a lost database its leaf comes with its volume
+                found.append(exports.on_record(case.opening.copy))
+        return found
+
+    def leak_scope(self, cameras: Iterable[str], interval: Interval | None, copy: str) -> Scope:
+        """What is thought to have leaked. `interval`: None: all of the copy. UnknownId: there is no such copy; Unfit:
+        nothing is named, or the copy holds nothing of it.
+        """
+        named = tuple(dict.fromkeys(cameras))
+        export = self._store.exports.on_record(copy) if copy else None
+        if export is not None:
+            named, interval = named or export.order.cameras, interval or export.order.interval
+        if interval is None or not named:
+            raise Unfit(
+                message("office.leak-what", "say what has leaked: cameras and an interval, or the id of the copy"),
+                message("office.leak-what.action", "edgectl leak open --camera … --from … --to …, or --copy E-…"),
+            )
+        if interval.first_ms >= interval.last_ms:
+            raise Unfit(
+                message("office.leak-interval", "the interval is empty: its start is not before its end"),
+                message("office.leak-interval.action", "write --from and --to again"),
+            )
+        scope = _scope(named, interval)
+        if export is not None and not leaks.overlap(scope, export):
+            raise Unfit(
+                message("office.leak-beyond", "copy {copy} holds nothing of these cameras at that time", copy=copy),
+                message("office.leak-beyond.action", "leave out cameras and times: then it is all of the copy"),
+            )
+        return scope
+
+    def open_leak(
+        self, scope: Scope, day: date | None, account: int, *, request: str = "", copy: str = "", letter: str = ""
+    ) -> LeakCase:
+        """`day`: on which it was noticed; None: today. `letter`: number of the document that says what was found.
+        UnknownId: there is no such request. Unfit.
+        """
+        if request:
+            self._requests.get(request)
+        body = leaks.OpenedBody(
+            self._leak_day(day, None).toordinal(),
+            scope,
+            request,
+            copy,
+            _reference(letter) if letter.strip() else "",
+            account,
+            self._person_or_none(account),
+            self._clock.synced(),
+        )
+        year = legal_days.roc_year(date.fromordinal(body.day))
+        return self.leak_case(self._store.office.leaks.open(year, leaks.story_of(body)))
+
+    def report_leak(self, leak: str, to: ReportedTo, day: date | None, letter: str, account: int) -> LeakCase:
+        """To whom it was reported, when and by which document. UnknownId; Unfit."""
+        case = self._leak_not_closed(leak)
+        if not letter.strip():
+            raise Unfit(message("office.leak-letter", "say by which document it was reported: its number (文號)"))
+        day_on = self._leak_day(day, date.fromordinal(case.opening.day)).toordinal()
+        body = leaks.ReportedBody(to, day_on, _reference(letter), account, self._person_or_none(account))
+        self._store.office.leaks.add(leak, case.steps, LeakStep.REPORTED, leaks.story_of(body))
+        return self.leak_case(leak)
+
+    def close_leak(self, leak: str, auditor: Pinner) -> LeakCase:
+        """UnknownId; Unfit: it is not reported, or touches a case in which the auditor had a hand."""
+        case = self._leak_not_closed(leak)
+        if not case.reports:
+            raise Unfit(
+                message(
+                    "office.leak-unreported", "leak case {leak} is not reported: first it is, then it is closed",
+                    leak=leak,
+                ),
+                message("office.leak-unreported.action", "edgectl leak report {leak} --to … --letter …", leak=leak),
+            )  # fmt: skip
+        if self._had_a_hand_in_leak(case, auditor):
+            raise Unfit(
+                message(
+                    "office.leak-own",
+                    "nobody closes a leak case that touches what he himself had a hand in: another auditor does",
+                ),
+                message("office.leak-own.action", "`edgectl leak show {leak}` shows what it touches", leak=leak),
+            )
+        body = leaks.ClosedBody(auditor.uid, self._person_or_none(auditor.uid))
+        self._store.office.leaks.add(leak, case.steps, LeakStep.CLOSED, leaks.story_of(body))
+        return self.leak_case(leak)
+
+    def made_by(self, export: Export) -> Maker:
+        """Who had a copy made and why, or looked without a request."""
+        return self._store.exports.maker(export)
+
+    def _leak_not_closed(self, leak: str) -> LeakCase:
+        case = self.leak_case(leak)
+        if case.closed is not None:
+            raise Unfit(
+                message("office.leak-closed", "leak case {leak} is closed", leak=leak),
+                message("office.leak-closed.action", "open another one, where there is something new"),
+            )
+        return case
+
+    def _leak_day(self, told: date | None, opened: date | None) -> date:
+        """On which it was noticed, or, behind that, reported. Unfit."""
+        day, today = entered_day(told, self.time()).day, self.today()
+        if opened is not None and day < opened:
+            raise Unfit(
+                message(
+                    "office.leak-day-before",
+                    "{day_on} is before {opened_on}, on which the leak was noticed",
+                    day_on=str(day),
+                    opened_on=str(opened),
+                )
+            )
+        known = [date.fromordinal(one.opening.day) for one in self.leak_cases()]
+        if day.year not in YEARS or not today - YEAR <= day <= max([today, *known]) + YEAR:
+            raise Unfit(_far(day))
+        return day
+
+    def _person_or_none(self, account: int) -> int | None:
+        known = self.people().of_account(account)
+        return None if known is None else known.number
+
+    def _had_a_hand_in_leak(self, case: LeakCase, auditor: Pinner) -> bool:
+        person, numbers = self._person_or_none(auditor.uid), self.touched(case)
+        readable = [one for one in self.cases.listed() if not isinstance(one, Unreadable)]
+        if person is not None and any(person in people_of(one) for one in readable if one.row.number in numbers):
+            return True
+        made = (self.made_by(one) for one in self._exports_of(case))
+        return any(one.who.partition(" ")[0] == auditor.name or one.companion in {person} - {None} for one in made)
 
     # --- what clauses are judged by -----------------------------------------------------------------------------
 
@@ -881,6 +1051,7 @@ class OfficeService:
             () if opened is None else tuple(self._store.exports.since(opened)),
             self._store.pins.lapsed(kept),
             tuple(self._requests.closed_findings()),
+            self.leak_cases(),
         )
 
     def _case(self, case: Case) -> JudgedCase:
@@ -939,6 +1110,11 @@ class OfficeService:
         return any(person is not None and person.number in people_of(case) for case in cases) or any(
             who is not None and who[1].partition(" ")[0] == auditor.name for who in copies
         )
+
+
+def _around(scope: Scope) -> Interval:
+    """From the earliest of it to the latest."""
+    return Interval(min(one.from_ms for one in scope), max(one.to_ms for one in scope))
 
 
 def _scope(cameras: Iterable[str], interval: Interval) -> Scope:

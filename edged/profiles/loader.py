@@ -61,6 +61,7 @@ class Judgement(StrEnum):
     CAPTURED = "captured"
     RECEIPTS = "receipts"
     ARCHIVED = "archived"
+    LEAKS = "leaks"
     UNITS = "units"
 
 

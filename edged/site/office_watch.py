@@ -129,6 +129,7 @@ class OfficeWatch:
             viewings_over=over,
             copies_left=self._copies_left,
             erasures_unanswered=tuple(one.number for one in expired if one.is_unanswered),
+            leaks_unreported=tuple(self._office.unreported_leaks()),
             counts=counted(listed, self._office.running_age(), len(expired), *self._this_year()),
         )
 

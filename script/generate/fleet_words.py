@@ -461,6 +461,8 @@ KINDS: Final = (
     message("fleet.alarm.viewing.copy-left.action", "check the disk, and who may read it meanwhile"),
     message("fleet.alarm.erasure.unanswered", "persons of old cases wait to be erased"),
     message("fleet.alarm.erasure.unanswered.action", "let two persons answer the list"),
+    message("fleet.alarm.leak.open", "footage may have leaked, and no report is on record"),
+    message("fleet.alarm.leak.open.action", "report it to 政風室 or 督察組, and enter the number of the letter"),
     message(
         "fleet.alarm.clock.stepped",
         "the box's clock was set by much; recording goes on, and nothing is destroyed for it",

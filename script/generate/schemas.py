@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import exports, ledger, machine, office, pins, register, site, tickets
+from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from script.generate import asyncapi as contract
@@ -77,6 +77,9 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     office.PostHold,
     office.PostDeputise,
     office.OfficeOpen,
+    leaks.LeakList,
+    leaks.LeakShow,
+    leaks.LeakStep,
 )
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

@@ -6,7 +6,7 @@ one transaction with the record that it was taken. Steps only go forward, and a 
 
 To change the form: change `schema.sql`, and add a step at the end of the steps, for databases that exist:
 
-    @MIGRATIONS(name="0033_lens")
+    @MIGRATIONS(name="0035_lens")
     def _lens(db: Database) -> None:
         if "lens" not in db["cameras"].columns_dict:  # a new database has it already
             db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
@@ -18,7 +18,7 @@ form, and holds it against a new one and against `schema.sql`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -66,11 +66,8 @@ OFFICE: Final = (
 @MIGRATIONS(name="0032_office")
 def _office(db: Database) -> None:
     """Requests for footage."""
-    if "office_requests" in db.table_names():
-        return
-    for statement in statements(resources.files("storage.database").joinpath("schema.sql").read_text(encoding="utf-8")):
-        if any(f" {name} " in statement.partition("(")[0] for name in OFFICE):
-            db.execute(statement)
+    if "office_requests" not in db.table_names():
+        _add(db, OFFICE)
 
 
 @MIGRATIONS(name="0033_copies_of_requests")
@@ -84,6 +81,23 @@ def _copies_of_requests(db: Database) -> None:
     db.execute("ALTER TABLE exports ADD COLUMN gone INTEGER")
     db.execute("CREATE INDEX exports_of_request ON exports (request) WHERE request IS NOT NULL")
     db.execute("CREATE INDEX exports_viewed ON exports (number) WHERE viewing = 'there'")
+
+
+LEAKS: Final = ("office_leaks", "office_leak_ids")
+
+
+@MIGRATIONS(name="0034_leaks")
+def _leaks(db: Database) -> None:
+    """Leak cases."""
+    if "office_leaks" not in db.table_names():
+        _add(db, LEAKS)
+
+
+def _add(db: Database, names: Collection[str]) -> None:
+    """Tables and indexes, as the schema says."""
+    for statement in statements(resources.files("storage.database").joinpath("schema.sql").read_text(encoding="utf-8")):
+        if any(f" {name} " in statement.partition("(")[0] for name in names):
+            db.execute(statement)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -678,6 +678,20 @@ CREATE TABLE office_findings (
     wall_ms INTEGER NOT NULL
 ) STRICT;
 
+-- 疑似外洩: what befell a leak case, in order.
+CREATE TABLE office_leaks (
+    leaf INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,  -- L-115-0001: ROC year and serial
+    year INTEGER NOT NULL,
+    serial INTEGER NOT NULL CHECK (serial >= 1),
+    step TEXT NOT NULL,
+    story TEXT NOT NULL,  -- JSON, as its leaf tells it
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX office_leak_ids ON office_leaks (year, serial) WHERE step = 'leak-opened';
+
 -- 職位: who holds it, or stands for who holds it, by whose word.
 CREATE TABLE office_posts (
     leaf INTEGER PRIMARY KEY,

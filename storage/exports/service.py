@@ -80,6 +80,17 @@ LISTED_AT_ONCE: Final = 512
 """Rows whose leaves are asked for at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """By whom an export was made, and why: what stands behind the commitments of leaves, as far as it is known yet."""
+
+    who: str
+    """An account, in words; ""."""
+    why: str = ""
+    companion: int | None = None
+    """Of a look: a person of the office."""
+
+
 class NotYet(RetryError):
     """What is asked for cannot be copied yet."""
 
@@ -504,6 +515,28 @@ class Exports:
     def since(self, leaf: int) -> list[Export]:
         """Begun behind that leaf of the ledger, and finished: copies, and viewing copies; the oldest first."""
         return self._database.read(partial(exports_table.since, leaf=leaf))
+
+    def touching(self, interval: Interval) -> list[Export]:
+        """On record, for some of this time, whatever became of them: copies, and viewing copies; the oldest first."""
+        return self._database.read(partial(exports_table.touching, interval=interval))
+
+    def on_record(self, export_id: str) -> Export:
+        """A copy, or a viewing copy, whatever became of it. UnknownId."""
+        return self._database.read(partial(_found, export_id=export_id))
+
+    def maker(self, export: Export) -> Maker:
+        """Of a copy its own leaf tells; of a look, the leaf of its act. Of a viewing of a request neither does."""
+
+        def query(connection: Connection) -> Maker:
+            leaf, companion = export.leaf, None
+            if export.order.viewing:
+                leaf = exports_table.look_of(connection, export)
+                companion = None if leaf is None else exports_table.bodies(connection, [leaf])[leaf].get("companion")
+            told = {} if leaf is None else exports_table.openings(connection, leaf)
+            who, why = (told.get(name, (b"", ""))[1] for name in ("who", "reason"))
+            return Maker(who, why, companion)
+
+        return self._database.read(query)
 
     def left_open(self) -> list[Export]:
         """Copies by a request that an earlier run began, and that nobody has ended."""

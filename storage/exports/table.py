@@ -35,6 +35,8 @@ from storage.segments.queries import (
 )
 from storage.words.model import Parts, SegmentState
 
+BESIDE_LEAVES: Final = 1000
+"""So many leaves at the most lie between an act and what comes of it at once: cameras go on recording."""
 THERE: Final = "there"
 DESTROYED: Final = "destroyed"
 FINISHED: Final = ExportState.FINISHED.value
@@ -170,6 +172,34 @@ def since(connection: sqlite3.Connection, leaf: int) -> list[Export]:
 def of_request(connection: sqlite3.Connection, request: str) -> list[Export]:
     """By a request of that number, viewing copies with the others; the oldest first."""
     return [_export(row) for row in connection.execute(_SQL + "WHERE request = ? ORDER BY number", (request,))]
+
+
+def touching(connection: sqlite3.Connection, interval: Interval) -> list[Export]:
+    """Those on record that were made for some of this time, whatever became of them, viewing copies with the others;
+    the oldest first.
+    """
+    rows = connection.execute(
+        _SQL + "WHERE leaf IS NOT NULL AND first_wall_ms < ? AND last_wall_ms > ? ORDER BY leaf",
+        (interval.last_ms, interval.first_ms),
+    )
+    return [_export(row) for row in rows]
+
+
+def look_of(connection: sqlite3.Connection, export: Export) -> int | None:
+    """The leaf of the act by which a look was asked for that laid this export out; None: there is none."""
+    told = connection.execute(
+        "SELECT number FROM leaves WHERE number BETWEEN ?1 - ?2 AND ?1 AND kind = ?3"
+        " AND json_extract(body, '$.verb') = 'look' AND json_extract(body, '$.purpose') = ?4"
+        " AND json_extract(body, '$.from') = ?5 ORDER BY number DESC LIMIT 1",
+        (
+            export.leaf or 0,
+            BESIDE_LEAVES,
+            Leaf.ACT.value,
+            "" if export.order.request is None else export.order.request.row,
+            export.order.interval.first_ms,
+        ),
+    ).fetchone()
+    return None if told is None else int(told[0])
 
 
 def fingerprint(connection: sqlite3.Connection, export: Export) -> str | None:

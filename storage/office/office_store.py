@@ -17,6 +17,7 @@ from storage.database.writer import Database
 from storage.office import keys as key_module
 from storage.office import table
 from storage.office.keys import KeysMissing, RequestKeys, Restored, state_files
+from storage.office.leaks import LeakEvents
 from storage.office.persons import Persons
 from storage.office.record_copies import RecordCopies
 from storage.office.service import Requests
@@ -35,6 +36,7 @@ class OpenOffice:
     keys: RequestKeys
     requests: Requests
     persons: Persons
+    leaks: LeakEvents
 
 
 class OfficeStore:
@@ -70,6 +72,11 @@ class OfficeStore:
         """OfficeShut."""
         return self._use().persons
 
+    @property
+    def leaks(self) -> LeakEvents:
+        """OfficeShut."""
+        return self._use().leaks
+
     def open(self) -> bool:
         """Whether it can be used now."""
         with self._lock:
@@ -83,7 +90,9 @@ class OfficeStore:
                     self.trouble = error
                     return False
                 requests = Requests(self._database, self._life, self._clock, keys, self.copies)
-                self._opened = OpenOffice(keys, requests, Persons(self._database, self._clock, keys, self.copies))
+                persons = Persons(self._database, self._clock, keys, self.copies)
+                leaks = LeakEvents(self._database, self._life, self._clock)
+                self._opened = OpenOffice(keys, requests, persons, leaks)
                 self.trouble = None
             return True
 

@@ -19,6 +19,7 @@ from storage.ages import table as ages_table
 from storage.ages.history import Point
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value
+from storage.office import leaks_table
 from storage.office.records import PERSON, RecordId
 
 RECEIVED: Final = "received"
@@ -149,6 +150,8 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any], at: Point,
         _open(connection, body["by"], leaf)
     elif body["what"] == CLOSED:
         _close_finding(connection, body, at, leaf)
+    elif body["what"] in leaks_table.STEPS:
+        leaks_table.remember(connection, body, at, leaf)
     elif body["what"] == RECEIVED:
         if get(connection, str(body["number"])) is None:
             _insert(connection, body, at, leaf)

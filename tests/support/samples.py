@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from edged.documents import exports, ledger, machine, office, pins, register, site, tickets
+from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from recorder.supervisor.state import sentence
 from recorder.words.address import Target, without_login
 from recorder.words.outcome import declined
 from storage.words.message import NOTHING, message
-from tests.support import samples_office
+from tests.support import samples_leaks, samples_office
 from tests.support.samples_machine import DOCTOR, PROBE, STATUS_DOWN
 from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
 from tests.support.samples_upkeep import (
@@ -1218,4 +1218,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     office.PostDeputise: {"schema": "edged.post-deputise/1", "act": ACT | {"verb": "post-deputise"}},
     office.RequestExpire: {"schema": "edged.request-expire/1", "act": ACT | {"verb": "request-expire"}},
     office.OfficeOpen: {"schema": "edged.office-open/1", "act": ACT | {"verb": "office-open"}},
+    leaks.LeakList: samples_leaks.LIST,
+    leaks.LeakShow: samples_leaks.SHOW,
+    leaks.LeakStep: samples_leaks.STEP,
 }

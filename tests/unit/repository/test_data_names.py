@@ -34,7 +34,7 @@ from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
 from edged.health.stream import CameraState
 from edged.host.journal import MessageId
-from edged.office import cases, looks, request
+from edged.office import cases, leaks, looks, request
 from edged.office import findings as office_findings
 from edged.papers.letters import LetterKind
 from edged.profiles import procedures
@@ -62,7 +62,7 @@ from storage.ledger import signer
 from storage.ledger.key import RotationTerms
 from storage.ledger.note import Checkpoint
 from storage.ledger.table import Leaf
-from storage.office import people_table
+from storage.office import leaks_table, people_table
 from storage.office import table as office_table
 from storage.outbox import table as outbox_table
 from storage.pins.rules import Ground, PinState, Presence
@@ -120,6 +120,9 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "office: what is said of a copy, in encrypted records": cases.CopyWord,
     "office: what broke a clause, in leaves": office_findings.BreachKind,
     "office: where a signature came in": request.Door,
+    "office: steps of leak cases in leaves": leaks_table.LeakStep,
+    "office: to whom a leak was reported": leaks.ReportedTo,
+    "office: status of a leak case": leaks.LeakStatus,
     "office: state of a viewing": request.ViewingState,
     "office: purpose of a look": looks.Purpose,
     "office: deadlines in keys of alarms": overview.DeadlineKind,

@@ -37,6 +37,7 @@ class Disclosed(Flag):
 NOTHING, NAMES, WORDS, FOOTAGE = Disclosed.NOTHING, Disclosed.NAMES, Disclosed.WORDS, Disclosed.FOOTAGE
 ROLE: Final = "a role"
 PART: Final = "a role, or a post in this request; words of persons: who handles it or has a part in it"
+LEAK: Final = "a role; words of a request as in it, and why a copy without one was made: who reads the ledger"
 OWN: Final = "the role operator; with a profile a second person, and once the office is open, a granted request"
 
 
@@ -135,6 +136,11 @@ CALLS: Final[Mapping[tuple[str, str], Line]] = {
     ("POST", "/v1/requests/{request}/view"): Line(
         FOOTAGE | NAMES | WORDS, "the role operator, a grant of this request, and the companion that its row names"
     ),
+    ("GET", "/v1/leaks"): Line(NOTHING),
+    ("POST", "/v1/leaks"): Line(NAMES | WORDS, LEAK),
+    ("GET", "/v1/leaks/{leak}"): Line(NAMES | WORDS, LEAK),
+    ("POST", "/v1/leaks/{leak}/report"): Line(NOTHING),
+    ("POST", "/v1/leaks/{leak}/close"): Line(NOTHING),
     ("POST", "/v1/look"): Line(FOOTAGE, "the role operator, an open office, and a purpose of a text"),
 }
 """What an answer may hold at the most. What stands under FOOTAGE asks for its ground before anything is opened."""

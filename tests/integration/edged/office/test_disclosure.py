@@ -214,11 +214,13 @@ async def _stage(counter: Counter) -> dict[str, str]:
     withdrawn = await until(story(counter), "copy")
     copied = (await withdrawn.now())["made"][0]
     await counter.done(CLERK, "POST", f"/v1/requests/{withdrawn.number}/withdraw", await copying(withdrawn))
+    leak = await counter.done(CLERK, "POST", "/v1/leaks", {"copy_id": copied})
     counter.box.store.alarms.raised("camera.down:lobby", Severity.CRITICAL, Message("down"), Message("look")).result(10)
     await counter.parts.site.look_at_alarms()
     return {
         "request": told.number, "scan": str(scan["scan"]), "pin": number, "fault": fault["fault"]["id"],
         "act": act["act"]["id"], "export": copied, "camera": CAMERA, "person": "1", "at": "",
+        "leak": leak["leak"]["id"],
     }  # fmt: skip
 
 
@@ -279,6 +281,8 @@ def _bodies(counter: Counter, ids: Mapping[str, str]) -> Mapping[str, Any]:
         f"{at}/view": {"version": 1, "step": "open", "companion": 2, "present": ["王大明"]},
         f"{at}/withdraw": {"version": 1},
         f"{at}/close": {"version": 1},
+        "/v1/leaks": {"cameras": [CAMERA], "start": start, "end": end},
+        "/v1/leaks/{leak}/report": {"to": "ethics", "letter": "115-7"},
         "/v1/look": {"purpose": "audit", "cameras": [CAMERA], "start": start, "end": end},
     }  # fmt: skip
 
@@ -723,9 +727,15 @@ async def test_whose_unit_has_its_own_cameras_sees_nothing_of_others(memory: Pat
             one["number"] for one in (await counter.done(CLERK, "GET", "/v1/requests"))["requests"]
         ]
         assert (await counter.done(CLERK, "GET", "/v1/exports"))["exports"] == []
+        leaked = {"cameras": [CAMERA], **dict(zip(("start", "end"), interval(counter), strict=True))}
+        leak = (await counter.done(SECOND, "POST", "/v1/leaks", leaked))["leak"]["id"]
+        assert (await counter.done(CLERK, "GET", "/v1/leaks"))["leaks"] == []
         for method, path, body in (
             ("GET", at, None),
             ("GET", f"{at}/scans/1", None),
+            ("POST", "/v1/leaks", leaked),
+            ("GET", f"/v1/leaks/{leak}", None),
+            ("POST", f"/v1/leaks/{leak}/report", {"to": "ethics", "letter": "115-7"}),
             ("POST", f"{at}/copy", {"version": 1, "asks": True, "scope": [part(counter)]}),
             ("POST", f"{at}/copy", {"version": 1}),
             ("POST", f"{at}/view", {"version": 1, "step": "here"}),

@@ -13,6 +13,8 @@ import pytest
 
 from storage.office import keys, table
 from storage.office.keys import KeyGone, RequestKeys
+from storage.office.leaks import LeakEvents
+from storage.office.leaks_table import LeakStep
 from storage.office.service import ChangedMeanwhile, Requests
 from storage.office.table import Story
 from storage.words.errors import OrderRefused, UnknownId
@@ -164,3 +166,34 @@ def test_what_an_auditor_closed_stays_closed_over_a_restart_and_a_lost_database(
     assert requests(box, of).closed_findings() == [told]
     lines = b"".join(path.read_bytes() for path in box.disk.rglob("*") if path.is_file())
     assert "已檢討".encode() not in lines, "the reason stands behind a commitment alone"
+
+
+def test_a_leak_case_is_told_over_a_restart_and_a_lost_database(box: Office) -> None:
+    """Its numbers run on; what somebody else entered meanwhile is no ground for another step."""
+
+    def cases() -> LeakEvents:
+        held = box.store._held
+        return LeakEvents(held.database, held.life, box.clock)
+
+    assert [cases().open(115, {"day": 1}), cases().open(114, {"day": 2})] == ["L-115-0001", "L-115-0002"]
+    cases().add("L-115-0001", 1, LeakStep.REPORTED, {"to": "ethics"})
+    with pytest.raises(ChangedMeanwhile, match="leak case"):
+        cases().add("L-115-0001", 1, LeakStep.CLOSED, {})
+    with pytest.raises(UnknownId):
+        cases().add("L-115-0003", 1, LeakStep.CLOSED, {})
+    before = cases().events()
+    assert [(one.leak, one.step, one.story) for one in before] == [
+        ("L-115-0001", LeakStep.OPENED, {"day": 1}),
+        ("L-115-0002", LeakStep.OPENED, {"day": 2}),
+        ("L-115-0001", LeakStep.REPORTED, {"to": "ethics"}),
+    ]
+    box.store.ledger.mirror_now()
+    lasting = (box.disk / ".ledger" / "lasting.jsonl").read_text("utf-8")
+    assert lasting.count('"leak-') == 3, "it outlives the files of days"
+    box.store.close()
+    gone(box.state / "edged.db")
+    box.start()
+    rebuilt(box)
+    assert cases().events() == before
+    assert cases().open(116, {}) == "L-116-0001"
+    assert cases().open(115, {}) == "L-116-0002"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.alarms import conditions, tracking
-from edged.overview import AlarmCondition, DeadlineKind, Measurements, OfficeFacts, RequestDeadline
+from edged.overview import AlarmCondition, DeadlineKind, Measurements, OfficeFacts, RequestDeadline, UnreportedLeak
 from storage.words.message import Message, message
 from storage.words.model import AlarmRow, Severity
 from tests.unit.edged.site.test_documents import NOW, overview
@@ -31,6 +31,9 @@ def row(key: str, one: AlarmCondition) -> AlarmRow:
     return AlarmRow(key, one.severity, True, 0, None, 1, text, one.action, acknowledged=False)
 
 
+LEAK: Final = UnreportedLeak("L-115-0001", is_late=False)
+
+
 def test_without_an_office_there_is_nothing_to_tell() -> None:
     assert told() == {}
 
@@ -48,6 +51,8 @@ def test_without_an_office_there_is_nothing_to_tell() -> None:
         ({"viewings_over": ("115-0007",)}, "viewing.open:115-0007", Severity.WARNING, "more than 8 hours"),
         ({"copies_left": {"115-0007": (WHY,)}}, "viewing.copy-left:115-0007", Severity.CRITICAL, "not be removed: the"),
         ({"erasures_unanswered": ("112-0003",)}, "erasure.unanswered", Severity.WARNING, "answered: 112-0003"),
+        ({"leaks_unreported": (LEAK,)}, "leak.open:L-115-0001", Severity.WARNING, "no report to 政風室 or 督察組"),
+        ({"leaks_unreported": (replace(LEAK, is_late=True),)}, "leak.open:L-115-0001", Severity.CRITICAL, "L-115-0001"),
     ],
 )
 def test_each_fact_is_one_alarm(facts: dict[str, object], key: str, severity: Severity, words: str) -> None:

@@ -29,6 +29,7 @@ from edged.overview import (
     Measurements,
     OfficeFacts,
     RequestDeadline,
+    UnreportedLeak,
 )
 from edged.site import documents as site_documents
 from edged.words.catalogue import Reader
@@ -182,6 +183,7 @@ OFFICE: Final = OfficeFacts(
     viewings_over=("115-0007",),
     copies_left={"115-0007": (WHY, WHY)},
     erasures_unanswered=("112-0003",),
+    leaks_unreported=(UnreportedLeak("L-115-0001", is_late=False),),
 )
 
 

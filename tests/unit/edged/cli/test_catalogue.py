@@ -20,7 +20,7 @@ from rich.console import RenderableType
 
 from edged.cli import configuration, doctor, export, formatting, main, output, post, probe, request_screens
 from edged.cli.client import DaemonClient
-from edged.documents import exports, ledger, machine, office, pins, register, site, tickets
+from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
 from edged.documents.base import Document
 from edged.words import catalogue, exit_codes, help_screens
 from edged.words.catalogue import Reader
@@ -121,6 +121,11 @@ VERBS: Final[dict[str, tuple[tuple[str, ...], type[Document], dict[str, Any]]]] 
     "post hold": (("3", "分局長"), office.PostHold, {}),
     "post deputise": (("2", "分局長", "--from", "2026-05-01", "--to", "2026-05-02"), office.PostDeputise, {}),
     "office open": ((), office.OfficeOpen, {}),
+    "leak list": ((), leaks.LeakList, {}),
+    "leak show": (("L-115-0002",), leaks.LeakShow, {}),
+    "leak open": (("--copy", "E-20261121-7F3K"), leaks.LeakShow, {"holding": []}),
+    "leak report": (("L-115-0001", "--to", "ethics", "--letter", "x"), leaks.LeakStep, {}),
+    "leak close": (("L-115-0001",), leaks.LeakStep, {}),
     "look --end": ((), office.ShownLook, {"directory": None}),
     "look": (
         ("--for", "inspection", "--camera", "lobby", "--from", "-2h", "--to", "-1h"),

@@ -31,6 +31,7 @@ from edged.cli import (
     faults,
     formatting,
     fsck,
+    leak,
     listings,
     output,
     person,
@@ -42,7 +43,7 @@ from edged.cli import (
 )
 from edged.cli import status as screens
 from edged.cli.client import Address
-from edged.documents import exports, ledger, machine, office, pins, register, site, tickets
+from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words.catalogue import Reader, language_of
@@ -183,6 +184,9 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "request-view": lambda: request_screens.view_screen(sample(office.RequestView), READ),
     "request-view-zh_TW": lambda: request_screens.view_screen(sample(office.RequestView), CHINESE),
     "look": lambda: request_screens.look_screen(sample(office.ShownLook), READ),
+    "leak-list-zh_TW": lambda: leak.list_screen(sample(leaks.LeakList), CHINESE),
+    "leak": lambda: leak.show_screen(sample(leaks.LeakShow), READ),
+    "leak-zh_TW": lambda: leak.show_screen(sample(leaks.LeakShow), CHINESE),
     "person-list": lambda: person.listing(sample(office.PersonList), READ),
     "person-list-zh_TW": lambda: person.listing(sample(office.PersonList), CHINESE),
     "post-list": lambda: post.listing(sample(office.PostList), READ),

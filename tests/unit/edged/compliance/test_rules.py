@@ -22,6 +22,7 @@ from edged.health.stream import CameraState, Condition, Stream
 from edged.host.file_access import FileEntry, OpenFile, OpenFiles, OpenFileWatch, Owner, why_open
 from edged.office.cases import Unreadable
 from edged.office.findings import KINDS, CaseBreach, CaseFinding
+from edged.office.leaks import LeakCase, OpenedBody, ReportedBody, ReportedTo
 from edged.overview import CameraHealth, Measurements, OfficeFacts, Overview
 from edged.profiles.loader import PROFILES, Basis, Judgement, profile
 from edged.site import compliance_watch
@@ -45,7 +46,7 @@ from storage.words.model import (
     VolumeStatus,
 )
 from tests.unit.edged.centre.test_retained import pin
-from tests.unit.edged.office.test_deadlines import NUMBER, story
+from tests.unit.edged.office.test_deadlines import DAY_MS, NUMBER, point, story
 from tests.unit.edged.office.test_findings import closing, of
 from tests.unit.edged.office.test_findings import record as office_record
 
@@ -555,6 +556,31 @@ def test_forms_that_wait_for_an_answer_or_cannot_be_read_any_more() -> None:
         assert told.status is ClauseStatus.NOT_MET
         other = judged("wenshan-household", "W10", record=office_record(), office=seen)
         assert other.status is ClauseStatus.MET, "no form of its rows"
+
+
+def leak(id_: str, opened_day: float, *, reported: bool) -> LeakCase:
+    opening = OpenedBody(1, (), "", "", "", 1, None, synchronised=True)
+    report = ReportedBody(ReportedTo.ETHICS, 1, "115-9", 1, None)
+    return LeakCase(id_, opening, point(round(opened_day * DAY_MS)), (report,) if reported else ())
+
+
+def test_a_leak_that_is_not_reported() -> None:
+    """P9: reported, or none, it is still for people to look at."""
+
+    def told(*leaks: LeakCase, now: float = 40) -> tuple[ClauseStatus, str]:
+        found = judged("taipei-police", "P9", record=office_record(now=now, leaks=leaks))
+        return found.status, " ".join(READ(one) for one in (*found.faults, *found.evidence))
+
+    one, other = leak("L-115-0001", 3, reported=False), leak("L-115-0002", 4, reported=True)
+    assert told() == (ClauseStatus.BY_HAND, "本期無案件（12 個月）")
+    assert told(one, other)[0] is ClauseStatus.NOT_MET
+    assert told(one, other)[1].startswith("外洩案件 L-115-0001 尚未報告")
+    assert told(replace(one, reports=other.reports), other) == (
+        ClauseStatus.BY_HAND,
+        "12 個月內外洩案件 2 件，皆已報告",
+    )
+    assert told(other, now=370)[1] == "本期無案件（12 個月）"
+    assert told(one, now=370)[0] is ClauseStatus.NOT_MET, "however old it is"
 
 
 def test_a_camera_that_belongs_to_no_unit() -> None:
