@@ -34,6 +34,8 @@ from storage.words.message import Message, message
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 USES: Final = ("view", "hold", "copy", "look")
+FEE: Final = click.IntRange(0, 1_000_000)
+"""In dollars, as `ReceiptAsked` takes it."""
 NOTHING_DONE: Final = message("office.nothing-done", "Nothing was done.")
 NOBODY_TO_ASK: Final = message("office.nobody-to-ask", "nobody can be asked here: give --yes")
 
@@ -670,6 +672,13 @@ def _viewing(shown: documents.RequestView, session: Session, step: str) -> Rende
 @click.option("--destroy-by", metavar="TIME", help="Until when the copy is to be destroyed.  [as the footage itself]")
 @click.option("--whole-segments", is_flag=True, help="With the recorded files themselves.")
 @click.option("--max-file", metavar="SIZE", help="No film is larger.  [4 GiB less a byte, which every stick takes]")
+@click.option(
+    "--secrecy",
+    metavar="WORD",
+    type=click.Choice(get_args(documents.SecrecyWord)),
+    help="密等 of the copy, such as 密.",
+)
+@click.option("--declassify", metavar="TEXT", type=FILLED, help="When that ends (解密條件).")
 @click.option("--keep", is_flag=True, help="Keep it in the office instead (保存): a pin, and nothing leaves.")
 @click.option("--asks", is_flag=True, help="With --keep: only ask for it; whoever signs for it approves.")
 @field_option
@@ -690,6 +699,14 @@ def copy(address: Address, /, number: str, *, version: int | None, as_json: bool
         )
     if asks and not keep:
         raise click.UsageError(message("office.copy.asks", "--asks goes with --keep"))
+    secrecy, declassify = given["secrecy"], given["declassify"]
+    if (secrecy is None) != (declassify is None) or (keep and secrecy is not None):
+        raise click.UsageError(
+            message(
+                "office.copy.secrecy",
+                "--secrecy and --declassify go together, with a copy that leaves (--out)",
+            )
+        )
     if not (yes or dry_run or keep) and (as_json or not sys.stdin.isatty()):
         raise click.UsageError(
             message("export.nobody-to-ask", "nobody can be asked here: give --yes, or --dry-run to see what it holds")
@@ -707,6 +724,8 @@ def copy(address: Address, /, number: str, *, version: int | None, as_json: bool
         max_file_bytes=export.largest_file(given["max_file"]),
         whole_segments=given["whole_segments"],
         dry_run=not keep,
+        secrecy=secrecy,
+        declassify=declassify or "",
         fields=_fields(act.seen, given["fields"]),
     )
     path = f"/v1/requests/{act.seen.number}/copy"
@@ -747,6 +766,138 @@ def _copied(
 
 def _asked_copy(session: Session, path: str, wanted: documents.CopyAsked) -> documents.RequestCopy:
     return checked(documents.RequestCopy, session.daemon.post(path, wanted.model_dump_json().encode()))
+
+
+@request.command(short_help="Hand a copy over: who takes it signs for it (簽收).")
+@number_argument
+@click.option("--copy", "copy_id", metavar="ID", type=FILLED, help="Which one.  [the only one it can be]")
+@click.option("--receiver", metavar="NAME", type=FILLED, help="Who takes it.")
+@click.option("--identity", metavar="TEXT", type=FILLED, help="Which document showed who that is.")
+@click.option("--medium", metavar="TEXT", type=FILLED, help="What it lies on, such as 光碟一片.")
+@click.option("--fee", metavar="N", type=FEE, help="What was paid (費用), in dollars.")
+@click.option("--day", metavar="DAY", type=DAY, help="On which it was handed over.  [today]")
+@click.option("--nothing-kept", is_flag=True, help="The office keeps none of it.")
+@version_option
+@json_option
+@address_given
+def receipt(
+    address: Address,
+    /,
+    number: str,
+    *,
+    copy_id: str | None,
+    fee: int | None,
+    day: date | None,
+    nothing_kept: bool,
+    version: int | None,
+    as_json: bool,
+    **words: str | None,
+) -> int:
+    """Hand a copy over: who takes it signs for it (簽收). On a terminal what is not given is asked for. The box adds
+    the fingerprint of the copy.
+    """
+    can_ask = not as_json and sys.stdin.isatty()
+    lacking = next((name for name in RECEIPT if words[name] is None), None)
+    if lacking and not can_ask:
+        raise click.UsageError(message("screen.missing-option", "Missing option '{option}'.", option=f"--{lacking}"))
+    session = Session(address.daemon(), as_json)
+    act = _Act(session, _read(session, known(number)).request, version)
+    copied = _copy_meant(act.seen, copy_id, [one.id for one in act.seen.copies if one.receipt is None])
+    typed = {name: given or _typed(session, RECEIPT[name]) for name, given in words.items()}
+    wanted = documents.ReceiptAsked(
+        version=act.version, copy_id=copied, day=_iso(day), fee=fee, kept=not nothing_kept, **typed
+    )
+    try:
+        return _done(act, "receipt", wanted)
+    except CallError as refusal:
+        if refusal.error.code != "office.fee-unsaid" or not can_ask:
+            raise
+    paid = session.words.phrase("office.receipt.fee", "What was paid (費用), in dollars; 0 for nothing")
+    asked: int = click.prompt(paid, type=FEE)
+    return _done(act, "receipt", wanted.model_copy(update={"fee": asked}))
+
+
+RECEIPT: Final[Mapping[str, Message]] = {
+    "receiver": message("office.receipt.receiver", "Who takes it"),
+    "identity": message("office.receipt.identity", "Which document shows who that is"),
+    "medium": message("office.receipt.medium", "What it lies on, such as 光碟一片"),
+}
+
+
+def _typed(session: Session, question: Message) -> str:
+    """Whatever somebody types, but nothing."""
+    answer: str = click.prompt(session.words(question))
+    return answer
+
+
+def _copy_meant(seen: documents.ShownRequest, typed: str | None, fit: Sequence[str]) -> str:
+    """`fit`: copies of which it can be entered."""
+    every = [one.id for one in seen.copies]
+    if not every:
+        raise CallError(
+            message("office.copy.none", "nothing was copied for {number}", number=seen.number),
+            message("office.copy.none.action", "edgectl request copy {number} --out DIR", number=seen.number),
+            exit_codes.FAILED,
+        )
+    if typed in every:
+        return typed
+    if typed is None and len(fit or every) == 1:
+        return (fit or every)[0]
+    if typed is None:
+        raise refused(
+            "--copy", message("office.copy.several", "write which one of {copies}", copies=list(fit or every))
+        )
+    raise refused(
+        "--copy",
+        message(
+            "office.copy.strange",
+            "{given} is no copy of this request: write one of {copies}",
+            given=units.shown(typed),
+            copies=every,
+        ),
+    )
+
+
+@request.command(short_help="Enter that a copy was destroyed, returned or filed.")
+@number_argument
+@click.option("--copy", "copy_id", metavar="ID", type=FILLED, help="Which one.  [the only one it can be]")
+@click.option(
+    "--what",
+    metavar="WORD",
+    type=click.Choice(get_args(documents.DisposalWord)),
+    default="destroyed",
+    help="returned, destroyed or filed (附卷).  [destroyed]",
+)
+@click.option("--handed-out", is_flag=True, help="What was handed over.  [the office's own]")
+@click.option("--day", metavar="DAY", type=DAY, help="On which.  [today]")
+@version_option
+@json_option
+@address_given
+def destroyed(
+    address: Address,
+    /,
+    number: str,
+    *,
+    copy_id: str | None,
+    what: Literal["returned", "destroyed", "filed"],
+    handed_out: bool,
+    day: date | None,
+    version: int | None,
+    as_json: bool,
+) -> None:
+    """Enter what has become of a copy: of the one that the office keeps, or of what was handed over. Of a closed case,
+    too. Nothing is removed by it.
+    """
+
+    def wanted(act: _Act) -> BaseModel:
+        ours = [one.id for one in act.seen.copies if one.kept and one.ours is None]
+        out = [one.id for one in act.seen.copies if one.receipt is not None and one.handed_out is None]
+        copied = _copy_meant(act.seen, copy_id, out if handed_out else ours)
+        return documents.DisposeAsked(
+            version=act.version, copy_id=copied, disposal=what, ours=not handed_out, day=_iso(day)
+        )
+
+    _step(address, number, "destroyed", wanted, version, as_json=as_json)
 
 
 @request.command(short_help="All is done: close the case.")

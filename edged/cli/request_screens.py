@@ -49,6 +49,11 @@ DELIVERIES: Final[Mapping[str, Message]] = {
     "exchange": message("office.delivery.exchange", "by the exchange of official letters"),
     "email": message("office.delivery.email", "by e-mail"),
 }
+DISPOSALS: Final[Mapping[str, Message]] = {
+    "returned": message("office.disposal.returned", "returned"),
+    "destroyed": message("office.disposal.destroyed", "destroyed"),
+    "filed": message("office.disposal.filed", "filed (附卷)"),
+}
 SOON_DAYS: Final = 2
 """The alarm comes as early."""
 NOT_NOW: Final = Message("–")
@@ -444,20 +449,15 @@ def _viewings(one: documents.ShownRequest, read: Reader) -> list[RenderableType]
 
 
 def _afterwards(one: documents.ShownRequest, read: Reader) -> Iterator[RenderableType]:
-    """Copies, what is kept, the answer, and why it went as it did."""
-    lines = []
-    if one.made:
-        exports = read.phrase(
-            "office.show.exports",
-            "{exports}; signed for: {count}",
-            exports=one.made,
-            count=sum(each.receipt is not None for each in one.copies),
-        )
-        lines.append(text(exports))
+    """Copies, what is kept, rows of the log book, the answer, and why it went as it did."""
+    lines: list[RenderableType] = [*(_copy(each, read) for each in one.copies)]
     if one.kept:
-        lines.append(Text(read.phrase("office.show.kept", "kept in the office (保存)")))
+        pins = [made for made in one.made if made not in {each.id for each in one.copies}]
+        kept = read.phrase("office.show.kept-as", "kept in the office (保存): {pins}", pins=pins or [NOT_NOW])
+        lines.append(text(kept))
     if lines:
         yield from _section(read.phrase("office.show.copies", "Copies"), Group(*lines))
+    yield from _section(read.phrase("office.show.log-book", "Log book (影音應用記錄簿)"), _log_book(one.entries, read))
     if one.replied is not None:
         yield ""
         how = [*([clean(one.letter)] if one.letter else []), *([DELIVERIES[one.delivery]] if one.delivery else [])]
@@ -472,6 +472,67 @@ def _afterwards(one: documents.ShownRequest, read: Reader) -> Iterator[Renderabl
     if one.reasons:
         reasons = Group(*(text(f"{number}  {each}") for number, each in enumerate(one.reasons, 1)))
         yield from _section(read.phrase("office.show.reasons", "Reasons given, in order"), reasons)
+    if one.filed_as:
+        yield ""
+        yield text(read.phrase("office.show.filed", "File (檔號): {number}", number=one.filed_as), "bold")
+
+
+def _copy(one: documents.ShownCopy, read: Reader) -> RenderableType:
+    """Its secrecy, who has it, and what has become of it."""
+    first = text(one.id, "bold")
+    if one.secrecy is not None:
+        secrecy = message(
+            "office.copy.secret",
+            "{secrecy}, declassified: {until}",
+            secrecy=one.secrecy,
+            until=one.declassify or NOT_NOW,
+        )
+        first.append(f"  {read(secrecy)}", "not bold")
+    lines = [*_receipt(one.receipt, read)]
+    if one.handed_out is not None:
+        lines.append(text(read.phrase("office.copy.handed-out", "handed over: {what}", what=DISPOSALS[one.handed_out])))
+    if one.ours is not None:
+        lines.append(text(read.phrase("office.copy.ours", "the office's own: {what}", what=DISPOSALS[one.ours])))
+    elif one.kept and one.receipt is not None:
+        lines.append(text(read.phrase("office.copy.kept", "the office keeps one of it (request destroyed)")))
+    return Group(first, Padding(Group(*lines), (0, 0, 0, 2)))
+
+
+def _receipt(one: documents.ShownReceipt | None, read: Reader) -> Iterator[Text]:
+    if one is None:
+        yield text(read.phrase("office.copy.unsigned", "nobody has signed for it (簽收)"), "yellow")
+        return
+    if one.receiver:
+        who = message("office.copy.by", "{receiver} ({identity})", receiver=one.receiver, identity=one.identity)
+    else:
+        who = NOT_NOW
+    words = read.phrase(
+        "office.copy.signed",
+        "signed for {day}: {who}, {medium}",
+        day=roc_day(one.day),
+        who=who,
+        medium=one.medium or "–",
+    )
+    yield text(words)
+    if one.fee is not None:
+        yield text(read.phrase("office.copy.fee", "paid (費用): {dollars} dollars", dollars=one.fee))
+    if one.fingerprint:
+        yield text(read.phrase("office.copy.fingerprint", "SHA-256 {fingerprint}", fingerprint=one.fingerprint), "dim")
+
+
+def _log_book(entries: Sequence[documents.ShownEntry], read: Reader) -> RenderableType | None:
+    """By the version that `register sign` takes."""
+    if not entries:
+        return None
+    made = table("", "", "", folds=(2,))
+    made.show_header = False
+    for one in entries:
+        signed = [text(f"{clean(each.post)}{colon(read)}{read(_signature(each))}") for each in one.signed]
+        if one.lacking:
+            lacking = read.phrase("office.entry.lacking", "not signed by: {posts}", posts=one.lacking)
+            signed.append(text(lacking, "yellow"))
+        made.add_row(str(one.version), text(read(USES[one.use])), Group(*signed))
+    return made
 
 
 def _form(one: documents.ShownRequest, read: Reader) -> Iterator[RenderableType]:

@@ -24,6 +24,14 @@ APPLICANT: Final = "staff"
 PERSONS: Final = (CLERK, SECOND, HEAD, DECIDES, APPLICANT)
 """In the order of their numbers, from 1."""
 OUTSIDE: Final = 0
+OF_COPY: Final[Mapping[str, str]] = {
+    "receiver": "王大明",
+    "identity": "身分證",
+    "medium": "光碟",
+    "declassify": "本案結案後解密",
+}
+"""What is said of a copy."""
+FILED_AS: Final = "0115/030102/1"
 INSIDE: Final = frozenset({Applicant.STAFF, Applicant.POLICE})
 TEXTS: Final[Mapping[FieldKind, str]] = {
     FieldKind.TEXT: "遺失皮夾一個",
@@ -119,6 +127,10 @@ class Story:
     document: Callable[[str], str] = lambda _: "身分證"
     """On what a check rests, by its name."""
     present: Sequence[str] = ("王大明",)
+    of_copy: Callable[[str], str] = OF_COPY.__getitem__
+    """What is said of a copy, by its name."""
+    disposes: bool = False
+    """Once it is closed the office destroys its copy, and gets back what it handed over."""
     number: str = ""
     told: list[Step] = field(default_factory=list)
 
@@ -165,6 +177,7 @@ class Story:
             self._receipts,
             self._log_book,
             self._end,
+            self._disposals,
         ):
             async for step in part():
                 yield step
@@ -248,26 +261,25 @@ class Story:
             fields = self._form(Phase.KEEPING)
             yield CLERK, "copy", "copy", {"version": (await self.now())["version"], "keep": True, "fields": fields}
         if "copy" in ((await self.now())["granted"] or []):
-            secrecy = {"secrecy": "密", "declassify": "本案結案後解密"} if self.row.secrecy else {}
+            secrecy = {"secrecy": "密", "declassify": self.of_copy("declassify")} if self.row.secrecy else {}
             yield CLERK, "copy", "copy", {"version": (await self.now())["version"], **secrecy}
 
     async def _receipts(self) -> AsyncIterator[Step]:
         for one in (await self.now())["copies"]:
             if one["receipt"] is None:
-                await self._finish(one["id"])
-                told = {"receiver": self.present[0], "identity": self.document("identity"), "medium": "光碟"}
+                await self.finish()
+                told = {name: self.of_copy(name) for name in ("receiver", "identity", "medium")}
                 fee = {"fee": 100} if self.row.fee else {}
-                yield CLERK, "receipt", "receipt", {"version": (await self.now())["version"], **told, **fee}
+                asked = {"version": (await self.now())["version"], "day": self.day, **told, **fee}
+                yield CLERK, "receipt", "receipt", asked
 
-    async def _finish(self, copy: str) -> None:
-        """It leaves, to its last byte."""
-        if any(one["id"] == copy and one["state"] == "open" for one in await self._exports()):
+    async def finish(self) -> None:
+        """Copies that were begun leave, to their last byte."""
+        exports = (await self.counter.done(CLERK, "GET", "/v1/exports"))["exports"]
+        begun = {one["id"] for one in exports if one["state"] == "open"}
+        for copy in begun.intersection(one["id"] for one in (await self.now())["copies"]):
             for step in ("prepare", "seal", "finish"):
                 await self.counter.done(CLERK, "POST", f"/v1/exports/{copy}/{step}")
-
-    async def _exports(self) -> Sequence[Any]:
-        exports: Sequence[Any] = (await self.counter.done(CLERK, "GET", "/v1/exports"))["exports"]
-        return exports
 
     async def _log_book(self) -> AsyncIterator[Step]:
         """Its rows are signed, the first post from an account, the second on paper."""
@@ -286,5 +298,11 @@ class Story:
             CLERK,
             "close",
             "close",
-            {"version": (await self.now())["version"], "fields": fields, "filed_as": "115-0301"},
+            {"version": (await self.now())["version"], "fields": fields, "filed_as": FILED_AS},
         )
+
+    async def _disposals(self) -> AsyncIterator[Step]:
+        for one in (await self.now())["copies"] if self.disposes else []:
+            for disposal, ours in (("destroyed", True), ("returned", False)):
+                told = {"copy_id": one["id"], "disposal": disposal, "ours": ours, "day": self.day}
+                yield CLERK, "destroyed", "destroyed", {"version": (await self.now())["version"], **told}

@@ -190,6 +190,8 @@ class Office:
             text=lambda one: markers(f"{row} {one.name}"),
             document=lambda name: markers(f"{row} {name}"),
             present=[markers(f"{row} present {number}") for number in range(2)],
+            of_copy=lambda what: markers(f"{row} {what} of the copy"),
+            disposes=True,
         )
         await story.receive()
         self.check(f"{row} received")
@@ -198,6 +200,8 @@ class Office:
         async for step in story.steps():
             if step[1] == "grant":
                 step[3]["reason"] = markers(f"{row} why")
+            if step[1] == "copy" and not step[3].keys() & {"keep", "asks"}:
+                step[3].update(secrecy="密", declassify=story.of_copy("declassify"))
             shown = await story.do(step)
             self.check(f"{row} {step[1]}")
             if step[1] == "copy" and shown["export"]:
@@ -252,6 +256,11 @@ class Office:
             (f"{at}/copy", {"version": version, "asks": True, "scope": [part], "fields": {name: name}}),
             (f"{at}/copy", {"version": version, "scope": [part], "fields": {name: name}}),
             (f"{at}/view", {"version": version, "step": "open", "companion": 2, "unit": name, "scope": [part]}),
+            (f"{at}/receipt", {"version": version, "receiver": name, "identity": name, "medium": name}),
+            (f"{at}/receipt",
+             {"version": version, "receiver": name, "identity": name, "medium": name, "copy_id": name}),
+            (f"{at}/destroyed", {"version": version, "copy_id": name, "disposal": "destroyed", "ours": True}),
+            (f"{at}/entry", {"version": version, "entry": 2, "signer": signer}),
             (f"{at}/close", {"version": version, "fields": {name: name}}),
             (f"{at}/scans/{name}", {}),
             ("/v1/persons/1/tie", {"account": name}),
@@ -281,6 +290,8 @@ class OldOffice:
     disks: Disks
     number: str
     """Of the request whose persons are to go."""
+    agency: str
+    """Of one of which a copy was handed over."""
     markers: Markers
     wrong: dict[str, list[str]]
     """What was found, by the step behind which it was."""
@@ -346,7 +357,9 @@ def office(request: pytest.FixtureRequest, profile: Profile) -> Iterator[OldOffi
                 box.store.close()
             check("at rest")
             disks.clock.tick((KEPT_DAYS + 1) * DAY_MS)
-        yield OldOffice(disks, numbers["W-public"], markers, wrong, "\n".join(lines.told), diagnostics)
+        yield OldOffice(
+            disks, numbers["W-public"], numbers["W-agency"], markers, wrong, "\n".join(lines.told), diagnostics
+        )
 
 
 @pytest.fixture
@@ -525,6 +538,30 @@ def test_who_was_erased_is_nowhere(office: OldOffice, disks: Disks, befalls: Cal
     assert disks.left(office.number), "it was there"
     befalls(disks, office.number)
     assert_erased(disks, office.number)
+
+
+@EVERYWHERE
+def test_who_took_a_copy_goes_with_the_rest(office: OldOffice, disks: Disks) -> None:
+    """What was said of it lies under the key of its request; what has become of it stays."""
+
+    async def shown(counter: Counter) -> Any:
+        (copy,) = (await counter.done(CLERK, "GET", f"/v1/requests/{office.agency}"))["request"]["copies"]
+        return copy
+
+    before = working(disks, shown)
+    words = [before["declassify"], *(before["receipt"][name] for name in ("receiver", "identity", "medium"))]
+    assert [one in office.markers.texts.values() for one in words] == [True] * 4
+
+    async def erasing_past_the_term(counter: Counter) -> None:
+        """No text says how long a form is kept where copies leave."""
+        requests = counter.box.store.office.requests
+        requests._database.submit(requests.erase(office.agency)).result()
+        requests.follow_up()
+
+    working(disks, erasing_past_the_term)
+    told = {"receiver": "", "identity": "", "medium": ""}
+    assert working(disks, shown) == before | {"declassify": "", "receipt": before["receipt"] | told}
+    assert_erased(disks, office.agency)
 
 
 STEPS: Final = (

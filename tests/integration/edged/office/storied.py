@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -265,6 +266,10 @@ async def _looked(box: StoriedBox, story: Story, step: Step, done: Any) -> None:
             assert (done["pin"]["case"], done["pin"]["origin"]) == (story.number, "person")
         case "copy" if not body.get("asks"):
             taken(box, story, done["export"])
+        case "receipt":
+            (copy,) = done["request"]["copies"]
+            lists = box.stick.glob("*/proof/manifest.json")
+            assert copy["receipt"]["fingerprint"] in {sha256(one.read_bytes()).hexdigest() for one in lists}
         case "close":
             assert done["request"]["status"] == "closed"
             assert await box.pins(story.number, "request") == []

@@ -362,6 +362,110 @@ async def test_a_number_that_no_box_gives(memory: Path, number: str) -> None:
             assert (await office.counter.ask(CLERK, "GET", f"/v1/requests/{path.replace('/', '%2f')}")).status == 404
 
 
+# --- copies, once they are made
+
+TAKEN: Final = {"receiver": "林美惠", "identity": "身分證", "medium": "光碟"}
+RECEIPTS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "4,000 characters": ({"receiver": "王" * 4000}, "receiver: String should have at most 2000 characters"),
+    "a bell": ({"receiver": "王\x07明"}, "office.form.no-text"),
+    "two lines": ({"identity": "身分證\n護照"}, "office.form.no-text"),
+    "a turned direction": ({"medium": "光\u202e碟"}, "office.form.no-text"),
+    "nobody": ({"receiver": " "}, "office.receipt-lacking"),
+    "a negative fee": ({"fee": -1}, "fee: Input should be greater than or equal to 0"),
+    "a fee in cents": ({"fee": 0.5}, "fee: Input should be a valid integer, got a number with a fractional part"),
+    "a fee where nobody pays": ({"fee": 0}, "office.no-fee"),
+    "tomorrow": ({"day": "2026-02-26"}, "office.day-to-come"),
+    "before it was received": ({"day": "2026-02-01"}, "office.day-before"),
+    "no day": ({"day": "115.2.25"}, "office.no-day"),
+    "a copy of another request": ({"copy_id": "OTHER"}, "office.copy-signed"),
+    "no copy": ({"copy_id": "E-20260225-ZZZZ"}, "office.copy-signed"),
+    "an earlier version": ({"version": 1}, "office.meanwhile"),
+}
+DISPOSALS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "tomorrow": ({"day": "2026-02-26"}, "office.day-to-come"),
+    "a copy of another request": ({"copy_id": "OTHER"}, "office.copy-unknown"),
+    "the office's own comes back": ({"disposal": "returned"}, "office.copy-ours-returned"),
+    "an earlier version": ({"version": 1}, "office.meanwhile"),
+}
+
+
+async def copied(office: Counted) -> str:
+    """A copy is begun; its id."""
+    await office.story.receive()
+    async for step in office.story.steps():
+        await office.story.do(step)
+        if step[1] == "copy":
+            break
+    (copy,) = (await office.story.now())["copies"]
+    return str(copy["id"])
+
+
+async def test_a_receipt_and_an_end_of_a_copy_that_cannot_be(memory: Path) -> None:
+    async with counted(memory, "W-agency") as office:
+        other, first = await copied(office), office.story
+        office.story = story(office.counter, OFFICE, "W-agency")
+        copy, counter = await copied(office), office.counter
+        mine = {"copy_id": copy, "disposal": "destroyed", "ours": True}
+
+        async def refused(path: str, body: dict[str, Any], tries: Mapping[str, tuple[dict[str, Any], str]]) -> None:
+            before = counter.standing()
+            for what, (changes, why) in tries.items():
+                typed = {name: other if value == "OTHER" else value for name, value in changes.items()}
+                reply = await office.ask(CLERK, path, **body | typed)
+                assert code(reply) == why, (what, reply)
+                assert "王" not in reply.error, "nothing of a person is repeated"
+            assert counter.standing() == before
+
+        await refused("receipt", TAKEN, {"unfinished": ({}, "office.copy-unfinished")})
+        await refused("destroyed", mine | {"ours": False}, {"nobody has it": ({}, "office.copy-not-handed")})
+        await office.story.finish()
+        await refused("receipt", TAKEN, RECEIPTS)
+        await refused("destroyed", mine, DISPOSALS)
+        version = (await office.story.now())["version"]
+        for path, body, again in (("receipt", TAKEN, "office.no-copy"), ("destroyed", mine, "office.copy-disposed")):
+            version = (await office.story.now())["version"]
+            at_once = await asyncio.gather(*(office.ask(who, path, version=version, **body) for who in (CLERK, SECOND)))
+            assert sorted(map(code, at_once)) == ["", "office.meanwhile"]
+            await refused(path, body, {"twice": ({}, again)})
+        row = {"signer": {"post": office.story.row.chain[0].post}, "entry": version}
+        assert code(await office.ask(HEAD, "entry", **row)) == "office.log-post", "this text has no log book"
+        assert [one["receipt"] for one in (await first.now())["copies"]] == [None]
+
+
+@pytest.mark.parametrize(
+    ("filed_as", "why"),
+    [
+        ("115\n0301", "office.form.no-text"),
+        ("1" * 61, "office.form.no-text"),
+        ("1" * 201, "filed_as: String should have at most 200 characters"),
+        (" ", "office.closed"),
+    ],
+    ids=["two lines", "61 characters", "201 characters", "nothing"],
+)
+async def test_a_file_number_that_is_none(memory: Path, filed_as: str, why: str) -> None:
+    """Of a case that is closed, which gets nothing else."""
+    async with counted(memory) as office:
+        await office.story.tell()
+        before = office.counter.standing()
+        assert code(await office.ask(CLERK, "close", filed_as=filed_as)) == why
+        assert office.counter.standing() == before
+        assert (await office.ask(CLERK, "close", filed_as="115-0302")).ok
+        assert (await office.story.now())["filed_as"] == "115-0302"
+
+
+async def test_where_whoever_asks_pays_it_is_said_what(memory: Path) -> None:
+    async with opened(memory, "taipei-police", {CAMERA: ""}) as counter:
+        counter.box.segment(CAMERA, 300)
+        await staffed(counter, "taipei-police", SECTION)
+        office = Counted(counter, story(counter, "taipei-police", "P-public"))
+        await copied(office)
+        await office.story.finish()
+        assert code(await office.ask(CLERK, "receipt", **TAKEN)) == "office.fee-unsaid"
+        assert (await office.ask(CLERK, "receipt", **TAKEN, fee=0)).ok
+        (copy,) = (await office.story.now())["copies"]
+        assert (copy["receipt"]["fee"], copy["receipt"]["day"]) == (0, office.story.day)
+
+
 # --- keys
 
 

@@ -129,7 +129,12 @@ async def _busy(box: StoriedBox) -> str:
             break
     at = f"/v1/requests/{story.number}"
     await box.done(CLERK, "POST", f"{at}/scans", b"%PDF- paper")
-    copied = await box.done(CLERK, "POST", f"{at}/copy", {"version": (await story.now())["version"]})
+    copied = await box.done(
+        CLERK,
+        "POST",
+        f"{at}/copy",
+        {"version": (await story.now())["version"], "secrecy": "密", "declassify": "結案後"},
+    )
     await box.done(CLERK, "POST", f"/v1/exports/{copied['export']['id']}/prepare")
     await box.done(CLERK, "POST", f"/v1/references/{CAMERA}/set", {"reason": ""})
     box.daemon.until((box.daemon.state / watch.FILE).exists, SOON_S, "what was learned of pictures is kept")

@@ -194,12 +194,7 @@ async def test_it_is_opened_by_two_and_stays_so(upgraded: Upgraded) -> None:
         assert (beside.status, "request" in beside.error) == (409, True), "no second person makes up for a request"
         assert (await counter.ask(CLERK, "GET", SNAPSHOT)).ok
         story = of_an_agency(counter)
-        await story.receive()
-        async for step in story.steps():
-            if step[1] == "close":
-                (copy,) = [one for one in (await story.now())["made"] if one.startswith("E-")]
-                assert (await fetched(counter, copy)).ok
-            await story.do(step)
+        await story.tell()
         extended, released = (one["id"] for one in SAID["acts"]["acts"])
         await counter.done(AUTHORITY, "POST", f"/v1/acts/{extended}/approve")
         await counter.done(AUTHORITY, "POST", f"/v1/acts/{released}/approve")

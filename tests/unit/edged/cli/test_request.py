@@ -14,15 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.cli import export, request_form, request_screens
-from edged.cli.client import DaemonClient
+from edged.cli.client import CallError, DaemonClient
 from edged.cli.main import main
 from edged.cli.request_form import Typed, form_in
 from edged.documents import exports, office, site
 from edged.documents.base import Document
 from edged.words import exit_codes, units
 from edged.words.catalogue import Reader
+from storage.words.message import message
 from tests.support.samples import SAMPLES
-from tests.support.samples_office import FIELDS, REQUEST, SIGNED
+from tests.support.samples_office import COPY, FIELDS, REQUEST, SIGNED
 
 PDF: Final = b"%PDF-1.7 a paper"
 DECIDING: Final[dict[str, Any]] = {
@@ -116,6 +117,8 @@ ACTS: Final[dict[str, tuple[str, ...]]] = {
     "appoint": ("--at", "2026-12-01 14:00"),
     "view": ("--cut",),
     "copy": ("--keep",),
+    "receipt": ("--receiver", "林美惠", "--identity", "身分證", "--medium", "光碟"),
+    "destroyed": (),
     "close": (),
 }
 
@@ -502,6 +505,106 @@ def test_what_is_kept_makes_no_folder(daemon: Daemon) -> None:
 @pytest.mark.parametrize("words", [[], ["--keep", "--out", "."], ["--asks", "--out", "."], ["--keep", "--dry-run"]])
 def test_a_copy_leaves_or_is_kept(daemon: Daemon, words: list[str]) -> None:
     assert run("copy", "115-0042", *words) == exit_codes.USAGE
+    assert daemon.posted == []
+
+
+def test_the_secrecy_of_a_copy_is_told_with_its_end(daemon: Daemon) -> None:
+    daemon.request = REQUEST
+    secret = ("--secrecy", "機密", "--declassify", "本案結案後解密")
+    assert run("copy", "115-0042", "--dry-run", *secret) == exit_codes.OK
+    assert (daemon.asked["secrecy"], daemon.asked["declassify"]) == ("機密", "本案結案後解密")
+    for words in (secret[:2], secret[2:], ("--secrecy", "普通", *secret[2:]), (*secret[:3], "")):
+        assert run("copy", "115-0042", "--dry-run", *words) == exit_codes.USAGE
+    assert run("copy", "115-0042", "--keep", *secret) == exit_codes.USAGE
+    assert len(daemon.posted) == 1
+
+
+# --- copies, once they are made ---------------------------------------------------------------------------------------
+
+UNSIGNED: Final = COPY | {"receipt": None}
+OTHER: Final = COPY | {"id": "E-20261202-7AAA", "ours": "destroyed"}
+TAKEN: Final = ("--receiver", "林美惠", "--identity", "身分證", "--medium", "光碟")
+
+
+def test_who_takes_a_copy_signs_for_it(daemon: Daemon) -> None:
+    daemon.request = REQUEST | {"copies": [OTHER, UNSIGNED]}
+    more = ("--fee", "120", "--day", "115.12.02", "--nothing-kept")
+    assert run("receipt", "115-0042", *TAKEN, *more) == exit_codes.OK
+    assert daemon.asked == {
+        "version": 17,
+        "receiver": "林美惠",
+        "identity": "身分證",
+        "medium": "光碟",
+        "copy_id": UNSIGNED["id"],
+        "day": "2026-12-02",
+        "fee": 120,
+        "kept": False,
+    }
+
+
+def test_what_a_receipt_lacks_is_asked_for(
+    daemon: Daemon, typing: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fee only where the daemon says that somebody pays."""
+    daemon.request = REQUEST | {"copies": [UNSIGNED]}
+    answers = [CallError(message("office.fee-unsaid", "say what was paid"), "", exit_codes.FAILED)]
+
+    def post(path: str, body: bytes = b"", kind: str | None = None) -> bytes:
+        answer = daemon.post(path, body, kind)
+        if answers:
+            raise answers.pop()
+        return answer
+
+    monkeypatch.setattr(DaemonClient, "post", staticmethod(post))
+    typing("\n林美惠\n身分證\n-1\n120\n")
+    assert run("receipt", "115-0042", *TAKEN[-2:]) == exit_codes.OK
+    (_, first), (_, second) = daemon.posted
+    assert (first["receiver"], first["identity"], first["medium"], first["fee"]) == ("林美惠", "身分證", "光碟", None)
+    assert second == first | {"fee": 120}
+
+
+@pytest.mark.parametrize("words", [TAKEN[:4], ("--json", *TAKEN[2:]), (*TAKEN, "--fee", "-1"), (*TAKEN[:5], "")])
+def test_a_receipt_that_is_half_typed_is_wrong_usage(daemon: Daemon, words: tuple[str, ...]) -> None:
+    assert run("receipt", "115-0042", *words) == exit_codes.USAGE
+    assert daemon.posted == []
+
+
+@pytest.mark.parametrize(
+    ("words", "copy", "what", "ours"),
+    [
+        ((), UNSIGNED["id"], "destroyed", True),
+        (("--what", "filed", "--copy", OTHER["id"]), OTHER["id"], "filed", True),
+        (("--handed-out", "--what", "returned"), OTHER["id"], "returned", False),
+    ],
+)
+def test_what_has_become_of_a_copy(daemon: Daemon, words: tuple[str, ...], copy: str, what: str, ours: bool) -> None:
+    """It is the one of which that is not entered yet."""
+    daemon.request = REQUEST | {"copies": [OTHER, UNSIGNED], "status": "closed"}
+    assert run("destroyed", "115-0042", *words, "--day", "115.12.02") == exit_codes.OK
+    told = {"copy_id": copy, "disposal": what, "ours": ours, "day": "2026-12-02"}
+    assert daemon.asked == {"version": 17} | told
+
+
+@pytest.mark.parametrize(
+    ("copies", "words", "code", "said"),
+    [
+        ([], (), exit_codes.FAILED, "nothing was copied for 115-0042\n  → edgectl request copy 115-0042 --out DIR"),
+        ([COPY, UNSIGNED | {"id": "E-2"}], (), exit_codes.USAGE, "write which one of E-20261201-9QWE, E-2"),
+        ([COPY], ("--copy", "E-2"), exit_codes.USAGE, '"E-2" is no copy of this request: write one of E-20261201-9QWE'),
+        ([COPY], ("--what", "lost"), exit_codes.USAGE, "lost"),
+    ],
+)
+def test_a_copy_that_cannot_be_meant_is_told(
+    daemon: Daemon,
+    copies: list[Any],
+    words: tuple[str, ...],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    daemon.request = REQUEST | {"copies": copies}
+    assert run("destroyed", "115-0042", *words) == code
+    assert said in capsys.readouterr().err
     assert daemon.posted == []
 
 

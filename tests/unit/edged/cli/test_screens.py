@@ -49,7 +49,7 @@ from edged.documents.base import Document
 from edged.words.catalogue import Reader, language_of
 from storage.words.message import NOTHING, Message, message
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
-from tests.support.samples_office import REQUEST, SIGNED
+from tests.support.samples_office import COPY, REQUEST, SIGNED
 
 GOLDEN: Final = Path(__file__).parents[4] / "tests" / "unit" / "golden"
 ZONE: Final = ZoneInfo("Asia/Taipei")
@@ -94,6 +94,7 @@ def deciding(**changes: Any) -> office.RequestShow:
         "viewings": [],
         "appointed": None,
         "made": [],
+        "copies": [],
         "reasons": [],
         "deadlines": [],
         "todo": [
@@ -103,6 +104,23 @@ def deciding(**changes: Any) -> office.RequestShow:
         "deadline": REQUEST["deadline"] | {"day": "2026-12-07", "left_days": -1},
     }
     return sample(office.RequestShow, request=REQUEST | asked | changes, remarks=[], slip=[])
+
+
+def handed_over() -> office.RequestShow:
+    """What has become of three copies; one row of the log book lacks a signature."""
+    copies = [
+        COPY | {"ours": "destroyed", "handed_out": "returned"},
+        COPY | {"id": "E-20261202-7AAA", "receipt": None, "secrecy": "密", "declassify": "本案結案後解密"},
+        COPY | {"id": "E-20261203-7BBB", "receipt": COPY["receipt"] | {"receiver": "", "identity": "", "fee": None}},
+    ]
+    entries = [
+        {"version": 9, "use": "view", "signed": [SIGNED | {"post": "管理人員"}], "lacking": ["主管"]},
+        {"version": 12, "use": "copy", "signed": [], "lacking": ["管理人員", "主管"]},
+    ]
+    made = [*(one["id"] for one in copies), "P-20261203-2KEP"]
+    left_out: dict[str, Any] = {name: [] for name in ("chain", "checks", "viewings", "deadlines", "fields", "held")}
+    changes = {"copies": copies, "entries": entries, "made": made, "kept": True, "filed_as": "0115/030102/1"}
+    return sample(office.RequestShow, request=REQUEST | left_out | changes, remarks=[], slip=[])
 
 
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
@@ -178,6 +196,8 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
         deciding(nameless=True, synchronised=False, own=False, applicant={"person": 2, "name": "張志豪"}),
         CHINESE,
     ),
+    "request-copies": lambda: request_screens.show_screen(handed_over(), READ),
+    "request-copies-zh_TW": lambda: request_screens.show_screen(handed_over(), CHINESE),
     "request-slip": lambda: request_screens.slip_screen(sample(office.RequestShow), READ),
     "request-slip-zh_TW": lambda: request_screens.slip_screen(sample(office.RequestShow), CHINESE),
     "request-paper-zh_TW": lambda: request_screens.paper_screen(sample(office.RequestShow).request, CHINESE),
