@@ -268,6 +268,8 @@ class OfficeFacts:
     """Requests whose viewing has been open for longer than a viewing may."""
     copies_left: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
     """By request: each viewing copy that could not be removed, with its path and why."""
+    copies_overdue: Mapping[str, str] = field(default_factory=dict)
+    """By copy that the office keeps, and should have destroyed: the request that it was made by."""
     erasures_unanswered: tuple[str, ...] = ()
     """Requests whose persons should have been erased: listed for so long that it is an alarm."""
     leaks_unreported: tuple[UnreportedLeak, ...] = ()

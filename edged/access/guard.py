@@ -38,8 +38,10 @@ ID_MAX: Final = 24
 Clash: TypeAlias = Callable[[int], None]
 HasPart: TypeAlias = Callable[[int, str | None], bool]
 """Whether an account is of somebody who has a part in a request, None: in any. Blocking."""
-CamerasOf: TypeAlias = Callable[[int], frozenset[str] | None]
-"""Cameras of the unit whose person an account is; None: all. Blocking."""
+CamerasOf: TypeAlias = Callable[[int, bool], frozenset[str] | None]
+"""Cameras of the unit whose person an account is; None: all. Whether the call shows footage, or what there is of it,
+counts where nobody knows whose person that is. Blocking.
+"""
 BY_COMPANY: Final = frozenset({Verb.REQUEST_SHOW, Verb.REQUEST_VIEW})
 """What whoever has to be there at a viewing may call, to see what it is and to say that they are there."""
 BY_POST: Final = "post"
@@ -64,7 +66,7 @@ class Guard:
         self._own_uid = os.geteuid()
         self.has_part: HasPart = lambda _account, _number: False
         self.accompanies: HasPart = lambda _account, _number: False
-        self.cameras_of: CamerasOf = lambda _account: None
+        self.cameras_of: CamerasOf = lambda _account, _shows: None
 
     def guarded(self, route: Route) -> web.RouteDef:
         """The route as it is served."""
@@ -80,7 +82,8 @@ class Guard:
             self._journal.refused(entry.refused(), known=known)
             what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
             raise Refusal(what, action, exit_codes.NOT_ALLOWED, status=403)
-        cameras = await asyncio.to_thread(self.cameras_of, who.uid if who.login is None else who.login)
+        account = who.uid if who.login is None else who.login
+        cameras = await asyncio.to_thread(self.cameras_of, account, rule.shows)
         request[CALLER] = replace(who, role=role, ids=ids, cameras=cameras)
         try:
             details = await _details(route, rule, request)

@@ -1285,6 +1285,20 @@ def office_troubles(seen: OfficeFacts) -> Iterator[tuple[str, AlarmCondition]]:
             "still read it",
         )
         yield f"viewing.copy-left:{number}", AlarmCondition(Severity.CRITICAL, text, action)
+    for copy, number in seen.copies_overdue.items():
+        text = message(
+            "alarm.copy-destroy-by",
+            "What the office keeps of copy {copy} (request {number}) should be destroyed by now, and nobody has "
+            "entered what became of it",
+            copy=copy,
+            number=number,
+        )
+        action = message(
+            "alarm.copy-destroy-by.action",
+            "Destroy it or file it (附卷), and enter that: `edgectl request destroyed {number}`",
+            number=number,
+        )
+        yield f"copy.destroy-by:{copy}", AlarmCondition(Severity.WARNING, text, action)
     if seen.erasures_unanswered:
         text = message(
             "alarm.erasure-unanswered",

@@ -96,6 +96,7 @@ NONE: Final[Mapping[str, str]] = {
     "office": "people decide; keys that cannot be read are no device",
     "request": "people answer",
     "viewing": "people end it; a disk that keeps a copy is told by its own alarm",
+    "copy": "people destroy it, and enter that",
     "erasure": "people decide",
     "leak": "people report it",
 }

@@ -235,6 +235,7 @@ NEVER: Final[Mapping[str, str]] = {
     "office": "who may see footage, and whose names are kept",
     "request": "days that the law counts, and footage that somebody asked for",
     "viewing": "footage that lies open",
+    "copy": "what was to be destroyed by its day",
     "erasure": "what was due a month ago",
     "leak": "footage that has come out",
 }

@@ -163,6 +163,7 @@ class OfficeCalls:
                 )
                 for name, unit in sorted(every)
             ],
+            words={name: row.words for name, row in self.office.procedures.items()},
             timezone=self.office.timezone,
             lacking=[Told(**one.told) for one in self.office.lacking()],
         )

@@ -16,10 +16,11 @@ from edged.office.next_steps import next_steps
 from edged.office.request import Appoint, Hand, Receipt, Reply, Scope, Signature, Stretch, Take
 from edged.office.service import OfficeService
 from edged.office.story import Case
+from edged.office.terms import COPY_NEAR_MS
 from edged.profiles.procedures import AnnexField, ChainStep, Procedure, StepKind, Use
 from edged.words.units import optional_timestamp, timestamp
 from storage.words.errors import StoreError
-from storage.words.message import message
+from storage.words.message import Message, message
 
 
 def procedure_document(one: Procedure) -> documents.ShownProcedure:
@@ -163,13 +164,18 @@ class Pages:
             letter=getattr(replied.act, "letter", "") if replied else "",
             delivery=getattr(replied.act, "delivery", None) if replied else None,
             reasons=[] if private else [text for name, text in words.items() if name.startswith(REASON)],
-            todo=[Told(**one.told) for one in next_steps(procedure, request, applying)],
+            todo=[Told(**one.told) for one in self._todo(case, applying)],
         )
         remarks = [
             documents.Remark(field=one.field, words=one.label, told=Told(**one.said.told))
             for one in (read.remarks if read else ())
         ]
         return documents.RequestShow(request=document, remarks=remarks, slip=list(self._slip(case)) if read else [])
+
+    def _todo(self, case: Case, applying: frozenset[str]) -> Iterator[Message]:
+        posts = self._office.log_posts(case.procedure)
+        near = frozenset(self._office.copies_to_destroy(case, COPY_NEAR_MS))
+        return next_steps(case.procedure, case.request, applying, posts, near)
 
     def _entries(self, case: Case) -> Iterator[documents.ShownEntry]:
         posts = self._office.log_posts(case.procedure)

@@ -107,7 +107,8 @@ def listing(document: documents.PostList, read: Reader) -> RenderableType:
         held = (
             Text("\n").join(_holders(one, read)) if one.holders else Text(read.phrase("office.post.nobody", "nobody"))
         )
-        made.add_row(name, held if one.holders else Text(held.plain, "red" if one.rows else "dim"), ", ".join(one.rows))
+        rows = Text("\n").join(text(f"{row} {document.words.get(row, '')}".rstrip()) for row in one.rows)
+        made.add_row(name, held if one.holders else Text(held.plain, "red" if one.rows else "dim"), rows)
     parts: list[RenderableType] = [made] if document.posts else []
     if document.lacking:
         parts += ["", Text(read.phrase("office.post.lacking", "Still lacking:"), style="bold yellow")]

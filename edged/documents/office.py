@@ -334,6 +334,7 @@ class Post(Document):
 class PostList(Document):
     schema_: Literal["edged.post-list/1"] = Field(default="edged.post-list/1", alias="schema")
     posts: list[Post]
+    words: dict[str, str] = Field({}, description="who asks by a procedure, by its row, as its text calls them")
     timezone: str = Field(description="the site's, such as Asia/Taipei: who signs by a post may read no status")
     lacking: list[Told] = Field(description="why a procedure cannot be carried out")
 

@@ -16,7 +16,7 @@ from edged.office import forms, legal_days, story
 from edged.office.identity_numbers import plain_text
 from edged.office.request import Act, Scope, Unfit, advance, receive
 from edged.office.story import Case
-from edged.profiles.procedures import Procedure, Use
+from edged.profiles.procedures import Phase, Procedure, Use
 from storage.office.keys import KeyGone, NotDecrypted
 from storage.office.service import Requests, StoredRequest
 from storage.office.table import RequestRow
@@ -32,6 +32,8 @@ REASON: Final = "reason:"
 """why something was done, by the version that it made;"""
 COPY: Final = "copy:"
 """what is said of a copy, by its id (`copy_word`)."""
+LOST: Final = "lost:"
+"""Stands among the words for a form that was lost with its key, and is not entered again yet."""
 OWN_WORDS: Final = (CHECKED, PRESENT, REASON, COPY)
 
 
@@ -132,18 +134,30 @@ class Cases:
             steps.append((story.of_act(act), after.status.value))
         plain = {name: plain_text(text).strip() for name, text in words.items()}
         whole = {**self._words_so_far(number), **plain} if words else None
+        if whole and not words.keys().isdisjoint(one.name for one in case.procedure.of_phase(Phase.APPLICATION)):
+            whole.pop(LOST, None)
         self._requests().acts(number, version, steps, whole)
         return self.case(number)
 
+    def is_lost(self, number: str) -> bool:
+        """Whether what the form said was lost with its key, and is not entered again yet. UnknownId, WordsAway."""
+        return LOST in self._words_so_far(number)
+
     def _words_so_far(self, number: str) -> dict[str, str]:
         try:
-            return self.words(number)
-        except (KeyGone, NotDecrypted):  # lost with their key: what is entered again is all there is
-            return {}
+            return self._requests().words(number)
+        except (KeyGone, NotDecrypted):  # what is entered again is all there is
+            return {LOST: ""}
 
     def words(self, number: str) -> dict[str, str]:
-        """The form as it is now, by field, and other words of the case. UnknownId, KeyGone."""
-        return self._requests().words(number)
+        """The form as it is now, by field, and other words of the case. UnknownId, KeyGone, NotDecrypted, WordsAway."""
+        told = self._requests().words(number)
+        if LOST in told:
+            raise KeyGone(
+                message("office.form-lost", "the form of request {number} was lost with its key", number=number),
+                message("office.form-lost.action", "enter it again from the paper: edgectl request supplement"),
+            )
+        return told
 
     def listed(self) -> Iterator[Case | Unreadable]:
         """By number."""

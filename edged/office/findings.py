@@ -12,7 +12,11 @@ however old it is. What still goes on nobody closes: first it is put right.
     unreviewed       it was decided without a check that the text wants to come before
     capture-lapsed   what was to be kept was approved by nobody in time, so it is kept no more
     unsigned-copy    nobody signed for a copy within 30 days (ours), or at all
+    fee-unsaid       a copy was signed for, and not what was paid for it, where the text has a fee
+    unsigned-entry   a row of the log book was not signed by each of its posts within 30 days (ours)
+    unfiled          a case was closed, and within 30 days (ours) nobody entered the number of its file (檔號)
     erased-early     its persons were erased before the term of its form
+    unanswered       it was listed for erasure for 30 days, and nobody answered
     no-request       a copy left, and belongs to no request
     no-viewing       a viewing copy was laid out while no viewing was open
 
@@ -22,7 +26,7 @@ What came before what, leaves tell by their numbers; no clock is asked for it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Final
 
@@ -32,10 +36,14 @@ from edged.office.leaks import LeakCase
 from edged.office.legal_days import OfficeCalendar
 from edged.office.looks import Purpose
 from edged.office.request import (
+    Close,
     CutViewing,
     EndViewing,
+    FileCase,
     Hand,
     OpenViewing,
+    Receipt,
+    SignEntry,
     Take,
     ViewingState,
 )
@@ -48,7 +56,9 @@ from storage.office.table import ClosedFinding
 from storage.words.message import Message, message
 
 UNSIGNED_MS: Final = 30 * 86_400_000
-"""So long whoever fetches a copy may take (ours); running time."""
+"""So long whoever fetches a copy may take (ours), and whoever signs a row of the log book; running time."""
+UNFILED_MS: Final = 30 * 86_400_000
+"""So long a case may be closed before it has its file (ours); running time."""
 
 
 class BreachKind(StrEnum):
@@ -62,7 +72,11 @@ class BreachKind(StrEnum):
     UNREVIEWED = "unreviewed"
     CAPTURE_LAPSED = "capture-lapsed"
     UNSIGNED_COPY = "unsigned-copy"
+    FEE_UNSAID = "fee-unsaid"
+    UNSIGNED_ENTRY = "unsigned-entry"
+    UNFILED = "unfiled"
     ERASED_EARLY = "erased-early"
+    UNANSWERED = "unanswered"
     NO_REQUEST = "no-request"
     NO_VIEWING = "no-viewing"
 
@@ -77,8 +91,10 @@ KINDS: Final[Mapping[Judgement, frozenset[BreachKind]]] = {
     Judgement.FORMS: frozenset({BreachKind.EMPTY_FIELDS}),
     Judgement.REVIEWED: frozenset({BreachKind.UNREVIEWED}),
     Judgement.CAPTURED: frozenset({BreachKind.CAPTURE_LAPSED}),
-    Judgement.RECEIPTS: frozenset({BreachKind.UNSIGNED_COPY}),
-    Judgement.ARCHIVED: frozenset({BreachKind.ERASED_EARLY}),
+    Judgement.RECEIPTS: frozenset({BreachKind.UNSIGNED_COPY, BreachKind.FEE_UNSAID}),
+    Judgement.LOGGED: frozenset({BreachKind.UNSIGNED_ENTRY}),
+    Judgement.FILED: frozenset({BreachKind.UNFILED}),
+    Judgement.ARCHIVED: frozenset({BreachKind.ERASED_EARLY, BreachKind.UNANSWERED}),
 }
 """By what a clause is judged that asks for it."""
 
@@ -114,6 +130,10 @@ class OfficeRecord:
     """Pins that nobody approved in time."""
     closed: tuple[ClosedFinding, ...] = ()
     leaks: tuple[LeakCase, ...] = ()
+    log_books: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By form: the posts that sign each row."""
+    unanswered: frozenset[str] = frozenset()
+    """Requests whose persons were listed for erasure, and nobody answered in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +149,7 @@ class CaseBreach:
     stands: bool = False
     """It goes on."""
     part: int = 0
-    """Number of the viewing, of one of several."""
+    """Number of the viewing, copy, or row of a log book, of one of several."""
 
     @property
     def key(self) -> str:
@@ -193,7 +213,19 @@ def _finding(clause: str, about: str, some: list[CaseBreach], closings: Iterable
 def breaches(record: OfficeRecord) -> Iterator[CaseBreach]:
     """All that went wrong, closed or not."""
     for one in record.cases:
-        for of_case in (_reply, _signature, _viewings, _form, _review, _captures, _receipts, _erasure):
+        for of_case in (
+            _reply,
+            _signature,
+            _viewings,
+            _form,
+            _review,
+            _captures,
+            _receipts,
+            _fees,
+            _log_book,
+            _file,
+            _erasure,
+        ):
             yield from of_case(record, one)
     yield from _copies(record)
 
@@ -202,7 +234,7 @@ def people_of(case: Case) -> frozenset[int]:
     """Persons who had a hand in it: none of them closes a finding about it."""
     found = {case.request.applicant}
     for one in case.acts:
-        for value in (getattr(one.act, field.name) for field in fields(one.act)):
+        for value in (getattr(one.act, each.name) for each in fields(one.act)):
             if isinstance(value, Hand):
                 found |= {value.person, value.entered_by}
         found |= {getattr(one.act, name, None) for name in ("by", "operator")}
@@ -409,6 +441,78 @@ def _receipts(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
         yield _breach(BreachKind.UNSIGNED_COPY, case, said, stands=not request.closed)
 
 
+def _fees(_: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
+    case = one.case
+    signed = [act.act for act in case.acts if isinstance(act.act, Receipt)]
+    for part, receipt in enumerate(signed, 1):
+        if case.procedure.fee and receipt.fee is None:
+            said = message(
+                "office.breach.fee-unsaid",
+                "request {number}: copy {copy} is signed for, and what was paid for it (費用) is not entered",
+                number=case.row.number,
+                copy=receipt.copy or str(part),
+            )
+            yield _breach(BreachKind.FEE_UNSAID, case, said, part=part)
+
+
+def _log_book(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
+    case, age = one.case, record.now.age
+    posts = frozenset(record.log_books.get(case.procedure.register_form, ()))
+    if not posts:
+        return
+    for part, entry in enumerate(case.request.entries, 1):
+        signed = _signed(case, entry.version, posts)
+        if age(case.dated(entry.version).at) - (0 if signed is None else age(signed.at)) < UNSIGNED_MS:
+            continue
+        if signed is None:
+            said = message(
+                "office.breach.unsigned-entry",
+                "request {number}: row {entry} of the log book is not signed yet by {posts}",
+                number=case.row.number,
+                entry=entry.version,
+                posts=sorted(posts - {hand.post for hand in entry.signed}),
+            )
+        else:
+            said = message(
+                "office.breach.late-entry",
+                "request {number}: row {entry} of the log book was signed only after more than 30 days",
+                number=case.row.number,
+                entry=entry.version,
+            )
+        yield _breach(BreachKind.UNSIGNED_ENTRY, case, said, stands=signed is None, part=part)
+
+
+def _signed(case: Case, entry: int, posts: frozenset[str]) -> DatedAct | None:
+    """The signature by which a row of the log book has those of all its posts; None: one is missing."""
+    lacking = set(posts)
+    for one in case.acts:
+        if isinstance(one.act, SignEntry) and one.act.entry == entry:
+            lacking.discard(one.act.hand.post)
+            if not lacking:
+                return one
+    return None
+
+
+def _file(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
+    case, age = one.case, record.now.age
+    closed, filed = case.last(Close), next((act for act in case.acts if isinstance(act.act, FileCase)), None)
+    if closed is None or age(closed.at) - (0 if filed is None else age(filed.at)) < UNFILED_MS:
+        return
+    if filed is None:
+        said = message(
+            "office.breach.unfiled",
+            "request {number} was closed more than 30 days ago, and the number of its file (檔號) is not entered",
+            number=case.row.number,
+        )
+    else:
+        said = message(
+            "office.breach.late-file",
+            "request {number} got the number of its file (檔號) only more than 30 days after it was closed",
+            number=case.row.number,
+        )
+    yield _breach(BreachKind.UNFILED, case, said, stands=filed is None)
+
+
 def _erasure(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
     case = one.case
     if case.row.erased and over_ms(case, record.now.age) is None:
@@ -418,6 +522,26 @@ def _erasure(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
             number=case.row.number,
         )
         yield _breach(BreachKind.ERASED_EARLY, case, said)
+    if case.row.number not in record.unanswered:
+        return
+    if case.row.erased:
+        said = message(
+            "office.breach.late-erasure",
+            "request {number}: its persons were erased only after nobody had answered for 30 days",
+            number=case.row.number,
+        )
+    else:
+        said = message(
+            "clause.erasure-unanswered",
+            "request {number}: its term is over, and nobody has answered for 30 days whether its persons go",
+            number=case.row.number,
+        )
+    yield _breach(BreachKind.UNANSWERED, case, said, stands=not case.row.erased)
+
+
+OF_CASES: Final = (
+    _reply, _signature, _viewings, _form, _review, _captures, _receipts, _fees, _log_book, _file, _erasure,
+)  # fmt: skip
 
 
 # --- of copies --------------------------------------------------------------------------------------------------------

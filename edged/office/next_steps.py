@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from edged.office.request import SHOWN, Request, ViewingState
 from edged.profiles.procedures import Procedure, Use
 from storage.words.message import Message, message
 
 
-def next_steps(procedure: Procedure, request: Request, applying: frozenset[str]) -> Iterator[Message]:
-    """`applying`: conditional checks that the form brings."""
+def next_steps(
+    procedure: Procedure,
+    request: Request,
+    applying: frozenset[str] = frozenset(),
+    log_posts: Collection[str] = (),
+    to_destroy: Collection[str] = (),
+) -> Iterator[Message]:
+    """`applying`: conditional checks that the form brings. `log_posts`: who signs a row of the log book. `to_destroy`:
+    copies of which the office has to destroy its own soon, by their ids.
+    """
     if request.closed:
+        yield from _kept(request, log_posts, to_destroy)
+        if not request.filed_as:
+            yield message("office.todo.file", "enter the number of its file (檔號) (request close --file-number)")
         return
     if request.decision is None and not request.withdrawn and procedure.chain:
         yield from _undecided(procedure, request, applying)
@@ -29,8 +40,35 @@ def next_steps(procedure: Procedure, request: Request, applying: frozenset[str])
             "have it signed for: {count} so far are not (request receipt)",
             count=unsigned,
         )
+    yield from _kept(request, log_posts, to_destroy)
     if request.replied and request.viewing is None:
-        yield message("office.todo.close", "when all is done, close it (request close)")
+        if request.filed_as:
+            yield message("office.todo.close", "when all is done, close it (request close)")
+        else:
+            yield message(
+                "office.todo.close-file",
+                "when all is done, close it with the number of its file (檔號) (request close --file-number)",
+            )
+
+
+def _kept(request: Request, log_posts: Collection[str], to_destroy: Collection[str]) -> Iterator[Message]:
+    """What is left of what was seen or taken, also once the case is closed."""
+    for entry in request.entries:
+        lacking = [post for post in log_posts if post not in {hand.post for hand in entry.signed}]
+        if lacking:
+            yield message(
+                "office.todo.entry",
+                "row {entry} of the log book is signed by {posts} (register sign)",
+                entry=entry.version,
+                posts=lacking,
+            )
+    for copy in request.copies:
+        if copy.is_here and copy.made in to_destroy:
+            yield message(
+                "office.todo.destroy",
+                "destroy or file what the office keeps of copy {copy}, and enter that (request destroyed)",
+                copy=copy.made,
+            )
 
 
 def _undecided(procedure: Procedure, request: Request, applying: frozenset[str]) -> Iterator[Message]:

@@ -197,6 +197,11 @@ class Copy:
     """What has become of what was handed over."""
 
     @property
+    def is_here(self) -> bool:
+        """As far as anybody has entered it, the office has it."""
+        return self.kept and self.ours is None
+
+    @property
     def waits(self) -> bool:
         """Somebody has yet to sign for it. Of one that came to nothing the office has destroyed its own."""
         return not self.signed_for and self.ours is None
@@ -311,6 +316,8 @@ class Amend:
     scope: Scope | None = None
     uses: frozenset[Use] | None = None
     units: frozenset[str] | None = None
+    lost: bool = False
+    """The form was lost with its key once it was decided: what it said is written again, and nothing else changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,10 +558,12 @@ def _open(request: Request) -> None:
 
 @_done.register
 def _amend(act: Amend, procedure: Procedure, request: Request) -> Request:
-    _require(not request.withdrawn, WITHDRAWN)
+    _require(act.lost or not request.withdrawn, WITHDRAWN)
     known = {one.name: one.phase for one in procedure.fields}
     strange = sorted(act.fields - known.keys())
     _require(not strange, message("office.no-field", "the form has no field {names}", names=strange))
+    if act.lost:
+        return request
     application = {known[name] for name in act.fields} & {Phase.APPLICATION}
     if not application and act.scope is None and act.uses is None:
         return request

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,17 +31,25 @@ from edged.office.legal_days import OfficeCalendar, RequestNumber, RequestNumber
 from edged.office.people import Deputy, People, Person, PostHolding
 from edged.office.request import SHOWN, Act, Door, Hand, Scope, Stretch, Unfit
 from edged.office.story import Case
-from edged.office.terms import ErasureListed, closed_ms, over_ms, rests_on, to_erase
+from edged.office.terms import (
+    UNANSWERED_MS,
+    ErasureListed,
+    closed_ms,
+    copy_left_ms,
+    over_ms,
+    rests_on,
+    to_erase,
+    was_unanswered,
+)
 from edged.overview import RequestDeadline, UnreportedLeak
 from edged.profiles.loader import profile
 from edged.profiles.procedures import ChainStep, Phase, Procedure, ReplyClock, StepKind, Unit, Use
 from storage.approvals.table import Person as Pinner
 from storage.exports.model import Export
 from storage.exports.service import OURSELVES, Maker
-from storage.office.keys import KeyGone, NotDecrypted
 from storage.office.leaks import unknown_leak
 from storage.office.leaks_table import LeakStep
-from storage.office.persons import Persons
+from storage.office.persons import Persons, StoredPeople
 from storage.office.service import Requests
 from storage.pins.rules import Ground, Interval, Limits, Pin, PinOrder, PinState
 from storage.register.service import Asked
@@ -188,16 +197,7 @@ class OfficeService:
 
     def people(self) -> People:
         """All that holds now. OfficeShut."""
-        persons, posts = self._persons.read()
-        return People(
-            tuple(Person(one.number, one.unit, one.account, one.left) for one in persons),
-            tuple(PostHolding(one.person, one.post, one.unit, one.by) for one in posts if one.holder is None),
-            tuple(
-                Deputy(one.person, one.post, one.unit, one.holder, one.from_ms or 0, one.to_ms or 0, one.by)
-                for one in posts
-                if one.holder is not None
-            ),
-        )
+        return _people(self._persons.read())
 
     def person_of(self, account: int) -> int:
         """Who an account is. Unfit: nobody of the table."""
@@ -221,15 +221,19 @@ class OfficeService:
         units = {one.unit for one in self._config().cameras} - {""}
         return {name: tuple(people.lacks(row, everybody, units)) for name, row in self.procedures.items()}
 
-    def cameras_of(self, account: int) -> frozenset[str] | None:
-        """Of the unit whose person an account is; None: all. Who is of no unit with cameras sees all (學安室)."""
+    def cameras_of(self, account: int, shows: bool) -> frozenset[str] | None:
+        """Of the unit whose person an account is; None: all. Who is of no unit with cameras sees all (學安室).
+
+        `shows`: footage, or what there is of it. While nobody can tell whose person an account is, that is shown of
+        cameras of no unit alone; all else goes on.
+        """
         units = {one.id: one.unit for one in self._config().cameras}
         if not self.procedures or not any(units.values()):
             return None
         try:
-            known = self.people().of_account(account)
+            known = _people(self._store.office.people()).of_account(account)
         except StoreError:
-            return None
+            return frozenset(camera for camera, unit in units.items() if not unit) if shows else None
         if known is None or known.unit not in units.values() or not known.unit:
             return None
         return frozenset(camera for camera, unit in units.items() if unit == known.unit)
@@ -463,6 +467,13 @@ class OfficeService:
         except StoreError:
             return {}
 
+    def is_nameless(self, case: Case) -> bool:
+        """It goes on, and its form was lost with its key and is not entered again yet."""
+        try:
+            return not case.request.closed and self.cases.is_lost(case.row.number)
+        except StoreError:
+            return False
+
     def amend(self, number: str, version: int, fields: Mapping[str, str], *acts: Act) -> Case:
         """Fields are filled or changed, and what else is done with it."""
         filled = [self._amending(self.cases.case(number), fields)] if fields else []
@@ -470,16 +481,17 @@ class OfficeService:
 
     def _amending(self, case: Case, fields: Mapping[str, str]) -> machine.Amend:
         """Where the application changes, what it asks for is read anew. Of a form that was lost with its key, what is
-        not entered again stays as the request knows it, and so does what is held. UnfitForm, WordsAway.
+        not entered again stays as the request knows it, and so does what is held; once it was decided it is entered
+        again as it was. Unfit, UnfitForm, WordsAway.
         """
         asking = {one.name for one in case.procedure.of_phase(Phase.APPLICATION)}
         if not asking & fields.keys():
             return machine.Amend(frozenset(fields))
-        try:
-            whole, lost = {**self.cases.words(case.row.number), **fields}, False
-        except (KeyGone, NotDecrypted):
-            whole, lost = dict(fields), True
+        lost = self.cases.is_lost(case.row.number)
+        whole = dict(fields) if lost else {**self.cases.words(case.row.number), **fields}
         read = self.read_form(case.procedure, {name: text for name, text in whole.items() if name in asking})
+        if lost and (case.request.decision is not None or case.request.withdrawn):
+            return _written_again(case, read, fields)
         if lost and not read.asked:
             return machine.Amend(frozenset(fields))
         return machine.Amend(frozenset(fields), read.asked, read.uses or None if lost else read.uses, read.units)
@@ -619,6 +631,15 @@ class OfficeService:
         case = self.cases.case(number)
         done = machine.Dispose(copy, disposal, ours, self._done_on(case, day).toordinal())
         return self.act(number, version, done)
+
+    def copies_to_destroy(self, case: Case, within_ms: int = 0) -> Iterator[str]:
+        """What the office keeps and is to have destroyed in `within_ms` from now, or by now. OfficeShut."""
+        here = {one.made for one in case.request.copies if one.is_here}
+        if here:
+            age = self.running_age()
+            for one in self._store.exports.exports_of(case.row.number):
+                if one.id in here and copy_left_ms(one.begun, one.order.destroy_by_ms, age) <= within_ms:
+                    yield one.id
 
     def close(self, number: str, version: int, fields: Mapping[str, str], filed_as: str = "") -> Case:
         """The case, with the number of its file (檔號), where that is known; a closed one gets it later."""
@@ -835,13 +856,25 @@ class OfficeService:
         over = [case for case in cases if over_ms(case, age) is not None]
         if not over:
             return iter(())
-        found, leaks = self.findings(), self.leak_cases()
-        touched = {one.id: self.touched(one) for one in leaks}
-        ended = [(one.closing.leaf, one.about, one.closing.at) for one in found if one.closing is not None]
-        ended += [(one.closing_leaf, number, one.closed) for one in leaks if one.closed for number in touched[one.id]]
+        resting, rested = self._rests(self._record())
+        return to_erase(over, age, resting, {number: min(ago_ms) for number, ago_ms in rested.items()})
+
+    def _rests(self, record: OfficeRecord) -> tuple[frozenset[str], Mapping[str, list[int]]]:
+        """Numbers on which a pin, a leak case or a finding rests; and how long ago, ms, each that rested on one ended:
+        of pins the wall clock tells.
+        """
+        found, rested = self._findings(record), defaultdict[str, list[int]](list)
+        touched = {one.id: self.touched(one) for one in record.leaks}
+        for one in found:
+            if one.closing is not None:
+                rested[one.about].append(record.now.age(one.closing.at))
+        for number, closed in ((each, one.closed) for one in record.leaks for each in touched[one.id]):
+            if closed is not None:
+                rested[number].append(record.now.age(closed))
+        for number, ended_ms in self._store.pins.case_ends().items():
+            rested[number].append(max(0, record.now.wall_ms - ended_ms))
         resting = rests_on(self._store.pins.lasting()) | {one.about for one in found if one.is_open}
-        resting = resting.union(*(touched[one.id] for one in leaks if one.closed is None))
-        return to_erase(over, age, resting, {number: at for _, number, at in sorted(ended)})
+        return resting.union(*(touched[one.id] for one in record.leaks if one.closed is None)), rested
 
     def check_expired(self, number: str) -> Case:
         """Unfit: its persons may not be erased as things are."""
@@ -1036,11 +1069,32 @@ class OfficeService:
 
     def record(self) -> OfficeRecord:
         """As it is now. OfficeShut."""
+        record = self._record()
+        return replace(record, unanswered=frozenset(self._unanswered(record)))
+
+    def _unanswered(self, record: OfficeRecord) -> Iterator[str]:
+        """Requests whose list nobody answered in time, or has not answered yet."""
+        age = record.now.age
+        over = [one.case for one in record.cases if (over_ms(one.case, age) or 0) >= UNANSWERED_MS]
+        if not over:
+            return
+        resting, rested = self._rests(record)
+        erased = self._requests.erased_at()
+        latest = {number: min(ago_ms) for number, ago_ms in rested.items()}
+        yield from (one.number for one in to_erase(over, age, resting, latest) if one.is_unanswered)
+        for case in over:
+            number = case.row.number
+            if number in erased and was_unanswered(case, age, erased[number], rested.get(number, ())):
+                yield number
+
+    def _record(self) -> OfficeRecord:
+        """But for what waits for an answer, which takes all else that went wrong."""
         if not self._calendars_read:  # a holiday that is not known yet would make a reply late
             self.read_calendars()
         listed, opened = list(self.cases.listed()), self._requests.opened
         cases = tuple(self._case(one) for one in listed if not isinstance(one, Unreadable))
         kept = [act.act.made for one in cases for act in one.case.acts if isinstance(act.act, machine.Take)]
+        name = self._config().site.profile
         return OfficeRecord(
             self.time(),
             self.calendar,
@@ -1052,6 +1106,7 @@ class OfficeService:
             self._store.pins.lapsed(kept),
             tuple(self._requests.closed_findings()),
             self.leak_cases(),
+            {} if name is None else {one.form: tuple(one.signed) for one in profile(name).registers},
         )
 
     def _case(self, case: Case) -> JudgedCase:
@@ -1075,8 +1130,11 @@ class OfficeService:
 
     def findings(self) -> tuple[CaseFinding, ...]:
         """Of all clauses; none without a profile. OfficeShut."""
+        return self._findings(self.record())
+
+    def _findings(self, record: OfficeRecord) -> tuple[CaseFinding, ...]:
         name = self._config().site.profile
-        return () if name is None else findings(profile(name), self.record())
+        return () if name is None else findings(profile(name), record)
 
     def close_finding(self, one: CaseFinding, auditor: Pinner, reason: str) -> None:
         """As far as it is known. Unfit: it goes on, or is about the auditor; nothing has changed."""
@@ -1117,6 +1175,19 @@ def _around(scope: Scope) -> Interval:
     return Interval(min(one.from_ms for one in scope), max(one.to_ms for one in scope))
 
 
+def _people(told: StoredPeople) -> People:
+    persons, posts = told
+    return People(
+        tuple(Person(one.number, one.unit, one.account, one.left) for one in persons),
+        tuple(PostHolding(one.person, one.post, one.unit, one.by) for one in posts if one.holder is None),
+        tuple(
+            Deputy(one.person, one.post, one.unit, one.holder, one.from_ms or 0, one.to_ms or 0, one.by)
+            for one in posts
+            if one.holder is not None
+        ),
+    )
+
+
 def _scope(cameras: Iterable[str], interval: Interval) -> Scope:
     return tuple(Stretch(camera, interval.first_ms, interval.last_ms) for camera in cameras)
 
@@ -1129,6 +1200,30 @@ def _keeps(case: Case, scope: Scope) -> bool:
     if request.hold_asked:
         return machine.within(scope, request.hold_asked)
     return Use.HOLD in decision.uses and machine.within(scope, decision.scope)
+
+
+def _written_again(case: Case, read: FormReading, fields: Iterable[str]) -> machine.Amend:
+    """What a form said that was lost after its decision. Unfit: some of it is missing, which nobody could enter later,
+    or it is not what was decided.
+    """
+    if read.missing:
+        labels = [forms.label(one) for one in case.procedure.fields if one.name in read.missing]
+        raise Unfit(
+            message(
+                "office.again-whole",
+                "its form was lost with its key, and is entered again as a whole; these are empty: {fields}",
+                fields=labels,
+            )
+        )
+    if not (read.uses <= case.request.uses and machine.within(read.asked, case.request.asked)):
+        raise Unfit(
+            message(
+                "office.again-other",
+                "its form was lost with its key, and is entered again as the paper has it: this asks for something"
+                " else",
+            )
+        )
+    return machine.Amend(frozenset(fields), lost=True)
 
 
 def _before(day: date) -> Message:

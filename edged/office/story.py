@@ -126,8 +126,12 @@ class Case:
         return cls(kept.row, procedure, request, acts, bool(kept.receipt.get("synchronised", True)))
 
     def made(self, version: int) -> Act:
-        """The act that made this version; versions run from 1, that of the receipt. IndexError: there is none."""
-        return self.acts[version - 2].act
+        """The act that made this version."""
+        return self.dated(version).act
+
+    def dated(self, version: int) -> DatedAct:
+        """What made this version; versions run from 1, that of the receipt. IndexError: no act did."""
+        return self.acts[version - 2]
 
     def last(self, *kinds: type[Act]) -> DatedAct | None:
         """The last act of these kinds; None: there was none."""

@@ -29,6 +29,8 @@ from storage.pins.rules import Left
 
 VIEWING_MS: Final = 8 * 3_600_000
 UNANSWERED_MS: Final = 30 * 86_400_000
+COPY_NEAR_MS: Final = 2 * 86_400_000
+"""So long before a copy is to be destroyed that is told as a task."""
 _MS: Final = timedelta(milliseconds=1)
 
 
@@ -52,11 +54,11 @@ def captures_over(story: Case, age: RunningAge) -> Iterator[DatedAct]:
                 yield one
 
 
-def is_copy_over(made: Point, destroy_by_ms: int, age: RunningAge) -> bool:
-    """Whether a copy is to be destroyed by now. `destroy_by_ms`: the moment of the wall clock that was told for it,
-    counted from when the clock said `made`.
+def copy_left_ms(made: Point, destroy_by_ms: int, age: RunningAge) -> int:
+    """How long a copy may still be kept; 0 or less: it is to be destroyed by now. `destroy_by_ms`: the moment of the
+    wall clock that was told for it, counted from when the clock said `made`.
     """
-    return age(made) >= destroy_by_ms - made.wall_ms
+    return destroy_by_ms - made.wall_ms - age(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +76,27 @@ class ErasureListed:
 
 
 def to_erase(
-    stories: Iterable[Case], age: RunningAge, resting: Container[str], rested: Mapping[str, Point]
+    stories: Iterable[Case], age: RunningAge, resting: Container[str], rested_ms: Mapping[str, int]
 ) -> Iterator[ErasureListed]:
     """Cases that are closed, whose period is over and on which nothing rests; persons were not erased yet.
 
-    `resting`: numbers on which something rests, a pin (`rests_on`), a leak case, a finding. `rested`: when the last
-    such thing of a number ended; until then its case was not listed.
+    `resting`: numbers on which something rests, a pin (`rests_on`), a leak case, a finding. `rested_ms`: how long ago
+    the last such thing of a number ended, at the least; until then its case was not listed.
     """
     for story in stories:
         number = story.row.number
         listed_ms = over_ms(story, age)
-        if listed_ms is None or story.row.erased or number in resting:
-            continue
-        if number in rested:
-            listed_ms = min(listed_ms, age(rested[number]))
-        yield ErasureListed(number, listed_ms)
+        if listed_ms is not None and not story.row.erased and number not in resting:
+            yield ErasureListed(number, min(listed_ms, rested_ms.get(number, listed_ms)))
+
+
+def was_unanswered(story: Case, age: RunningAge, erased: Point, rested_ms: Iterable[int]) -> bool:
+    """Whether its list had gone without an answer when its persons were erased. `rested_ms`: how long ago whatever
+    rested on it ended.
+    """
+    ago_ms = age(erased)
+    over = over_ms(story, lambda at: age(at) - ago_ms)
+    return over is not None and min([over, *(ms - ago_ms for ms in rested_ms if ms >= ago_ms)]) >= UNANSWERED_MS
 
 
 def over_ms(story: Case, age: RunningAge) -> int | None:

@@ -60,6 +60,8 @@ class Judgement(StrEnum):
     REVIEWED = "reviewed"
     CAPTURED = "captured"
     RECEIPTS = "receipts"
+    LOGGED = "logged"
+    FILED = "filed"
     ARCHIVED = "archived"
     LEAKS = "leaks"
     UNITS = "units"

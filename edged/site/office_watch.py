@@ -118,6 +118,10 @@ class OfficeWatch:
         self._office.hold()
         over_with = {case.row.number for case in cases if case.request.closed}
         nameless = [one for one in self._store.office.nameless() if one not in over_with]
+        known = frozenset(nameless)
+        nameless += [
+            number for case in cases if (number := case.row.number) not in known and self._office.is_nameless(case)
+        ]
         return OfficeFacts(
             not_opened=not self._office.is_open,
             keys_restored=self._store.office.restored is not None,
@@ -128,6 +132,7 @@ class OfficeWatch:
             not_held=self._not_held(),
             viewings_over=over,
             copies_left=self._copies_left,
+            copies_overdue={copy: case.row.number for case in cases for copy in self._office.copies_to_destroy(case)},
             erasures_unanswered=tuple(one.number for one in expired if one.is_unanswered),
             leaks_unreported=tuple(self._office.unreported_leaks()),
             counts=counted(listed, self._office.running_age(), len(expired), *self._this_year()),

@@ -158,6 +158,11 @@ class VerbRule:
         return self.result in ("asked", "approved")
 
     @property
+    def shows(self) -> bool:
+        """Footage, or what there is of it."""
+        return self.discloses or self.record in (Record.SEEN, Record.LISTED)
+
+    @property
     def changes(self) -> bool:
         """If nothing comes of it, that is on record."""
         return self.record in (Record.DONE, Record.ASKED, Record.MENDED)

@@ -459,6 +459,8 @@ KINDS: Final = (
     message("fleet.alarm.viewing.open.action", "have it ended at the box"),
     message("fleet.alarm.viewing.copy-left", "a viewing copy could not be removed"),
     message("fleet.alarm.viewing.copy-left.action", "check the disk, and who may read it meanwhile"),
+    message("fleet.alarm.copy.destroy-by", "what an office keeps of a copy should be destroyed"),
+    message("fleet.alarm.copy.destroy-by.action", "have it destroyed or filed, and entered"),
     message("fleet.alarm.erasure.unanswered", "persons of old cases wait to be erased"),
     message("fleet.alarm.erasure.unanswered.action", "let two persons answer the list"),
     message("fleet.alarm.leak.open", "footage may have leaked, and no report is on record"),

@@ -18,7 +18,7 @@ from storage.office import keys as key_module
 from storage.office import table
 from storage.office.keys import KeysMissing, RequestKeys, Restored, state_files
 from storage.office.leaks import LeakEvents
-from storage.office.persons import Persons
+from storage.office.persons import Persons, StoredPeople, read_people
 from storage.office.record_copies import RecordCopies
 from storage.office.service import Requests
 from storage.volumes.volume import Volume
@@ -105,6 +105,14 @@ class OfficeStore:
     def maintain(self) -> None:
         """Behind each sweep: records reach volumes that came, and what a database lost comes back from them."""
         self.copies.spread()
+
+    def people(self) -> StoredPeople:
+        """All persons, and who holds or stands for which post, whether or not the keys are there: names alone need
+        those. OfficeShut: nobody has tried yet, and a database that was lost may still be made anew.
+        """
+        if self.trouble is None:
+            self._use()
+        return read_people(self._database)
 
     def finish_erasures(self) -> None:
         """Persons who were to go and are still there. OfficeShut, WriteFailed, KeysDamaged."""

@@ -31,6 +31,14 @@ NAME_MAX: Final = 60
 """Characters: the longest name in a household register has some 50."""
 
 
+StoredPeople = tuple[list[PersonRow], list[PostRow]]
+
+
+def read_people(database: Database) -> StoredPeople:
+    """All that is known of them without their names."""
+    return database.read(lambda db: (list(people_table.persons(db)), list(people_table.posts(db))))
+
+
 class Persons:
     """Of one store."""
 
@@ -72,9 +80,9 @@ class Persons:
         self._database.submit(fact).result()
         self._copies.spread()
 
-    def read(self) -> tuple[list[PersonRow], list[PostRow]]:
+    def read(self) -> StoredPeople:
         """All persons, and who holds or stands for which post."""
-        return self._database.read(lambda db: (list(people_table.persons(db)), list(people_table.posts(db))))
+        return read_people(self._database)
 
     def names(self) -> dict[int, str]:
         """By number of the person; "": lost with the keys, or gone."""

@@ -253,6 +253,10 @@ class Requests:
         """In the order in which they were closed."""
         return self._database.read(table.closed_findings)
 
+    def erased_at(self) -> dict[str, Point]:
+        """When the persons of each request were erased, by its number."""
+        return self._database.read(table.erased_at)
+
     def of_export(self, export: str) -> str | None:
         """The request whose copy it is."""
         return self._database.read(lambda connection: table.of_export(connection, export))

@@ -256,6 +256,15 @@ def erased(connection: sqlite3.Connection) -> list[str]:
     return [number for (number,) in told]
 
 
+def erased_at(connection: sqlite3.Connection) -> dict[str, Point]:
+    """When the persons of each request went, by its number; of an erasure that was begun, not yet."""
+    told = connection.execute(
+        "SELECT office_requests.number, body ->> '$.at.boot', body ->> '$.at.boottime_ms', body ->> '$.at.wall_ms'"
+        " FROM office_requests JOIN leaves ON leaves.number = erased"
+    )
+    return {number: Point(*at) for number, *at in told}
+
+
 def numbers(connection: sqlite3.Connection) -> list[str]:
     """Of requests and persons that were not erased: each should have a key."""
     told = connection.execute(

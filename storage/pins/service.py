@@ -203,6 +203,10 @@ class Pins:
         """The last ones that have ended, the latest first."""
         return self._standing(self._database.read(partial(pins_table.ended, limit=ENDED_SHOWN)))
 
+    def case_ends(self) -> dict[str, int]:
+        """By case: when the last of its pins ended, wall clock, ms; what requests hold themselves is left out."""
+        return self._database.read(pins_table.case_ends)
+
     def lapsed(self, ids: Iterable[str]) -> frozenset[str]:
         """Those of them that lapsed because nobody approved them in time."""
 

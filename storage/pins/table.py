@@ -149,6 +149,12 @@ def ended_ids(connection: sqlite3.Connection, limit: int) -> list[str]:
     return [pin_id for (pin_id,) in connection.execute(sql, (limit,))]
 
 
+def case_ends(connection: sqlite3.Connection) -> dict[str, int]:
+    """By case: when the last of its pins ended, wall clock, ms. What requests hold themselves is left out."""
+    sql = f"SELECT case_name, max(ended_wall_ms) FROM pins WHERE NOT {LASTS} AND placer_uid <> ? GROUP BY case_name"  # noqa: S608  (a constant)
+    return dict(connection.execute(sql, (REQUEST.uid,)))
+
+
 def lasting_of(connection: sqlite3.Connection, camera: str) -> list[Pin]:
     """Those that hold what is committed of this camera now."""
     where = "WHERE number IN (SELECT pin FROM pin_cameras WHERE camera = (SELECT number FROM cameras WHERE id = ?))"

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import pwd
 import secrets
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count, islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,9 +32,18 @@ T = TypeVar("T")
 NO_LOGIN: Final = 2**32 - 1
 FILES_MAX: Final = 4096
 """Descriptors that a test may have open."""
-CHEN: Final = 1001
-LIN: Final = 1002
-"""Two who log in; no account of this machine need have their numbers."""
+
+
+def _is_known(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+CHEN, LIN = islice((uid for uid in count(1001) if not _is_known(uid)), 2)
+"""Two who log in, and who are no account of this machine: edged knows them by their numbers alone."""
 HIERARCHIES: Final = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 AS_LOGIN: Final = (
     f'for one in {" ".join(HIERARCHIES)}; do [ ! -w "$one/cgroup.procs" ] || echo 0 >"$one/cgroup.procs"; done; '

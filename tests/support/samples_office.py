@@ -329,6 +329,7 @@ PERSONS: Final[dict[str, Any]] = {
 POSTS: Final[dict[str, Any]] = {
     "schema": "edged.post-list/1",
     "timezone": "Asia/Taipei",
+    "words": {"P-agency": "公務機關(構)", "P-police": "警察人員", "P-public": "民眾"},
     "posts": [
         {
             "post": "專責人員",

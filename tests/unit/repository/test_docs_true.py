@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -191,6 +192,27 @@ def test_a_link_or_a_path_that_leads_nowhere_is_found(text: str) -> None:
     """Negative control; the same beside what exists."""
     assert len(astray(text, ROOT)) == 1
     assert astray("# A part\n[a](#a-part) [b](README.md#first) [c](docs/) `storage/pins/`", ROOT) == ["README.md#first"]
+
+
+def twice(text: str) -> list[str]:
+    """40 characters that stand in one of its paragraphs a second time; examples, lists and tables repeat themselves as
+    they must.
+    """
+    prose = re.sub(r"```.*?```|^(?:\||    |#|- |  )[^\n]*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    found: list[str] = []
+    for paragraph in prose.split("\n\n"):
+        words = " ".join(paragraph.split())
+        parts = Counter(words[at : at + 40] for at in range(len(words) - 39))
+        found += [part for part, count in parts.items() if count > 1]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_told_twice(page: str) -> None:
+    """As after two changes of one sentence, of which both stayed."""
+    assert twice(PAGES[page])[:1] == []
+    whole = "An audit looks at hashes, and at what the auditor names, in company and once another person agrees."
+    assert twice(f"Pictures go. {whole}\n{whole.replace('in company', 'alone')}")
 
 
 @pytest.mark.parametrize("page", [name for name in PAGES if name.startswith("design/") or name == "DESIGN.md"])

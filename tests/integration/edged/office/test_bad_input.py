@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -469,8 +469,9 @@ async def test_where_whoever_asks_pays_it_is_said_what(memory: Path) -> None:
 # --- keys
 
 
-async def test_words_that_were_lost_with_their_key_are_entered_again(memory: Path) -> None:
-    """The case goes on meanwhile."""
+@asynccontextmanager
+async def losing(memory: Path, row: str, before: Callable[[Counted], Awaitable[None]]) -> AsyncIterator[Counted]:
+    """A box whose keys went while it was down, and what was done before."""
     box = Office(memory)
     box.enrol(CAMERA)
     config = configured(memory, box, OFFICE, {CAMERA: ""})
@@ -478,31 +479,95 @@ async def test_words_that_were_lost_with_their_key_are_entered_again(memory: Pat
         async with serving(box, config, viewings) as counter:
             box.segment(CAMERA, 300)
             await staffed(counter, OFFICE, SECTION)
-            told = story(counter, OFFICE, "W-public")
-            await told.receive()
+            told = story(counter, OFFICE, row)
+            await before(Counted(counter, told))
         box.store.close()
         (box.state / KEYS_NAME).unlink()
         box.start()
         async with serving(box, config, viewings) as counter:
-            office = Counted(counter, told)
             told.counter = counter
-            facts = counter.facts()
-            assert (facts.nameless, facts.nameless_persons) == ((told.number,), 5)
-            now = await told.now()
-            assert (now["nameless"], {one["value"] for one in now["fields"]}) == (True, {""})
-            assert (await office.ask(HEAD, "sign", signer={"post": told.row.chain[0].post})).ok
-            words = told.receipt()["fields"]
-            alone = await office.ask(CLERK, "supplement", fields={"applicant": words["applicant"]})
-            kept = alone.document["request"]
-            assert (kept["asked"], kept["uses"]) == (now["asked"], now["uses"]), "who is entered anew asks for as much"
-            assert [one["pin"] for one in kept["held"]] == [one["pin"] for one in now["held"]] != [None]
-            again = await office.ask(CLERK, "supplement", fields=words)
-            assert again.ok, "signatures fall: what is signed is what is written there"
-            after = again.document["request"]
-            assert (after["nameless"], after["chain"][0]["signed"]) == (False, [])
-            assert {one["name"]: one["value"] for one in after["fields"]}["reason"] == words["reason"]
-            for person in range(1, 6):
-                await counter.done(CLERK, "POST", "/v1/persons", {"name": "王小明", "number": person})
-            facts = counter.facts()
-            assert (facts.nameless, facts.nameless_persons) == ((), 0)
+            yield Counted(counter, told)
     box.store.close()
+
+
+async def test_words_that_were_lost_with_their_key_are_entered_again(memory: Path) -> None:
+    """The case goes on meanwhile."""
+
+    async def before(office: Counted) -> None:
+        await office.story.receive()
+
+    async with losing(memory, "W-public", before) as office:
+        counter, told = office.counter, office.story
+        facts = counter.facts()
+        assert (facts.nameless, facts.nameless_persons) == ((told.number,), 5)
+        now = await told.now()
+        assert (now["nameless"], {one["value"] for one in now["fields"]}) == (True, {""})
+        assert (await office.ask(HEAD, "sign", signer={"post": told.row.chain[0].post})).ok
+        words = told.receipt()["fields"]
+        alone = await office.ask(CLERK, "supplement", fields={"applicant": words["applicant"]})
+        kept = alone.document["request"]
+        assert (kept["asked"], kept["uses"]) == (now["asked"], now["uses"]), "who is entered anew asks for as much"
+        assert [one["pin"] for one in kept["held"]] == [one["pin"] for one in now["held"]] != [None]
+        again = await office.ask(CLERK, "supplement", fields=words)
+        assert again.ok, "signatures fall: what is signed is what is written there"
+        after = again.document["request"]
+        assert (after["nameless"], after["chain"][0]["signed"]) == (False, [])
+        assert {one["name"]: one["value"] for one in after["fields"]}["reason"] == words["reason"]
+        for person in range(1, 6):
+            await counter.done(CLERK, "POST", "/v1/persons", {"name": "王小明", "number": person})
+        facts = counter.facts()
+        assert (facts.nameless, facts.nameless_persons) == ((), 0)
+
+
+async def test_a_form_that_was_lost_after_its_decision_is_entered_again_as_it_was(memory: Path) -> None:
+    """Signatures and grant stand. Neither what happens meanwhile makes another form of it, nor is it entered twice."""
+    stood: dict[str, Any] = {}
+
+    async def before(office: Counted) -> None:
+        await office.story.receive()
+        await office.told_until("reply")
+        stood.update(await office.story.now())
+        words = office.story.receipt()["fields"]
+        await office.refused("office.decided", await office.ask(CLERK, "supplement", fields=words))
+
+    async with losing(memory, "W-public", before) as office:
+        told, words = office.story, office.story.receipt()["fields"]
+        for part in (told._answer, told._paper, told._viewing):
+            async for step in part():
+                await told.do(step)
+        assert (await told.now())["nameless"], "who was there at the viewing is no form"
+        assert office.counter.facts().nameless == (told.number,)
+        some = {name: words[name] for name in ("applicant", "reason")}
+        await office.refused("office.again-whole", await office.ask(CLERK, "supplement", fields=some))
+        other = words | {"interval": f"{told.day} 00:00-23:30"}
+        await office.refused("office.again-other", await office.ask(CLERK, "supplement", fields=other))
+        assert (await office.ask(CLERK, "supplement", fields=words)).ok
+        now = await told.now()
+        assert (now["nameless"], office.counter.facts().nameless) == (False, ())
+        assert {one["name"]: one["value"] for one in now["fields"]}["applicant"] == words["applicant"]
+        for kept in ("asked", "uses", "granted", "scope"):
+            assert now[kept] == stood[kept], kept
+        assert [len(one["signed"]) for one in now["chain"]] == [len(one["signed"]) for one in stood["chain"]]
+        await office.refused("office.decided", await office.ask(CLERK, "supplement", fields=words))
+        assert (await office.ask(CLERK, "close", filed_as="115-0301")).ok
+        await office.refused("office.closed", await office.ask(CLERK, "supplement", fields=words))
+
+
+async def test_a_form_that_nobody_can_read_spares_no_check(memory: Path) -> None:
+    """A copy is asked for, or none: without the form each check that depends on it has to have its outcome."""
+
+    async def before(office: Counted) -> None:
+        told = office.story
+        body = told.receipt()
+        body["fields"]["wanted"] = "調閱"
+        told.number = (await office.counter.done(CLERK, "POST", "/v1/requests", body))["request"]["number"]
+        assert [one["name"] for one in (await told.now())["checks"] if not one["applies"]] == ["copy-necessary"]
+        await office.told_until("grant")
+
+    async with losing(memory, "W-agency", before) as office:
+        told = office.story
+        grant = await anext(step async for step in told.steps() if step[1] == "grant")
+        await office.refused("office.unchecked", await office.ask(grant[0], "grant", signer=grant[3]["signer"]))
+        checked = {"check": "copy-necessary", "outcome": "符合", "document": "來函"}
+        assert (await office.ask(CLERK, "check", **checked)).ok
+        assert (await office.ask(grant[0], "grant", signer=grant[3]["signer"])).ok

@@ -37,6 +37,7 @@ from edged.words.roles import TABLE, Role, Verb
 from edged.words.units import timestamp
 from mqtt.commands import ARGS, ValidCommand, validate
 from mqtt.commands import Verb as Command
+from storage.words.errors import StoreError
 from storage.words.message import Message
 from storage.words.model import Severity
 from tests.integration.edged.office.disclosed import (
@@ -770,6 +771,36 @@ async def test_whose_unit_has_its_own_cameras_sees_nothing_of_others(memory: Pat
             assert holds(reply.body) == NOTHING, path
             assert not watch.opened & SEEN, path
         assert (await counter.done(SECOND, "GET", at))["request"]["number"] == told.number
+
+
+async def test_whose_unit_has_its_own_cameras_sees_no_more_while_the_office_is_shut(memory: Path, watch: Watch) -> None:
+    """N3. Persons and their units are known without keys; of a start nobody is. All but footage goes on then."""
+    name, units = "nangang-school", {CAMERA: "教務處", OTHER: "總務處"}
+    async with office(memory, watch, name, units=units, open_=False) as counter:
+        await _permitted(counter, "lin", "POST", "/v1/exports", export(counter))
+        await counter.done("lin", "POST", "/v1/exports", export(counter))
+        await staffed(counter, name, {CLERK: "總務處"})
+        stored, (start, end) = counter.box.store.office, interval(counter)
+        pin = {"cameras": [CAMERA], "start": start, "end": end, "ground": "law", "reference": "law 7", "dry_run": True}
+        pin |= {"case": "x", "approver": "主任", "until": None}
+
+        async def seen(who: str) -> tuple[int, int]:
+            exports = (await counter.done(who, "GET", "/v1/exports"))["exports"]
+            cameras = (await counter.done(who, "GET", "/v1/cameras"))["cameras"]
+            return len(exports), len(cameras)
+
+        assert [await seen(who) for who in (CLERK, SECOND)] == [(0, 1), (1, 2)]
+        stored.close()
+        stored.trouble = StoreError(Message("its keys cannot be read"), Message(""))
+        assert [await seen(who) for who in (CLERK, SECOND)] == [(0, 1), (1, 2)]
+        segments = f"/v1/segments?camera={CAMERA}"
+        assert [(await counter.ask(who, "GET", segments)).status for who in (CLERK, SECOND)] == [403, 200]
+        stored.trouble = None
+        assert [await seen(who) for who in (CLERK, SECOND)] == [(0, 2), (0, 2)]
+        for who in (CLERK, SECOND):
+            assert (await counter.ask(who, "GET", segments)).status == 403
+            assert (await counter.ask(who, "GET", "/v1/alarms")).ok
+            assert (await counter.ask(who, "POST", "/v1/pins", pin)).ok
 
 
 # --- the centre -------------------------------------------------------------------------------------------------------

@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
+from storage.approvals.table import Person
 from storage.exports.model import ExportOrder
-from storage.pins.rules import Interval
+from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from tests.integration.edged.office.test_stories import CAMERA, SECTION, story
 from tests.support.counter import Counter, opened
 from tests.support.office_story import CLERK, DECIDES, SECOND, Story, number_of, staffed
@@ -188,3 +191,100 @@ async def test_a_post_that_nobody_holds_any_more_and_a_copy_that_belongs_to_no_r
         told = await clause(counter, "D1")
         assert [one["id"] for one in told["findings"]] == [f"D1-{made.id}"]
         assert await close(counter, f"D1-{made.id}") == 409, "he made it himself"
+
+
+async def rest(told: Story, *steps: str) -> None:
+    """What is left of these steps."""
+    async for step in told.steps():
+        if step[1] in steps:
+            await told.do(step)
+
+
+async def stands(counter: Counter, name: str) -> tuple[str, list[bool]]:
+    """A clause, and whether its open findings go on."""
+    found = await clause(counter, name)
+    return found["status"], [one["stands"] for one in found["findings"] if not one["closed"]]
+
+
+async def test_a_row_of_the_log_book_that_nobody_signs(memory: Path) -> None:
+    """J11. It may be signed once the case is closed, too."""
+    async with office(memory, "jiancheng-land") as counter:
+        before = await clause(counter, "J11")
+        assert (before["status"], before["basis"]) == ("met", "recorded")
+        assert any("本期無案件" in one for one in before["evidence"])
+        told = story(counter, "jiancheng-land", "J-public")
+        await until(counter, told, "entry")
+        await rest(told, "close")
+        assert await stands(counter, "J11") == ("met", [])
+        counter.box.clock.tick(30 * DAY_MS)
+        finding = f"J11-{told.number}"
+        assert await stands(counter, "J11") == ("not-met", [True])
+        assert await status(counter, "J8") == "met"
+        assert await close(counter, finding) == 409
+        await rest(told, "entry")
+        assert await stands(counter, "J11") == ("not-met", [False])
+        assert await close(counter, finding) == 200
+        assert await stands(counter, "J11") == ("met", [])
+
+
+async def closed_without_file(counter: Counter, name: str, row: str) -> Story:
+    """Withdrawn, answered and closed; nobody has said where it is filed."""
+    told = story(counter, name, row)
+    await told.receive()
+    for step in ("withdraw", "reply", "close"):
+        await told.do((CLERK, step, step, {"version": await version(told)}))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "asking"),
+    [("taipei-police", "P-public", "P8"), ("dahu-township", "D-person", "D3"), ("jiancheng-land", "J-agency", "J11")],
+)
+async def test_a_case_that_has_no_file(memory: Path, name: str, row: str, asking: str) -> None:
+    async with office(memory, name) as counter:
+        assert await stands(counter, asking) == ("met", [])
+        told = await closed_without_file(counter, name, row)
+        counter.box.clock.tick(30 * DAY_MS)
+        finding = f"{asking}-{told.number}"
+        assert await stands(counter, asking) == ("not-met", [True])
+        assert await close(counter, finding) == 409
+        await told.do((CLERK, "close", "close", {"version": await version(told), "filed_as": "115-0301"}))
+        assert await stands(counter, asking) == ("not-met", [False])
+        assert await close(counter, finding) == 200
+        assert await stands(counter, asking) == ("met", [])
+
+
+async def test_a_list_that_nobody_answers(memory: Path) -> None:
+    """W10. The finding itself keeps nobody from answering."""
+    async with office(memory, "wenshan-household") as counter:
+        told = await closed_without_file(counter, "wenshan-household", "W-public")
+        counter.box.clock.tick(KEPT_MS + 29 * DAY_MS)
+        assert await stands(counter, "W10") == ("met", [])
+        counter.box.clock.tick(2 * DAY_MS)
+        finding = f"W10-{told.number}"
+        assert await stands(counter, "W10") == ("not-met", [True])
+        assert await close(counter, finding) == 409
+        await counter.agreed(CLERK, "wang", f"/v1/requests/{told.number}/expire", {})
+        assert await stands(counter, "W10") == ("not-met", [False])
+        assert await close(counter, finding) == 200
+        assert await stands(counter, "W10") == ("met", [])
+        counter.box.clock.tick(DAY_MS)
+        assert [one["id"] for one in (await clause(counter, "W10"))["findings"]] == [finding]
+
+
+async def test_a_list_begins_when_the_last_pin_of_its_case_has_ended(memory: Path) -> None:
+    """W10."""
+    async with office(memory, "wenshan-household") as counter:
+        told = await closed_without_file(counter, "wenshan-household", "W-public")
+        pins, clock = counter.box.store.pins, counter.box.clock
+        clock.tick(KEPT_MS + 40 * DAY_MS)
+        now_ms = counter.box.segment(CAMERA, 300).end.wall_ms
+        footage = Interval(now_ms - 300_000, now_ms)
+        order = PinOrder((CAMERA,), footage, Ground.INTERNAL, "", told.number, "主任", DAY_MS)
+        pins.place(order, Person(4711, "chen"), Limits(2 * DAY_MS, 50.0))
+        assert await stands(counter, "W10") == ("met", [])
+        clock.tick(4 * DAY_MS)
+        pins.maintain(dict)
+        assert await stands(counter, "W10") == ("met", [])
+        clock.tick(30 * DAY_MS)
+        assert await stands(counter, "W10") == ("not-met", [True])

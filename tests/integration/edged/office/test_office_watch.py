@@ -15,8 +15,12 @@ from edged.office.viewing_copies import ViewingCopies
 from edged.overview import OfficeFacts
 from edged.site.office_watch import OfficeWatch
 from edged.site.rounds import SiteState
+from edged.words.units import timestamp
+from tests.integration.edged.office.test_findings import DAY_MS, office, version
+from tests.integration.edged.office.test_stories import story
 from tests.support.counter import configured
 from tests.support.office import Office
+from tests.support.office_story import CLERK
 
 PATIENCE_S: Final = 10.0
 """Less than until the next round."""
@@ -54,3 +58,28 @@ async def test_requests_are_there_as_soon_as_the_database_is_whole(memory: Path)
     await loops.stop()
     await watch.close()
     box.store.close()
+
+
+async def test_what_the_office_keeps_of_a_copy_is_told_until_it_is_entered_what_became_of_it(memory: Path) -> None:
+    """From the day on by which it is to be destroyed; two days before as something to do. Also of a closed case."""
+    async with office(memory, "taipei-police") as counter:
+        told = story(counter, "taipei-police", "P-agency")
+        await told.receive()
+        left_ms = 10 * DAY_MS
+        by = timestamp(counter.box.clock.now().wall_ms + left_ms)
+        async for who, verb, path, body in told.steps():
+            await told.do((who, verb, path, {**body, "destroy_by": by} if verb == "copy" else body))
+        (copy,) = (await told.now())["copies"]
+
+        async def todo() -> set[str]:
+            return {one["code"] for one in (await told.now())["todo"]}
+
+        counter.box.clock.tick(left_ms - 2 * DAY_MS - 1000)
+        assert (counter.facts().copies_overdue, await todo()) == ({}, set())
+        counter.box.clock.tick(2000)
+        assert (counter.facts().copies_overdue, await todo()) == ({}, {"office.todo.destroy"})
+        counter.box.clock.tick(2 * DAY_MS)
+        assert counter.facts().copies_overdue == {copy["id"]: told.number}
+        done = {"version": await version(told), "copy_id": copy["id"], "disposal": "destroyed", "ours": True}
+        await counter.done(CLERK, "POST", f"/v1/requests/{told.number}/destroyed", done)
+        assert (counter.facts().copies_overdue, await todo()) == ({}, set())

@@ -50,6 +50,12 @@ def test_without_an_office_there_is_nothing_to_tell() -> None:
         ({"not_held": {"115-0007": WHY}}, "request.not-held:115-0007", Severity.WARNING, "request 115-0007"),
         ({"viewings_over": ("115-0007",)}, "viewing.open:115-0007", Severity.WARNING, "more than 8 hours"),
         ({"copies_left": {"115-0007": (WHY,)}}, "viewing.copy-left:115-0007", Severity.CRITICAL, "not be removed: the"),
+        (
+            {"copies_overdue": {"X-1": "115-0007"}},
+            "copy.destroy-by:X-1",
+            Severity.WARNING,
+            "copy X-1 (request 115-0007)",
+        ),
         ({"erasures_unanswered": ("112-0003",)}, "erasure.unanswered", Severity.WARNING, "answered: 112-0003"),
         ({"leaks_unreported": (LEAK,)}, "leak.open:L-115-0001", Severity.WARNING, "no report to 政風室 or 督察組"),
         ({"leaks_unreported": (replace(LEAK, is_late=True),)}, "leak.open:L-115-0001", Severity.CRITICAL, "L-115-0001"),

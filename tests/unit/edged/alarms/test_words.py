@@ -182,6 +182,7 @@ OFFICE: Final = OfficeFacts(
     not_held={"115-0007": WHY},
     viewings_over=("115-0007",),
     copies_left={"115-0007": (WHY, WHY)},
+    copies_overdue={"E-20260506-AB23": "115-0007"},
     erasures_unanswered=("112-0003",),
     leaks_unreported=(UnreportedLeak("L-115-0001", is_late=False),),
 )

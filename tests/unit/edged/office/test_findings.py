@@ -34,10 +34,12 @@ from edged.office.request import (
     Decide,
     Door,
     EndViewing,
+    FileCase,
     OpenViewing,
     Receipt,
     Reply,
     Sign,
+    SignEntry,
     Take,
     Withdraw,
     advance,
@@ -85,6 +87,7 @@ SINCE: Final = 1
 LOOK: Final = OpenViewing(day=MONDAY.toordinal() + 2, operator=CLERK, companion=by(COMPANION, "行政課"), present=1)
 ENDED: Final = EndViewing(not_filmed=True)
 VIEWED: Final = (*((0.1, one) for one in SIGNED), (0.2, GRANT), (1, Reply()), (1.1, Appoint()), (2, LOOK))
+FILED: Final = (2.9, FileCase("115-0301"))
 COPIES: Final = frozenset({Use.VIEW, Use.COPY})
 TAKE: Final = Take(Use.COPY, (LOBBY,), "E-1")
 COPIED: Final = ((0.2, Decide(by(CHIEF, "鄉長"), COPIES, (LOBBY,))), (1, Reply()), (2, TAKE))
@@ -219,10 +222,10 @@ def test_a_copy_that_is_of_no_request() -> None:
 
 
 def test_required_fields_that_are_empty_once_it_was_granted_and_closed() -> None:
-    closed = (*VIEWED, (2.1, ENDED), (3, Close()))
+    closed = (*VIEWED, (2.1, ENDED), FILED, (3, Close()))
     assert kinds(of(*closed, empty=("辦理情形",))) == [("empty-fields", False)]
     assert kinds(of(*closed)) == kinds(of(*closed[:-1], empty=("辦理情形",))) == []
-    assert kinds(of(*REFUSED, (1, Reply()), (2, Close()), empty=("辦理情形",))) == []
+    assert kinds(of(*REFUSED, (1, Reply()), FILED, (3, Close()), empty=("辦理情形",))) == []
 
 
 def test_a_refusal_without_a_check_that_the_text_wants_before() -> None:
@@ -255,13 +258,92 @@ def test_a_copy_that_nobody_signs_for() -> None:
     assert kinds(closed, now=3, exports=explained) == [("unsigned-copy", False)], "a story that the machine forbids"
 
 
+def test_what_was_paid_for_a_copy_is_entered_where_the_text_has_a_fee() -> None:
+    costly = ONCE.model_copy(update={"fee": True})
+    explained = (copy("E-1", leaf(1), viewing=False),)
+    for row, fee, told in ((costly, None, [("fee-unsaid-1", False)]), (costly, 0, []), (ONCE, None, [])):
+        assert kinds(of(*COPIED, (9, Receipt(fee=fee)), row=row), exports=explained) == told
+
+
+LOGGED: Final = PUBLIC.model_copy(update={"register_form": "附件5"})
+BOOKS: Final = {"附件5": ("管理人員", "主管")}
+ROW: Final = len(VIEWED) + 1
+"""Version that the viewing made, and so its row of the log book."""
+FIRST, LAST = (SignEntry(by(person, post), ROW) for person, post in ((CLERK, "管理人員"), (CHIEF, "主管")))
+
+
+@pytest.mark.parametrize(
+    ("signed", "now", "found"),
+    [
+        ((), 31.9, []),
+        ((), 32, [("unsigned-entry-1", True)]),
+        (((3, FIRST),), 32, [("unsigned-entry-1", True)]),
+        (((3, FIRST), (31, LAST)), 900, []),
+        (((3, FIRST), (33, LAST)), 900, [("unsigned-entry-1", False)]),
+        (((33, LAST), (34, FIRST)), 33.5, [("unsigned-entry-1", True)]),
+    ],
+)
+def test_each_post_signs_a_row_of_the_log_book_in_time(
+    signed: tuple[tuple[float, Act], ...], now: float, found: list[tuple[str, bool]]
+) -> None:
+    done = tuple(one for one in signed if one[0] <= now)
+    case = of(*VIEWED, (2.1, ENDED), *done, row=LOGGED)
+    assert kinds(case, now=now, log_books=BOOKS) == found
+    assert kinds(case, now=now) == kinds(of(*VIEWED, (2.1, ENDED)), now=now, log_books=BOOKS) == [], "no log book"
+
+
+def test_rows_of_the_log_book_are_told_one_by_one_and_after_the_close() -> None:
+    case = of(*VIEWED, (2.1, ENDED), (2.2, LOOK), (2.3, ENDED), (3, FIRST), (4, LAST), (5, FileCase("1")), (5, Close()),
+              row=LOGGED)  # fmt: skip
+    assert kinds(case, now=33, log_books=BOOKS) == [("unsigned-entry-2", True)]
+
+
+CLOSED: Final = (*REFUSED, (1, Reply()), (3, Close()))
+
+
+@pytest.mark.parametrize(
+    ("acts", "now", "found"),
+    [
+        (CLOSED, 32.9, []),
+        (CLOSED, 33, [("unfiled", True)]),
+        ((*CLOSED, (32.9, FileCase("115-0301"))), 900, []),
+        ((*CLOSED, (33, FileCase("115-0301"))), 900, [("unfiled", False)]),
+        ((*CLOSED, (33, FileCase("115-0301")), (34, FileCase("115-0302"))), 900, [("unfiled", False)]),
+        ((*REFUSED, (1, Reply()), (2, FileCase("115-0301")), (3, Close())), 900, []),
+        (CLOSED[:-1], 900, []),
+    ],
+)
+def test_a_case_that_was_closed_has_its_file(
+    acts: tuple[tuple[float, Act], ...], now: float, found: list[tuple[str, bool]]
+) -> None:
+    assert kinds(of(*acts), now=now) == found
+
+
+def test_a_list_that_nobody_answers_goes_on_until_its_persons_are_erased() -> None:
+    case = of(*CLOSED, (3, FileCase("115-0301")))
+    erased = replace(case, case=replace(case.case, row=replace(case.case.row, erased=True)))
+    assert kinds(case, unanswered=frozenset({NUMBER})) == [("unanswered", True)]
+    assert kinds(case, unanswered=frozenset({"115-0099"})) == []
+    late = kinds(erased, unanswered=frozenset({NUMBER}))
+    assert ("unanswered", False) in late
+
+
 def test_persons_that_were_erased_before_the_term_of_the_form() -> None:
     row = PUBLIC.model_copy(update={"kept": timedelta(days=1096)})
-    case = of(*VIEWED, (2.1, ENDED), (3, Close()), row=row, legible=False)
+    case = of(*VIEWED, (2.1, ENDED), FILED, (3, Close()), row=row, legible=False)
     erased = replace(case, case=replace(case.case, row=replace(case.case.row, erased=True)))
     assert kinds(case, now=1000) == []
     assert kinds(erased, now=1000) == [("erased-early", False)]
     assert kinds(erased, now=1100) == []
+
+
+BY_PEOPLE: Final = {
+    BreachKind.LATE_REPLY,
+    BreachKind.UNREVIEWED,
+    BreachKind.UNSIGNED_COPY,
+    BreachKind.UNFILED,
+    BreachKind.FEE_UNSAID,
+}
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -274,7 +356,7 @@ def test_what_the_machine_allows_breaks_nothing_but_days_and_reviews(seed: int) 
         case = replace(story(procedure=row), request=request, acts=story_so_far)
         for one in breaches(record(JudgedCase(case, row.clock), now=60)):
             assert one.about == NUMBER
-            assert one.kind in {BreachKind.LATE_REPLY, BreachKind.UNREVIEWED, BreachKind.UNSIGNED_COPY}
+            assert one.kind in BY_PEOPLE
 
 
 # --- closing
@@ -282,7 +364,7 @@ def test_what_the_machine_allows_breaks_nothing_but_days_and_reviews(seed: int) 
 CLAUSES: Final = profile("jiancheng-land")
 BROKEN: Final = of(
     *((0.1, one) for one in SIGNED), (0.2, GRANT), (9, Reply()), (9.1, Appoint()), (10, LOOK), (10.1, CutViewing()),
-    (11, Close()), clock=CLOCK, empty=("辦理情形",),
+    (11, FileCase("115-0301")), (11, Close()), clock=CLOCK, empty=("辦理情形",),
     row=PUBLIC.model_copy(update={"clauses": ["J8", "J5"]}),
 )  # fmt: skip
 LAID: Final = (copy("E-2", leaf(OPENED) + 1, gone=leaf(OPENED + 1) + 1),)
@@ -302,7 +384,8 @@ def test_each_clause_has_its_own_findings() -> None:
     told = found()
     assert [one.key for one in told[f"J8-{NUMBER}"].breaches] == ["empty-fields", "late-reply", "unconfirmed-1"]
     assert [one.key for one in told[f"J5-{NUMBER}"].breaches] == ["copy-remained-1"]
-    assert set(told) == {f"J8-{NUMBER}", f"J5-{NUMBER}"}, "J10 is no clause of that row"
+    assert [one.key for one in told[f"J11-{NUMBER}"].breaches] == ["empty-fields"]
+    assert set(told) == {f"{clause}-{NUMBER}" for clause in ("J8", "J5", "J11")}, "J10 is no clause of that row"
 
 
 @given(

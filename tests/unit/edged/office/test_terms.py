@@ -20,10 +20,11 @@ from edged.office.terms import (
     ErasureListed,
     captures_over,
     closed_ms,
-    is_copy_over,
+    copy_left_ms,
     is_viewing_over,
     rests_on,
     to_erase,
+    was_unanswered,
 )
 from edged.profiles.loader import PROFILES, profile
 from edged.profiles.procedures import Use
@@ -49,8 +50,8 @@ def of(*done: tuple[float, Act], kept: bool = True) -> Case:
 
 
 def listed(told: Case, after_days: float, *resting: str, rested: float | None = None) -> list[ErasureListed]:
-    ended = {} if rested is None else {NUMBER: point(round(rested * DAY_MS))}
-    return list(to_erase([told], age(after_days), resting, ended))
+    ended_ms = {} if rested is None else {NUMBER: round((after_days - rested) * DAY_MS)}
+    return list(to_erase([told], age(after_days), resting, ended_ms))
 
 
 CLOSED: Final = of(*SEEN, (9, Close()))
@@ -93,6 +94,24 @@ def test_nothing_is_listed_while_something_rests_on_it() -> None:
     assert listed(CLOSED, OVER + 1, rested=3) == listed(CLOSED, OVER + 1)
 
 
+@pytest.mark.parametrize(
+    ("erased", "rested", "late"),
+    [
+        (OVER + 29.9, (), False),
+        (OVER + 30.1, (), True),
+        (OVER - 1, (), False),
+        (OVER + 40, (OVER + 20,), False),
+        (OVER + 60, (OVER + 20, OVER + 25), True),
+        (OVER + 40, (OVER + 50,), True),
+    ],
+)
+def test_a_list_that_was_answered_late(erased: float, rested: tuple[float, ...], late: bool) -> None:
+    """What began to rest on the case afterwards changes nothing of it."""
+    now = OVER + 90
+    ago_ms = [round((now - one) * DAY_MS) for one in rested]
+    assert was_unanswered(CLOSED, age(now), point(round(erased * DAY_MS)), ago_ms) == late
+
+
 def test_a_pin_rests_on_its_case_and_what_the_request_holds_does_not() -> None:
     law = pin("P-1")
     case = replace(law, pin=replace(law.pin, order=replace(law.pin.order, case=NUMBER)))
@@ -129,7 +148,7 @@ def test_what_was_refused_is_held_for_thirty_days_from_the_close() -> None:
 
 def test_a_copy_lasts_as_long_as_was_said_when_it_was_made() -> None:
     made = Point(1, DAY_MS, NINE_MS)
-    assert [is_copy_over(made, NINE_MS + DAY_MS, age(days)) for days in (1, 1.99, 2)] == [False, False, True]
+    assert [copy_left_ms(made, NINE_MS + DAY_MS, age(days)) > 0 for days in (1, 1.99, 2)] == [True, True, False]
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -149,7 +168,7 @@ TERMS: Final[dict[str, tuple[Case, Rule]]] = {
         of(*REFUSED, (2, Reply()), (9, Close())),
         lambda told, low: not held(told.request, closed_ms(told, low)),
     ),
-    "a copy": (CLOSED, lambda _, low: is_copy_over(point(DAY_MS), NINE_MS + 40 * DAY_MS, low)),
+    "a copy": (CLOSED, lambda _, low: copy_left_ms(point(DAY_MS), NINE_MS + 40 * DAY_MS, low) <= 0),
 }
 
 

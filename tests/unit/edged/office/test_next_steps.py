@@ -1,0 +1,142 @@
+"""Each line of what is to be done is told while it is to be done, and goes with the act that it asks for."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import pytest
+
+from edged.office import next_steps as module
+from edged.office.next_steps import next_steps
+from edged.office.request import (
+    Act,
+    Appoint,
+    AskSupplement,
+    Close,
+    Decide,
+    Disposal,
+    Dispose,
+    Door,
+    EndViewing,
+    Examine,
+    FileCase,
+    OpenViewing,
+    Receipt,
+    Reply,
+    Request,
+    SeePaper,
+    Sign,
+    SignEntry,
+    Supplemented,
+    Take,
+    Withdraw,
+    receive,
+)
+from edged.profiles.procedures import Procedure, Use
+from tests.unit.edged.office.test_request import (
+    CHIEF,
+    CLERK,
+    COMPANION,
+    GRANT,
+    HEAD,
+    LOBBY,
+    NOTHING,
+    ONCE,
+    OTHER,
+    PUBLIC,
+    SIGNED,
+    URGENT,
+    VIEW,
+    after,
+    by,
+)
+
+LOGGED: Final = PUBLIC.model_copy(update={"register_form": "附件5", "companion_by_login": True})
+POSTS: Final = ("管理人員", "主管")
+BOTH: Final = frozenset({Use.VIEW, Use.COPY})
+LOOK: Final = OpenViewing(day=1, operator=CLERK, companion=by(COMPANION, "行政課"), present=1)
+LOOK_ONCE: Final = replace(LOOK, companion=by(COMPANION, "財政暨行政課"))
+ENDED: Final = EndViewing(not_filmed=True)
+REFUSED: Final = Decide(by(CHIEF, "鄉長"), frozenset(), ())
+GIVEN: Final = Decide(by(CHIEF, "鄉長"), BOTH, (LOBBY,))
+WORD: Final = Decide(by(CHIEF, "主任", Door.WORD), VIEW, (LOBBY,))
+ON_PAPER: Final = replace(GRANT, hand=by(CHIEF, "主任", Door.PAPER))
+COPY: Final = Take(Use.COPY, (LOBBY,), "E-1")
+LATER: Final = Examine("agency", "符合", CLERK, document=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """It is told after some acts, and no more after another one."""
+
+    code: str
+    row: Procedure
+    before: tuple[Act, ...]
+    done: Act
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+LINES: Final = (
+    Line("check", PUBLIC, (), SIGNED[2]),
+    Line("check", PUBLIC, (SIGNED[2],), LATER, {"applying": frozenset({"agency"})}),
+    Line("sign", PUBLIC, SIGNED[:1], SIGNED[1]),
+    Line("decide", PUBLIC, SIGNED, GRANT),
+    Line("supplement", PUBLIC, (AskSupplement(by(CLERK, "管理人員")),), Supplemented()),
+    Line("word", URGENT, (WORD,), Sign(by(CHIEF, "主任"))),
+    Line("reply", PUBLIC, (*SIGNED, GRANT), Reply()),
+    Line("reply", PUBLIC, (Withdraw(),), Reply()),
+    Line("reply", NOTHING, (), Reply()),
+    Line("paper", PUBLIC, (*SIGNED, ON_PAPER), SeePaper(OTHER)),
+    Line("appoint", PUBLIC, (*SIGNED, GRANT), Appoint()),
+    Line("here", LOGGED, (*SIGNED, GRANT, Appoint()), LOOK),
+    Line("view", PUBLIC, (*SIGNED, GRANT, Appoint()), LOOK),
+    Line("viewing", PUBLIC, (*SIGNED, GRANT, Appoint(), LOOK), ENDED),
+    Line("copy", ONCE, (GIVEN,), COPY),
+    Line("receipt", ONCE, (GIVEN, COPY), Receipt()),
+    Line("entry", LOGGED, (*SIGNED, GRANT, Appoint(), LOOK, ENDED, SignEntry(by(CLERK, "管理人員"), 7)),
+         SignEntry(by(HEAD, "主管"), 7)),
+    Line("entry", LOGGED, (*SIGNED, GRANT, Appoint(), LOOK, ENDED, Reply(), SignEntry(by(CLERK, "主管"), 7), Close()),
+         SignEntry(by(HEAD, "管理人員"), 7)),
+    Line("destroy", ONCE, (GIVEN, COPY), Dispose("E-1", Disposal.DESTROYED, ours=True), {"to_destroy": ("E-1",)}),
+    Line("destroy", ONCE, (GIVEN, COPY), Receipt(kept=False), {"to_destroy": ("E-1",)}),
+    Line("destroy", ONCE, (GIVEN, COPY, Receipt(), Reply(), Close()), Dispose("E-1", Disposal.FILED, ours=True),
+         {"to_destroy": ("E-1",)}),
+    Line("close-file", ONCE, (REFUSED, Reply()), FileCase("115-0301")),
+    Line("close-file", ONCE, (REFUSED, Reply()), Close()),
+    Line("close", ONCE, (REFUSED, Reply(), FileCase("115-0301")), Close()),
+    Line("file", ONCE, (REFUSED, Reply(), Close()), FileCase("115-0301")),
+)  # fmt: skip
+
+
+def told(line: Line, request: Request) -> list[str]:
+    lines = next_steps(line.row, request, **{"log_posts": POSTS, **line.more})
+    return [one.code.removeprefix("office.todo.") for one in lines]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.code} {line.row.row} {type(line.done).__name__}")
+def test_a_line_goes_with_the_act_that_it_asks_for(line: Line) -> None:
+    asked = receive(line.row, (LOBBY,), VIEW | (BOTH & frozenset(line.row.may)))
+    before = after(line.row, asked, *line.before)
+    assert line.code in told(line, before)
+    assert told(line, after(line.row, before, line.done)).count(line.code) < told(line, before).count(line.code)
+
+
+def test_there_is_a_case_for_each_line() -> None:
+    calls = (one for one in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(one, ast.Call))
+    codes = {
+        str(one.args[0].value)
+        for one in calls
+        if isinstance(one.func, ast.Name) and one.func.id == "message" and isinstance(one.args[0], ast.Constant)
+    }
+    assert codes == {f"office.todo.{line.code}" for line in LINES}
+
+
+def test_nothing_is_left_of_a_case_that_is_closed_and_filed() -> None:
+    done = after(ONCE, receive(ONCE, (LOBBY,), BOTH), GIVEN, COPY, Receipt(), Reply(), FileCase("1"), Close())
+    assert list(next_steps(ONCE, done)) == []
+    assert list(next_steps(ONCE, done, to_destroy=("E-9",))) == [], "a copy of another request"
+    withdrawn = after(PUBLIC, receive(PUBLIC, (LOBBY,), VIEW), *SIGNED, GRANT, Withdraw())
+    assert [one.code for one in next_steps(PUBLIC, withdrawn)] == ["office.todo.reply"], "nothing is shown any more"
