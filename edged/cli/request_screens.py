@@ -466,9 +466,6 @@ def _afterwards(one: documents.ShownRequest, read: Reader) -> Iterator[Renderabl
         if how:
             answered = read.phrase("office.show.replied-how", "Answered {day}: {how}", day=day, how=how)
         yield text(answered, "bold")
-    if one.filed_as:
-        yield ""
-        yield text(read.phrase("office.show.file", "Filed as {number} (檔號)", number=one.filed_as), "bold")
     if one.reasons:
         reasons = Group(*(text(f"{number}  {each}") for number, each in enumerate(one.reasons, 1)))
         yield from _section(read.phrase("office.show.reasons", "Reasons given, in order"), reasons)

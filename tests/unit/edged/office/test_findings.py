@@ -247,21 +247,23 @@ def test_what_was_to_be_kept_and_was_approved_by_nobody() -> None:
     assert kinds(kept, lapsed=frozenset({"P-2"})) == []
 
 
+FREE: Final = ONCE.model_copy(update={"fee": False})
+
+
 def test_a_copy_that_nobody_signs_for() -> None:
     days = UNSIGNED_MS / DAY_MS
     explained = (copy("E-1", leaf(1), viewing=False),)
-    assert kinds(of(*COPIED, row=ONCE), now=2 + days - 0.01, exports=explained) == []
-    assert kinds(of(*COPIED, row=ONCE), now=2 + days, exports=explained) == [("unsigned-copy", True)]
-    assert kinds(of(*COPIED, (9, Receipt()), row=ONCE), now=900, exports=explained) == []
-    closed = of(*COPIED, row=ONCE)
+    assert kinds(of(*COPIED, row=FREE), now=2 + days - 0.01, exports=explained) == []
+    assert kinds(of(*COPIED, row=FREE), now=2 + days, exports=explained) == [("unsigned-copy", True)]
+    assert kinds(of(*COPIED, (9, Receipt()), row=FREE), now=900, exports=explained) == []
+    closed = of(*COPIED, row=FREE)
     closed = replace(closed, case=replace(closed.case, request=replace(closed.case.request, closed=True)))
     assert kinds(closed, now=3, exports=explained) == [("unsigned-copy", False)], "a story that the machine forbids"
 
 
 def test_what_was_paid_for_a_copy_is_entered_where_the_text_has_a_fee() -> None:
-    costly = ONCE.model_copy(update={"fee": True})
     explained = (copy("E-1", leaf(1), viewing=False),)
-    for row, fee, told in ((costly, None, [("fee-unsaid-1", False)]), (costly, 0, []), (ONCE, None, [])):
+    for row, fee, told in ((ONCE, None, [("fee-unsaid-1", False)]), (ONCE, 0, []), (FREE, None, [])):
         assert kinds(of(*COPIED, (9, Receipt(fee=fee)), row=row), exports=explained) == told
 
 
