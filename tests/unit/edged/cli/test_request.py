@@ -435,7 +435,7 @@ def test_a_request_is_shown_with_its_letter_and_its_file(daemon: Daemon, capsys:
     assert run("show", "115-0042") == exit_codes.OK
     shown = capsys.readouterr().out
     assert "Answered 115.12.02: 北市警字第1號, by mail" in shown
-    assert "Filed as 115/7 (檔號)" in shown
+    assert "File (檔號): 115/7" in shown
 
 
 # --- viewing and copying ----------------------------------------------------------------------------------------------
