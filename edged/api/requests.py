@@ -78,6 +78,13 @@ def may_see(office: OfficeService, who: Caller, one: Case | Unreadable) -> bool:
     return who.cameras is None or any(part.camera in who.cameras for part in asked_for)
 
 
+def sees_words(office: OfficeService, who: Caller, number: str) -> bool:
+    """Of persons: who handles requests by a role, and who has a part in this one. Blocking."""
+    if who.role not in (Role.AUTHORITY, Role.AUDITOR, BY_POST):
+        return True
+    return who.login is not None and office.has_part(who.login, number)
+
+
 def refuse_others(office: OfficeService, who: Caller, number: str) -> None:
     """Refusal: a request that is none of theirs; who is to be there at its viewings may see it. UnknownId, Unfit.
     Blocking.
@@ -85,13 +92,6 @@ def refuse_others(office: OfficeService, who: Caller, number: str) -> None:
     there = who.login is not None and office.accompanies(who.login, number)
     if not (may_see(office, who, office.cases.case(number)) or there):
         refuse_cameras(who, ["*"])
-
-
-def sees_words(office: OfficeService, who: Caller, number: str) -> bool:
-    """Words of persons: who handles requests, and who has a part in this one. Blocking."""
-    if who.role not in (Role.AUTHORITY, Role.AUDITOR, BY_POST):
-        return True
-    return who.login is not None and office.has_part(who.login, number)
 
 
 @dataclass(frozen=True, slots=True)

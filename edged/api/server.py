@@ -55,6 +55,7 @@ from edged.api import (
     pictures,
     pins,
     register,
+    registers,
     requests,
     volumes,
 )
@@ -388,6 +389,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
         *exports.ExportCalls(parts.exports, grounds).routes(),
         *requests.RequestCalls(parts.store, parts.office, parts.acts, parts.clock).routes(),
+        *registers.RegisterCalls(parts.site, parts.store, parts.office, parts.clock).routes(),
         *office.OfficeCalls(parts.store, parts.office, parts.acts, parts.clock).routes(),
         *disclosure.DisclosureCalls(
             parts.store, parts.office, parts.exports, parts.copies, parts.looks, parts.clock

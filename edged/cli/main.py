@@ -52,6 +52,7 @@ VERBS: Final = {
     "approve": "approve",
     "export": "export",
     "request": "request",
+    "register": "register",
     "person": "person",
     "post": "post",
     "office": "office",

@@ -939,6 +939,50 @@ def _file_number(act: _Act) -> str:
     return told.strip()
 
 
+# --- the log book -----------------------------------------------------------------------------------------------------
+
+
+def sign_entry(
+    address: Address, number: str, row: int | None, signer: Mapping[str, Any], version: int | None, *, as_json: bool
+) -> None:
+    """A row of the log book, by its number; None: the only one that lacks a signature (`edgectl register sign`)."""
+    _check_signer(signer)
+
+    def wanted(act: _Act) -> BaseModel:
+        entry = _entry(act.seen, row, signer["post"])
+        post = entry.lacking[0] if len(entry.lacking) == 1 else ""
+        if not (signer["post"] or post):
+            raise refused(
+                "--post", message("register.which-post", "say by which post: {posts}", posts=list(entry.lacking))
+            )
+        return documents.SignEntryAsked(version=act.version, signer=_signer(act, signer, post), entry=entry.version)
+
+    _step(address, number, "entry", wanted, version, as_json=as_json)
+
+
+def _entry(seen: documents.ShownRequest, row: int | None, post: str | None) -> documents.ShownEntry:
+    """CallError where none is meant, or more than one may be."""
+    if row is not None:
+        found = [one for one in seen.entries if one.version == row]
+    else:
+        found = [one for one in seen.entries if one.lacking and (post is None or post in one.lacking)]
+    if len(found) == 1 and (row is None or found[0].lacking):
+        return found[0]
+    if row is None and len(found) > 1:
+        rows = [str(one.version) for one in found]
+        raise refused(
+            "--row", message("register.which-row", "several rows are not signed: say which of {rows}", rows=rows)
+        )
+    rows = [str(one.version) for one in seen.entries if one.lacking]
+    raise CallError(
+        message(
+            "register.nothing-to-sign", "the log book has no such row of request {number} to sign", number=seen.number
+        ),
+        message("register.nothing-to-sign.action", "not signed are: {rows}", rows=rows or ["–"]),
+        exit_codes.FAILED,
+    )
+
+
 # --- what they share -------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from edged.office.story import Case
 from edged.profiles.procedures import Applicant, Use
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """What has become of a request. Each has one."""
 
     DECIDING = "deciding"
@@ -35,17 +35,17 @@ class Outcome(StrEnum):
     """Nobody decides about it: who asked was told whom to turn to (N-other)."""
 
 
-def outcome_of(case: Case) -> Outcome:
+def outcome_of(case: Case) -> RequestOutcome:
     request = case.request
     if request.withdrawn:
-        return Outcome.WITHDRAWN
+        return RequestOutcome.WITHDRAWN
     if not case.procedure.chain:
-        return Outcome.REFERRED
+        return RequestOutcome.REFERRED
     if request.decision is None:
-        return Outcome.DECIDING
+        return RequestOutcome.DECIDING
     if not request.decision.granted:
-        return Outcome.REFUSED
-    return Outcome.IN_PART if grants_less(request, request.decision) else Outcome.GRANTED
+        return RequestOutcome.REFUSED
+    return RequestOutcome.IN_PART if grants_less(request, request.decision) else RequestOutcome.GRANTED
 
 
 def days_to_reply(case: Case, now: OfficeTime) -> int | None:
@@ -114,12 +114,12 @@ def year_counts(
             if isinstance(act.act, Take) and act.act.use is Use.COPY]  # fmt: skip
     return YearCounts(
         received=len(received) + strange,
-        deciding=outcomes.count(Outcome.DECIDING),
-        granted=outcomes.count(Outcome.GRANTED),
-        in_part=outcomes.count(Outcome.IN_PART),
-        refused=outcomes.count(Outcome.REFUSED),
-        withdrawn=outcomes.count(Outcome.WITHDRAWN),
-        referred=outcomes.count(Outcome.REFERRED),
+        deciding=outcomes.count(RequestOutcome.DECIDING),
+        granted=outcomes.count(RequestOutcome.GRANTED),
+        in_part=outcomes.count(RequestOutcome.IN_PART),
+        refused=outcomes.count(RequestOutcome.REFUSED),
+        withdrawn=outcomes.count(RequestOutcome.WITHDRAWN),
+        referred=outcomes.count(RequestOutcome.REFERRED),
         unreadable=strange,
         open=sum(not one.case.request.closed for one in received),
         overdue=sum(is_overdue(one, calendar, now) for one in received),
@@ -135,7 +135,7 @@ class MonthCount:
 
     month: int
     applicant: Applicant
-    outcome: Outcome
+    outcome: RequestOutcome
     requests: int
     median_days: float | None
     """From 收文 to the reply; None: none of them was answered."""
@@ -144,7 +144,7 @@ class MonthCount:
 
 def month_counts(cases: Iterable[JudgedCase], year: int, now: OfficeTime) -> list[MonthCount]:
     """By month, then by class and outcome in the order in which those are defined; without those that are none."""
-    found: dict[tuple[int, Applicant, Outcome], list[int | None]] = {}
+    found: dict[tuple[int, Applicant, RequestOutcome], list[int | None]] = {}
     for one in cases:
         day = date.fromordinal(one.case.row.day)
         if roc_year(day) == year:
@@ -158,4 +158,6 @@ def month_counts(cases: Iterable[JudgedCase], year: int, now: OfficeTime) -> lis
                 month, applicant, outcome, len(taken), float(median(days)) if days else None, max(days, default=None)
             )
         )
-    return sorted(lines, key=lambda one: (one.month, [*Applicant].index(one.applicant), [*Outcome].index(one.outcome)))
+    return sorted(
+        lines, key=lambda one: (one.month, [*Applicant].index(one.applicant), [*RequestOutcome].index(one.outcome))
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
+from edged.documents import exports, leaks, ledger, machine, office, pins, register, registers, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from script.generate import asyncapi as contract
@@ -70,6 +70,10 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     office.Procedures,
     office.Scanned,
     office.ShownLook,
+    registers.RequestRegister,
+    registers.ViewingRegister,
+    registers.CopyRegister,
+    registers.YearRegister,
     office.PersonList,
     office.PersonAdd,
     office.PersonTie,

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
+from edged.documents import exports, leaks, ledger, machine, office, pins, register, registers, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
 from recorder.supervisor.state import sentence
 from recorder.words.address import Target, without_login
 from recorder.words.outcome import declined
 from storage.words.message import NOTHING, message
-from tests.support import samples_leaks, samples_office
+from tests.support import samples_leaks, samples_office, samples_registers
 from tests.support.samples_machine import DOCTOR, PROBE, STATUS_DOWN
 from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
 from tests.support.samples_upkeep import (
@@ -1209,6 +1209,10 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
             "approved_by": "wang",
         },
     },
+    registers.RequestRegister: samples_registers.REQUESTS,
+    registers.ViewingRegister: samples_registers.VIEWINGS,
+    registers.CopyRegister: samples_registers.COPIES,
+    registers.YearRegister: samples_registers.YEAR,
     office.ShownLook: samples_office.LOOK,
     office.PersonList: samples_office.PERSONS,
     office.PersonAdd: {"schema": "edged.person-add/1", "person": 6},

@@ -34,7 +34,7 @@ from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
 from edged.health.stream import CameraState
 from edged.host.journal import MessageId
-from edged.office import cases, leaks, looks, request
+from edged.office import cases, leaks, looks, request, statistics
 from edged.office import findings as office_findings
 from edged.papers.letters import LetterKind
 from edged.profiles import procedures
@@ -114,6 +114,7 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "profiles: what a judgement rests on": Basis,
     "profiles: what may be granted": procedures.Use,
     "office: status of a request": request.RequestStatus,
+    "office: outcome of a request, in registers": statistics.RequestOutcome,
     "office: how a reply goes out": request.Delivery,
     "office: secrecy of a copy": request.Secrecy,
     "office: what has become of a copy": request.Disposal,

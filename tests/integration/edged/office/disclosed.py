@@ -144,6 +144,9 @@ CALLS: Final[Mapping[tuple[str, str], Line]] = {
     ("GET", "/v1/leaks/{leak}"): Line(NAMES | WORDS, LEAK),
     ("POST", "/v1/leaks/{leak}/report"): Line(NOTHING),
     ("POST", "/v1/leaks/{leak}/close"): Line(NOTHING),
+    ("GET", "/v1/registers/{register}"): Line(
+        NAMES | WORDS, "a role; words of persons: who handles the request or has a part in it"
+    ),
     ("POST", "/v1/look"): Line(FOOTAGE, "the role operator, an open office, and a purpose of a text"),
 }
 """What an answer may hold at the most. What stands under FOOTAGE asks for its ground before anything is opened."""

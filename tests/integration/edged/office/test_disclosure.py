@@ -225,6 +225,7 @@ async def _stage(counter: Counter) -> dict[str, str]:
         "request": told.number, "scan": str(scan["scan"]), "pin": number, "fault": fault["fault"]["id"],
         "act": act["act"]["id"], "export": copied, "camera": CAMERA, "person": "1", "at": "",
         "leak": leak["leak"]["id"],
+        "register": "viewings",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from edged.profiles.loader import PROFILES, profile
+from edged.profiles.procedures import Use
 from tests.support.counter import Counter, opened
 from tests.support.office_story import APPLICANT, Story, staffed
 
@@ -33,6 +34,25 @@ async def test_each_row_goes_from_receipt_to_close(memory: Path, name: str) -> N
             await told.tell()
             assert (await told.now())["status"] == "closed"
         assert counter.box.store.pins.holds() == [], "nothing is held by what is closed and was granted"
+        await registered(counter, name)
+
+
+async def registered(counter: Counter, name: str) -> None:
+    """Each request, viewing and copy is in its register, closed, with its words."""
+    rows = profile(name).procedures
+    read = {
+        register: (await counter.done("chen", "GET", f"/v1/registers/{register}"))["rows"]
+        for register in ("requests", "viewings", "copies")
+    }
+    assert [one["row"] for one in read["requests"]] == [row.row for row in rows]
+    assert all(one["closed"] and one["replied"] and one["filed_as"] == "115-0301" for one in read["requests"])
+    uses = {row.row: [one["use"] for one in read["viewings"] if one["row"] == row.row] for row in rows}
+    for row in rows:
+        seen = ["look" if Use.LOOK in row.may else "view"] if {Use.VIEW, Use.LOOK} & {*row.may} else []
+        kept = ["hold"] if Use.HOLD in row.may else []
+        assert uses[row.row] == [*seen, *kept, *(["copy"] if Use.COPY in row.may else [])], row.row
+    assert all(not one["lacking"] and one["applicant"] for one in read["viewings"] if one["entry"])
+    assert all(one["receiver"] and len(one["fingerprint"]) == 64 for one in read["copies"])
 
 
 async def test_a_request_of_two_boxes_has_one_number_and_takes_none_of_this_one(memory: Path) -> None:

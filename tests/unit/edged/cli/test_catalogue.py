@@ -20,7 +20,7 @@ from rich.console import RenderableType
 
 from edged.cli import configuration, doctor, export, formatting, main, output, post, probe, request_screens
 from edged.cli.client import DaemonClient
-from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
+from edged.documents import exports, leaks, ledger, machine, office, pins, register, registers, site, tickets
 from edged.documents.base import Document
 from edged.words import catalogue, exit_codes, help_screens
 from edged.words.catalogue import Reader
@@ -113,6 +113,11 @@ VERBS: Final[dict[str, tuple[tuple[str, ...], type[Document], dict[str, Any]]]] 
     "request copy --keep": ((NUMBER,), office.RequestCopy, {}),
     "request copy --keep --asks": ((NUMBER,), office.RequestCopy, {"pin": None}),
     "request close": ((NUMBER,), office.RequestShow, {}),
+    "register requests": (("--year", "115"), registers.RequestRegister, {}),
+    "register viewings": ((), registers.ViewingRegister, {}),
+    "register copies": (("--from", "115.11.01", "--to", "115.11.30"), registers.CopyRegister, {}),
+    "register year": ((), registers.YearRegister, {}),
+    "register sign": ((NUMBER, "--row", "14"), office.RequestShow, {}),
     "person list": ((), office.PersonList, {}),
     "person add": (("林美惠",), office.PersonAdd, {}),
     "request expire": (("115-0042",), office.RequestExpire, {}),
