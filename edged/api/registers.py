@@ -18,17 +18,16 @@ from edged.access.callers import Caller, Details, Refusal, Route, caller, get, i
 from edged.api.base import answer
 from edged.api.requests import fitting, may_see, sees_words
 from edged.documents import registers as documents
-from edged.office.cases import CopyWord, Unreadable, copy_word
+from edged.office.cases import Unreadable
 from edged.office.findings import JudgedCase, OfficeRecord
 from edged.office.request import Take, Unfit
 from edged.office.service import OfficeService
 from edged.office.statistics import month_counts, year_counts
 from edged.papers import registers
-from edged.papers.paper_case import PaperCase
+from edged.papers.read_case import told_case
 from edged.papers.register_page import page
 from edged.papers.registers import DaySpan, LookAct, RegisterCase
 from edged.profiles.loader import Profile, profile
-from edged.profiles.procedures import Procedure
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -37,7 +36,6 @@ from storage.exports.model import Export
 from storage.ledger.queries import LeafFilter, ListedLeaf
 from storage.store.facade import Store
 from storage.words.clock import Clock
-from storage.words.errors import StoreError
 from storage.words.message import message
 
 KINDS: Final = ("requests", "viewings", "copies", "year")
@@ -45,8 +43,6 @@ YEARS: Final = range(1, 190)
 """Of the Republic, that an office has requests of."""
 LOOKS: Final = (Verb.LOOK, Verb.SNAPSHOT)
 AGAIN: Final = message("register.no-days.action", "write days as 2026-05-01, the first one first, or a year as 115")
-NOT_HIDDEN: Final = (CopyWord.MEDIUM, CopyWord.DECLASSIFY)
-"""What is said of a copy and of nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,27 +135,7 @@ class RegisterCalls:
     def _case(self, seen: _Seen, one: JudgedCase) -> RegisterCase:
         """With its words, as far as whoever asks may see them."""
         case, number = one.case, one.case.row.number
-        private, nameless = not seen.sees_words(number), False
-        try:
-            words = self.office.cases.words(number)
-        except StoreError:
-            words, nameless = {}, True
-        if private:
-            words = _not_of_persons(case.procedure, words, [copy.made for copy in case.request.copies])
-        paper = PaperCase(
-            case=case,
-            profile=seen.profile,
-            words=words,
-            shown=self.office.rendered(case.procedure, words),
-            names=seen.names,
-            cameras=seen.cameras,
-            zone=self.site.config.site.zone,
-            today=self.office.today(),
-            box=self.site.config.site.node,
-            private=private,
-            nameless=nameless,
-            log_posts=self.office.log_posts(case.procedure),
-        )
+        paper = told_case(self.office, case, private=not seen.sees_words(number))
         used = any(isinstance(act.act, Take) for act in case.acts) or case.request.viewings
         exports = tuple(self.store.exports.exports_of(number)) if used else ()
         return RegisterCase(
@@ -275,12 +251,6 @@ class RegisterCalls:
                 registers.unreadable_row(one) for one in seen.unreadable if date.fromordinal(one.row.day) in days
             ],
         }
-
-
-def _not_of_persons(procedure: Procedure, words: Mapping[str, str], copies: Iterable[str]) -> dict[str, str]:
-    plain = {one.name for one in procedure.fields if not one.personal}
-    plain |= {copy_word(copy, what) for copy in copies for what in NOT_HIDDEN}
-    return {name: text for name, text in words.items() if name in plain}
 
 
 def _look(leaf: ListedLeaf) -> LookAct | None:

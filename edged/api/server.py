@@ -52,6 +52,7 @@ from edged.api import (
     ledger,
     listings,
     office,
+    papers,
     pictures,
     pins,
     register,
@@ -390,6 +391,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *exports.ExportCalls(parts.exports, grounds).routes(),
         *requests.RequestCalls(parts.store, parts.office, parts.acts, parts.clock).routes(),
         *registers.RegisterCalls(parts.site, parts.store, parts.office, parts.clock).routes(),
+        *papers.PaperCalls(parts.office).routes(),
         *office.OfficeCalls(parts.store, parts.office, parts.acts, parts.clock).routes(),
         *disclosure.DisclosureCalls(
             parts.store, parts.office, parts.exports, parts.copies, parts.looks, parts.clock

@@ -215,6 +215,31 @@ class DaemonClient:
             raise _refusal(response.status, body)
         return response.getheader("X-Edged-Taken", ""), response.getheader("X-Edged-Destroy-By"), body
 
+    def paper(self, path: str, **query: str | None) -> tuple[Message | None, bytes]:
+        """A page to print, and what is to be told of it."""
+        connection = _Connection(self.socket_path, PICTURE_TIMEOUT_S)
+        given = {key: value for key, value in query.items() if value is not None}
+        try:
+            connection.request("GET", f"{path}?{urlencode(given)}" if given else path)
+            response = connection.getresponse()
+            body = response.read()
+        except (TimeoutError, http.client.HTTPException):
+            raise self._unreachable(
+                message(
+                    "call.no-paper",
+                    "the daemon at {socket} broke off before the paper was there",
+                    socket=str(self.socket_path),
+                )
+            ) from None
+        except OSError as error:
+            raise self._no_connection(error) from None
+        finally:
+            connection.close()
+        if response.status >= http.client.BAD_REQUEST:
+            raise _refusal(response.status, body)
+        told = response.getheader("X-Edged-Remark")
+        return None if told is None else Message.recalled(told), body
+
     def _stream(
         self,
         path: str,

@@ -33,6 +33,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document (docs/schemas).")
 
 
+number_argument = click.argument("number", metavar="NUMBER")
+"""Of a request; `known` looks at it."""
+
+
+def known(typed: str) -> str:
+    """A number as it is typed: nothing that would make another path of it."""
+    number = typed.strip()
+    if not number.replace("-", "").replace(".", "").isalnum() or not number.isascii():
+        raise click.UsageError(
+            message("office.typed.number", "{given} is no request: edgectl request list", given=units.shown(typed))
+        )
+    return number
+
+
 class CameraId(click.types.StringParamType):
     """Any word; the shell completes those that the daemon knows, and nothing where it does not answer."""
 

@@ -18,7 +18,7 @@ import click
 from edged.cli import register_screens, request
 from edged.cli.client import Address
 from edged.cli.destroyed import BOM
-from edged.cli.options import AS_GIVEN, DAY, address_given, json_option
+from edged.cli.options import AS_GIVEN, DAY, address_given, json_option, number_argument
 from edged.cli.output import Session, may_write, write_new, written_to
 from edged.documents import registers as documents
 from edged.papers import register_columns
@@ -156,7 +156,7 @@ def defused(text: str) -> str:
 
 
 @register.command(short_help="Sign a row of the log book (簽章).")
-@request.number_argument
+@number_argument
 @click.option("--row", metavar="N", type=click.IntRange(min=1), help="Which row.  [the one that is not signed]")
 @request.signer_options
 @request.version_option

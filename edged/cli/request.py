@@ -18,11 +18,23 @@ from pydantic import BaseModel
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged.cli import export, request_screens
+from edged.cli import export, papers, request_screens
 from edged.cli.approve import next_step
 from edged.cli.client import Address, CallError
 from edged.cli.formatting import text
-from edged.cli.options import AS_GIVEN, CAMERA, DAY, FILLED, PERSON, SIGNER, address_given, json_option, refused
+from edged.cli.options import (
+    AS_GIVEN,
+    CAMERA,
+    DAY,
+    FILLED,
+    PERSON,
+    SIGNER,
+    address_given,
+    json_option,
+    known,
+    number_argument,
+    refused,
+)
 from edged.cli.output import ProgressLine, Session, checked, interval
 from edged.cli.output import show as print_screen
 from edged.cli.pin import moment
@@ -39,7 +51,6 @@ FEE: Final = click.IntRange(0, 1_000_000)
 NOTHING_DONE: Final = message("office.nothing-done", "Nothing was done.")
 NOBODY_TO_ASK: Final = message("office.nobody-to-ask", "nobody can be asked here: give --yes")
 
-number_argument = click.argument("number", metavar="NUMBER")
 version_option = click.option(
     "--version", metavar="N", type=click.IntRange(min=1), help="Only upon this version.  [as it stands]"
 )
@@ -136,6 +147,9 @@ scope_options: Final = _with(
 @click.group()
 def request() -> None:
     """Show and hand out footage by granted requests (調閱)."""
+
+
+request.add_command(papers.print_paper)
 
 
 # --- receiving and reading -------------------------------------------------------------------------------------------
@@ -993,16 +1007,6 @@ class _Act:
         self.session = session
         self.seen = seen
         self.version = seen.version if version is None else version
-
-
-def known(typed: str) -> str:
-    """A number as it is typed: nothing that would make another path of it."""
-    number = typed.strip()
-    if not number.replace("-", "").replace(".", "").isalnum() or not number.isascii():
-        raise click.UsageError(
-            message("office.typed.number", "{given} is no request: edgectl request list", given=units.shown(typed))
-        )
-    return number
 
 
 def _read(session: Session, number: str) -> documents.RequestShow:

@@ -305,6 +305,8 @@ class Outline:
     authorities: tuple[str, ...] = ()
     """Groups."""
     secrets: tuple[NamedSecret, ...] = ()
+    papers: str = ""
+    """Directory of the office's own templates."""
 
 
 def read_outline(file: Path, data: bytes) -> Outline:
@@ -339,6 +341,7 @@ def read_outline(file: Path, data: bytes) -> Outline:
         profile=_word(_table(raw, "site"), "profile"),
         operators=_names(_table(raw, "roles"), "operator"),
         authorities=_names(_table(raw, "roles"), "authority"),
+        papers=_path(_table(raw, "office"), "papers") or "",
         secrets=(
             *secrets,
             NamedSecret(f"{state}/ledger.key", message("config.secret.ledger", "key of the ledger"), may_lack=True),

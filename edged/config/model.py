@@ -183,6 +183,8 @@ class OfficeConfig(Table):
     """Absolute once the configuration is complete."""
     viewings: AbsolutePath | None = Field(default=None, examples=['viewings = "/srv/viewings"'])
     """Of viewing copies and nothing else; None: `Config.viewings` says where."""
+    papers: AbsolutePath | None = Field(default=None, examples=['papers = "/etc/edged/papers"'])
+    """Where the office's own templates lie, of forms that its regulation does not contain."""
 
 
 class CameraRetentionConfig(Table):

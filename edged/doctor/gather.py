@@ -16,6 +16,7 @@ import time
 import tomllib
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -38,7 +39,7 @@ from edged.doctor.disks import UNKNOWN_BRIDGE, Array, Disk, Disks, LogLines, Sma
 from edged.doctor.findings import CannotLook
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad, NoAnswer, fields, run
 from edged.doctor.network import CertificateEnd, DeviceAnswer
-from edged.doctor.office import OfficeAccounts, StateStorage, Swap, SwapArea
+from edged.doctor.office import OfficeAccounts, PaperTemplates, StateStorage, Swap, SwapArea
 from edged.doctor.paths import Directory, SecretFile
 from edged.host import accounts
 from edged.host.accounts import become_owner
@@ -46,6 +47,8 @@ from edged.host.clock import RTC, asked_of_kernel, asked_of_programs, read_rtc_m
 from edged.host.file_access import Barred, barred, is_unreadable, of_unit
 from edged.host.versions import av_version
 from edged.office import calendars
+from edged.papers import template_check
+from edged.profiles.loader import profile
 from edged.words.value_types import UNIT
 from mqtt import tls
 from mqtt.broker_check import BrokerAnswer, check_broker
@@ -504,6 +507,17 @@ def office_accounts(operators: tuple[str, ...], authorities: tuple[str, ...]) ->
     """As the databases of the system list them."""
     one, other = accounts.members(operators), accounts.members(authorities)
     return OfficeAccounts(len(one - other), len(other - one))
+
+
+def paper_templates(config: Path, name: str, directory: str) -> PaperTemplates:
+    """The office's own, each tried. `name`: of a profile. `directory`: "" for none."""
+    of, place = profile(name), Path(directory) if directory else None
+    forms, reader = template_check.check_templates(of, place), of_unit(config)
+    closed = barred(reader, {Path(one.file) for one in forms if one.file}) if reader is not None else {}
+    readable = tuple(
+        replace(one, unusable=closed[Path(one.file)].problem) if Path(one.file) in closed else one for one in forms
+    )
+    return PaperTemplates(readable, template_check.strange(of, place))
 
 
 def _read(path: Path) -> str:

@@ -1,4 +1,5 @@
-"""What an office stands on: people enough for its rows, and a machine that keeps no person longer than it should. Pure.
+"""What an office stands on: people enough for its rows, its own forms, a machine that keeps no person longer than it
+should. Pure.
 
 Whoever is erased is gone once the keys are overwritten in place. A copy of them that the file system, a swap area or
 an unencrypted disk keeps is out of edged's reach, so it is told. Nobody looks at it without a profile: then no person
@@ -7,14 +8,15 @@ is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from edged.doctor.findings import Diagnosis, Missing, ok, unknown, warn
 from edged.office.people import logins_needed
+from edged.papers.template_check import CheckedForm
 from edged.profiles.procedures import Procedure
-from storage.words.message import Message, message
+from storage.words.message import Message, joined, message
 
 IN_PLACE: Final = frozenset({"ext2", "ext3", "ext4", "xfs"})
 """File systems that put what is written over something into its place. Others copy, or nobody has tried."""
@@ -56,6 +58,15 @@ class Swap:
     areas: tuple[SwapArea, ...]
     of_host: bool = False
     """This is a container."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTemplates:
+    """The office's own forms."""
+
+    forms: tuple[CheckedForm, ...]
+    strange: tuple[str, ...] = ()
+    """Files of its directory that are none."""
 
 
 def judge_accounts(found: OfficeAccounts | Missing, procedures: Sequence[Procedure]) -> Diagnosis:
@@ -158,3 +169,40 @@ def judge_swap(found: Swap | Missing) -> Diagnosis:
         "swapoff -a, and take it out of /etc/fstab; or encrypt it with a key of each start (crypttab: swap)",
     )
     return warn(name, said, action)
+
+
+def judge_papers(found: PaperTemplates | Missing) -> Diagnosis:
+    """Of forms that the text does not contain: the first thing that is wrong with them."""
+    name = "papers"
+    if isinstance(found, Missing):
+        return found.check(name)
+    for said, action in _wrong_papers(found):
+        return warn(name, said, action)
+    if own := sorted({one.file for one in found.forms if one.file}):
+        return ok(name, message("doctor.papers.well", "forms are printed by {files}", files=own))
+    return ok(name, message("doctor.papers.text", "edged has every form that the text names"))
+
+
+def _wrong_papers(found: PaperTemplates) -> Iterator[tuple[Message, Message]]:
+    """What, and what to do."""
+    if unusable := [one.unusable for one in found.forms if one.unusable]:
+        yield joined(unusable), message("doctor.papers.unusable.action", "put it right (docs/papers.md)")
+    for one in found.forms:
+        if one.unshown:
+            parts = list(one.unshown)
+            said = message("doctor.papers.unshown", "{file} does not show {parts}", file=one.file, parts=parts)
+            yield said, message("doctor.papers.unshown.action", "add it (docs/papers.md)")
+    if found.strange:
+        said = message("doctor.papers.strange", "no form is made of {files}", files=list(found.strange))
+        yield said, message("doctor.papers.strange.action", "name it after its row or form (docs/papers.md)")
+    if plain := sorted({one.form for one in found.forms if one.form and not one.file}):
+        said = message(
+            "doctor.papers.interim", "{forms} of the text is not there yet: 暫用格式（非附表） is printed", forms=plain
+        )
+        yield (
+            said,
+            message(
+                "doctor.papers.interim.action",
+                "put your own into the directory that [office] papers names (docs/papers.md)",
+            ),
+        )

@@ -19,7 +19,7 @@ from edged.doctor.findings import Diagnosis, Missing, Result, critical, ok, unkn
 from edged.doctor.in_child import Task, together
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
 from edged.doctor.network import CertificateEnd, DeviceAnswer
-from edged.doctor.office import OfficeAccounts, StateStorage, Swap
+from edged.doctor.office import OfficeAccounts, PaperTemplates, StateStorage, Swap
 from edged.doctor.paths import Directory, SecretFile
 from edged.documents.base import told_in
 from edged.documents.site import Status
@@ -34,6 +34,7 @@ DATABASE_S: Final = 10.0
 """For SQLite's quick check: some 2 GB from a fast disk."""
 CAMERA_S: Final = 14.0
 DISKS_S: Final = 12.0
+TEMPLATES_S: Final = 20.0
 PROBLEMS_MAX: Final = 3
 UNTOLD: Final = Missing(message("doctor.untold", "edged runs and does not tell this account"), root=True)
 _ADVICES: Final = tuple[tuple[Message, ...], tuple[Message, ...]]
@@ -158,11 +159,13 @@ def _of_the_office(site: Outline | Missing) -> dict[str, Any]:
     if isinstance(site, Missing) or site.profile not in PROFILES:
         return {}
     people = partial(gather.office_accounts, site.operators, site.authorities)
+    papers = partial(gather.paper_templates, Path(site.file), site.profile, site.papers)
     return together(
         {
             "accounts": Task(OfficeAccounts, people),
             "storage": Task(StateStorage, partial(gather.state_storage, Path(site.state))),
             "swap": Task(Swap, gather.swap),
+            "papers": Task(PaperTemplates, papers, TEMPLATES_S),
         }
     )
 
@@ -242,6 +245,7 @@ def _judged(gathered: Examination) -> Iterator[Diagnosis | None]:
         yield office.judge_accounts(found["accounts"], profile(gathered.site.profile).procedures)
         yield from office.judge_storage(found["storage"])
         yield office.judge_swap(found["swap"])
+        yield office.judge_papers(found["papers"])
     yield from machine.judge_machine(found["machine"])
     here = found["versions"]
     running = "" if status is None else status.version

@@ -256,6 +256,16 @@ class Scanned(Document):
     bytes: int
 
 
+class RequestPrint(Document):
+    schema_: Literal["edged.request-print/1"] = Field(default="edged.request-print/1", alias="schema")
+    number: str
+    paper: str = Field(description="form, slip, notice, reply, receipt, label, case-file")
+    path: str = Field(description="where the page was written")
+    bytes: int
+    sha256: str
+    remark: Told | None = Field(default=None, description="why it came out otherwise than the office wants it")
+
+
 class ShownFile(Document):
     """A film that may be seen now."""
 

@@ -350,6 +350,13 @@ def _chosen(one: AnnexField, text: str) -> _Chosen:
     )
 
 
+def chosen(one: AnnexField, text: str) -> dict[str, str]:
+    """Choices that a text has, each with what is told of it in words of its own; those of no such choice are ""."""
+    told = re.search(rf"{re.escape(one.open_choice)}\s*[:：](.*)", text, re.DOTALL) if one.open_choice else None
+    own = "" if told is None else told[1].strip()
+    return {choice: own if choice == one.open_choice else "" for choice in _chosen(one, text).choices}
+
+
 @dataclass(frozen=True, slots=True)
 class _CamerasMeant:
     ids: tuple[str, ...] = ()

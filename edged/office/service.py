@@ -15,7 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from edged.config.model import Config
 from edged.office import calendars, forms, holds, leaks, legal_days, people
@@ -42,7 +44,7 @@ from edged.office.terms import (
     was_unanswered,
 )
 from edged.overview import RequestDeadline, UnreportedLeak
-from edged.profiles.loader import profile
+from edged.profiles.loader import Profile, profile
 from edged.profiles.procedures import ChainStep, Phase, Procedure, ReplyClock, StepKind, Unit, Use
 from storage.approvals.table import Person as Pinner
 from storage.exports.model import Export
@@ -176,6 +178,33 @@ class OfficeService:
         if not case.procedure.other_clocks or case.request.closed:
             return case.procedure.clock
         return forms.clock_of(case.procedure, self.words(case.row.number))
+
+    @property
+    def profile(self) -> Profile:
+        """Unfit: there is none."""
+        if (name := self._config().site.profile) is None:
+            raise Unfit(message("office.no-regulation", "this box has no profile, so it prints no paper of a request"))
+        return profile(name)
+
+    @property
+    def node(self) -> str:
+        """What this box is called."""
+        return self._config().site.node
+
+    @property
+    def papers(self) -> Path | None:
+        """Where the office's own templates lie."""
+        return self._config().office.papers
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's."""
+        return self._config().site.zone
+
+    @property
+    def camera_names(self) -> Mapping[str, str]:
+        """By id."""
+        return {one.id: one.name for one in self._config().cameras}
 
     @property
     def timezone(self) -> str:
@@ -845,6 +874,19 @@ class OfficeService:
             ms = sum(max(0, min(one.to_ms, to_ms) - max(one.from_ms, from_ms)) for from_ms, to_ms in spans)
             if ms:
                 yield one, ms
+
+    def is_durable(self, case: Case) -> bool:
+        """Whether its receipt lies on a volume, too: else its number may go with the database."""
+        return self._store.ledger.is_mirrored(case.row.leaf)
+
+    def begun(self, copy: str) -> tuple[int, int]:
+        """By which leaf a copy was begun, and until when it is to be destroyed: wall clock, ms. UnknownId."""
+        export = self._store.exports.get(copy)
+        return export.leaf or 0, export.order.destroy_by_ms
+
+    def fingerprint(self, copy: str) -> str:
+        """SHA-256 of the list of a copy, hex; "": it is not finished. UnknownId."""
+        return self._store.exports.fingerprint(copy) or ""
 
     def wanted(self, case: Case) -> list[RequestHold]:
         """What a case holds, or would if it could."""

@@ -13,6 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from edged.office.cases import CopyWord, copy_word
+from edged.office.intervals import FormInterval, interval_text
 from edged.office.request import OUTSIDE, Door, Hand, Scope, Stretch
 from edged.office.story import Case, DatedAct
 from edged.profiles.loader import Profile
@@ -54,6 +55,8 @@ class PaperCase:
     """What of the footage that is asked for was destroyed before, ms."""
     unheld: tuple[tuple[Stretch, str], ...] = ()
     """What of it is not held, and why."""
+    reply_by: date | None = None
+    """The last day on which it is to be answered; None: no day is named, or it was."""
     durable: bool = True
     """The leaf of its receipt lies on a volume; else its number is 暫編."""
     made: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -111,7 +114,10 @@ class PaperCase:
 
     def footage(self, scope: Scope) -> list[str]:
         """A line for each camera and interval."""
-        return [f"{self.camera(one.camera)}　{self.moment(one.from_ms)} ～ {self.moment(one.to_ms)}" for one in scope]
+        return [
+            f"{self.camera(one.camera)}　{interval_text((FormInterval(one.from_ms, one.to_ms),), self.zone)}"
+            for one in scope
+        ]
 
     def signed(self, hand: Hand, done: DatedAct | None = None) -> str:
         """陳小明（代為決行）（紙本 115.11.25）."""

@@ -1,17 +1,23 @@
 """Values to HTML (Jinja): one file without anything beside it, made for print. Imports jinja2; no other module does.
 
 What people wrote is escaped wherever it stands. A template that the office gives (`[office] papers`) is run in a
-sandbox: it can read the values that it is given, and nothing else.
+sandbox, in a process of its own (`sandbox`): it can read the values that it is given, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import PackageLoader, StrictUndefined, TemplateError
+from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from storage.words.errors import said
 from storage.words.message import Message, message
@@ -19,6 +25,9 @@ from storage.words.message import Message, message
 SUFFIX: Final = ".html"
 TEMPLATE_MAX: Final = 1_000_000
 """Characters of a template."""
+PATIENCE_S: Final = 20.0
+"""For the process that renders one of the office: it ends itself long before, on a machine that is not busy."""
+ENDLESS: Final = message("papers.template.endless", "it takes too much time")
 
 _PAPERS: Final = ImmutableSandboxedEnvironment(
     loader=PackageLoader("edged.papers"),
@@ -42,19 +51,62 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     return _PAPERS.get_template(f"{template}{SUFFIX}").render(values)
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page of its own: HTML that `render` has made, and what stands about it."""
+
+    content: str
+    foot: str = ""
+    mark: str = ""
+    """Which of several originals it is."""
+    fingerprint: str = ""
+    """SHA-256 of the content of each of them, hex."""
+
+
+def sheets(title: str, pages: Sequence[Sheet]) -> str:
+    """Pages as one document. What an element `main` of it holds is, to the byte, what a fingerprint is made of."""
+    shown = [
+        {"content": Markup(one.content), "foot": one.foot, "mark": one.mark, "fingerprint": one.fingerprint}  # noqa: S704
+        for one in pages
+    ]
+    return render("sheets", {"title": title, "pages": shown})
+
+
+def own_template(directory: Path | None, names: Iterable[str]) -> Path | None:
+    """The first of these files that is there; None: none is."""
+    return None if directory is None else next((file for name in names if (file := directory / name).exists()), None)
+
+
 def render_own(path: Path, values: Mapping[str, Any]) -> str:
-    """By one of the office. TemplateUnusable."""
+    """By one of the office; takes a third of a second. TemplateUnusable. Blocking."""
     try:
-        text = path.read_text("utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(TEMPLATE_MAX + 1)
         if len(text) > TEMPLATE_MAX:
-            raise ValueError(f"{len(text)} characters")  # noqa: TRY301 - told like all else that is wrong with it
-        return _PAPERS.from_string(text).render(values)
-    except (OSError, ValueError, TemplateError, TypeError, ArithmeticError) as error:
-        raise TemplateUnusable(
-            message(
-                "papers.template",
-                "the template {file} cannot be used: {reason}",
-                file=str(path),
-                reason=said(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}",
-            )
-        ) from error
+            raise _unusable(path, message("papers.template.long", "it is longer than {limit}", limit=TEMPLATE_MAX))
+        done = subprocess.run(
+            [sys.executable, "-m", "edged.papers.sandbox"],
+            input=json.dumps({"template": text, "values": values}),
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONUTF8": "1"},
+            timeout=PATIENCE_S,
+        )
+    except UnicodeDecodeError:
+        raise _unusable(path, message("papers.template.utf8", "it is not UTF-8")) from None
+    except subprocess.TimeoutExpired:
+        raise _unusable(path, ENDLESS) from None
+    except OSError as error:
+        raise _unusable(path, said(error)) from None
+    if done.returncode < 0:
+        raise _unusable(path, ENDLESS)
+    if done.returncode:
+        raise _unusable(path, Message(done.stderr.strip().splitlines()[-1][:200] if done.stderr.strip() else "?"))
+    return done.stdout
+
+
+def _unusable(path: Path, why: Message) -> TemplateUnusable:
+    return TemplateUnusable(
+        message("papers.template", "the template {file} cannot be used: {reason}", file=str(path), reason=why)
+    )

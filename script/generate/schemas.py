@@ -69,6 +69,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     office.RequestExpire,
     office.Procedures,
     office.Scanned,
+    office.RequestPrint,
     office.ShownLook,
     registers.RequestRegister,
     registers.ViewingRegister,

@@ -148,6 +148,18 @@ class LedgerMirror:
                     "", message("ledger.leaves-unreadable", "the leaves cannot be read: {reason}", reason=error.what)
                 )
 
+    def has(self, leaf: int) -> bool:
+        """Whether a volume in service has this leaf. What is not there yet is brought there first, if one takes it."""
+        if not self._has(leaf):
+            self.round()
+        return self._has(leaf)
+
+    def _has(self, leaf: int) -> bool:
+        known = self._database.read(mirror_table.wanted)
+        return any(
+            max(one.mirrored, self._at.get(volume, 0)) >= leaf for volume, one in known.items() if not one.retired
+        )
+
     def _round(self) -> Mapping[str, MirroredVolume]:
         """What is there."""
         now = self._clock.now()

@@ -102,6 +102,10 @@ class LedgerService:
         """Those of them that are new and bare need not be gone through."""
         self._rebuilder.settle_bare(volumes)
 
+    def is_mirrored(self, leaf: int) -> bool:
+        """Whether a leaf lies on a volume, too: until then it may go with the database."""
+        return self._mirror.has(leaf)
+
     def mirror_now(self) -> None:
         """Not in the next second, but now."""
         self._mirror.round()

@@ -1193,6 +1193,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     office.RequestList: samples_office.LISTED,
     office.Procedures: samples_office.PROCEDURES,
     office.Scanned: samples_office.SCANNED,
+    office.RequestPrint: samples_office.PRINTED,
     office.RequestView: samples_office.VIEW,
     office.RequestCopy: {
         "schema": "edged.request-copy/1",

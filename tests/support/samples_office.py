@@ -309,6 +309,15 @@ SCANNED: Final[dict[str, Any]] = {
     "scan": 2,
     "bytes": 1_204_331,
 }
+PRINTED: Final[dict[str, Any]] = {
+    "schema": "edged.request-print/1",
+    "number": "115-0042",
+    "paper": "form",
+    "path": "/home/chen/115-0042-form.html",
+    "bytes": 12_904,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "remark": None,
+}
 PERSONS: Final[dict[str, Any]] = {
     "schema": "edged.person-list/1",
     "persons": [

@@ -119,6 +119,7 @@ CALLS: Final[Mapping[tuple[str, str], Line]] = {
     ("POST", "/v1/requests"): _SHOWN,
     ("POST", "/v1/requests/received"): _SHOWN,
     ("GET", "/v1/requests/{request}"): _SHOWN,
+    ("GET", "/v1/requests/{request}/papers/{paper}"): _SHOWN,
     ("POST", "/v1/requests/{request}/supplement"): _SHOWN,
     ("POST", "/v1/requests/{request}/check"): _SHOWN,
     ("POST", "/v1/requests/{request}/sign"): _SHOWN,

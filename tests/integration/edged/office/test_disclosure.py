@@ -224,8 +224,7 @@ async def _stage(counter: Counter) -> dict[str, str]:
     return {
         "request": told.number, "scan": str(scan["scan"]), "pin": number, "fault": fault["fault"]["id"],
         "act": act["act"]["id"], "export": copied, "camera": CAMERA, "person": "1", "at": "",
-        "leak": leak["leak"]["id"],
-        "register": "viewings",
+        "leak": leak["leak"]["id"], "register": "viewings", "paper": "form",
     }  # fmt: skip
 
 

@@ -177,6 +177,7 @@ NO_SCREEN: Final = {
     site.Error,
     site.Snapshot,
     office.Scanned,
+    office.RequestPrint,
 }
 """Files, or part of another screen."""
 

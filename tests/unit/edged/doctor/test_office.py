@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import pytest
 
@@ -183,3 +184,44 @@ def test_swap_areas_are_found(block: Path, mounted: Callable[[Mount], None], mon
         SwapArea("/dev/none"),
         SwapArea("/swap\\040file", encrypted=False),
     )
+
+
+# --- forms of the office ----------------------------------------------------------------------------------------------
+
+GOOD: Final = (
+    "{{ number }}{% for one in fields %}{{ one.text }}{% endfor %}"
+    "{% for step in chain %}{% for one in step.signed %}{{ one.text }}{% endfor %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "result", "words"),
+    [
+        ("taipei-police", {"附表一.html": GOOD}, Result.OK, "printed by"),
+        ("taipei-police", {}, Result.WARN, "附表一 of the text is not there yet"),
+        ("dahu-township", {"D-person.html": GOOD}, Result.WARN, "附表 of the text is not there yet"),
+        ("dahu-township", {"附表.html": "{{ colour }}"}, Result.WARN, "cannot be used: 'colour' is undefined"),
+        ("dahu-township", {"附表.html": GOOD, "附表一.html": GOOD}, Result.WARN, "no form is made of 附表一.html"),
+        (
+            "dahu-township",
+            {"附表.html": "{{ number }}"},
+            Result.WARN,
+            "does not show 申請日期",
+        ),
+        ("wenshan-household", {}, Result.OK, "every form that the text names"),
+        ("wenshan-household", {"W-staff.html": GOOD}, Result.WARN, "no form is made of W-staff.html"),
+    ],
+)
+def test_which_forms_are_the_offices_own(
+    tmp_path: Path, name: str, files: dict[str, str], result: Result, words: str
+) -> None:
+    for file, text in files.items():
+        (tmp_path / file).write_text(text, "utf-8")
+    told = office.judge_papers(gather.paper_templates(tmp_path / "edged.toml", name, str(tmp_path)))
+    assert (told.name, told.result, bool(told.action)) == ("papers", result, result is not Result.OK)
+    assert words in told.said
+
+
+def test_without_a_directory_there_is_no_template(tmp_path: Path) -> None:
+    told = office.judge_papers(gather.paper_templates(tmp_path / "edged.toml", "taipei-police", ""))
+    assert told.said.code == "doctor.papers.interim"

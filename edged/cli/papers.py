@@ -1,0 +1,83 @@
+"""`edgectl request print`: a paper of a request, as a page for a browser to print."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import click
+from rich.text import Text
+
+from edged.cli.client import Address, say
+from edged.cli.formatting import clean
+from edged.cli.options import AS_GIVEN, address_given, json_option, known, number_argument
+from edged.cli.output import answer, may_write
+from edged.documents import office as documents
+from edged.documents.base import Told
+from edged.words import exit_codes
+from storage.words.message import message
+
+PAPERS: Final = ("form", "slip", "notice", "reply", "receipt", "label", "case-file")
+MODE: Final = 0o600
+"""It names persons: for whoever printed it alone."""
+STDOUT: Final = Path("-")
+
+
+@click.command("print", short_help="Print a paper of a request: a page to print from a browser.")
+@number_argument
+@click.option("--paper", type=click.Choice(PAPERS), default="form", show_default=True, help="Which paper.")
+@click.option("--copy", metavar="ID", help="Of which copy, for receipt and label.  [the only one]")
+@click.option(
+    "--out", metavar="FILE", type=AS_GIVEN, help="Write it there; - for standard output.  [NUMBER-PAPER.html]"
+)
+@click.option("--force", is_flag=True, help="In place of a FILE that is there.")
+@json_option
+@address_given
+def print_paper(
+    address: Address, number: str, *, paper: str, copy: str | None, out: Path | None, force: bool, as_json: bool
+) -> int:
+    """A paper of request NUMBER as it stands, as one HTML file: open it in a browser and print it on A4."""
+    request = known(number)
+    if out == STDOUT and as_json:
+        raise click.UsageError(message("office.paper.two-outputs", "either the page or --json goes to standard output"))
+    file = (out or Path(f"{request}-{paper}.html")).absolute()
+    if out != STDOUT and not (force and file.is_file()):
+        may_write(file)
+    remark, page = address.daemon().paper(f"/v1/requests/{quote(request, safe='')}/papers/{paper}", copy=copy)
+    if remark is not None:
+        say(remark)
+    if out == STDOUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(page)
+        return exit_codes.OK
+    _write(file, page)
+    document = documents.RequestPrint(
+        number=request,
+        paper=paper,
+        path=str(file),
+        bytes=len(page),
+        sha256=hashlib.sha256(page).hexdigest(),
+        remark=None if remark is None else Told(**remark.told),
+    )
+    answer(document, lambda: Text(clean(document.path), no_wrap=True, overflow="ignore"), as_json=as_json)
+    return exit_codes.OK
+
+
+def _write(file: Path, page: bytes) -> None:
+    """Whole or not at all."""
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    try:
+        with os.fdopen(fd, "wb") as opened:
+            opened.write(page)
+            opened.flush()
+            os.fsync(opened.fileno())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
