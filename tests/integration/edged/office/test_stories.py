@@ -10,7 +10,7 @@ import pytest
 from edged.profiles.loader import PROFILES, profile
 from edged.profiles.procedures import Use
 from tests.support.counter import Counter, opened
-from tests.support.office_story import APPLICANT, Story, staffed
+from tests.support.office_story import APPLICANT, FILED_AS, Story, staffed
 
 CAMERA: Final = "lobby"
 SECTION: Final = {APPLICANT: "第一課"}
@@ -45,7 +45,7 @@ async def registered(counter: Counter, name: str) -> None:
         for register in ("requests", "viewings", "copies")
     }
     assert [one["row"] for one in read["requests"]] == [row.row for row in rows]
-    assert all(one["closed"] and one["replied"] and one["filed_as"] == "115-0301" for one in read["requests"])
+    assert all(one["closed"] and one["replied"] and one["filed_as"] == FILED_AS for one in read["requests"])
     uses = {row.row: [one["use"] for one in read["viewings"] if one["row"] == row.row] for row in rows}
     for row in rows:
         seen = ["look" if Use.LOOK in row.may else "view"] if {Use.VIEW, Use.LOOK} & {*row.may} else []
