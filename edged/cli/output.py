@@ -81,11 +81,7 @@ def show_document(document: BaseModel) -> None:
 def may_write(out: Path) -> None:
     """CallError where it could not be written, before anything is asked of the daemon."""
     if os.path.lexists(out):
-        raise CallError(
-            message("screen.out.exists", "{file} exists", file=str(out)),
-            message("screen.out.exists.action", "name a file that does not: it replaces nothing"),
-            exit_codes.USAGE,
-        )
+        raise _exists(out)
     if not out.parent.is_dir():
         raise CallError(
             message("screen.out.no-directory", "{path} is no directory", path=str(out.parent)),
@@ -94,6 +90,14 @@ def may_write(out: Path) -> None:
         )
     if not os.access(out.parent, os.W_OK | os.X_OK):
         raise not_writable(out.parent)
+
+
+def _exists(out: Path) -> CallError:
+    return CallError(
+        message("screen.out.exists", "{file} exists", file=str(out)),
+        message("screen.out.exists.action", "name a file that does not: it replaces nothing"),
+        exit_codes.USAGE,
+    )
 
 
 def not_writable(place: Path) -> CallError:
@@ -113,9 +117,20 @@ def written_to(out: Path, read: Reader) -> None:
     click.echo("edgectl: " + read.phrase("screen.out.written", "written to {file}", file=str(out)), err=True)
 
 
-def write_new(out: Path, data: bytes) -> None:
-    """Whole or not at all, and in place of nothing."""
-    with out.open("xb") as file:
+PRIVATE: Final = 0o600
+"""Of a file that shows or names persons: for whoever asked for it alone."""
+
+
+def write_new(out: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Whole or not at all, and in place of nothing, also of what came in between. `mode`: of the file, less the umask.
+
+    CallError: it is there.
+    """
+    try:
+        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    except FileExistsError:
+        raise _exists(out) from None
+    with os.fdopen(fd, "wb") as file:
         try:
             file.write(data)
             file.flush()

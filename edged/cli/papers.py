@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -16,15 +15,13 @@ from rich.text import Text
 from edged.cli.client import Address, say
 from edged.cli.formatting import clean
 from edged.cli.options import AS_GIVEN, address_given, json_option, known, number_argument
-from edged.cli.output import answer, may_write
+from edged.cli.output import PRIVATE, answer, may_write, write_new
 from edged.documents import office as documents
 from edged.documents.base import Told
 from edged.words import exit_codes
 from storage.words.message import message
 
 PAPERS: Final = ("form", "slip", "notice", "reply", "receipt", "label", "case-file")
-MODE: Final = 0o600
-"""It names persons: for whoever printed it alone."""
 STDOUT: Final = Path("-")
 
 
@@ -46,7 +43,8 @@ def print_paper(
     if out == STDOUT and as_json:
         raise click.UsageError(message("office.paper.two-outputs", "either the page or --json goes to standard output"))
     file = (out or Path(f"{request}-{paper}.html")).absolute()
-    if out != STDOUT and not (force and file.is_file()):
+    replaces = force and file.is_file()
+    if out != STDOUT and not replaces:
         may_write(file)
     remark, page = address.daemon().paper(f"/v1/requests/{quote(request, safe='')}/papers/{paper}", copy=copy)
     if remark is not None:
@@ -55,7 +53,10 @@ def print_paper(
         sys.stdout.flush()
         sys.stdout.buffer.write(page)
         return exit_codes.OK
-    _write(file, page)
+    if replaces:
+        _replace(file, page)
+    else:
+        write_new(file, page, mode=PRIVATE)
     document = documents.RequestPrint(
         number=request,
         paper=paper,
@@ -68,15 +69,11 @@ def print_paper(
     return exit_codes.OK
 
 
-def _write(file: Path, page: bytes) -> None:
-    """Whole or not at all."""
+def _replace(file: Path, page: bytes) -> None:
+    """Whole or not at all, whatever is there."""
     beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    write_new(beside, page, mode=PRIVATE)
     try:
-        with os.fdopen(fd, "wb") as opened:
-            opened.write(page)
-            opened.flush()
-            os.fsync(opened.fileno())
         beside.replace(file)
     except BaseException:
         beside.unlink(missing_ok=True)

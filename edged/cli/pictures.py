@@ -5,10 +5,9 @@ which view a camera is to show, so that edged can tell when it was turned (æ”å½
 from __future__ import annotations
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import cast, get_args
 from urllib.parse import quote
 
 import click
@@ -25,8 +24,6 @@ from edged.words import exit_codes
 from edged.words.catalogue import Reader
 from storage.words.message import format_size, message
 
-MODE: Final = 0o600
-"""Of a picture of people: for whoever asked alone."""
 REFERENCE_REASON = click.option("--reason", metavar="TEXT", default="", help="Why; it goes into the ledger.")
 
 
@@ -102,7 +99,7 @@ def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, a
     path = (out or Path(f"{Path(camera).name}.jpg")).absolute()
     may_write(path)
     taken, destroy_by, jpeg = address.daemon().picture(camera, purpose)
-    _write_picture(path, jpeg)
+    output.write_new(path, jpeg, mode=output.PRIVATE)
     document = documents.Snapshot(
         camera=camera,
         path=str(path),
@@ -123,16 +120,3 @@ def _until(destroy_by: str | None) -> str:
     read = Reader(output.language(), datetime.now().astimezone().tzinfo or UTC)
     moment = read.phrase("snapshot.destroy-by", "destroy it by {end_at}", end_at=destroy_by)
     return f"\n{moment}"
-
-
-def _write_picture(path: Path, data: bytes) -> None:
-    """Whole or not at all, and in place of nothing."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
-    with os.fdopen(fd, "wb") as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise

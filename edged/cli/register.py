@@ -19,7 +19,7 @@ from edged.cli import register_screens, request
 from edged.cli.client import Address
 from edged.cli.destroyed import BOM
 from edged.cli.options import AS_GIVEN, DAY, address_given, json_option, number_argument
-from edged.cli.output import Session, may_write, write_new, written_to
+from edged.cli.output import PRIVATE, Session, may_write, write_new, written_to
 from edged.documents import registers as documents
 from edged.papers import register_columns
 from edged.words.catalogue import Reader
@@ -127,7 +127,7 @@ def _iso(day: date | None) -> str | None:
 
 
 def _written(session: Session, out: Path, data: bytes) -> None:
-    write_new(out, data)
+    write_new(out, data, mode=PRIVATE)
     written_to(out, session.words)
 
 

@@ -16,17 +16,13 @@ from edged.office import forms
 from edged.office.cases import CHECKED, PRESENT, REASON
 from edged.office.intervals import FormInterval, read_date, read_intervals
 from edged.office.request import (
-    ApproveHold,
     Decide,
     Door,
-    Hand,
     Reply,
-    Sign,
-    Signature,
-    ViewingState,
     within,
 )
-from edged.office.story import DatedAct
+from edged.papers.case_story import approvals, signatures
+from edged.papers.case_words import VIEWINGS, use_word
 from edged.papers.paper_case import PaperCase
 from edged.papers.render import Sheet, TemplateUnusable, render, sheets
 from edged.profiles.procedures import AnnexField, ChainStep, FieldKind, Procedure, Unit, Use
@@ -47,17 +43,6 @@ ORIGINALS: Final = ("第一份　學務處(學安室)存查", "第二份　業�
 """Who keeps which, where the text asks for two (N7)."""
 UNSYNCHRONISED: Final = "未校時"
 PROVISIONAL: Final = "暫編"
-USES: Final[Mapping[Use, str]] = {
-    Use.VIEW: "閱覽",
-    Use.HOLD: "保存（留存機關內）",
-    Use.COPY: "複製",
-    Use.LOOK: "先行查看",
-}
-VIEWED: Final[Mapping[ViewingState, str]] = {
-    ViewingState.OPEN: "進行中",
-    ViewingState.ENDED: "已結束，未拍攝",
-    ViewingState.CUT: "中斷",
-}
 OwnTemplate = Callable[[Mapping[str, Any]], str]
 """Of the office; TemplateUnusable."""
 
@@ -127,7 +112,7 @@ def form_values(case: PaperCase) -> dict[str, Any]:
         "field": {one["name"]: one for one in fields},
         "beside": [one for one in fields if one["ours"]],
         "chain": [_step(case, number, step) for number, step in enumerate(procedure.chain)],
-        "keeping": [_kept_by(case, hand) for hand in request.hold_by],
+        "keeping": [{"post": hand.post, "text": case.signed(hand, done)} for hand, done in approvals(case.case)],
         "checks": list(_checks(case)),
         "decision": _decision(case),
         "viewings": list(_viewings(case)),
@@ -169,14 +154,6 @@ def numbers_text(numbers: Iterable[int]) -> str:
         else:
             spans.append([one, one])
     return "、".join(str(first) if first == last else f"{first}–{last}" for first, last in spans)
-
-
-def use_text(procedure: Procedure, use: Use) -> str:
-    """As the form words it, if it has a choice for it."""
-    for one in procedure.fields:
-        if use in one.uses and use is not Use.HOLD:
-            return one.choices[one.uses.index(use)].removeprefix("影像")
-    return USES[use]
 
 
 def _field(case: PaperCase, one: AnnexField) -> dict[str, Any]:
@@ -238,17 +215,10 @@ def _five(at: datetime) -> list[str]:
     return [str(at.year - ROC), str(at.month), str(at.day), f"{at:%H}", f"{at:%M}"]
 
 
-def signed_by(case: PaperCase) -> Iterator[tuple[Signature, DatedAct]]:
-    """Signatures in force, the last one first, each with the act by which it came."""
-    acts = reversed(case.case.acts)
-    for one in reversed(case.case.request.signatures):
-        yield one, next(each for each in acts if isinstance(each.act, Sign | Decide) and each.act.hand == one.hand)
-
-
 def _step(case: PaperCase, number: int, step: ChainStep) -> dict[str, Any]:
     request = case.case.request
     of_units = step.unit is Unit.CAMERA and request.units != frozenset()
-    signed = [(one.hand, done) for one, done in signed_by(case) if one.step == number][::-1]
+    signed = [(one.hand, done) for one, done in signatures(case.case) if one.step == number]
     return {
         "number": number,
         "post": step.post,
@@ -256,11 +226,6 @@ def _step(case: PaperCase, number: int, step: ChainStep) -> dict[str, Any]:
         "signed": [{"unit": hand.unit if of_units else "", "text": case.signed(hand, done)} for hand, done in signed],
         "lacking": sorted(request.lacking(number, step)) if of_units else [],
     }
-
-
-def _kept_by(case: PaperCase, hand: Hand) -> dict[str, Any]:
-    done = [one for one in case.case.acts if isinstance(one.act, ApproveHold) and one.act.hand == hand]
-    return {"post": hand.post, "text": case.signed(hand, done[-1])}
 
 
 def _checks(case: PaperCase) -> Iterator[dict[str, Any]]:
@@ -284,12 +249,12 @@ def _decision(case: PaperCase) -> dict[str, Any] | None:
         return None
     at, said = [(number, one.act.hand) for number, one in enumerate(case.case.acts) if isinstance(one.act, Decide)][-1]
     done = case.case.acts[at]
-    last = next((each for one, each in signed_by(case) if one.hand == decided.hand), done)
+    last = signatures(case.case)[-1][1]
     whole = decided.uses == request.uses and within(request.asked, decided.scope)
     return {
         "granted": decided.granted,
         "whole": whole,
-        "uses": [use_text(procedure, use) for use in Use if use in decided.uses],
+        "uses": [use_word(procedure, use) for use in Use if use in decided.uses],
         "scope": case.footage(decided.scope),
         "post": decided.hand.post,
         "by": case.signed(decided.hand, last),
@@ -304,7 +269,7 @@ def _viewings(case: PaperCase) -> Iterator[dict[str, Any]]:
         yield {
             "number": number,
             "day": case.day(one.day),
-            "state": VIEWED[one.state],
+            "state": VIEWINGS[one.state],
             "operator": case.name(one.operator),
             "companion": case.name(one.companion),
             "present": case.text(f"{PRESENT}{number}"),

@@ -13,29 +13,27 @@ from typing import Final
 from edged.office import forms
 from edged.office import request as machine
 from edged.office.cases import CHECKED, PRESENT, CopyWord
-from edged.office.request import Hand, Secrecy, ViewingState
+from edged.office.request import Hand, ViewingState
 from edged.office.story import DatedAct
+from edged.papers.case_story import CopyStory, approvals, copy_stories, signatures, with_versions
 from edged.papers.case_words import (
     DELIVERIES,
     DISPOSALS,
     DOORS,
     PHASES,
     VIEWINGS,
+    applicant,
     grouped,
     numeral,
     party,
     reason,
-    signed_for,
     subject,
-    taken,
     term,
     use_words,
-    with_versions,
 )
 from edged.papers.paper_case import PaperCase
-from edged.papers.paper_table import PaperCell, PaperTable, labelled
 from edged.papers.receipt import fingerprint
-from edged.papers.render import render
+from edged.papers.render import PaperCell, PaperTable, labelled, render
 from edged.profiles.procedures import Phase, Use
 
 NO_FILE_NUMBER: Final = "＿＿＿＿＿＿＿＿＿＿"
@@ -81,7 +79,7 @@ def _cover(paper: PaperCase) -> Iterator[tuple[PaperCell, ...]]:
     closed = case.last(machine.Close)
     yield labelled("案號", paper.number, "number")
     yield labelled("檔號", case.request.filed_as or NO_FILE_NUMBER, "file-number")
-    yield labelled("案由", subject(paper), "subject")
+    yield labelled("案由", subject(paper) or paper.withheld, "subject")
     yield labelled("申請人", party(paper), "party")
     yield labelled("申請類別", f"{procedure.words}（{procedure.row}{_form_name(procedure.form)}）", "row")
     yield labelled("承辦", "、".join(paper.name(one) for one in _handlers(paper)), "handlers")
@@ -145,12 +143,7 @@ def _checks(paper: PaperCase) -> PaperTable:
     return PaperTable("checks", "審查", ("項目", "結果", "所憑文件或法令", "審查人"), rows)
 
 
-def _done(paper: PaperCase, hand: Hand) -> DatedAct | None:
-    """When it signed last."""
-    return next((one for one in reversed(paper.case.acts) if getattr(one.act, "hand", None) == hand), None)
-
-
-def _signature(paper: PaperCase, hand: Hand, field: str) -> tuple[PaperCell, ...]:
+def _signature(paper: PaperCase, hand: Hand, done: DatedAct, field: str) -> tuple[PaperCell, ...]:
     unit = f"（{hand.unit}）" if hand.unit else ""
     authorised = "（經授權）" if hand.authorised else ""
     return (
@@ -158,7 +151,7 @@ def _signature(paper: PaperCase, hand: Hand, field: str) -> tuple[PaperCell, ...
         PaperCell(f"{paper.name(hand.person)}{authorised}", field),
         PaperCell(DOORS[hand.door], f"{field}:door"),
         PaperCell("是" if hand.deputy else "", f"{field}:deputy"),
-        PaperCell(paper.day(hand.paper_day, _done(paper, hand)), f"{field}:day"),
+        PaperCell(paper.day(hand.paper_day, done), f"{field}:day"),
         PaperCell("" if hand.entered_by is None else paper.name(hand.entered_by), f"{field}:entered-by"),
         PaperCell("" if hand.scan is None else f"第{hand.scan}號", f"{field}:scan"),
     )
@@ -166,7 +159,8 @@ def _signature(paper: PaperCase, hand: Hand, field: str) -> tuple[PaperCell, ...
 
 def _chain(paper: PaperCase) -> PaperTable:
     rows = tuple(
-        _signature(paper, one.hand, f"signed:{number}") for number, one in enumerate(paper.case.request.signatures, 1)
+        _signature(paper, one.hand, done, f"signed:{number}")
+        for number, (one, done) in enumerate(signatures(paper.case), 1)
     )
     return PaperTable("chain", "簽核", SIGNATURE_HEAD, rows)
 
@@ -201,7 +195,7 @@ def _decision(paper: PaperCase) -> Iterator[tuple[PaperCell, ...]]:
     yield labelled("同意事項", use_words(procedure, decision.uses), "uses")
     yield labelled("同意範圍", "\n".join(paper.footage(decision.scope)), "scope")
     yield labelled(
-        "核定", f"{decision.hand.post}　{paper.signed(decision.hand, _done(paper, decision.hand))}", "decided-by"
+        "核定", f"{decision.hand.post}　{paper.signed(decision.hand, signatures(paper.case)[-1][1])}", "decided-by"
     )
     for version, one in with_versions(paper.case):
         if isinstance(one.act, machine.Decide) and (why := reason(paper, version)):
@@ -266,7 +260,8 @@ def _keeping(paper: PaperCase) -> Iterator[PaperTable]:
         yield PaperTable("keeping", "保存", ("保存編號", "範圍", "時間", "期限"), tuple(rows))
     if paper.case.request.hold_by:
         signed = (
-            _signature(paper, hand, f"kept-by:{number}") for number, hand in enumerate(paper.case.request.hold_by, 1)
+            _signature(paper, hand, done, f"kept-by:{number}")
+            for number, (hand, done) in enumerate(approvals(paper.case), 1)
         )
         yield PaperTable("kept-by", "保存之核可", SIGNATURE_HEAD, tuple(signed))
 
@@ -277,33 +272,30 @@ def _held(paper: PaperCase) -> str:
 
 
 def _copies(paper: PaperCase) -> Iterator[PaperTable]:
-    for number, one in enumerate(paper.case.request.copies, 1):
-        rows = tuple(_copy(paper, number, one))
-        yield PaperTable(f"copy-{number}", f"複製及簽收（{one.made or f'第{number}件'}）", (), rows)
+    for number, story in enumerate(copy_stories(paper.case), 1):
+        rows = tuple(_copy(paper, number, story))
+        yield PaperTable(f"copy-{number}", f"複製及簽收（{story.take.made or f'第{number}件'}）", (), rows)
 
 
-def _copy(paper: PaperCase, number: int, copy: machine.Copy) -> Iterator[tuple[PaperCell, ...]]:
-    made, signed = taken(paper.case, copy.made), signed_for(paper.case).get(copy.made)
-    at = f"copy:{number}"
-    yield labelled("複製編號", copy.made, at)
-    if made is not None and isinstance(made.act, machine.Take):
-        yield labelled("複製內容", "\n".join(paper.footage(made.act.scope)), f"{at}:scope")
-        if made.act.secrecy is not None:
-            yield labelled("密等", Secrecy(made.act.secrecy).value, f"{at}:secrecy")
-            yield labelled("解密條件", paper.of_copy(copy.made, CopyWord.DECLASSIFY), f"{at}:declassify")
-    if (begun := paper.made.get(copy.made)) is not None:
+def _copy(paper: PaperCase, number: int, story: CopyStory) -> Iterator[tuple[PaperCell, ...]]:
+    at, made, copy, signed = f"copy:{number}", story.take.made, story.copy, story.signed
+    yield labelled("複製編號", made, at)
+    yield labelled("複製內容", "\n".join(paper.footage(story.take.scope)), f"{at}:scope")
+    if story.take.secrecy is not None:
+        yield labelled("密等", story.take.secrecy.value, f"{at}:secrecy")
+        yield labelled("解密條件", paper.of_copy(made, CopyWord.DECLASSIFY), f"{at}:declassify")
+    if (begun := paper.made.get(made)) is not None:
         yield labelled("銷毀期限", paper.moment(begun[1]), f"{at}:destroy-by")
-    yield labelled("指紋（SHA-256）", grouped(fingerprint(paper, copy.made)), f"{at}:fingerprint")
+    yield labelled("指紋（SHA-256）", grouped(fingerprint(paper, story)), f"{at}:fingerprint")
     if signed is None:
         yield labelled("簽收", "未簽收", f"{at}:day")
     else:
-        done, receipt = signed
-        yield labelled("簽收日期", paper.day(receipt.day, done), f"{at}:day")
-        yield labelled("領取人", paper.of_copy(copy.made, CopyWord.RECEIVER), f"{at}:receiver")
-        yield labelled("查驗之身分證明文件", paper.of_copy(copy.made, CopyWord.IDENTITY), f"{at}:identity")
-        yield labelled("媒體", paper.of_copy(copy.made, CopyWord.MEDIUM), f"{at}:medium")
-        if receipt.fee is not None:
-            yield labelled("費用", f"新臺幣 {receipt.fee:,} 元", f"{at}:fee")
+        yield labelled("簽收日期", paper.day(signed.day, story.receipt), f"{at}:day")
+        yield labelled("領取人", paper.of_copy(made, CopyWord.RECEIVER), f"{at}:receiver")
+        yield labelled("查驗之身分證明文件", paper.of_copy(made, CopyWord.IDENTITY), f"{at}:identity")
+        yield labelled("媒體", paper.of_copy(made, CopyWord.MEDIUM), f"{at}:medium")
+        if signed.fee is not None:
+            yield labelled("費用", f"新臺幣 {signed.fee:,} 元", f"{at}:fee")
     yield labelled("交付之複製檔", _disposed(copy.handed_out), f"{at}:handed-out")
     yield labelled("機關留存之複製檔", _disposed(copy.ours) if copy.kept else "未留存", f"{at}:ours")
 
@@ -322,8 +314,8 @@ def _log_book(paper: PaperCase) -> PaperTable:
         rows.append(
             (
                 PaperCell(paper.moment(done.at.wall_ms), f"entry:{number}"),
-                PaperCell(party(paper), f"entry:{number}:party"),
-                PaperCell(subject(paper), f"entry:{number}:subject"),
+                PaperCell(applicant(paper) or paper.withheld, f"entry:{number}:party"),
+                PaperCell(subject(paper) or paper.withheld, f"entry:{number}:subject"),
                 PaperCell(act_words(done.act, paper), f"entry:{number}:done"),
                 PaperCell(signed or "未簽章", f"entry:{number}:signed"),
                 PaperCell("、".join(lacking), f"entry:{number}:lacking"),
@@ -365,10 +357,11 @@ def _ledger(paper: PaperCase) -> PaperTable:
     """Entries that all this rests on."""
     entries = [(paper.case.row.leaf, paper.case.row.received.wall_ms, "收文")]
     entries += [(one.leaf, one.at.wall_ms, act_words(one.act, paper)) for one in paper.case.acts]
-    for copy, (leaf, _) in paper.made.items():
-        made = taken(paper.case, copy)
-        if made is not None:
-            entries.append((leaf, made.at.wall_ms, f"開始製作複製檔 {copy}"))
+    entries += [
+        (paper.made[story.take.made][0], story.taken.at.wall_ms, f"開始製作複製檔 {story.take.made}")
+        for story in copy_stories(paper.case)
+        if story.take.made in paper.made
+    ]
     rows = tuple(
         (
             PaperCell(str(leaf), f"leaf:{number}"),
@@ -486,7 +479,7 @@ def _(_act: machine.CutViewing, _paper: PaperCase) -> str:
 @act_words.register
 def _(act: machine.Take, paper: PaperCase) -> str:
     footage = "；".join(paper.footage(act.scope))
-    secrecy = f"（{Secrecy(act.secrecy).value}）" if act.secrecy is not None else ""
+    secrecy = f"（{act.secrecy.value}）" if act.secrecy is not None else ""
     return f"{'保存' if act.use is Use.HOLD else '複製'} {act.made}{secrecy}：{footage}"
 
 

@@ -1,18 +1,19 @@
-"""What papers call the things of a case: uses, doors, ways, terms, numerals. Traditional Chinese only. Pure."""
+"""What papers call the things of a case: who asks and why, uses, doors, ways, terms, numerals. Pure.
+
+Traditional Chinese only: whoever prints a paper, it is the office's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 from edged.office.cases import REASON
-from edged.office.request import Act, Copy, Delivery, Disposal, Door, Receipt, Take, Unfit, ViewingState
-from edged.office.story import Case, DatedAct
+from edged.office.request import Delivery, Disposal, Door, ViewingState
 from edged.papers.paper_case import PaperCase
 from edged.profiles.loader import Judgement, ProfileClause
-from edged.profiles.procedures import FieldKind, Phase, Procedure, Use
-from storage.words.message import message
+from edged.profiles.procedures import Phase, Procedure, Use
 
 USES: Final[Mapping[Use, str]] = {Use.VIEW: "閱覽", Use.HOLD: "保存", Use.COPY: "複製", Use.LOOK: "先行查看"}
 IN_THE_OFFICE: Final = "（保存於本機關，不對外提供）"
@@ -30,7 +31,7 @@ DISPOSALS: Final[Mapping[Disposal, str]] = {
 DOORS: Final[Mapping[Door, str]] = {Door.LOGIN: "本人登入簽核", Door.PAPER: "紙本簽章", Door.WORD: "口頭核可"}
 VIEWINGS: Final[Mapping[ViewingState, str]] = {
     ViewingState.OPEN: "進行中",
-    ViewingState.ENDED: "已結束",
+    ViewingState.ENDED: "已結束，未拍攝",
     ViewingState.CUT: "因故中斷",
 }
 PHASES: Final[Mapping[Phase, str]] = {
@@ -39,6 +40,10 @@ PHASES: Final[Mapping[Phase, str]] = {
     Phase.KEEPING: "保存時填寫",
     Phase.AFTERWARDS: "事後填寫",
 }
+WHO: Final = ("agency", "applicant", "caller")
+"""Fields of forms that name who asks."""
+SUBJECT: Final = ("ground", "reason", "told", "letter-number")
+"""Those that say why."""
 _DIGITS: Final = "零一二三四五六七八九"
 
 
@@ -73,53 +78,9 @@ def grouped(fingerprint: str) -> str:
     return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
 
 
-def with_versions(case: Case) -> Iterator[tuple[int, DatedAct]]:
-    """Each act with the version that it has made."""
-    return enumerate(case.acts, 2)
-
-
-def last_with_version(case: Case, kind: type[Act]) -> tuple[int, DatedAct] | None:
-    return next((one for one in reversed(list(with_versions(case))) if isinstance(one[1].act, kind)), None)
-
-
 def reason(paper: PaperCase, version: int) -> str:
     """Why it was done that made this version."""
     return paper.text(f"{REASON}{version}")
-
-
-def copy_of(case: Case, copy: str) -> Copy:
-    """Unfit: it has none such."""
-    found = next((one for one in case.request.copies if one.made == copy), None)
-    if found is None:
-        raise Unfit(
-            message(
-                "papers.no-copy",
-                "request {number} has no copy {copy}: it has {copies}",
-                number=case.row.number,
-                copy=copy or "–",
-                copies=[one.made for one in case.request.copies] or ["–"],
-            )
-        )
-    return found
-
-
-def taken(case: Case, copy: str) -> DatedAct | None:
-    """The act by which it was made."""
-    return next((one for one in case.acts if isinstance(one.act, Take) and one.act.made == copy), None)
-
-
-def signed_for(case: Case) -> Mapping[str, tuple[DatedAct, Receipt]]:
-    """By copy: whose receipt names none is of the first that nobody had signed for."""
-    waiting: list[str] = []
-    found: dict[str, tuple[DatedAct, Receipt]] = {}
-    for one in case.acts:
-        if isinstance(one.act, Take) and one.act.use is Use.COPY:
-            waiting.append(one.act.made)
-        elif isinstance(one.act, Receipt):
-            copy = one.act.copy or next(iter(waiting), "")
-            found[copy] = (one, one.act)
-            waiting = [each for each in waiting if each != copy]
-    return found
 
 
 def confidentiality(paper: PaperCase) -> ProfileClause | None:
@@ -128,13 +89,22 @@ def confidentiality(paper: PaperCase) -> ProfileClause | None:
 
 
 def party(paper: PaperCase) -> str:
-    """Who asks: an agency, or a person; as the row says it where the form does not."""
+    """Who is answered: an agency, or a person; as the row says it where the form does not."""
     if paper.case.request.applicant is not None:
         return paper.name(paper.case.request.applicant)
     return paper.text("agency") or paper.text("applicant") or paper.case.procedure.words
 
 
+def applicant(paper: PaperCase) -> str:
+    """Who asks, as registers have it: all that the form names, and the agent; "" where nobody may be named."""
+    named = [text for name in WHO if (text := paper.word(name))]
+    asker = paper.case.request.applicant
+    if not named and asker is not None and not paper.withheld:
+        named = [paper.names.get(asker, "")]
+    agent = paper.word("agent")
+    return " ".join(named) + (f"（代理人 {agent}）" if agent else "")
+
+
 def subject(paper: PaperCase) -> str:
-    """案由: what the form gives as its reason or ground."""
-    fields = (one for one in paper.case.procedure.fields if one.name in ("reason", "ground", "told"))
-    return "；".join(text for one in fields if one.kind is not FieldKind.SIGNATURE and (text := paper.text(one.name)))
+    """案由: what the form gives as its ground, reason or letter; "" where nothing of it may be shown."""
+    return "；".join(text for name in SUBJECT if (text := paper.word(name)))

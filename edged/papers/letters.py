@@ -30,10 +30,10 @@ from edged.office.request import (
     Withdraw,
 )
 from edged.office.story import DatedAct
+from edged.papers.case_story import last_with_version
 from edged.papers.case_words import (
     DELIVERIES,
     confidentiality,
-    last_with_version,
     numeral,
     party,
     reason,

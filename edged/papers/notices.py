@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edged.papers.annexes import foot_line, marks, use_text
+from edged.papers.annexes import foot_line, marks
+from edged.papers.case_words import party, use_word
 from edged.papers.paper_case import PaperCase
 from edged.papers.render import Sheet, render, sheets
 from edged.profiles.procedures import ReplyClock, Use
@@ -20,15 +21,14 @@ def slip(case: PaperCase) -> str:
     told = {
         **_told(case),
         "asked": case.footage(request.asked),
-        "uses": [use_text(procedure, one) for one in Use if one in request.uses],
+        "uses": [use_word(procedure, one) for one in Use if one in request.uses],
         "destroyed": [
             f"{case.footage((stretch,))[0]}：其中約{approximate_duration(ms / 1000).translate(_UNITS)}已依規定銷毀"
             for stretch, ms in case.destroyed
         ],
         "unheld": [f"{case.footage((stretch,))[0]}：{why}" for stretch, why in case.unheld],
         "due": _due(case),
-        "applicant": case.text("applicant") or case.text("agency"),
-        "applicant_field": "applicant" if "applicant" in {one.name for one in procedure.fields} else "agency",
+        "applicant": party(case),
     }
     return sheets(f"收文回執 {case.number}", [Sheet(render("slip", told), foot_line(case))])
 

@@ -77,10 +77,13 @@ class PaperCase:
             return LOST
         return WITHHELD if self.private else ""
 
+    def word(self, name: str) -> str:
+        """Of a field of the form, or another word of the case by its prefix and name; "" where it is not to be read."""
+        return self.shown.get(name) or self.words.get(name, "")
+
     def text(self, name: str) -> str:
-        """Of a field of the form, or another word of the case by its prefix and name."""
-        found = self.shown.get(name) or self.words.get(name, "")
-        if found:
+        """The same; `withheld` in the place of what a person wrote."""
+        if found := self.word(name):
             return found
         personal = {one.name for one in self.case.procedure.fields if one.personal}
         return self.withheld if name in personal or ":" in name else ""
@@ -99,7 +102,7 @@ class PaperCase:
         return f"{name}（{camera}）" if name and name != camera else camera
 
     def moment(self, wall_ms: int) -> str:
-        """115.11.25 14:30 by the site's clock."""
+        """民國115年11月25日 14:30 by the site's clock."""
         at = self.clock(wall_ms)
         return f"{roc_date(at.date())} {at:%H:%M}"
 
@@ -107,7 +110,7 @@ class PaperCase:
         return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(self.zone)
 
     def day(self, ordinal: int | None, done: DatedAct | None = None) -> str:
-        """115.11.25; None: the day on which it was entered."""
+        """民國115年11月25日; None: the day on which it was entered."""
         if ordinal is not None:
             return roc_date(date.fromordinal(ordinal))
         return roc_date(self.clock(done.at.wall_ms).date()) if done is not None else ""
@@ -120,7 +123,7 @@ class PaperCase:
         ]
 
     def signed(self, hand: Hand, done: DatedAct | None = None) -> str:
-        """陳小明（代為決行）（紙本 115.11.25）."""
+        """陳小明（代為決行）（紙本） 民國115年11月25日."""
         how = [DEPUTY] if hand.deputy else []
         if hand.authorised:
             how.append("授權")

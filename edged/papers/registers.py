@@ -39,7 +39,6 @@ from edged.office.legal_days import OfficeCalendar
 from edged.office.request import (
     OUTSIDE,
     Close,
-    Copy,
     CutViewing,
     Decide,
     Dispose,
@@ -48,7 +47,6 @@ from edged.office.request import (
     FileCase,
     Hand,
     OpenViewing,
-    Receipt,
     Reply,
     Scope,
     SignEntry,
@@ -66,6 +64,8 @@ from edged.office.statistics import (
     outcome_of,
 )
 from edged.office.story import Case, DatedAct
+from edged.papers.case_story import CopyStory, copy_stories
+from edged.papers.case_words import applicant, subject
 from edged.papers.paper_case import PaperCase
 from edged.profiles.loader import Profile
 from edged.profiles.procedures import Use
@@ -75,11 +75,7 @@ from storage.exports.model import Export
 COLUMNS: Final = ("日期", "時間", "申請人", "案由", "應用情形")
 """Of a log book where the text has none; those of 附件5."""
 POSTS: Final = ("管理人員", "主管")
-WHO: Final = ("agency", "applicant", "caller")
-"""Fields of forms that name who asks."""
 PURPOSES: Final[tuple[PurposeWord, ...]] = get_args(PurposeWord)
-SUBJECT: Final = ("ground", "reason", "told", "letter-number")
-"""Those that say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +114,6 @@ class RegisterCase:
         if self.paper.nameless:
             return "lost"
         return "private" if self.paper.private else ""
-
-    def word(self, name: str) -> str:
-        """As the form shows it; "" where it may not be shown."""
-        return self.paper.shown.get(name) or self.paper.words.get(name, "")
-
-    @property
-    def applicant(self) -> str:
-        named = [text for name in WHO if (text := self.word(name))]
-        asker = self.case.request.applicant
-        if not named and asker is not None and not self.withheld:
-            named = [self.paper.names.get(asker, "")]
-        agent = self.word("agent")
-        return " ".join(named) + (f"（代理人 {agent}）" if agent else "")
 
     def who(self, person: int) -> Who:
         hidden = person == OUTSIDE or (bool(self.withheld) and person == self.case.request.applicant)
@@ -208,11 +191,11 @@ def _viewing(one: RegisterCase, version: int, number: int, opened: DatedAct) -> 
         day=_iso(seen.day),
         start=timestamp(opened.at.wall_ms),
         end=timestamp(over.at.wall_ms) if over else None,
-        subject=subject_of(one),
+        subject=subject(one.paper),
         use="view" if decision is None or Use.VIEW in decision.uses else "look",
         parts=one.parts(tuple(part for each in laid for part in scope_of(each)) or granted),
         state=seen.state.value,
-        present=one.word(f"{PRESENT}{number}"),
+        present=one.paper.word(f"{PRESENT}{number}"),
         operator=one.who(seen.operator),
         companion=one.who(seen.companion),
     )
@@ -227,18 +210,14 @@ def _taking(one: RegisterCase, version: int, done: DatedAct, take: Take) -> Logg
         **_signed(one, version),
         day=str(one.now.by_wall(done.at.wall_ms)),
         start=timestamp(done.at.wall_ms),
-        subject=subject_of(one),
+        subject=subject(one.paper),
         use="copy" if take.use is Use.COPY else "hold",
         parts=one.parts(take.scope),
         made=take.made,
         fingerprint=one.fingerprints.get(take.made, ""),
-        medium=one.word(copy_word(take.made, CopyWord.MEDIUM)) if receipt else "",
-        receiver=one.word(copy_word(take.made, CopyWord.RECEIVER)) if receipt else "",
+        medium=one.paper.word(copy_word(take.made, CopyWord.MEDIUM)) if receipt else "",
+        receiver=one.paper.word(copy_word(take.made, CopyWord.RECEIVER)) if receipt else "",
     )
-
-
-def subject_of(one: RegisterCase) -> str:
-    return "；".join(text for name in SUBJECT if (text := one.word(name)))
 
 
 def _of_case(
@@ -251,7 +230,7 @@ def _of_case(
         "number": one.case.row.number,
         "row": one.case.row.row,
         "words": one.case.procedure.words,
-        "applicant": one.applicant,
+        "applicant": applicant(one.paper),
         "withheld": one.withheld,
         "leaves": sorted(leaves),
     }
@@ -468,40 +447,6 @@ def hands_of(case: Case) -> list[Hand]:
 # --- copies -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class CopyStory:
-    """What befell a copy that left."""
-
-    taken: DatedAct
-    take: Take
-    copy: Copy
-    """As it stands."""
-    receipt: DatedAct | None = None
-    ours: DatedAct | None = None
-    handed_out: DatedAct | None = None
-
-
-def copy_stories(case: Case) -> list[CopyStory]:
-    """The first one first."""
-    known: list[CopyStory] = []
-    for done in case.acts:
-        match done.act:
-            case Take(use=Use.COPY) as take:
-                known.append(CopyStory(done, take, case.request.copies[len(known)]))
-            case Receipt(copy=copy):
-                waits = (one for one in known if one.receipt is None and one.ours is None)
-                found = next((one for one in waits if copy in ("", one.take.made)), None)
-                if found is not None:
-                    found.receipt = done
-            case Dispose(copy=copy, ours=ours):
-                found = next((one for one in known if one.take.made == copy), None)
-                if found is not None and ours:
-                    found.ours = done
-                elif found is not None:
-                    found.handed_out = done
-    return known
-
-
 def registered_copies(one: RegisterCase, days: DaySpan) -> Iterator[RegisteredCopy]:
     for each in copy_stories(one.case):
         if one.now.by_wall(each.taken.at.wall_ms) in days:
@@ -511,11 +456,11 @@ def registered_copies(one: RegisterCase, days: DaySpan) -> Iterator[RegisteredCo
 def _copy(one: RegisterCase, story: CopyStory) -> RegisteredCopy:
     name, copy = story.take.made, story.copy
     export = next((each for each in one.exports if each.id == name), None)
-    receipt = story.receipt.act if story.receipt is not None and isinstance(story.receipt.act, Receipt) else None
+    receipt = story.signed
     resting = (story.taken, story.receipt, story.ours, story.handed_out)
 
     def word(what: CopyWord) -> str:
-        return one.word(copy_word(name, what))
+        return one.paper.word(copy_word(name, what))
 
     return RegisteredCopy(
         **_of_case(one, *resting, exports=[] if export is None else [export]),

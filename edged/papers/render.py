@@ -1,4 +1,4 @@
-"""Values to HTML (Jinja): one file without anything beside it, made for print. Imports jinja2; no other module does.
+"""Values to HTML (Jinja): one file without anything beside it, made for print.
 
 What people wrote is escaped wherever it stands. A template that the office gives (`[office] papers`) is run in a
 sandbox, in a process of its own (`sandbox`): it can read the values that it is given, and nothing else.
@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import PackageLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from storage.words.errors import said
@@ -29,8 +28,9 @@ PATIENCE_S: Final = 20.0
 """For the process that renders one of the office: it ends itself long before, on a machine that is not busy."""
 ENDLESS: Final = message("papers.template.endless", "it takes too much time")
 
-_PAPERS: Final = ImmutableSandboxedEnvironment(
+_PAPERS: Final = Environment(
     loader=PackageLoader("edged.papers"),
+    auto_reload=False,
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -49,6 +49,27 @@ class TemplateUnusable(Exception):
 def render(template: str, values: Mapping[str, Any]) -> str:
     """By a template of edged."""
     return _PAPERS.get_template(f"{template}{SUFFIX}").render(values)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperCell:
+    text: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    name: str
+    """By which a page finds it."""
+    title: str
+    head: tuple[str, ...]
+    """Empty: the first cell of each row is its heading."""
+    rows: tuple[tuple[PaperCell, ...], ...]
+
+
+def labelled(words: str, text: str, field: str) -> tuple[PaperCell, ...]:
+    """A row of a heading and a value."""
+    return PaperCell(words), PaperCell(text, field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from edged.office import story
-from edged.office.cases import PRESENT, CopyWord, copy_word
+from edged.office.cases import CHECKED, PRESENT, REASON, CopyWord, copy_word
 from edged.office.deadlines import OfficeTime
 from edged.office.request import (
     Act,
+    Amend,
     Appoint,
     ApproveHold,
     AskHold,
@@ -31,11 +32,13 @@ from edged.office.request import (
     Door,
     EndViewing,
     Examine,
+    Extend,
     FileCase,
     Hand,
     OpenViewing,
     Receipt,
     Reply,
+    Return,
     Secrecy,
     SeePaper,
     Sign,
@@ -50,7 +53,7 @@ from edged.office.request import (
 )
 from edged.office.story import Case, DatedAct
 from edged.profiles.loader import PROFILES, Profile, profile
-from edged.profiles.procedures import FieldKind, Procedure, StepKind, Unit, Use
+from edged.profiles.procedures import AnnexField, FieldKind, Phase, Procedure, StepKind, Unit, Use
 from storage.ages.history import Point
 from storage.exports.model import Export, ExportOrder, ExportState, OfficeRequest
 from storage.office.table import RequestRow
@@ -75,6 +78,12 @@ def now_after(days: int = 700) -> OfficeTime:
     return OfficeTime(now_ms, ZONE, True, lambda one: now_ms - one.wall_ms)
 
 
+def _interval(one: Stretch, zone: ZoneInfo) -> str:
+    """115-11-20 23:50:10 ~ 115-11-21 00:20:10."""
+    times = (datetime.fromtimestamp(ms / 1000, zone) for ms in (one.from_ms, one.to_ms))
+    return " ~ ".join(f"{at.year - 1911}-{at:%m-%d %H:%M:%S}" for at in times)
+
+
 def _ms(day: date) -> int:
     return round(datetime(day.year, day.month, day.day, 9, tzinfo=ZONE).timestamp() * 1000)
 
@@ -84,7 +93,7 @@ class RandomCase:
     profile: Profile
     case: Case
     words: Mapping[str, str]
-    """Of its form and of its copies."""
+    """Of its form, and all that is told beside it; none of a case that was erased."""
     receipt: Mapping[str, Any]
     """As its leaf has it."""
     bodies: tuple[Mapping[str, Any], ...]
@@ -94,6 +103,20 @@ class RandomCase:
     @property
     def procedure(self) -> Procedure:
         return self.case.procedure
+
+    @property
+    def erased(self) -> bool:
+        return self.case.row.erased
+
+    @property
+    def applicant(self) -> int | None:
+        found: int | None = self.receipt["applicant"]
+        return found
+
+    @property
+    def day(self) -> date:
+        """Of the receipt."""
+        return date.fromordinal(self.case.row.day)
 
 
 def random_case(seed: int) -> RandomCase:
@@ -109,7 +132,8 @@ class _Teller:
         self.at_ms = _ms(self.day) + random.randrange(HOUR_MS)
         self.leaf = 100_000 * seed + 1
         self.number = f"{self.day.year - 1911}-{seed:04d}"
-        base_ms = self.at_ms - 2 * DAY_MS - self.at_ms % 1000
+        base_ms = self.at_ms - 2 * DAY_MS - self.at_ms % (60_000 if seed // len(ROWS) % 2 else 1000)
+        base_ms -= seed // len(ROWS) % 3 * 5 * HOUR_MS
         self.scope = tuple(
             Stretch(camera, base_ms + start * 60_000, base_ms + (start + 30) * 60_000)
             for camera, start in (("lobby", 0), ("gate", 45))[: random.choice((1, 2))]
@@ -122,11 +146,36 @@ class _Teller:
         self.first = self.request = receive(row, self.scope, uses or frozenset({Use.VIEW}), asker, units)
         self.acts: list[DatedAct] = []
         self.exports: list[Export] = []
-        self.words = {
-            one.name: f"{one.name}語{seed}"
-            for one in row.fields
-            if one.kind in (FieldKind.TEXT, FieldKind.PERSON_ID, FieldKind.PARTY_ID, FieldKind.PHONE)
-        }
+        filled = Random(f"form {seed}")
+        self.words = {one.name: self._written(one, filled) for one in row.fields if filled.random() < 0.93}
+        self.words = {name: text for name, text in self.words.items() if text}
+
+    def _written(self, one: AnnexField, random: Random) -> str:
+        """In a field of the form, as somebody writes it."""
+        match one.kind:
+            case FieldKind.DATE:
+                return f"{self.day.year - 1911}-{self.day:%m-%d}"
+            case FieldKind.COUNT:
+                return str(random.randrange(1, 9))
+            case FieldKind.INTERVAL:
+                return "；".join(_interval(each, ZONE) for each in self._told_in(one))
+            case FieldKind.CAMERAS:
+                return "、".join(random.choice((each.camera, CAMERAS[each.camera])) for each in self._told_in(one))
+            case FieldKind.CHOICE | FieldKind.CHOICES:
+                own = {one.open_choice: f"{one.open_choice}：自述語{self.seed}"}
+                return "、".join(own.get(each, each) for each in self._chosen(one, random))
+        return f"{one.name}語{self.seed}"
+
+    def _chosen(self, one: AnnexField, random: Random) -> list[str]:
+        if one.uses and one.phase is Phase.APPLICATION:
+            wanted = zip(one.choices, one.uses, strict=True)
+            return [choice for choice, use in wanted if use in self.request.uses]
+        most = len(one.choices) if one.kind is FieldKind.CHOICES else 1
+        return sorted(random.sample(one.choices, random.randint(1, most)), key=one.choices.index)
+
+    def _told_in(self, one: AnnexField) -> tuple[Stretch, ...]:
+        """At a viewing it is filled in what was kept."""
+        return self.scope if one.phase is Phase.APPLICATION else self.scope[:1]
 
     def told(self) -> RandomCase:
         for step in (self._checks, self._chain, self._decide, self._reply, self._use, self._log_book, self._end):
@@ -142,14 +191,15 @@ class _Teller:
         receipt = json.loads(json.dumps(story.of_receipt(self.first, synchronised=synchronised)))
         bodies = tuple(json.loads(json.dumps(story.of_act(one.act))) for one in self.acts)
         case = Case(row, self.row, self.request, tuple(self.acts), synchronised)
-        return RandomCase(self.of, case, self.words, receipt, bodies, tuple(self.exports))
+        words = {} if row.erased else self.words
+        return RandomCase(self.of, case, words, receipt, bodies, tuple(self.exports))
 
     @property
     def start_ms(self) -> int:
         return _ms(self.day)
 
-    def _do(self, act: Act) -> bool:
-        """Whether it could be done."""
+    def _do(self, act: Act, *, why: bool = False) -> bool:
+        """Whether it could be done. `why`: it is said."""
         try:
             self.request = advance(self.row, self.request, act, self.request.version)
         except Unfit:
@@ -157,6 +207,8 @@ class _Teller:
         self.at_ms += self.random.choice((0, 5 * 60_000, HOUR_MS, 2 * DAY_MS))
         self.leaf += self.random.randrange(1, 5)
         self.acts.append(DatedAct(act, Point(1, self.at_ms, self.at_ms), self.leaf))
+        if why:
+            self.words[f"{REASON}{self.request.version}"] = f"理由{self.request.version}語{self.seed}"
         return True
 
     def _today(self) -> int:
@@ -174,7 +226,9 @@ class _Teller:
     def _checks(self) -> None:
         for one in self.row.checks:
             last = self.random.random() < 0.05
-            self._do(Examine(one.name, one.outcomes[-1 if last else 0], 1, document=True))
+            outcome = one.outcomes[-1 if last else 0]
+            if self._do(Examine(one.name, outcome, 1, document=True)) and outcome in one.named:
+                self.words[f"{CHECKED}{one.name}"] = f"{one.name}證語{self.seed}"
 
     def _chain(self) -> None:
         for step in self.row.chain[:-1]:
@@ -185,8 +239,15 @@ class _Teller:
                 if step.kind is StepKind.APPLY:
                     person = self.request.applicant or 0
                 self._do(Sign(self._hand(step.post, unit, person)))
-            if self.random.random() < 0.08 and self._do(AskSupplement(self._hand(step.post), self._today() + 9)):
+            asked = AskSupplement(self._hand(step.post), self._today() + 9)
+            if self.random.random() < 0.08 and self._do(asked, why=True):
                 self._do(Supplemented(self._today()))
+            if self.random.random() < 0.04:
+                self._do(Extend(self._hand(step.post)), why=True)
+        if self.row.chain and self.random.random() < 0.08:
+            back = self.random.randrange(len(self.row.chain))
+            if self._do(Return(self._hand(self.row.chain[-1].post), back), why=True):
+                self._chain()
 
     def _decide(self) -> None:
         if not self.row.chain:
@@ -197,7 +258,8 @@ class _Teller:
             hand = Hand(5, post, Door.WORD, entered_by=6, paper_day=self._today())
         may = self.request.uses & frozenset(self.row.may)
         uses = frozenset[Use]() if kind < 0.15 else may
-        self._do(Decide(hand, uses, self.scope[:1] if 0.15 < kind < 0.3 else self.scope))
+        said = not uses or self.random.random() < 0.5
+        self._do(Decide(hand, uses, self.scope[:1] if 0.15 < kind < 0.3 else self.scope), why=said)
         if self.request.word_pending and self.random.random() < 0.8:
             self._do(Sign(Hand(5, post)))
         self._do(SeePaper(7))
@@ -211,9 +273,12 @@ class _Teller:
     def _use(self) -> None:
         for _ in range(self.random.choice((0, 1, 1, 2))):
             self._view()
-        for step in self.row.hold_by:
-            self._do(ApproveHold(self._hand(step.post)))
-        self._do(AskHold(self.scope[:1]))
+        for ask in self.random.choice(((True, False), (False, True), (True,))):
+            if ask:
+                self._do(AskHold(self.scope[:1]))
+                continue
+            for step in self.row.hold_by:
+                self._do(ApproveHold(self._hand(step.post)))
         for use in (Use.HOLD, Use.COPY, Use.COPY):
             if self.random.random() < 0.7:
                 self._take(use)
@@ -266,6 +331,9 @@ class _Teller:
                     self._do(SignEntry(self._hand(post, person=self.random.choice((1, 2))), entry.version))
 
     def _end(self) -> None:
+        later = frozenset(one.name for one in self.row.of_phase(Phase.AFTERWARDS))
+        if later and self.random.random() < 0.5:
+            self._do(Amend(later))
         if self.random.random() < 0.3:
             self._do(FileCase(f"115/{self.seed}"))
         if self.random.random() < 0.7:

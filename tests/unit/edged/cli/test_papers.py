@@ -77,6 +77,22 @@ def test_a_file_that_is_there_stays_without_force(
     assert run("115-0042", "--out", "none/x.html", "--force") == exit_codes.USAGE
 
 
+def test_a_file_that_comes_in_between_stays(
+    daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "115-0042-slip.html"
+
+    def slow(path: str, **query: str | None) -> tuple[Message | None, bytes]:
+        file.write_text("another's")
+        return daemon.paper(path, **query)
+
+    monkeypatch.setattr(DaemonClient, "paper", staticmethod(slow))
+    assert run("115-0042", "--paper", "slip") == exit_codes.USAGE
+    assert "exists" in capsys.readouterr().err
+    assert file.read_text() == "another's"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_standard_output_holds_the_page_and_nothing_else(daemon: Daemon, capfdbinary: Any) -> None:
     daemon.remark = message("papers.template", "the template {file} cannot be used: {reason}", file="/p", reason="x")
     assert run("115-0042", "--out", "-") == exit_codes.OK

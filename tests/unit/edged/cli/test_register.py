@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +61,7 @@ def test_it_is_shown_or_written_as_a_page_or_a_table(
     assert asked == [(at, {}), (at, {"format": "html"}), (at, {"year": 114})]
     assert SAMPLES[KINDS[name]]["title"] in capsys.readouterr().out
     assert page.read_bytes() == PAGE
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (page, table)} == {0o600}, "they name persons"
     text = table.read_text("utf-8-sig")
     assert "案號" in text.splitlines()[0]
     assert "115-0042" in text

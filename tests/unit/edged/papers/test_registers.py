@@ -26,7 +26,9 @@ from edged.office.legal_days import OfficeCalendar
 from edged.office.request import Act, Decide, Disposal, Dispose, Receipt, Take, receive
 from edged.office.statistics import YearCounts, month_counts, year_counts
 from edged.office.story import Case, DatedAct
-from edged.papers import register_columns, registers
+from edged.papers import case_words, register_columns, registers
+from edged.papers.case_story import copy_stories
+from edged.papers.case_words import applicant, subject
 from edged.papers.paper_case import ERASED, LOST, WITHHELD, PaperCase
 from edged.papers.register_page import page
 from edged.papers.registers import DaySpan, LookAct, RegisterCase
@@ -174,7 +176,7 @@ def uses_of(one: RandomCase) -> list[dict[str, Any]]:
                 "state": "open" if over is None else {"end-viewing": "ended", "cut-viewing": "cut"}[over[1]["act"]],
                 "operator": body["operator"],
                 "companion": body["companion"]["person"],
-                "present": one.words[f"{PRESENT}{nth}"],
+                "present": one.words.get(f"{PRESENT}{nth}", ""),
             }
         )
     return found
@@ -250,7 +252,7 @@ def test_marks_say_what_stands_out(
         by_word = any(body["hand"]["door"] == "word" for _, body in of(one, "decide"))
         assert ("urgent" in marks, "unsynced" in marks) == (by_word, not one.receipt["synchronised"])
         hands = [body["hand"] for _, body in of(one, "sign", "decide", "approve-hold")]
-        if not by_word:
+        if not by_word and not of(one, "return"):  # what was signed before that has fallen
             assert ("paper" in marks) == (bool(hands) and all(hand["door"] == "paper" for hand in hands))
         assert ("deputised" in marks) <= any(hand["deputy"] for hand in hands)
         seen.update(marks)
@@ -308,7 +310,7 @@ def test_a_receipt_without_a_name_is_of_the_first_copy_that_nobody_has_signed_fo
     request = after(ONCE, receive(ONCE, (LOBBY,), both), *acts)
     row = RequestRow("115-0001", True, ONCE.row, FIRST.toordinal(), Point(1, 0, 0), request.version, "granted", 1)
     case = Case(row, ONCE, request, tuple(DatedAct(act, Point(1, n, n), n) for n, act in enumerate(acts, 2)))
-    found = registers.copy_stories(case)
+    found = copy_stories(case)
     assert [(one.take.made, one.copy.signed_for, one.receipt and one.receipt.leaf) for one in found] == [
         ("E-0", False, None), ("E-1", True, 7), ("E-2", True, 8),
     ]  # fmt: skip
@@ -321,13 +323,13 @@ def test_words_are_those_of_the_form_and_nobody_elses(cases: Sequence[RandomCase
     for one in cases:
         shown = told(one)
         if one.case.row.erased:
-            assert (shown.applicant, registers.subject_of(shown), shown.withheld) == ("", "", "erased")
+            assert (applicant(shown.paper), subject(shown.paper), shown.withheld) == ("", "", "erased")
             continue
         assert shown.withheld == ""
         for name in ("applicant", "agency", "agent"):
-            assert one.words.get(name, "") in shown.applicant
+            assert one.words.get(name, "") in applicant(shown.paper)
         for name in ("reason", "told", "letter-number"):
-            assert one.words.get(name, "") in registers.subject_of(shown)
+            assert one.words.get(name, "") in subject(shown.paper)
 
 
 @pytest.mark.parametrize("why", ["private", "erased", "lost"])
@@ -435,11 +437,11 @@ def test_page_and_csv_say_the_same(cases: Sequence[RandomCase]) -> None:
 
 
 OUTCOMES: Final = {
-    "尚未核定": "deciding", "准予": "granted", "部分准予": "in-part", "駁回": "refused", "撤回": "withdrawn",
+    "未為准駁": "deciding", "同意": "granted", "部分同意": "in-part", "駁回": "refused", "撤回": "withdrawn",
     "告知自行報案": "referred",
 }  # fmt: skip
 DONE: Final = {"調閱": "view", "先行查看": "look", "複製": "copy", "拍攝（保存）": "hold"}
-GONE: Final = {"已繳回": "returned", "已銷毀": "destroyed", "附卷": "filed"}
+GONE: Final = {"已返還": "returned", "已銷毀": "destroyed", "已附卷": "filed"}
 
 
 def a_day(text: str) -> str | None:
@@ -451,7 +453,10 @@ def footage(text: str) -> set[tuple[str, str, str]]:
     found = set()
     for line in text.splitlines():
         camera, day, times = line.split(" ", 2)
-        begin, end = (datetime.fromisoformat(f"{a_day(day)} {time}").replace(tzinfo=ZONE) for time in times.split("～"))
+        first, _, last = times.partition("～")
+        moments = (f"{day} {first}", last if " " in last else f"{day} {last}")
+        parts = (each.split(" ") for each in moments)
+        begin, end = (datetime.fromisoformat(f"{a_day(day)} {clock}").replace(tzinfo=ZONE) for day, clock in parts)
         ends = [rfc(round(at.timestamp() * 1000)) for at in (begin, end)]
         found.add((camera.partition("（")[2].rstrip("）"), ends[0], ends[1]))
     return found
@@ -540,6 +545,15 @@ def test_a_log_book_is_called_as_its_text_calls_it(name: str) -> None:
     if name == "jiancheng-land":
         assert title == "臺北市建成地政事務所錄影監視系統影音應用記錄簿"
     assert profile(name).office in title
+
+
+def test_registers_and_other_papers_have_one_word_for_a_thing() -> None:
+    tables: tuple[tuple[Mapping[str, Message], Mapping[Any, str]], ...] = (
+        (register_columns.DELIVERIES, case_words.DELIVERIES),
+        (register_columns.DISPOSALS, case_words.DISPOSALS),
+    )
+    for shown, printed in tables:
+        assert {kind: CHINESE(words) for kind, words in shown.items()} == printed
 
 
 def test_what_is_looked_at_without_a_request_has_its_rows(cases: Sequence[RandomCase]) -> None:
