@@ -171,7 +171,7 @@ class LeakCalls:
         sees = bool(one.request) and sees_words(self.office, who, one.request)
         words = self.office.words(one.request) if one.case is not None else {}
         companion = made.companion if viewing is None else viewing.companion.person
-        shown = () if one.case is None else copies_of(one.case, words, private=not sees)
+        shown = () if one.case is None else copies_of(one.case, words, self.office.zone, private=not sees)
         return documents.ShownHolding(
             id=export.id,
             viewed=export.order.viewing,

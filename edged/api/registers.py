@@ -15,7 +15,6 @@ from typing import Any, Final
 from aiohttp import web
 
 from edged.access.callers import Caller, Details, Refusal, Route, caller, get, iso_day
-from edged.api.base import answer
 from edged.api.requests import fitting, may_see, sees_words
 from edged.documents import registers as documents
 from edged.office.cases import Unreadable
@@ -87,10 +86,15 @@ class RegisterCalls:
 
     async def register(self, request: web.Request) -> web.Response:
         wanted, who = self._asked(request), caller(request)
-        document = await fitting(lambda: self._document(wanted, who))
-        if request.query.get("format") == "html":
-            return web.Response(text=page(document), content_type="text/html")
-        return answer(document)
+        as_page = request.query.get("format") == "html"
+
+        def work() -> str:
+            document = self._document(wanted, who)
+            return page(document) if as_page else document.model_dump_json()
+
+        text = await fitting(work)
+        kind = "text/html" if as_page else "application/json"
+        return web.Response(text=text, content_type=kind, headers={"Cache-Control": "no-store"})
 
     # --- what is asked for --------------------------------------------------------------------------------------
 
@@ -192,10 +196,13 @@ class RegisterCalls:
         )
 
     def _looks(self, days: DaySpan) -> list[LookAct]:
+        """With those of a day more on either side: a look may be over, or was asked for, on the other side of
+        midnight.
+        """
         zone = self.site.config.site.zone
         from_ms, to_ms = (
             round(datetime.combine(day, time(), zone).timestamp() * 1000)
-            for day in (days.first, days.last + timedelta(days=1))
+            for day in (days.first - timedelta(days=1), days.last + timedelta(days=2))
         )
         found = [
             _look(leaf)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from edged.alarms.conditions import DUE
 from edged.documents import office as documents
@@ -13,10 +14,11 @@ from edged.office import forms
 from edged.office.cases import CHECKED, PRESENT, REASON, CopyWord, Unreadable, copy_word
 from edged.office.forms import FormReading
 from edged.office.next_steps import next_steps
-from edged.office.request import Appoint, Hand, Receipt, Reply, Scope, Signature, Stretch, Take
+from edged.office.request import Appoint, Hand, Reply, Scope, Signature, Stretch, Take
 from edged.office.service import OfficeService
 from edged.office.story import Case
 from edged.office.terms import COPY_NEAR_MS
+from edged.papers.case_story import copy_stories
 from edged.profiles.procedures import AnnexField, ChainStep, Procedure, StepKind, Use
 from edged.words.units import optional_timestamp, timestamp
 from storage.words.errors import StoreError
@@ -157,7 +159,7 @@ class Pages:
             word_pending=request.word_pending,
             kept=request.held,
             made=[one.act.made for one in case.acts if isinstance(one.act, Take) and one.act.made],
-            copies=list(copies_of(case, words, private=private)),
+            copies=list(copies_of(case, words, self._office.zone, private=private)),
             entries=list(self._entries(case)),
             filed_as=request.filed_as,
             replied=_day(getattr(replied.act, "day", None)) if replied else None,
@@ -252,31 +254,29 @@ class Pages:
         )
 
 
-def copies_of(case: Case, words: Mapping[str, str], *, private: bool) -> Iterator[documents.ShownCopy]:
+def copies_of(case: Case, words: Mapping[str, str], zone: ZoneInfo, *, private: bool) -> Iterator[documents.ShownCopy]:
     """That left. `private`: who took them is left out."""
 
     def word(copy: str, what: CopyWord) -> str:
         return "" if private else words.get(copy_word(copy, what), "")
 
-    taken = {one.act.made: one.act for one in case.acts if isinstance(one.act, Take) and one.act.use is Use.COPY}
-    signed = [one for one in case.acts if isinstance(one.act, Receipt)]
-    receipts = {one.act.copy: one for one in signed if isinstance(one.act, Receipt)}
-    for one in case.request.copies:
-        receipt = receipts.get(one.made)
+    for story in copy_stories(case):
+        one, copy, receipt = story.copy, story.take.made, None
+        if story.receipt is not None and (signed := story.signed) is not None:
+            entered = datetime.fromtimestamp(story.receipt.at.wall_ms / 1000, zone).date()
+            receipt = documents.ShownReceipt(
+                day=_day(signed.day) or str(entered),
+                receiver=word(copy, CopyWord.RECEIVER),
+                identity=word(copy, CopyWord.IDENTITY),
+                medium=words.get(copy_word(copy, CopyWord.MEDIUM), ""),
+                fee=signed.fee,
+                fingerprint=signed.fingerprint,
+            )
         yield documents.ShownCopy(
-            id=one.made,
-            secrecy=taken[one.made].secrecy if one.made in taken else None,
-            declassify=words.get(copy_word(one.made, CopyWord.DECLASSIFY), ""),
-            receipt=None
-            if receipt is None or not isinstance(receipt.act, Receipt)
-            else documents.ShownReceipt(
-                day=_day(receipt.act.day) or "",
-                receiver=word(one.made, CopyWord.RECEIVER),
-                identity=word(one.made, CopyWord.IDENTITY),
-                medium=words.get(copy_word(one.made, CopyWord.MEDIUM), ""),
-                fee=receipt.act.fee,
-                fingerprint=receipt.act.fingerprint,
-            ),
+            id=copy,
+            secrecy=story.take.secrecy,
+            declassify=words.get(copy_word(copy, CopyWord.DECLASSIFY), ""),
+            receipt=receipt,
             kept=one.kept,
             ours=None if one.ours is None else one.ours.value,
             handed_out=None if one.handed_out is None else one.handed_out.value,

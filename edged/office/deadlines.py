@@ -230,6 +230,14 @@ def day_of(story: Case, done: DatedAct, told: int | None, now: OfficeTime) -> da
     return max(now.by_wall(done.at.wall_ms), now.by_running(story, done.at))
 
 
+def earliest_day(story: Case, done: DatedAct, now: OfficeTime) -> date:
+    """Before which something was not done, as people say; else as the running time proves: a wall clock that was wrong
+    keeps nobody from a day that is true.
+    """
+    told: int | None = getattr(done.act, "day", None)
+    return now.by_running(story, done.at) if told is None else date.fromordinal(told)
+
+
 def alarms(
     story: Case,
     clock: ReplyClock | None,

@@ -23,7 +23,15 @@ from edged.config.model import Config
 from edged.office import calendars, forms, holds, leaks, legal_days, people
 from edged.office import request as machine
 from edged.office.cases import CHECKED, NO_UNITS, NO_WORDS, PRESENT, REASON, Cases, CopyWord, Unreadable, copy_word
-from edged.office.deadlines import Deadline, OfficeTime, RunningAge, alarms, deadlines, entered_day
+from edged.office.deadlines import (
+    Deadline,
+    OfficeTime,
+    RunningAge,
+    alarms,
+    deadlines,
+    earliest_day,
+    entered_day,
+)
 from edged.office.findings import CaseFinding, JudgedCase, OfficeRecord, findings, people_of
 from edged.office.forms import FormReading
 from edged.office.holds import RequestHold
@@ -32,7 +40,7 @@ from edged.office.leaks import FootageHolding, LeakCase, LeakStatus, ReportedTo
 from edged.office.legal_days import OfficeCalendar, RequestNumber, RequestNumberError
 from edged.office.people import Deputy, People, Person, PostHolding
 from edged.office.request import SHOWN, Act, Door, Hand, Scope, Stretch, Unfit
-from edged.office.story import Case
+from edged.office.story import Case, DatedAct
 from edged.office.terms import (
     UNANSWERED_MS,
     ErasureListed,
@@ -443,12 +451,27 @@ class OfficeService:
             raise Unfit(_far(day))
         return day
 
-    def _done_on(self, case: Case, told: date | None) -> date:
-        """Something was done for a request, on a day that a person says; None: today. Unfit."""
+    def _done_on(self, case: Case, told: date | None, *, behind: DatedAct | None = None) -> date:
+        """Something was done for a request, on a day that a person says; None: today. `behind`: what was done before
+        it. Unfit.
+        """
         day = entered_day(told, self.time(), case).day
         if day < date.fromordinal(case.row.day):
             raise Unfit(_before(day))
+        self._refuse_before(case, day, behind)
         return self._near(case, day)
+
+    def _refuse_before(self, case: Case, day: date, done: DatedAct | None) -> None:
+        """Unfit: it lies before what it follows, as people or the running time tell."""
+        if done is not None and day < (earliest := earliest_day(case, done, self.time())):
+            raise Unfit(
+                message(
+                    "office.day-before-done",
+                    "{day_on} is before {done_on}, on which that was done which it is about",
+                    day_on=str(day),
+                    done_on=str(earliest),
+                )
+            )
 
     def _near(self, case: Case, day: date) -> date:
         """Unfit: a day that is no day of this request."""
@@ -649,7 +672,7 @@ class OfficeService:
                 message("office.copy-unfinished", "copy {copy} is not finished", copy=copy),
                 message("office.copy-unfinished.action", "edgectl export --resume FOLDER, then hand it over"),
             )
-        day = self._done_on(case, given.day).toordinal()
+        day = self._done_on(case, given.day, behind=_taking(case, copy)).toordinal()
         act = machine.Receipt(copy, day, fingerprint, given.fee, given.kept)
         return self.act(number, version, act, words={copy_word(copy, one): text for one, text in told.items()})
 
@@ -658,7 +681,8 @@ class OfficeService:
     ) -> Case:
         """A copy was returned, destroyed or filed, on that day; None: today."""
         case = self.cases.case(number)
-        done = machine.Dispose(copy, disposal, ours, self._done_on(case, day).toordinal())
+        behind = _taking(case, copy) if ours else _receipt(case, copy) or _taking(case, copy)
+        done = machine.Dispose(copy, disposal, ours, self._done_on(case, day, behind=behind).toordinal())
         return self.act(number, version, done)
 
     def copies_to_destroy(self, case: Case, within_ms: int = 0) -> Iterator[str]:
@@ -688,6 +712,8 @@ class OfficeService:
         """簽章 of a row of the log book. `entry`: the version that its act has made."""
         case = self.cases.case(number)
         posts = self.log_posts(case.procedure)
+        if not posts:
+            raise Unfit(message("office.no-log-book", "the text has no log book for this request"))
         if signer.post not in posts:
             raise Unfit(
                 message(
@@ -697,8 +723,10 @@ class OfficeService:
                     own=signer.post,
                 )
             )
-        step = ChainStep(post=signer.post, unit=Unit.MANAGING)
-        return self.act(number, version, machine.SignEntry(self._hand(case, signer, account, step), entry))
+        hand = self._hand(case, signer, account, ChainStep(post=signer.post, unit=Unit.MANAGING))
+        if hand.paper_day is not None and any(one.version == entry for one in case.request.entries):
+            self._refuse_before(case, date.fromordinal(hand.paper_day), case.dated(entry))
+        return self.act(number, version, machine.SignEntry(hand, entry))
 
     def appoint(self, number: str, version: int, at_ms: int) -> Case:
         """A viewing. `at_ms`: wall clock, ms since 1970."""
@@ -1266,6 +1294,16 @@ def _written_again(case: Case, read: FormReading, fields: Iterable[str]) -> mach
             )
         )
     return machine.Amend(frozenset(fields), lost=True)
+
+
+def _taking(case: Case, copy: str) -> DatedAct | None:
+    """By which a copy was made."""
+    return next((one for one in case.acts if isinstance(one.act, machine.Take) and one.act.made == copy), None)
+
+
+def _receipt(case: Case, copy: str) -> DatedAct | None:
+    """By which it was signed for."""
+    return next((one for one in case.acts if isinstance(one.act, machine.Receipt) and one.act.copy == copy), None)
 
 
 def _before(day: date) -> Message:

@@ -17,6 +17,9 @@ from edged.papers.render import PaperCell, PaperTable, labelled, render
 
 FIRST: Final = 16
 """Signs of a fingerprint that a label has room for."""
+DECLASSIFY_MAX: Final = 60
+"""Characters that a label has room for; a longer one stands on the receipt."""
+ON_THE_RECEIPT: Final = "見簽收單"
 NO_LIMIT: Final = "依該影音資料之保存期限"
 
 
@@ -33,7 +36,7 @@ def label(paper: PaperCase, copy: str) -> str:
     rows = (
         labelled("案號", paper.number, "number"),
         labelled("複製編號", copy, "copy"),
-        *_secrecy(paper, story),
+        *_secrecy(paper, story, DECLASSIFY_MAX),
         labelled("銷毀期限", _destroy_by(paper, story), "destroy-by"),
         labelled("指紋", grouped(fingerprint(paper, story)[:FIRST]), "fingerprint"),
     )
@@ -51,11 +54,12 @@ def _destroy_by(paper: PaperCase, story: CopyStory) -> str:
     return NO_LIMIT if made is None else paper.day(paper.clock(made[1]).date().toordinal())
 
 
-def _secrecy(paper: PaperCase, story: CopyStory) -> Iterator[tuple[PaperCell, ...]]:
-    """Where the text asks for it."""
+def _secrecy(paper: PaperCase, story: CopyStory, most: int | None = None) -> Iterator[tuple[PaperCell, ...]]:
+    """Where the text asks for it. `most`: characters that there is room for."""
     if paper.case.procedure.secrecy or story.take.secrecy is not None:
+        until = paper.of_copy(story.take.made, CopyWord.DECLASSIFY)
         yield labelled("密等", story.take.secrecy or "", "secrecy")
-        yield labelled("解密條件", paper.of_copy(story.take.made, CopyWord.DECLASSIFY), "declassify")
+        yield labelled("解密條件", until if most is None or len(until) <= most else ON_THE_RECEIPT, "declassify")
 
 
 def _receipt(paper: PaperCase, story: CopyStory) -> PaperTable:

@@ -11,6 +11,8 @@ names the leaves of the ledger that it rests on.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -310,10 +312,11 @@ def looks(
     names: Mapping[int, str],
 ) -> Iterator[LoggedUse]:
     """What was shown or left without a request. `explained`: exports of cases. `acts`: the oldest first."""
+    leaves = _LookLeaves(acts)
     for export in exports:
         begun_ms = export.begun.wall_ms
         if now.by_wall(begun_ms) in days and (is_look(export) or export.id not in explained):
-            begun, over = _look_of(export, acts)
+            begun, over = leaves.of(export)
             there = None if begun is None else begun.companion
             yield LoggedUse(
                 number="" if export.order.request is None or is_look(export) else export.order.request.number,
@@ -341,18 +344,34 @@ def looks(
             )
 
 
-def _look_of(export: Export, acts: Sequence[LookAct]) -> tuple[LookAct | None, LookAct | None]:
-    """By which leaf it was asked for, and by which it was over; None: no leaf says so."""
-    if not is_look(export) or export.order.request is None or export.leaf is None:
-        return None, None
-    interval = export.order.interval
-    wanted = (export.order.request.row, interval.first_ms, interval.last_ms)
-    before = (one for one in reversed(acts) if one.leaf < export.leaf)
-    begun = next((one for one in before if (one.purpose, one.from_ms, one.to_ms) == wanted), None)
-    if begun is None:
-        return None, None
-    over = (one for one in acts if one.over and one.leaf > export.leaf and one.who == begun.who)
-    return begun, next(over, None)
+class _LookLeaves:
+    """Leaves by which looks began and were over, found by what each tells: there are thousands in a year."""
+
+    def __init__(self, acts: Iterable[LookAct]) -> None:
+        self._begun = defaultdict[tuple[str, int, int], list[LookAct]](list)
+        self._over = defaultdict[str, list[LookAct]](list)
+        for one in acts:
+            if one.over:
+                self._over[one.who].append(one)
+            self._begun[one.purpose, one.from_ms, one.to_ms].append(one)
+
+    def of(self, export: Export) -> tuple[LookAct | None, LookAct | None]:
+        """By which leaf it was asked for, and by which it was over; None: no leaf says so."""
+        if not is_look(export) or export.order.request is None or export.leaf is None:
+            return None, None
+        interval = export.order.interval
+        asked = self._begun[export.order.request.row, interval.first_ms, interval.last_ms]
+        before = bisect_left(asked, export.leaf, key=_leaf_of)
+        if not before:
+            return None, None
+        begun = asked[before - 1]
+        over = self._over[begun.who]
+        behind = bisect_right(over, export.leaf, key=_leaf_of)
+        return begun, over[behind] if behind < len(over) else None
+
+
+def _leaf_of(act: LookAct) -> int:
+    return act.leaf
 
 
 def _purpose(export: Export) -> PurposeWord:

@@ -6,10 +6,13 @@ sandbox, in a process of its own (`sandbox`): it can read the values that it is 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,9 @@ TEMPLATE_MAX: Final = 1_000_000
 PATIENCE_S: Final = 20.0
 """For the process that renders one of the office: it ends itself long before, on a machine that is not busy."""
 ENDLESS: Final = message("papers.template.endless", "it takes too much time")
+PLAIN_FILE: Final = message("papers.template.plain-file", "it has to be a plain file: a link is not followed")
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Memory for several is memory that recording may need."""
 
 _PAPERS: Final = Environment(
     loader=PackageLoader("edged.papers"),
@@ -94,26 +100,36 @@ def sheets(title: str, pages: Sequence[Sheet]) -> str:
 
 
 def own_template(directory: Path | None, names: Iterable[str]) -> Path | None:
-    """The first of these files that is there; None: none is."""
-    return None if directory is None else next((file for name in names if (file := directory / name).exists()), None)
+    """The first of these files that is there, whether or not it can be used; None: none is."""
+    return None if directory is None else next((file for name in names if _is_there(file := directory / name)), None)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # nobody can tell: whoever opens it says why
+        return True
+    return True
 
 
 def render_own(path: Path, values: Mapping[str, Any]) -> str:
     """By one of the office; takes a third of a second. TemplateUnusable. Blocking."""
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(TEMPLATE_MAX + 1)
+        text = _read(path)
         if len(text) > TEMPLATE_MAX:
             raise _unusable(path, message("papers.template.long", "it is longer than {limit}", limit=TEMPLATE_MAX))
-        done = subprocess.run(
-            [sys.executable, "-m", "edged.papers.sandbox"],
-            input=json.dumps({"template": text, "values": values}),
-            capture_output=True,
-            check=False,
-            encoding="utf-8",
-            env={**os.environ, "PYTHONUTF8": "1"},
-            timeout=PATIENCE_S,
-        )
+        with _ONE_AT_A_TIME:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "edged.papers.sandbox"],
+                input=json.dumps({"template": text, "values": values}),
+                capture_output=True,
+                check=False,
+                encoding="utf-8",
+                env={**os.environ, "PYTHONUTF8": "1"},
+                timeout=PATIENCE_S,
+            )
     except UnicodeDecodeError:
         raise _unusable(path, message("papers.template.utf8", "it is not UTF-8")) from None
     except subprocess.TimeoutExpired:
@@ -125,6 +141,23 @@ def render_own(path: Path, values: Mapping[str, Any]) -> str:
     if done.returncode:
         raise _unusable(path, Message(done.stderr.strip().splitlines()[-1][:200] if done.stderr.strip() else "?"))
     return done.stdout
+
+
+def _read(path: Path) -> str:
+    """As far as a template goes, and somewhat more. Whoever may write into the directory reads no other file by it, and
+    a pipe keeps nobody waiting.
+    """
+    try:
+        with open(path, encoding="utf-8", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _unusable(path, PLAIN_FILE)
+            return file.read(TEMPLATE_MAX + 1)
+    except OSError as error:
+        raise (_unusable(path, PLAIN_FILE) if error.errno in (errno.ELOOP, errno.EISDIR) else error) from None
+
+
+def _at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _unusable(path: Path, why: Message) -> TemplateUnusable:

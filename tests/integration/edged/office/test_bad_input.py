@@ -428,8 +428,39 @@ async def test_a_receipt_and_an_end_of_a_copy_that_cannot_be(memory: Path) -> No
             assert sorted(map(code, at_once)) == ["", "office.meanwhile"]
             await refused(path, body, {"twice": ({}, again)})
         row = {"signer": {"post": office.story.row.chain[0].post}, "entry": version}
-        assert code(await office.ask(HEAD, "entry", **row)) == "office.log-post", "this text has no log book"
+        assert code(await office.ask(HEAD, "entry", **row)) == "office.no-log-book"
         assert [one["receipt"] for one in (await first.now())["copies"]] == [None]
+
+
+async def test_nothing_is_entered_before_the_day_of_what_it_follows(memory: Path) -> None:
+    """A copy is made, taken by somebody and given back, a row is signed on paper: in this order."""
+    async with opened(memory, "jiancheng-land", {CAMERA: ""}) as counter:
+        counter.box.segment(CAMERA, 300)
+        await staffed(counter, "jiancheng-land", SECTION)
+        office = Counted(counter, story(counter, "jiancheng-land", "J-agency"))
+        await office.story.receive()
+        first, day = counter.office.today(), "office.day-before-done"
+        async for step in office.story.steps():
+            if step[1] == "receipt":
+                break
+            if step[1] == "reply":
+                counter.box.clock.tick(2 * DAY_MS)
+            await office.story.do(step)
+        (copy,) = (one["id"] for one in (await office.story.now())["copies"])
+        counter.box.clock.tick(2 * DAY_MS)
+        made, given = str(first + timedelta(days=2)), str(first + timedelta(days=3))
+        gone = {"copy_id": copy, "disposal": "destroyed"}
+        assert code(await office.ask(CLERK, "receipt", **TAKEN, day=str(first + timedelta(days=1)))) == day
+        assert code(await office.ask(CLERK, "destroyed", **gone, ours=True, day=str(first))) == day
+        assert (await office.ask(CLERK, "receipt", **TAKEN, day=given)).ok
+        assert code(await office.ask(CLERK, "destroyed", **gone, ours=False, day=made)) == day
+        assert (await office.ask(CLERK, "destroyed", **gone, ours=False, day=given)).ok
+        assert (await office.ask(CLERK, "destroyed", **gone, ours=True, day=made)).ok
+        for entry in (await office.story.now())["entries"]:
+            signer = {"post": entry["lacking"][0], "person": number_of(HEAD)}
+            row = {"entry": entry["version"]}
+            assert code(await office.ask(CLERK, "entry", **row, signer=signer | {"day": str(first)})) == day
+            assert (await office.ask(CLERK, "entry", **row, signer=signer | {"day": made})).ok
 
 
 @pytest.mark.parametrize(

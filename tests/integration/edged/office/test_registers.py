@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from edged.office.cases import Cases
 from edged.office.request import Unfit
 from edged.papers import register_columns
 from edged.words.catalogue import Language, Reader
+from edged.words.units import timestamp
 from storage.ledger.queries import LeafFilter
 from storage.ledger.table import LeafEntry
 from storage.office.table import RequestRow
@@ -28,6 +30,7 @@ from tests.support.counter import Counter, opened
 from tests.support.office_story import CLERK, HEAD, SECOND, Story, staffed, usual
 
 PROFILE: Final = "jiancheng-land"
+ZONE: Final = ZoneInfo("Asia/Taipei")
 BOOKS: Final[Mapping[str, type[OfficeRegister]]] = {
     "requests": RequestRegister, "viewings": ViewingRegister, "copies": CopyRegister, "year": YearRegister,
 }  # fmt: skip
@@ -77,6 +80,7 @@ async def test_registers_of_an_office_with_a_log_book(counter: Counter, monkeypa
     await words_are_for_who_handles_a_request_or_has_a_part_in_it(counter)
     await who_reads_a_register_is_on_record_with_its_interval(counter)
     await the_interval_has_both_its_days_and_no_other(counter)
+    await a_look_over_midnight_is_whole_on_the_day_it_began(counter)
     await a_csv_has_all_rows_with_headings_in_the_language_of_who_asks(counter)
     await a_row_of_the_log_book_is_signed_and_then_lacks_nothing(counter)
     await a_case_that_cannot_be_read_is_told_by_number_and_hides_no_other(counter, monkeypatch)
@@ -165,6 +169,20 @@ async def the_interval_has_both_its_days_and_no_other(counter: Counter) -> None:
         ), query
     assert (await counter.ask(CLERK, "GET", "/v1/registers/year?from=2026-01-01")).code == "register.no-days"
     assert (await counter.ask(CLERK, "GET", "/v1/registers/persons")).status == 404
+
+
+async def a_look_over_midnight_is_whole_on_the_day_it_began(counter: Counter) -> None:
+    today, clock = counter.office.today(), counter.box.clock
+    midnight_ms = round(datetime.combine(today + timedelta(days=1), time(), ZONE).timestamp() * 1000)
+    clock.tick(midnight_ms - 30_000 - clock.now().wall_ms)
+    look = {"purpose": "repair", "cameras": [CAMERA], "start": f"{today}T00:00:00+08:00"}
+    await counter.done(SECOND, "POST", "/v1/look", look | {"end": f"{today}T00:00:20+08:00"})
+    clock.tick(60_000)
+    await counter.done(SECOND, "POST", "/v1/look", look | {"end": f"{today}T00:00:20+08:00", "over": True})
+    *_, row = (await read(counter, "viewings", query=f"?from={today}&to={today}"))["rows"]
+    assert row["end"] == timestamp(midnight_ms + 30_000)
+    assert len(row["leaves"]) == 3
+    assert (await read(counter, "viewings", query=f"?from={today + timedelta(days=1)}"))["rows"] == []
 
 
 async def a_csv_has_all_rows_with_headings_in_the_language_of_who_asks(counter: Counter) -> None:

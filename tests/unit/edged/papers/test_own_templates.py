@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +60,47 @@ def test_a_template_that_cannot_be_used_is_told(template: Path, text: bytes | No
         render_own(template, form_values(told("P-police").paper()))
     assert raised.value.why.startswith(f"the template {template} cannot be used: ")
     assert said in raised.value.why
+
+
+def pipe(at: Path) -> None:
+    os.mkfifo(at)
+
+
+def link(at: Path) -> None:
+    (at.parent / "elsewhere").write_text("a secret of the daemon", "utf-8")
+    at.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("made", [pipe, link, Path.mkdir])
+def test_what_is_no_plain_file_is_told_at_once_and_not_followed(template: Path, made: Callable[[Path], None]) -> None:
+    made(template)
+    assert own_template(template.parent, [template.name]) == template
+    with pytest.raises(TemplateUnusable, match="has to be a plain file"):
+        render_own(template, {})
+
+
+def test_a_link_to_nothing_is_told(template: Path) -> None:
+    template.symlink_to("nowhere")
+    assert own_template(template.parent, [template.name]) == template
+
+
+def test_a_directory_that_nobody_may_enter_is_told_by_its_template(
+    template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def barred(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "lstat", barred)
+    assert own_template(template.parent, [template.name]) == template
+
+
+def test_it_is_rendered_by_what_is_installed_and_not_by_what_lies_around(
+    template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (template.parent / "jinja2.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(template.parent)
+    template.write_text("{{ 1 + 1 }}")
+    assert render_own(template, {}) == "2"
 
 
 def test_the_limits_are_far_above_a_form() -> None:

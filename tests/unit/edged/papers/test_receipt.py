@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
+from edged.office.cases import CopyWord, copy_word
 from edged.office.request import Receipt, Take, Unfit
 from edged.papers.paper_case import ERASED, LOST, WITHHELD
-from edged.papers.receipt import label, receipt
+from edged.papers.receipt import DECLASSIFY_MAX, ON_THE_RECEIPT, label, receipt
 from edged.profiles.loader import Profile
 from edged.profiles.procedures import Procedure, Use
 from tests.support.paper_cases import COPY, FINGERPRINT, LOBBY, NUMBER, ROWS, PaperStory, fields_of
@@ -62,6 +64,16 @@ def test_the_label_says_what_the_medium_is(of: Profile, row: Procedure) -> None:
         "office": [of.office], "number": [NUMBER], "copy": [COPY], "destroy-by": ["民國115年12月25日"],
         "fingerprint": ["9f3c 9f3c 9f3c 9f3c"], **secret,
     }  # fmt: skip
+
+
+def test_what_a_label_has_no_room_for_stands_on_the_receipt() -> None:
+    """Else it would push the fingerprint off."""
+    told = copied(*next(one for one in COPYING if one[1].secrecy))
+    for length, stands in ((DECLASSIFY_MAX, "解" * DECLASSIFY_MAX), (DECLASSIFY_MAX + 1, ON_THE_RECEIPT)):
+        paper, words = told.paper(), {copy_word(COPY, CopyWord.DECLASSIFY): "解" * length}
+        paper = replace(paper, words={**paper.words, **words})
+        assert fields_of(label(paper, COPY))["declassify"] == [stands]
+        assert fields_of(receipt(paper, COPY))["declassify"] == ["解" * length]
 
 
 def test_one_of_two_copies_is_meant() -> None:

@@ -594,6 +594,19 @@ def test_what_is_looked_at_without_a_request_has_its_rows(cases: Sequence[Random
     assert {one.value: looks.NAMES[one] for one in looks.Purpose}.items() <= register_columns.PURPOSES.items()
     before = DaySpan(EVER.first, EVER.first)
     assert [*registers.looks(exports, acts, {"E-5"}, before, NOW, CAMERAS, NAMES)] == []
+    read = [0]
+
+    class Counted(list[LookAct]):
+        def __iter__(self) -> Iterator[LookAct]:
+            read[0] += 1
+            return super().__iter__()
+
+        def __reversed__(self) -> Iterator[LookAct]:
+            read[0] += 1
+            return super().__reversed__()
+
+    assert [*registers.looks(exports * 9, Counted(acts), (), EVER, NOW, CAMERAS, NAMES)]
+    assert read[0] <= 2, "all leaves are gone through once, and not for each look"
 
 
 def test_what_lies_in_a_viewing_is_explained_and_what_does_not_is_not(cases: Sequence[RandomCase]) -> None:
