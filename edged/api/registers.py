@@ -136,12 +136,11 @@ class RegisterCalls:
             {one.id: one.name for one in config.cameras},
         )
 
-    def _case(self, seen: _Seen, one: JudgedCase) -> RegisterCase:
+    def _case(self, seen: _Seen, one: JudgedCase, *, with_exports: bool) -> RegisterCase:
         """With its words, as far as whoever asks may see them."""
         case, number = one.case, one.case.row.number
         paper = told_case(self.office, case, private=not seen.sees_words(number))
-        used = any(isinstance(act.act, Take) for act in case.acts) or case.request.viewings
-        exports = tuple(self.store.exports.exports_of(number)) if used else ()
+        exports = tuple(self.store.exports.exports_of(number)) if with_exports else ()
         return RegisterCase(
             paper, one, seen.office.now, seen.office.calendar, exports, dict(self._fingerprints(exports))
         )
@@ -169,7 +168,7 @@ class RegisterCalls:
 
     def _received(self, days: DaySpan, seen: _Seen) -> list[documents.RegisteredRequest]:
         cases = (one for one in seen.cases if date.fromordinal(one.case.row.day) in days)
-        return [registers.registered_request(self._case(seen, one)) for one in cases]
+        return [registers.registered_request(self._case(seen, one, with_exports=False)) for one in cases]
 
     def _viewings(self, wanted: RegisterAsked, seen: _Seen) -> documents.ViewingRegister:
         title, columns, posts = registers.title_of(seen.profile)
@@ -177,7 +176,7 @@ class RegisterCalls:
             row
             for one in seen.cases
             if one.case.request.viewings or any(isinstance(act.act, Take) for act in one.case.acts)
-            for row in registers.logged_uses(self._case(seen, one), wanted.days)
+            for row in registers.logged_uses(self._case(seen, one, with_exports=True), wanted.days)
         ]
         rows += registers.looks(
             (one for one in seen.office.exports if seen.sees_cameras(one.order.cameras)),
@@ -217,7 +216,7 @@ class RegisterCalls:
             row
             for one in seen.cases
             if one.case.request.copies
-            for row in registers.registered_copies(self._case(seen, one), wanted.days)
+            for row in registers.registered_copies(self._case(seen, one, with_exports=True), wanted.days)
         ]
         title = f"{seen.profile.office}監視錄影複製檔登記簿"
         return documents.CopyRegister(

@@ -70,12 +70,11 @@ async def fitting(work: Callable[[], T], action: Message = STANDS) -> T:
 
 def may_see(office: OfficeService, who: Caller, one: Case | Unreadable) -> bool:
     """By a post: what one has a part in; of a unit: what asks for a camera of theirs, too. Blocking."""
-    if who.login is not None and office.has_part(who.login, one.row.number):
-        return True
-    if who.role == BY_POST:
-        return False
-    asked_for = () if isinstance(one, Unreadable) else one.request.asked
-    return who.cameras is None or any(part.camera in who.cameras for part in asked_for)
+    if who.role != BY_POST:
+        asked_for = () if isinstance(one, Unreadable) else one.request.asked
+        if who.cameras is None or any(part.camera in who.cameras for part in asked_for):
+            return True
+    return who.login is not None and office.has_part(who.login, one.row.number)
 
 
 def sees_words(office: OfficeService, who: Caller, number: str) -> bool:

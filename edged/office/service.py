@@ -178,9 +178,14 @@ class OfficeService:
         """What is due in a case, and until when. OfficeShut."""
         return list(deadlines(case, self._clock_of(case), self.calendar, self.time()))
 
-    def due(self, case: Case, told: Collection[RequestDeadline]) -> Iterator[RequestDeadline]:
-        """What of it is near or over. `told`: what stands of the last look. OfficeShut."""
-        return alarms(case, self._clock_of(case), self.calendar, self.time(), told)
+    def due(self, cases: Iterable[Case], told: Collection[RequestDeadline]) -> Iterator[RequestDeadline]:
+        """What of them is near or over. `told`: what stands of the last look. OfficeShut."""
+        now, before = self.time(), defaultdict[str, list[RequestDeadline]](list)
+        for one in told:
+            before[one.number].append(one)
+        for case in cases:
+            if not case.request.closed:
+                yield from alarms(case, self._clock_of(case), self.calendar, now, before[case.row.number])
 
     def _clock_of(self, case: Case) -> ReplyClock | None:
         if not case.procedure.other_clocks or case.request.closed:

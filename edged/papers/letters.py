@@ -23,6 +23,7 @@ from edged.office.request import (
     Decision,
     Delivery,
     Door,
+    EndViewing,
     Extend,
     Reply,
     Sign,
@@ -188,7 +189,7 @@ class _Writer:
         self._decided = last_with_version(paper.case, Decide)
         self._you = self._address()
 
-    def _last(self, kind: type[Appoint | Withdraw]) -> DatedAct | None:
+    def _last(self, kind: type[Appoint | EndViewing | Withdraw]) -> DatedAct | None:
         """Before the reply went out."""
         return next((one for one in reversed(self._before) if isinstance(one.act, kind)), None)
 
@@ -226,8 +227,11 @@ class _Writer:
 
     @property
     def _found(self) -> str:
-        """有 or 無, of a look."""
-        return self._paper.text("outcome") if Use.LOOK in self._procedure.may else ""
+        """有 or 無, of a look; that it is gone, once nobody can read it any more."""
+        if Use.LOOK not in self._procedure.may:
+            return ""
+        gone = (self._case.row.erased or self._paper.nameless) and self._last(EndViewing) is not None
+        return self._paper.text("outcome") or (self._paper.withheld if gone else "")
 
     def letter(self) -> Letter:
         kind = self.kind

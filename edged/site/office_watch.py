@@ -27,7 +27,7 @@ from edged.office.statistics import YearCounts, year_counts
 from edged.office.story import Case
 from edged.office.terms import closed_ms, is_viewing_over
 from edged.office.viewing_copies import ViewingCopies
-from edged.overview import OfficeCounts, OfficeFacts, RequestDeadline
+from edged.overview import OfficeCounts, OfficeFacts
 from edged.site.rounds import SiteState
 from storage.office.records import PERSON
 from storage.store.facade import Store
@@ -128,7 +128,7 @@ class OfficeWatch:
             nameless=tuple(one for one in nameless if not one.startswith(PERSON)),
             nameless_persons=sum(one.startswith(PERSON) for one in nameless),
             years_missing=tuple(self._years_missing()),
-            deadlines=tuple(self._due(cases, before.deadlines)),
+            deadlines=tuple(self._office.due(cases, before.deadlines)),
             not_held=self._not_held(),
             viewings_over=over,
             copies_left=self._copies_left,
@@ -162,10 +162,6 @@ class OfficeWatch:
             except (StoreError, Unfit) as error:
                 log.warning("the viewing of request %s could not be cut: %s", number, type(error).__name__)
                 yield number
-
-    def _due(self, cases: list[Case], told: tuple[RequestDeadline, ...]) -> Iterator[RequestDeadline]:
-        for case in cases:
-            yield from self._office.due(case, told)
 
     def _not_held(self) -> Mapping[str, Message]:
         found: dict[str, list[Message]] = {}

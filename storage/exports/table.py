@@ -203,7 +203,11 @@ def look_of(connection: sqlite3.Connection, export: Export) -> int | None:
 
 
 def fingerprint(connection: sqlite3.Connection, export: Export) -> str | None:
-    """SHA-256 of its list, hex, as the leaf has it by which it was finished; None: it is not."""
+    """SHA-256 of its list, hex, as the leaf has it by which it was finished; None: it is not. Of what is not finished
+    no leaf is looked for: all that came behind it would be gone through.
+    """
+    if export.state is not ExportState.FINISHED:
+        return None
     told = connection.execute(
         "SELECT json_extract(body, '$.manifest') FROM leaves WHERE kind = ? AND number > ?"
         " AND json_extract(body, '$.export') = ? AND json_extract(body, '$.event') = ?",

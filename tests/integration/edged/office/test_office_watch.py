@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
+import pytest
+
 from edged.evidence.export_service import ExportService
 from edged.host.loops import Loops
 from edged.office.looks import Looks
@@ -16,6 +18,8 @@ from edged.overview import OfficeFacts
 from edged.site.office_watch import OfficeWatch
 from edged.site.rounds import SiteState
 from edged.words.units import timestamp
+from storage.ages.history import History
+from storage.office.service import Requests
 from tests.integration.edged.office.test_findings import DAY_MS, office, version
 from tests.integration.edged.office.test_stories import story
 from tests.support.counter import configured
@@ -83,3 +87,25 @@ async def test_what_the_office_keeps_of_a_copy_is_told_until_it_is_entered_what_
         done = {"version": await version(told), "copy_id": copy["id"], "disposal": "destroyed", "ours": True}
         await counter.done(CLERK, "POST", f"/v1/requests/{told.number}/destroyed", done)
         assert (counter.facts().copies_overdue, await todo()) == ({}, set())
+
+
+async def test_a_round_asks_the_clocks_as_often_however_many_cases_there_are(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a minute is what it has; a box keeps thousands."""
+    async with office(memory, "taipei-police") as counter:
+        asked, ages = [0], Requests.ages
+
+        def counted(requests: Requests) -> History:
+            asked[0] += 1
+            return ages(requests)
+
+        monkeypatch.setattr(Requests, "ages", counted)
+        found = []
+        for _ in range(2):
+            await story(counter, "taipei-police", "P-agency").receive()
+            counter.facts()
+            asked[0] = 0
+            counter.facts()
+            found.append(asked[0])
+        assert found[0] == found[1]

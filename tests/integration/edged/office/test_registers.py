@@ -23,6 +23,7 @@ from edged.words.catalogue import Language, Reader
 from edged.words.units import timestamp
 from storage.ledger.queries import LeafFilter
 from storage.ledger.table import LeafEntry
+from storage.office.persons import Persons, StoredPeople
 from storage.office.table import RequestRow
 from storage.words.message import Message
 from tests.integration.edged.office.test_stories import CAMERA, SECTION, story
@@ -80,6 +81,7 @@ async def test_registers_of_an_office_with_a_log_book(counter: Counter, monkeypa
     await words_are_for_who_handles_a_request_or_has_a_part_in_it(counter)
     await who_reads_a_register_is_on_record_with_its_interval(counter)
     await the_interval_has_both_its_days_and_no_other(counter)
+    await who_sees_all_cameras_is_looked_up_once_and_not_for_each_request(counter, monkeypatch)
     await a_look_over_midnight_is_whole_on_the_day_it_began(counter)
     await a_csv_has_all_rows_with_headings_in_the_language_of_who_asks(counter)
     await a_row_of_the_log_book_is_signed_and_then_lacks_nothing(counter)
@@ -169,6 +171,23 @@ async def the_interval_has_both_its_days_and_no_other(counter: Counter) -> None:
         ), query
     assert (await counter.ask(CLERK, "GET", "/v1/registers/year?from=2026-01-01")).code == "register.no-days"
     assert (await counter.ask(CLERK, "GET", "/v1/registers/persons")).status == 404
+
+
+async def who_sees_all_cameras_is_looked_up_once_and_not_for_each_request(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read_all = [0], Persons.read
+
+    def counted(persons: Persons) -> StoredPeople:
+        asked[0] += 1
+        return read_all(persons)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Persons, "read", counted)
+        for days in ("?year=114", "?year=115"):
+            assert len((await read(counter, "requests", query=days))["rows"]) in (0, 2)
+            assert asked[0] <= 1
+            asked[0] = 0
 
 
 async def a_look_over_midnight_is_whole_on_the_day_it_began(counter: Counter) -> None:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from sqlite3 import Connection
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
+from storage.exports import table as exports_table
 from storage.exports.model import Contents, Export, ExportOrder, ExportState, OfficeRequest
 from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
@@ -239,7 +241,11 @@ def test_only_so_many_at_a_time(office: Office) -> None:
     with pytest.raises(OrderRefused, match="under way already"):
         begin(office, order(office, begun))
     office.store.exports.abandon(open_ones[0].id, 0, "chen")
+    for one in (open_ones[0].id, open_ones[1].id):
+        looked_for_nowhere = exports_table.fingerprint(cast("Connection", None), office.store.exports.on_record(one))
+        assert looked_for_nowhere is None
     done = office.store.exports.finish(open_ones[1].id, "ab" * 32, 7, "chen")
+    assert office.store.exports.fingerprint(done.id) == "ab" * 32
     assert done.state is ExportState.FINISHED
     assert office.store.exports.finish(open_ones[1].id, "ab" * 32, 7, "chen").state is ExportState.FINISHED
     begin(office, order(office, begun))

@@ -140,6 +140,15 @@ def test_of_a_look_the_outcome_is_told_once_somebody_looked(found: str) -> None:
     assert (fields["outcome"], "found" in fields) == (["同意"], False)
 
 
+@pytest.mark.parametrize(("gone", "stands"), [({"erased": True}, ERASED), ({"nameless": True}, LOST)])
+def test_a_look_whose_outcome_nobody_can_read_any_more_is_still_told_as_one(gone: dict[str, Any], stands: str) -> None:
+    told = story("W-quick").signed().decide()
+    look = OpenViewing(RECEIVED.toordinal(), CLERK, Hand(COMPANION, told.procedure.companion), 1)
+    told.do(look, EndViewing(not_filmed=True))
+    fields = fields_of(reply(told.paper(words={}, **gone)))
+    assert (fields["outcome"], fields["found"]) == (["先行查看結果"], [stands, stands])
+
+
 def test_what_was_granted_by_word_says_so_until_it_is_signed() -> None:
     told = story("W-urgent").signed()
     told.decide(door=Door.WORD, entered_by=CLERK, paper_day=RECEIVED.toordinal())
