@@ -23,6 +23,7 @@ from edged.cli.output import Session, checked, interval
 from edged.cli.request_screens import name_of
 from edged.documents import leaks as documents
 from edged.documents.office import Part
+from edged.office.request import DISPOSALS
 from edged.words import units
 from edged.words.catalogue import Reader, person_on_record
 from edged.words.units import roc_day
@@ -43,11 +44,6 @@ PURPOSES: Final[Mapping[str, Message]] = {
     "repair": message("leak.look.repair", "look for repair"),
     "inspection": message("leak.look.inspection", "look for inspection"),
     "audit": message("leak.look.audit", "look at an audit"),
-}
-DISPOSALS: Final[Mapping[str, Message]] = {
-    "returned": message("leak.copy.returned", "returned"),
-    "destroyed": message("leak.copy.destroyed", "destroyed"),
-    "filed": message("leak.copy.filed", "filed"),
 }
 _ID: Final = re.compile(r"L-[0-9]{2,4}-[0-9]{4,9}")
 

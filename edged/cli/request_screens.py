@@ -20,7 +20,7 @@ from edged.cli.formatting import REQUEST_STATES, clean, colon, local, table, tex
 from edged.cli.options import OUTSIDE
 from edged.documents import office as documents
 from edged.documents.base import Told
-from edged.office.request import USES
+from edged.office.request import DELIVERIES, DISPOSALS, USES
 from edged.words.catalogue import Reader
 from edged.words.units import roc_day
 from storage.words.message import Message, format_size, message
@@ -42,17 +42,6 @@ VIEWINGS: Final[Mapping[str, Message]] = {
     "open": message("office.viewing.open", "open"),
     "ended": message("office.viewing.ended", "ended"),
     "cut": message("office.viewing.cut", "cut by a fault"),
-}
-DELIVERIES: Final[Mapping[str, Message]] = {
-    "mail": message("office.delivery.mail", "by mail"),
-    "handed": message("office.delivery.handed", "handed over"),
-    "exchange": message("office.delivery.exchange", "by the exchange of official letters"),
-    "email": message("office.delivery.email", "by e-mail"),
-}
-DISPOSALS: Final[Mapping[str, Message]] = {
-    "returned": message("office.disposal.returned", "returned"),
-    "destroyed": message("office.disposal.destroyed", "destroyed"),
-    "filed": message("office.disposal.filed", "filed (附卷)"),
 }
 SOON_DAYS: Final = 2
 """The alarm comes as early."""

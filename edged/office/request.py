@@ -79,6 +79,19 @@ class Disposal(StrEnum):
     """附卷: it lies in a file of whoever has it, and follows that."""
 
 
+DELIVERIES: Final[Mapping[str, Message]] = {
+    Delivery.MAIL: message("office.delivery.mail", "by mail"),
+    Delivery.HANDED: message("office.delivery.handed", "handed over"),
+    Delivery.EXCHANGE: message("office.delivery.exchange", "by the exchange of official letters"),
+    Delivery.EMAIL: message("office.delivery.email", "by e-mail"),
+}
+DISPOSALS: Final[Mapping[str, Message]] = {
+    Disposal.RETURNED: message("office.disposal.returned", "returned"),
+    Disposal.DESTROYED: message("office.disposal.destroyed", "destroyed"),
+    Disposal.FILED: message("office.disposal.filed", "filed (附卷)"),
+}
+
+
 class Door(StrEnum):
     """Where a signature came in."""
 

@@ -28,7 +28,7 @@ from edged.documents.registers import (
     ViewingRegister,
     YearRegister,
 )
-from edged.office.request import OUTSIDE
+from edged.office.request import DELIVERIES, DISPOSALS, OUTSIDE
 from edged.office.request import USES as ASKED_FOR
 from edged.words.catalogue import Reader
 from edged.words.units import roc_day
@@ -100,17 +100,6 @@ APPLICANTS: Final[Mapping[str, Message]] = {
     "member": message("register.applicant.member", "members of the school"),
     "person": message("register.applicant.person", "staff or the public"),
     "other": message("register.applicant.other", "others"),
-}
-DELIVERIES: Final[Mapping[str, Message]] = {
-    "mail": message("register.delivery.mail", "by mail"),
-    "handed": message("register.delivery.handed", "handed over"),
-    "exchange": message("register.delivery.exchange", "by electronic exchange"),
-    "email": message("register.delivery.email", "by e-mail"),
-}
-DISPOSALS: Final[Mapping[str, Message]] = {
-    "returned": message("register.disposal.returned", "returned"),
-    "destroyed": message("register.disposal.destroyed", "destroyed"),
-    "filed": message("register.disposal.filed", "filed"),
 }
 WITHHELD: Final[Mapping[str, Message]] = {
     "private": message("register.withheld.private", "(persons are not shown)"),

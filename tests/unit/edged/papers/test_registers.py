@@ -23,7 +23,7 @@ from edged.office import looks
 from edged.office.cases import PRESENT, CopyWord, Unreadable, copy_word
 from edged.office.findings import JudgedCase, OfficeRecord
 from edged.office.legal_days import OfficeCalendar
-from edged.office.request import Act, Decide, Disposal, Dispose, Receipt, Take, receive
+from edged.office.request import DELIVERIES, DISPOSALS, Act, Decide, Disposal, Dispose, Receipt, Take, receive
 from edged.office.statistics import YearCounts, month_counts, year_counts
 from edged.office.story import Case, DatedAct
 from edged.papers import case_words, register_columns, registers
@@ -549,8 +549,8 @@ def test_a_log_book_is_called_as_its_text_calls_it(name: str) -> None:
 
 def test_registers_and_other_papers_have_one_word_for_a_thing() -> None:
     tables: tuple[tuple[Mapping[str, Message], Mapping[Any, str]], ...] = (
-        (register_columns.DELIVERIES, case_words.DELIVERIES),
-        (register_columns.DISPOSALS, case_words.DISPOSALS),
+        (DELIVERIES, case_words.DELIVERIES),
+        (DISPOSALS, case_words.DISPOSALS),
     )
     for shown, printed in tables:
         assert {kind: CHINESE(words) for kind, words in shown.items()} == printed
