@@ -115,7 +115,7 @@ const Messages = Object.freeze({
   "alarm.no-key": ["KEY 是 `edgectl alarms` 列出的異常通報代號，例如 camera.down:lobby", "KEY is the name of an alarm as `edgectl alarms` shows it, e.g. camera.down:lobby"],
   "alarm.none": ["沒有異常通報。", "No alarms."],
   "alarm.office-calendar": ["沒有 {years} 年的辦公日曆：只以星期六、星期日為休息日，期限可能有誤", "There is no calendar of the office for {years}: only Saturdays and Sundays count as days off, and days by which something is due may be wrong"],
-  "alarm.office-calendar.action": ["取得該年的政府行政機關辦公日曆表（行政院人事行政總處，CSV），與其他年度的放在一起", "Get that year's 政府行政機關辦公日曆表 (行政院人事行政總處, CSV), and put it beside those of other years"],
+  "alarm.office-calendar.action": ["取得該年的政府行政機關辦公日曆表（行政院人事行政總處，CSV），並寫入設定檔的 [office] calendars", "Get that year's 政府行政機關辦公日曆表 (行政院人事行政總處, CSV), and name it in the configuration: [office] calendars"],
   "alarm.office-keys-restored": ["調閱作業的金鑰被換成較舊的：已刪除的人別資料再次刪除，之後收文的申請案則無法讀取人別資料", "Older keys of the office were put in the place of those that were there: whose persons were erased, they are erased again, and of requests that came since nobody can be read"],
   "alarm.office-keys-restored.action": ["查明何人所為、該複本原在何處：只要該複本還在，已刪除的人別資料就可能被解開。無法讀取的，依紙本重新登錄", "Find out who did it and where that copy lay: it opens persons who were erased wherever it still lies. Enter from their papers whoever cannot be read"],
   "alarm.office-nameless": ["人別資料已遺失，見紙本：{what}。案件繼續辦理", "Persons can be read no more, and stand on paper alone (人別資料已遺失，見紙本): {what}. Their cases go on"],

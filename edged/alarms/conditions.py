@@ -1382,7 +1382,8 @@ def _access_troubles(seen: OfficeFacts) -> Iterator[tuple[str, AlarmCondition]]:
         )
         action = message(
             "alarm.office-calendar.action",
-            "Get that year's 政府行政機關辦公日曆表 (行政院人事行政總處, CSV), and put it beside those of other years",
+            "Get that year's 政府行政機關辦公日曆表 (行政院人事行政總處, CSV), and name it in the configuration: "
+            "[office] calendars",
         )
         yield "office.calendar", AlarmCondition(Severity.WARNING, text, action)
 

@@ -132,11 +132,11 @@ class Pages:
                     outcomes=one.outcomes,
                     named=one.named,
                     applies=not one.when or one.name in applying,
-                    outcome=found.outcome if (found := request.outcomes.get(one.name)) else None,
-                    document="" if private else words.get(f"{CHECKED}{one.name}", ""),
+                    outcome=found.outcome if found else None,
+                    document=words.get(f"{CHECKED}{one.name}", "") if found and found.document and not private else "",
                     by=self._who(found.by) if found else None,
                 )
-                for one in procedure.checks
+                for one, found in ((one, request.outcomes.get(one.name)) for one in procedure.checks)
             ],
             fields=[_field(procedure, one, shown, private=private) for one in procedure.fields],
             nameless=nameless,

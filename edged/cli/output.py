@@ -78,10 +78,15 @@ def show_document(document: BaseModel) -> None:
     sys.stdout.write(json.dumps(plain, ensure_ascii=True, indent=indent) + "\n")
 
 
-def may_write(out: Path) -> None:
-    """CallError where it could not be written, before anything is asked of the daemon."""
+NEW_ONLY: Final = message("screen.out.exists.action", "name a file that does not: it replaces nothing")
+
+
+def may_write(out: Path, there: Message = NEW_ONLY) -> None:
+    """CallError where it could not be written, before anything is asked of the daemon. `there`: what to do where there
+    is one already.
+    """
     if os.path.lexists(out):
-        raise _exists(out)
+        raise _exists(out, there)
     if not out.parent.is_dir():
         raise CallError(
             message("screen.out.no-directory", "{path} is no directory", path=str(out.parent)),
@@ -92,12 +97,8 @@ def may_write(out: Path) -> None:
         raise not_writable(out.parent)
 
 
-def _exists(out: Path) -> CallError:
-    return CallError(
-        message("screen.out.exists", "{file} exists", file=str(out)),
-        message("screen.out.exists.action", "name a file that does not: it replaces nothing"),
-        exit_codes.USAGE,
-    )
+def _exists(out: Path, there: Message = NEW_ONLY) -> CallError:
+    return CallError(message("screen.out.exists", "{file} exists", file=str(out)), there, exit_codes.USAGE)
 
 
 def not_writable(place: Path) -> CallError:

@@ -23,6 +23,7 @@ from storage.words.message import message
 
 PAPERS: Final = ("form", "slip", "notice", "reply", "receipt", "label", "case-file")
 STDOUT: Final = Path("-")
+IN_ITS_PLACE: Final = message("office.paper.exists.action", "print it in its place with --force, or name another file")
 
 
 @click.command("print", short_help="Print a paper of a request: a page to print from a browser.")
@@ -45,7 +46,7 @@ def print_paper(
     file = (out or Path(f"{request}-{paper}.html")).absolute()
     replaces = force and file.is_file()
     if out != STDOUT and not replaces:
-        may_write(file)
+        may_write(file, IN_ITS_PLACE)
     remark, page = address.daemon().paper(f"/v1/requests/{quote(request, safe='')}/papers/{paper}", copy=copy)
     if remark is not None:
         say(remark)

@@ -86,13 +86,17 @@ def deputise(
     )
     path = "/v1/posts/deputise" if holder is None else "/v1/posts/deputise-by-two"
     document = checked(documents.PostDeputise, session.daemon.post(path, wanted.model_dump_json().encode()))
-    session.print(document, lambda: deputised(document, session.reader))
+    session.print(document, lambda: deputised(document, session.reader, first, last))
 
 
-def deputised(document: documents.PostDeputise, read: Reader) -> RenderableType:
+def deputised(
+    document: documents.PostDeputise, read: Reader, start: str | None = None, end: str | None = None
+) -> RenderableType:
+    """`start` and `end`: as they were understood."""
     if document.act is not None:
         return next_step(document.act, read)
-    return Text(read.phrase("office.post.deputised", "Done: the deputy signs by it in that time."))
+    done = read.phrase("office.post.deputised", "Done: the deputy signs by it in that time.")
+    return Text("\n".join([done, *([f"  {local(start, read)} – {local(end, read)}"] if start and end else [])]))
 
 
 def listing(document: documents.PostList, read: Reader) -> RenderableType:
@@ -103,7 +107,9 @@ def listing(document: documents.PostList, read: Reader) -> RenderableType:
         folds=(0, 1, 2),
     )
     for one in document.posts:
-        name = text(one.post, "bold").append(f"\n{clean(one.unit)}" if one.unit else "", "not bold")
+        name = text(one.post, "bold").append(
+            f"\n{clean(whose)}" if (whose := _whose(one, document, read)) else "", "not bold"
+        )
         held = (
             Text("\n").join(_holders(one, read)) if one.holders else Text(read.phrase("office.post.nobody", "nobody"))
         )
@@ -115,6 +121,12 @@ def listing(document: documents.PostList, read: Reader) -> RenderableType:
         parts += [text(f"  {read(one.told)}") for one in document.lacking]
     names = read.phrase("office.post.names", "Names: edgectl person list")
     return Group(*parts, "", Text(names, style="dim"))
+
+
+def _whose(one: documents.Post, document: documents.PostList, read: Reader) -> str:
+    """The unit; of a post that units have, too, whose the one without is."""
+    shared = any(other.unit for other in document.posts if other.post == one.post)
+    return one.unit or (read.phrase("office.post.of-managing", "managing section") if shared else "")
 
 
 def _holders(one: documents.Post, read: Reader) -> Iterator[Text]:

@@ -336,6 +336,10 @@ def check(
         session.print(shown, lambda: _checks(act.seen, session))
         return exit_codes.OK
     found = _check(act.seen, check)
+    if outcome is None and not document:
+        choices = act.seen.model_copy(update={"checks": [found.model_copy(update={"outcome": None})]})
+        session.print(shown, lambda: _checks(choices, session))
+        return exit_codes.OK
     told = _one_of(found.outcomes, outcome or "", "OUTCOME")
     wanted = documents.ExamineAsked(version=act.version, check=found.name, outcome=told, document=document)
     return _done(act, "check", wanted)
@@ -931,17 +935,37 @@ def close(
     as_json: bool,
 ) -> None:
     """All is done: close the case. What it held is under its bounds again, after a refusal 30 days later. At a
-    terminal it asks for the number of the file (檔號), which may come later.
+    terminal it asks for what the form has filled in afterwards and lacks, and for the number of the file (檔號), which
+    may come later.
     """
     session = Session(address.daemon(), as_json)
     act = _Act(session, _read(session, known(number)).request, version)
+    typed = _fields(act.seen, fields)
     wanted = documents.CloseAsked(
         version=act.version,
-        fields=_fields(act.seen, fields),
+        fields=typed | _still_empty(act, typed),
         filed_as=_file_number(act) if file_number is None else file_number,
     )
     shown = _post(session, f"/v1/requests/{act.seen.number}/close", wanted)
     session.print(shown, lambda: request_screens.closed_screen(shown, session.reader))
+
+
+def _still_empty(act: _Act, typed: Mapping[str, str]) -> dict[str, str]:
+    """What the form has filled in afterwards and nobody has: as somebody types it, where somebody can be asked."""
+    if act.seen.status == "closed" or act.session.as_json or not sys.stdin.isatty():
+        return {}
+    asked = [one for one in request_screens.empty_fields(act.seen) if one.phase != "application"]
+    return {one.name: text for one in asked if one.name not in typed and (text := _field_text(act, one))}
+
+
+def _field_text(act: _Act, one: documents.FormField) -> str:
+    question = act.session.words.phrase(
+        "office.close.field",
+        "{field} of the form (Enter leaves it empty, and that is a finding)",
+        field=request_screens.label(one),
+    )
+    told: str = click.prompt(question, default="", show_default=False)
+    return told.strip()
 
 
 def _file_number(act: _Act) -> str:
@@ -965,11 +989,8 @@ def sign_entry(
     def wanted(act: _Act) -> BaseModel:
         entry = _entry(act.seen, row, signer["post"])
         post = entry.lacking[0] if len(entry.lacking) == 1 else ""
-        if not (signer["post"] or post):
-            raise refused(
-                "--post", message("register.which-post", "say by which post: {posts}", posts=list(entry.lacking))
-            )
-        return documents.SignEntryAsked(version=act.version, signer=_signer(act, signer, post), entry=entry.version)
+        asker = _signer(act, signer, post, any_post=True)
+        return documents.SignEntryAsked(version=act.version, signer=asker, entry=entry.version)
 
     _step(address, number, "entry", wanted, version, as_json=as_json)
 
@@ -1035,7 +1056,16 @@ def _step(
 
 def _done(act: _Act, verb: str, wanted: BaseModel) -> int:
     session = act.session
-    shown = _post(session, f"/v1/requests/{act.seen.number}/{verb}", wanted)
+    path = f"/v1/requests/{act.seen.number}/{verb}"
+    try:
+        shown = _post(session, path, wanted)
+    except CallError as refusal:
+        untyped = refusal.error.code == "office.day-untyped" and getattr(wanted, "day", "") is None
+        if not untyped or session.as_json or not sys.stdin.isatty():
+            raise
+        question = session.words.phrase("office.day.ask", "The clock is not synchronised. Which day, such as 115.11.25")
+        day: Any = click.prompt(question, type=DAY)
+        shown = _post(session, path, wanted.model_copy(update={"day": _iso(day)}))
     session.print(shown, lambda: request_screens.acted_screen(shown, session.reader))
     return exit_codes.OK
 
@@ -1085,10 +1115,12 @@ def _check_signer(given: Mapping[str, Any]) -> None:
         )
 
 
-def _signer_asked(seen: documents.ShownRequest, given: Mapping[str, Any], post: str) -> documents.SignerAsked:
-    """`post`: the one that is meant unless another is named."""
+def _signer_asked(
+    seen: documents.ShownRequest, given: Mapping[str, Any], post: str, *, any_post: bool = False
+) -> documents.SignerAsked:
+    """`post`: the one that is meant unless another is named. `any_post`: the daemon finds which one of theirs it is."""
     name = given["post"] or post
-    if not name:
+    if not name and not any_post:
         todo: list[str] = [one.told for one in seen.todo]
         raise CallError(
             message("office.signer.nobody", "no signature is next in {number}", number=seen.number),
@@ -1105,9 +1137,9 @@ def _signer_asked(seen: documents.ShownRequest, given: Mapping[str, Any], post: 
     )
 
 
-def _signer(act: _Act, given: Mapping[str, Any], post: str) -> documents.SignerAsked:
+def _signer(act: _Act, given: Mapping[str, Any], post: str, *, any_post: bool = False) -> documents.SignerAsked:
     """With the scan, which the daemon has then."""
-    asked = _signer_asked(act.seen, given, post)
+    asked = _signer_asked(act.seen, given, post, any_post=any_post)
     if given["scan"] is None:
         return asked
     data, kind = given["scan"]

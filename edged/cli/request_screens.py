@@ -181,10 +181,16 @@ def acted_screen(document: documents.RequestShow, read: Reader) -> RenderableTyp
 def closed_screen(document: documents.RequestShow, read: Reader) -> RenderableType:
     """How it stands once it is closed, and how its file is printed."""
     one = document.request
+    empty = [label(field) for field in empty_fields(one) if one.granted]
+    told = read.phrase(
+        "office.close.empty",
+        "closed with fields of its form empty, which is a finding: {fields}",
+        fields=empty or ["–"],
+    )
     command = read.phrase(
         "office.close.print", "Print its file: edgectl request print {number} --paper case-file", number=one.number
     )
-    return Group(acted_screen(document, read), "", text(command))
+    return Group(acted_screen(document, read), *([text(told, "yellow")] if empty else []), "", text(command))
 
 
 def slip_screen(document: documents.RequestShow, read: Reader) -> RenderableType:
@@ -231,13 +237,17 @@ def _unusual(one: documents.ShownRequest) -> Iterator[Message]:
 
 
 def _to_do(one: documents.ShownRequest, read: Reader) -> list[RenderableType]:
-    open_words = one.status != "closed" and not one.private and not one.nameless
-    lacking = [label(field) for field in one.fields if open_words and _is_due(field, one)]
+    lacking = [label(field) for field in empty_fields(one) if one.status != "closed"]
     lines = [text(f"→ {read(todo.told)}", "bold") for todo in one.todo]
     if lacking:
         empty = read.phrase("office.show.empty", "still empty in the form: {fields}", fields=lacking)
         lines.append(text(f"  {empty}", "yellow"))
     return _section(read.phrase("office.show.todo", "To do now"), Group(*lines)) if lines else []
+
+
+def empty_fields(one: documents.ShownRequest) -> list[documents.FormField]:
+    """Of its form, as far as it has come and its words may be read."""
+    return [] if one.private or one.nameless else [field for field in one.fields if _is_due(field, one)]
 
 
 def _is_due(field: documents.FormField, one: documents.ShownRequest) -> bool:

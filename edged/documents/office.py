@@ -384,7 +384,7 @@ class ReceiveAsked(_Asked):
 class SignerAsked(_Asked):
     """By which post, and how."""
 
-    post: Name
+    post: Name = Field(description='"", of a row of the log book: the only one that it lacks and the signer holds')
     unit: Name = ""
     person: Number | None = None
     day: str | None = None

@@ -96,7 +96,10 @@ def entered_day(typed: date | None, now: OfficeTime, case: Case | None = None) -
     """
     if not now.synced:
         if typed is None:
-            raise Unfit(message("office.day-untyped", "the clock of this box is not synchronised: say which day it is"))
+            raise Unfit(
+                message("office.day-untyped", "the clock of this box is not synchronised: say which day it is"),
+                message("office.day-untyped.action", "add --day, or of a receipt (收文) --received, such as 115.11.25"),
+            )
         return EnteredDay(typed, unsynced=True)
     today = now.by_wall() if case is None else now.today(case)
     if typed is not None and typed > today:

@@ -30,14 +30,14 @@ def next_steps(
     if request.word_pending:
         yield message("office.todo.word", "the signature of what was granted by word is still missing (request sign)")
     if not request.replied:
-        yield message("office.todo.reply", "answer whoever asked (request reply)")
+        yield message("office.todo.reply", "answer whoever asked (request print --paper reply, request reply)")
     if request.decision is not None and request.decision.granted and not request.withdrawn:
         yield from _granted(procedure, request)
     unsigned = request.unsigned if procedure.receipt else 0
     if unsigned > 0:
         yield message(
             "office.todo.receipt",
-            "have it signed for: {count} so far are not (request receipt)",
+            "have it signed for: {count} so far are not (request print --paper receipt, request receipt)",
             count=unsigned,
         )
     yield from _kept(request, log_posts, to_destroy)
@@ -73,8 +73,16 @@ def _kept(request: Request, log_posts: Collection[str], to_destroy: Collection[s
 
 def _undecided(procedure: Procedure, request: Request, applying: frozenset[str]) -> Iterator[Message]:
     if request.supplement:
-        yield message("office.todo.supplement", "wait for the supplement, then enter it (request supplement)")
+        yield message(
+            "office.todo.supplement",
+            "send the notice (request print --paper reply), wait for the supplement, enter it (request supplement)",
+        )
         return
+    if not request.asked:
+        yield message(
+            "office.todo.mend",
+            "nothing is held: its cameras or times cannot be read, so mend them (request supplement --field)",
+        )
     for check in procedure.checks:
         if check.name not in request.outcomes and (not check.when or check.name in applying):
             yield message("office.todo.check", "check {name} (request check)", name=check.words)

@@ -166,7 +166,7 @@ def lacks(procedure: Procedure, people: People, units: Iterable[str]) -> Iterato
         whose = {Unit.CAMERA: every, Unit.APPLICANT: sections}.get(step.unit, ("",))
         for unit in whose:
             if not people.holders(step.post, unit):
-                yield _nobody(procedure, step.post, unit)
+                yield _nobody(procedure, step.post, unit, managing=step.unit is Unit.MANAGING)
     if procedure.companion:
         for unit in every if procedure.companion_unit is Unit.CAMERA else ("",):
             there = people.holders(procedure.companion, unit)
@@ -191,7 +191,8 @@ def lacks(procedure: Procedure, people: People, units: Iterable[str]) -> Iterato
         )
 
 
-def _nobody(procedure: Procedure, post: str, unit: str) -> Message:
+def _nobody(procedure: Procedure, post: str, unit: str, *, managing: bool = False) -> Message:
+    """`managing`: of a step of the managing section, whose post another section may have, too."""
     if unit:
         return message(
             "office.nobody-holds-unit",
@@ -199,5 +200,12 @@ def _nobody(procedure: Procedure, post: str, unit: str) -> Message:
             row=procedure.row,
             post=post,
             unit=unit,
+        )
+    if managing and any(step.post == post and step.unit in (Unit.APPLICANT, Unit.CAMERA) for step in procedure.chain):
+        return message(
+            "office.nobody-holds-managing",
+            "{row}: nobody signs by the post {post} of the managing section: give it without --unit",
+            row=procedure.row,
+            post=post,
         )
     return message("office.nobody-holds", "{row}: nobody signs by the post {post}", row=procedure.row, post=post)

@@ -152,6 +152,8 @@ class CheckOutcome:
 
     outcome: str
     by: int
+    document: bool = False
+    """It is named which document or law it rests on: words of an earlier outcome are none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -602,12 +604,13 @@ def _examine(act: Examine, procedure: Procedure, request: Request) -> Request:
             "office.no-outcome", "{name} comes out as one of: {outcomes}", name=check.words, outcomes=check.outcomes
         ),
     )
-    _require(
-        act.document or act.outcome not in check.named,
-        message("office.no-document", "{name}: say which document or law this rests on", name=check.words),
-    )
+    if not act.document and act.outcome in check.named:
+        raise Unfit(
+            message("office.no-document", "{name}: say which document or law this rests on", name=check.words),
+            message("office.no-document.action", "add --document, such as 國民身分證正本"),
+        )
     _not_own(request, act.by)
-    return replace(request, outcomes={**request.outcomes, act.check: CheckOutcome(act.outcome, act.by)})
+    return replace(request, outcomes={**request.outcomes, act.check: CheckOutcome(act.outcome, act.by, act.document)})
 
 
 def _not_own(request: Request, person: int) -> None:

@@ -714,11 +714,15 @@ class OfficeService:
         return next((tuple(one.signed) for one in books if one.form == procedure.register_form), ())
 
     def sign_entry(self, number: str, version: int, entry: int, signer: Signer, account: int) -> Case:
-        """簽章 of a row of the log book. `entry`: the version that its act has made."""
+        """簽章 of a row of the log book. `entry`: the version that its act has made. Without a post: by the only one
+        that the row lacks and whoever signs holds.
+        """
         case = self.cases.case(number)
         posts = self.log_posts(case.procedure)
         if not posts:
             raise Unfit(message("office.no-log-book", "the text has no log book for this request"))
+        if not signer.post:
+            signer = replace(signer, post=self._log_post(case, entry, signer, account))
         if signer.post not in posts:
             raise Unfit(
                 message(
@@ -732,6 +736,24 @@ class OfficeService:
         if hand.paper_day is not None and any(one.version == entry for one in case.request.entries):
             self._refuse_before(case, date.fromordinal(hand.paper_day), case.dated(entry))
         return self.act(number, version, machine.SignEntry(hand, entry))
+
+    def _log_post(self, case: Case, entry: int, signer: Signer, account: int) -> str:
+        everybody, now_ms = self.people(), self._clock.now().wall_ms
+        person = self.person_of(account) if signer.person is None else signer.person
+        signed = {hand.post for one in case.request.entries if one.version == entry for hand in one.signed}
+        lacking = [post for post in self.log_posts(case.procedure) if post not in signed]
+        theirs = [
+            post
+            for post in lacking
+            for unit in self._units_of(case, ChainStep(post=post, unit=Unit.MANAGING), everybody)
+            if person in (*everybody.holders(post, unit), *everybody.deputies_of(post, unit, now_ms))
+        ]
+        if len(theirs) == 1:
+            return theirs[0]
+        raise Unfit(
+            message("office.which-log-post", "say by which post the row is signed: {posts}", posts=theirs or lacking),
+            message("office.which-log-post.action", "add --post; who holds which: `edgectl post list`"),
+        )
 
     def appoint(self, number: str, version: int, at_ms: int) -> Case:
         """A viewing. `at_ms`: wall clock, ms since 1970."""

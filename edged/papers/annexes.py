@@ -13,16 +13,16 @@ from hashlib import sha256
 from typing import Any, Final
 
 from edged.office import forms
-from edged.office.cases import CHECKED, PRESENT, REASON
+from edged.office.cases import CHECKED, PRESENT, REASON, CopyWord
 from edged.office.intervals import FormInterval, read_date, read_intervals
 from edged.office.request import (
     Decide,
     Door,
     Reply,
-    within,
+    grants_less,
 )
-from edged.papers.case_story import approvals, signatures
-from edged.papers.case_words import VIEWINGS, use_word
+from edged.papers.case_story import approvals, copy_stories, signatures
+from edged.papers.case_words import DELIVERIES, VIEWINGS, use_word
 from edged.papers.paper_case import PaperCase
 from edged.papers.render import Sheet, TemplateUnusable, render, sheets
 from edged.profiles.procedures import AnnexField, ChainStep, FieldKind, Procedure, Unit, Use
@@ -116,6 +116,7 @@ def form_values(case: PaperCase) -> dict[str, Any]:
         "checks": list(_checks(case)),
         "decision": _decision(case),
         "viewings": list(_viewings(case)),
+        "copies": list(_copies(case)),
         "reply": _reply(case),
         "withdrawn": request.withdrawn,
         "filed_as": request.filed_as,
@@ -141,7 +142,7 @@ def foot_line(case: PaperCase) -> str:
     leaves = [case.case.row.leaf, *(one.leaf for one in case.case.acts)]
     return (
         f"收文號 {case.number}　第 {case.case.row.version} 版　{roc_date(case.today)}列印　"
-        f"依據：{case.box} 帳本第 {numbers_text(leaves)} 號"
+        f"依據：{case.box} 稽核軌跡第 {numbers_text(leaves)} 筆"
     )
 
 
@@ -237,7 +238,7 @@ def _checks(case: PaperCase) -> Iterator[dict[str, Any]]:
                 "name": one.name,
                 "label": one.words,
                 "outcome": found.outcome,
-                "document": case.text(f"{CHECKED}{one.name}") if found.outcome in one.named else "",
+                "document": case.text(f"{CHECKED}{one.name}") if found.document else "",
                 "by": case.name(found.by),
             }
 
@@ -250,10 +251,9 @@ def _decision(case: PaperCase) -> dict[str, Any] | None:
     at, said = [(number, one.act.hand) for number, one in enumerate(case.case.acts) if isinstance(one.act, Decide)][-1]
     done = case.case.acts[at]
     last = signatures(case.case)[-1][1]
-    whole = decided.uses == request.uses and within(request.asked, decided.scope)
     return {
         "granted": decided.granted,
-        "whole": whole,
+        "whole": not grants_less(request, decided),
         "uses": [use_word(procedure, use) for use in Use if use in decided.uses],
         "scope": case.footage(decided.scope),
         "post": decided.hand.post,
@@ -276,8 +276,22 @@ def _viewings(case: PaperCase) -> Iterator[dict[str, Any]]:
         }
 
 
+def _copies(case: PaperCase) -> Iterator[dict[str, Any]]:
+    for one in copy_stories(case.case):
+        copy, signed = one.take.made, one.signed
+        yield {
+            "id": copy,
+            "day": "" if signed is None else case.day(signed.day, one.receipt),
+            "receiver": "" if signed is None else case.of_copy(copy, CopyWord.RECEIVER),
+        }
+
+
 def _reply(case: PaperCase) -> dict[str, str] | None:
     replied = case.case.last(Reply)
     if replied is None or not isinstance(replied.act, Reply):
         return None
-    return {"day": case.day(replied.act.day, replied), "letter": replied.act.letter}
+    return {
+        "day": case.day(replied.act.day, replied),
+        "letter": replied.act.letter,
+        "delivery": DELIVERIES[replied.act.delivery] if replied.act.delivery else "",
+    }

@@ -13,7 +13,7 @@ from typing import Final
 from edged.office import forms
 from edged.office import request as machine
 from edged.office.cases import CHECKED, PRESENT, CopyWord
-from edged.office.request import Hand, ViewingState
+from edged.office.request import Hand, ViewingState, grants_less
 from edged.office.story import DatedAct
 from edged.papers.case_story import CopyStory, approvals, copy_stories, signatures, with_versions
 from edged.papers.case_words import (
@@ -134,7 +134,7 @@ def _checks(paper: PaperCase) -> PaperTable:
         (
             PaperCell(one.words),
             PaperCell(found.outcome, f"check:{one.name}"),
-            PaperCell(paper.text(f"{CHECKED}{one.name}") if found.outcome in one.named else "", f"seen:{one.name}"),
+            PaperCell(paper.text(f"{CHECKED}{one.name}") if found.document else "", f"seen:{one.name}"),
             PaperCell(paper.name(found.by), f"checked-by:{one.name}"),
         )
         for one in paper.case.procedure.checks
@@ -191,7 +191,7 @@ def _decision(paper: PaperCase) -> Iterator[tuple[PaperCell, ...]]:
     if decision is None:
         yield labelled("准駁", "撤回，未為准駁" if request.withdrawn else "未為准駁", "outcome")
         return
-    yield labelled("准駁", _outcome(decision), "outcome")
+    yield labelled("准駁", _outcome(request, decision), "outcome")
     yield labelled("同意事項", use_words(procedure, decision.uses), "uses")
     yield labelled("同意範圍", "\n".join(paper.footage(decision.scope)), "scope")
     yield labelled(
@@ -206,8 +206,10 @@ def _decision(paper: PaperCase) -> Iterator[tuple[PaperCell, ...]]:
         yield labelled("紙本複核", paper.name(request.paper_seen_by), "paper-seen-by")
 
 
-def _outcome(decision: machine.Decision | machine.Decide) -> str:
-    return "同意" if decision.uses else "駁回"
+def _outcome(request: machine.Request, decision: machine.Decision) -> str:
+    if not decision.granted:
+        return "駁回"
+    return "部分同意" if grants_less(request, decision) else "同意"
 
 
 # --- after it ---------------------------------------------------------------------------------------------------------
@@ -419,7 +421,7 @@ def _(act: machine.Supplemented, paper: PaperCase) -> str:
 @act_words.register
 def _(act: machine.Decide, paper: PaperCase) -> str:
     uses = f"（{use_words(paper.case.procedure, act.uses)}）" if act.uses else ""
-    return f"{_outcome(act)}{uses}：{act.hand.post} {paper.signed(act.hand)}"
+    return f"{'同意' if act.uses else '駁回'}{uses}：{act.hand.post} {paper.signed(act.hand)}"
 
 
 @act_words.register

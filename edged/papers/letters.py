@@ -438,17 +438,18 @@ class _Writer:
     def _in_part(self) -> Iterator[_Point]:
         decision, request = self._decision, self._case.request
         yield from self._granted()
-        if decision is not None and (refused := request.uses - decision.uses):
+        refused = request.uses - decision.uses if decision is not None else frozenset()
+        if refused:
             yield _point("未同意事項：{refused}。", refused=use_words(self._procedure, refused))
         asked = [_line("{asked}", asked=line) for line in self._paper.footage(request.asked)]
         yield _point("申請之鏡頭及時段如下，逾前開同意範圍部分，未予同意：", items=asked)
-        yield from self._because(with_reason=False)
+        yield from self._because(with_reason=False, instead=bool(refused))
 
     def _refused(self) -> Iterator[_Point]:
         yield from self._because(with_reason=True)
 
-    def _because(self, *, with_reason: bool) -> Iterator[_Point]:
-        """Reasons, the clause, what to do instead, and the remedy."""
+    def _because(self, *, with_reason: bool, instead: bool = True) -> Iterator[_Point]:
+        """Reasons, the clause, what to do instead where something was not granted at all, and the remedy."""
         if with_reason and (why := self._why()):
             yield _point("理由：{reason}", reason=why)
         failed = [
@@ -465,8 +466,8 @@ class _Writer:
         yield _point(
             "依據：「{title}」{clause}：", title=self._paper.profile.title, clause=clause.article, items=quoted
         )
-        if self._procedure.instead:
-            yield _point("請改依下列規定辦理：{instead}", instead=self._procedure.instead)
+        if self._procedure.instead and instead:
+            yield _point("如有其他需要，依下列規定辦理：{instead}", instead=self._procedure.instead)
         if self._case.request.applicant is None:
             yield _point("{remedy}", remedy=REMEDY)
 

@@ -104,7 +104,7 @@ LINE: Final[dict[str, Any]] = {
     "unreadable": None,
 }
 CLOSE: Final = message("office.todo.close", "when all is done, close it (request close)")
-REPLY: Final = message("office.todo.reply", "answer whoever asked (request reply)")
+REPLY: Final = message("office.todo.reply", "answer whoever asked (request print --paper reply, request reply)")
 COPY: Final[dict[str, Any]] = {
     "id": "E-20261201-9QWE",
     "secrecy": None,

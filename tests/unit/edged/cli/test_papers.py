@@ -69,7 +69,7 @@ def test_a_file_that_is_there_stays_without_force(
     file = tmp_path / "115-0042-slip.html"
     file.write_text("mine")
     assert run("115-0042", "--paper", "slip") == exit_codes.USAGE
-    assert "exists" in capsys.readouterr().err
+    assert "exists\n  → print it in its place with --force" in capsys.readouterr().err
     assert not daemon.asked
     assert file.read_text() == "mine"
     assert run("115-0042", "--paper", "slip", "--force") == exit_codes.OK

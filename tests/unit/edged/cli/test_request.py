@@ -264,12 +264,19 @@ def test_checks_and_outcomes_go_by_words_or_numbers(
     assert (daemon.asked["check"], daemon.asked["outcome"]) == (check, outcome)
 
 
-@pytest.mark.parametrize("typed", [("9", "1"), ("identity", "對"), ("identity",), ("0", "1"), ("指紋", "1")])
+@pytest.mark.parametrize("typed", [("9", "1"), ("identity", "對"), ("identity", "3"), ("0", "1"), ("指紋", "1")])
 def test_what_is_no_check_or_outcome_is_told_with_those_there_are(
     daemon: Daemon, typed: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("check", "115-0042", *typed) == exit_codes.USAGE
     assert "is none of them: write 1 " in " ".join(capsys.readouterr().err.split())
+    assert daemon.posted == []
+
+
+def test_outcomes_of_a_check_are_listed(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "115-0042", "third-persons") == exit_codes.OK
+    told = capsys.readouterr().out.split()
+    assert told[told.index("無") - 1 :][:6] == ["1", "無", "2", "已縮小", "3", "已遮蔽"]
     assert daemon.posted == []
 
 
@@ -414,6 +421,7 @@ def test_the_close_asks_for_the_number_of_the_file(
     filed_as: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    daemon.request = REQUEST | {"fields": [one for one in FIELDS if one["value"]]}
     typing(typed)
     assert run("close", "115-0042", *words) == exit_codes.OK
     assert daemon.asked["filed_as"] == filed_as
@@ -421,6 +429,42 @@ def test_the_close_asks_for_the_number_of_the_file(
     assert ("檔號 of its file" in shown) == bool(typed)
     if "--json" not in words:
         assert shown.splitlines()[-1] == "Print its file: edgectl request print 115-0042 --paper case-file"
+
+
+def test_the_close_asks_for_what_the_form_has_filled_in_afterwards(
+    daemon: Daemon, typing: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is left empty is told as the finding that it is."""
+    daemon.request = REQUEST | {"filed_as": "7"}
+    typing("已會同閱覽\n")
+    assert run("close", "115-0042") == exit_codes.OK
+    assert daemon.asked["fields"] == {"handling": "已會同閱覽"}
+    typing("\n")
+    assert run("close", "115-0042") == exit_codes.OK
+    assert daemon.asked["fields"] == {}
+    told = " ".join(capsys.readouterr().out.split())
+    assert "closed with fields of its form empty, which is a finding: 申請人 聯絡電話, 辦理情形" in told
+    assert run("close", "115-0042", "--field", "辦理情形=x") == exit_codes.OK
+    assert daemon.asked["fields"] == {"handling": "x"}
+
+
+def test_the_day_is_asked_for_where_no_clock_tells_it(
+    daemon: Daemon, typing: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is known that the daemon wants one, and with all else that was typed."""
+    untyped = CallError(message("office.day-untyped", "say which day it is"), "", exit_codes.FAILED)
+
+    def post(path: str, body: bytes = b"", kind: str | None = None) -> bytes:
+        answer = daemon.post(path, body, kind)
+        if json.loads(body)["day"] is None:
+            raise untyped
+        return answer
+
+    monkeypatch.setattr(DaemonClient, "post", staticmethod(post))
+    typing("soon\n115.11.26\n")
+    assert run("reply", "115-0042", "--letter", "1") == exit_codes.OK
+    assert (daemon.asked["day"], daemon.asked["letter"]) == ("2026-11-26", "1")
+    assert run("reply", "115-0042", "--json") == exit_codes.FAILED
 
 
 def test_a_file_that_has_its_number_is_not_asked_for_again(daemon: Daemon, typing: Callable[[str], None]) -> None:

@@ -13,6 +13,7 @@ from edged.office import next_steps as module
 from edged.office.next_steps import next_steps
 from edged.office.request import (
     Act,
+    Amend,
     Appoint,
     AskSupplement,
     Close,
@@ -80,6 +81,7 @@ class Line:
 
 
 LINES: Final = (
+    Line("mend", PUBLIC, (Amend(frozenset(), scope=()),), Amend(frozenset(), scope=(LOBBY,))),
     Line("check", PUBLIC, (), SIGNED[2]),
     Line("check", PUBLIC, (SIGNED[2],), LATER, {"applying": frozenset({"agency"})}),
     Line("sign", PUBLIC, SIGNED[:1], SIGNED[1]),

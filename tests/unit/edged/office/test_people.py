@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edged.office.people import Deputy, People, Person, PostHolding, hand, lacks
 from edged.office.request import Door, Unfit
-from edged.profiles.procedures import Procedure
+from edged.profiles.procedures import ChainStep, Procedure, Unit
 
 HEAD, CLERK, DEPUTY, AUTHORITY, PAPER, GONE = range(1, 7)
 TWO: Final = frozenset({1002, 1004})
@@ -81,6 +81,9 @@ def test_what_an_office_lacks() -> None:
     assert (told.code, told.values["unit"]) == ("office.nobody-holds-unit", "第二課")
     nobody = [one.code for one in lacks(ROW, replace(whole, holdings=()), [])]
     assert nobody == ["office.nobody-holds-unit", "office.nobody-holds", "office.nobody-holds"]
+    managing = ChainStep(post="課長", unit=Unit.MANAGING)
+    twice = ROW.model_copy(update={"chain": [*ROW.chain[:2], managing, ROW.chain[2]]})
+    assert [one.code for one in lacks(twice, whole, [])] == ["office.nobody-holds-managing"], "not of which section"
     two = People((Person(1, "", 1001),), ())
     assert "office.too-few" in [one.code for one in lacks(ROW, two, [])]
 

@@ -17,6 +17,7 @@ from edged.papers.paper_case import ERASED, LOST, WITHHELD
 from edged.papers.render import TemplateUnusable
 from edged.profiles.procedures import Use
 from storage.words.message import message
+from tests.support.paper_cases import COPY, PaperStory
 from tests.support.papers import (
     SCOPE,
     Element,
@@ -198,7 +199,7 @@ def test_what_stands_on_a_form_is_what_the_request_says(row: str) -> None:
     assert shown.having("data-number")[0].text == "115-0007"
     assert shown.having("data-scope")[0].text == "一樓大廳（lobby）　民國115年11月20日 14:05～14:35"
     assert shown.having("data-decision")[0]["data-decision"] == "granted"
-    assert f"帳本第 41–{sample.acts[-1].leaf} 號" in shown.having("data-foot")[0].text
+    assert f"稽核軌跡第 41–{sample.acts[-1].leaf} 筆" in shown.having("data-foot")[0].text
 
 
 def test_how_somebody_signed_stands_in_the_cell() -> None:
@@ -326,6 +327,15 @@ def test_less_than_was_asked_for_is_part_of_it() -> None:
     sample.decide(frozenset({Use.VIEW}))
     (decided,) = sheet(printed_form(sample.paper()).html).having("data-decision")
     assert decided.text.startswith("部分同意，准予調閱")
+
+
+def test_a_copy_that_left_stands_on_the_form_with_who_took_it() -> None:
+    told_of = PaperStory.of(*row_of("J-agency")).signed().decide().replied().used().paper()
+    (copied,) = sheet(printed_form(told_of).html).having("data-copy")
+    assert copied["data-copy"] == COPY
+    assert copied.text == f"{COPY}　民國115年11月28日 簽收　領取人 領取人王"
+    (replied,) = sheet(printed_form(told_of).html).having("data-reply")
+    assert replied.text.endswith("　郵寄")
 
 
 def test_marks_of_a_number() -> None:

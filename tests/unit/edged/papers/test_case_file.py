@@ -14,6 +14,7 @@ from edged.office.request import (
     AskSupplement,
     CutViewing,
     Door,
+    Examine,
     Extend,
     Hand,
     OpenViewing,
@@ -74,8 +75,7 @@ def test_all_of_a_case_stands_in_its_file(of: Profile, row: Procedure) -> None:
         assert fields.get(f"field:{one.name}", [""]) == [paper.text(one.name)]
     for name, found in told.request.outcomes.items():
         check = next(one for one in row.checks if one.name == name)
-        seen = f"{check.words}之文件" if found.outcome in check.named else ""
-        assert (fields[f"check:{name}"], fields[f"seen:{name}"]) == ([found.outcome], [seen])
+        assert (fields[f"check:{name}"], fields[f"seen:{name}"]) == ([found.outcome], [f"{check.words}之文件"])
         assert fields[f"checked-by:{name}"] == [NAMES[CLERK]]
     for number, signed in enumerate(told.request.signatures, 1):
         assert fields[f"signed:{number}"] == [paper.name(signed.hand.person)]
@@ -102,6 +102,14 @@ def test_all_of_a_case_stands_in_its_file(of: Profile, row: Procedure) -> None:
     assert fields["kept"] == (
         [BY_ARCHIVES_ACT] if row.kept is None else ["申請表保存3年，自最後一次閱覽起算，未閱覽者自結案起算"]
     )
+
+
+def test_a_document_is_that_of_the_outcome_that_stands() -> None:
+    told = of_row("J-staff").signed()
+    check = told.procedure.checks[1]
+    assert fields_of(case_file(told.paper()))[f"seen:{check.name}"] == [f"{check.words}之文件"]
+    told.do(Examine(check.name, check.outcomes[-1], CLERK, document=False))
+    assert fields_of(case_file(told.paper()))[f"seen:{check.name}"] == [""]
 
 
 def test_what_did_not_go_straight_on_stands_with_its_reason() -> None:
