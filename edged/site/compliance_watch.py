@@ -92,7 +92,7 @@ class ComplianceWatch:
             return
         chosen = profile(seen.config.site.profile)
         facts, head = await self._thread.run(self._gather, seen, chosen)
-        found = tuple(compliance.findings(chosen, facts))
+        found = await self._thread.run(lambda: tuple(compliance.findings(chosen, facts)))
         self._settled = self._settled or _is_settled(facts)
         kept: dict[str, Kept] = {}
         if self._settled:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
 
+from edged import compliance
 from edged.evidence.export_service import ExportService
 from edged.host.loops import Loops
 from edged.office.looks import Looks
@@ -109,3 +111,18 @@ async def test_a_round_asks_the_clocks_as_often_however_many_cases_there_are(
             counter.facts()
             found.append(asked[0])
         assert found[0] == found[1]
+
+
+async def test_clauses_are_judged_beside_the_event_loop(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be breaches by the thousand, and cameras go on recording."""
+    async with office(memory, "taipei-police") as counter:
+        threads, judge = set[int](), compliance.findings
+
+        def judged(*given: Any) -> Any:
+            threads.add(threading.get_ident())
+            return judge(*given)
+
+        monkeypatch.setattr(compliance, "findings", judged)
+        await counter.compliance.poll()
+        assert threads
+        assert threading.get_ident() not in threads
