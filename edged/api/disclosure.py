@@ -154,9 +154,9 @@ class DisclosureCalls:
 
         def work() -> documents.RequestCopy:
             if wanted.asks:
-                scope = scope_of(wanted.scope or [])
-                case = self.office.act(number, wanted.version, machine.AskHold(scope), words=wanted.fields)
-                return self._copied(case)
+                granted = machine.granted(self._opened(number).request, Use.VIEW).scope
+                ask = machine.AskHold(granted if wanted.scope is None else scope_of(wanted.scope))
+                return self._copied(self.office.act(number, wanted.version, ask, words=wanted.fields))
             if wanted.keep:
                 case, act = self._take(number, wanted, Use.HOLD)
                 case, pin = self.office.keep(case, wanted.version, act, wanted.fields, person(who))

@@ -67,7 +67,8 @@ def next_step(act: documents.Act, read: Reader) -> Text:
     """What the first person is told."""
     waits = read.phrase("approve.act-waits", "{act} waits: {what}.", act=act.id, what=told_in(act, "sentence"))
     now = read.phrase(
-        "approve.act-waits.action", "Now another person than {person}: edgectl approve {act}",
+        "approve.act-waits.action",
+        "Now another person than {person}, who has the role of authority: edgectl approve {act}",
         person=act.asked_by, act=act.id,
     )  # fmt: skip
     return Text(f"{clean(waits)}\n{clean(now)}")

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar, get_args
 
 import click
 from pydantic import BaseModel
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from edged.cli import export, papers, request_screens
@@ -672,15 +672,15 @@ def view(
 
 
 def _viewing(shown: documents.RequestView, session: Session, step: str) -> RenderableType:
-    screen = request_screens.view_screen(shown, session.reader)
     if step != "here":
-        return screen
+        return request_screens.view_screen(shown, session.reader)
     now = session.words.phrase(
         "office.view.here",
-        "You have said that you are there. Now whoever shows it: edgectl request view {number} --companion …",
+        "You have said that you are there; it counts for half an hour. Now an operator shows it:"
+        " edgectl request view {number} --companion … --present …",
         number=shown.request.number,
     )
-    return Group(text(now, "bold"), "", screen)
+    return text(now, "bold")
 
 
 @request.command(short_help="Copy what was granted into a folder, or keep it in the office.")

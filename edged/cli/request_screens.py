@@ -20,7 +20,9 @@ from edged.cli.formatting import REQUEST_STATES, clean, colon, local, table, tex
 from edged.cli.options import OUTSIDE
 from edged.documents import office as documents
 from edged.documents.base import Told
+from edged.office.next_steps import post_words
 from edged.office.request import DELIVERIES, DISPOSALS, USES
+from edged.profiles.procedures import Use
 from edged.words.catalogue import Reader
 from edged.words.units import roc_day
 from storage.words.message import Message, format_size, message
@@ -62,14 +64,7 @@ def label(one: documents.FormField) -> str:
 
 def post_of(step: documents.Step) -> Message:
     """With whose it is, where that is not the whole office."""
-    match step.unit:
-        case "applicant":
-            return message("office.post.applicant", "{post} (applicant's section)", post=step.post)
-        case "managing":
-            return message("office.post.managing", "{post} (managing section)", post=step.post)
-        case "camera":
-            return message("office.post.camera", "{post} (each unit)", post=step.post)
-    return Message(step.post)
+    return post_words(step.post, step.unit)
 
 
 def name_of(one: documents.Who) -> Message:
@@ -198,8 +193,18 @@ def slip_screen(document: documents.RequestShow, read: Reader) -> RenderableType
     one = document.request
     number = Panel.fit(Text(f"  {clean(one.number)}  ", style="bold"), padding=(1, 2))
     slip = [text(read(line.told)) for line in document.slip]
+    printed = read.phrase(
+        "office.new.print", "Print its slip: edgectl request print {number} --paper slip", number=one.number
+    )
     return Group(
-        number, *slip, *_cannot(one, read), "", heading(one, read), *_remarks(document, read), *_to_do(one, read)
+        number,
+        *slip,
+        text(printed),
+        *_cannot(one, read),
+        "",
+        heading(one, read),
+        *_remarks(document, read),
+        *_to_do(one, read),
     )
 
 
@@ -264,7 +269,12 @@ def _remarks(document: documents.RequestShow, read: Reader) -> list[RenderableTy
         return []
     title = read.phrase("office.show.remarks", "Odd, and may stand as it is written")
     lines = [text(f"{one.words}{colon(read)}{read(one.told.told)}", "yellow") for one in document.remarks]
-    return _section(title, Group(*lines))
+    mended = read.phrase(
+        "office.show.mend",
+        "corrected by: edgectl request supplement {number} --field NAME=TEXT",
+        number=document.request.number,
+    )
+    return _section(title, Group(*lines, text(f"→ {mended}")))
 
 
 def _section(title: str, content: RenderableType | None) -> list[RenderableType]:
@@ -399,7 +409,7 @@ def _cannot(one: documents.ShownRequest, read: Reader) -> Iterator[RenderableTyp
             uses=[USES[use] for use in beyond],
         )
         yield text(words, "yellow")
-    if one.instead and (beyond or one.granted == [] or not one.may):
+    if one.instead and (beyond or set(one.may) <= {Use.LOOK}):
         yield text(read.phrase("office.show.instead", "instead: {words}", words=one.instead))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from edged.office.request import SHOWN, Request, ViewingState
-from edged.profiles.procedures import Procedure, Use
+from edged.profiles.procedures import Procedure, Unit, Use
 from storage.words.message import Message, message
 
 
@@ -87,11 +87,25 @@ def _undecided(procedure: Procedure, request: Request, applying: frozenset[str])
         if check.name not in request.outcomes and (not check.when or check.name in applying):
             yield message("office.todo.check", "check {name} (request check)", name=check.words)
     number, last = request.step(procedure), len(procedure.chain) - 1
-    post = procedure.chain[min(number, last)].post
+    step = procedure.chain[min(number, last)]
+    is_once = [one.post for one in procedure.chain].count(step.post) == 1
+    post = step.post if is_once else post_words(step.post, step.unit)
     if number < last:
         yield message("office.todo.sign", "{post} signs (request sign)", post=post)
     else:
         yield message("office.todo.decide", "{post} grants or refuses (request grant, request refuse)", post=post)
+
+
+def post_words(post: str, unit: str) -> Message:
+    """`unit`: whose post it is (`Unit`); named where that is not the whole office."""
+    match unit:
+        case Unit.APPLICANT:
+            return message("office.post.applicant", "{post} (applicant's section)", post=post)
+        case Unit.MANAGING:
+            return message("office.post.managing", "{post} (managing section)", post=post)
+        case Unit.CAMERA:
+            return message("office.post.camera", "{post} (each unit)", post=post)
+    return Message(post)
 
 
 def _granted(procedure: Procedure, request: Request) -> Iterator[Message]:
@@ -123,3 +137,15 @@ def _handed_out(procedure: Procedure, request: Request) -> Iterator[Message]:
         )
     if Use.COPY in uses and not request.copies:
         yield message("office.todo.copy", "copy it out (request copy --out)")
+    if not request.held and (Use.HOLD in uses or request.hold_asked):
+        yield from _kept_in_office(procedure, request)
+
+
+def _kept_in_office(procedure: Procedure, request: Request) -> Iterator[Message]:
+    lacking = procedure.hold_by[len(request.hold_by) :]
+    if lacking:
+        yield message(
+            "office.todo.hold-sign", "{post} approves that it is kept (request sign --keep)", post=lacking[0].post
+        )
+    else:
+        yield message("office.todo.hold", "keep it in the office (request copy --keep)")

@@ -166,12 +166,12 @@ def lacks(procedure: Procedure, people: People, units: Iterable[str]) -> Iterato
         whose = {Unit.CAMERA: every, Unit.APPLICANT: sections}.get(step.unit, ("",))
         for unit in whose:
             if not people.holders(step.post, unit):
-                yield _nobody(procedure, step.post, unit, managing=step.unit is Unit.MANAGING)
+                yield _nobody(procedure, step.post, unit, people)
     if procedure.companion:
         for unit in every if procedure.companion_unit is Unit.CAMERA else ("",):
             there = people.holders(procedure.companion, unit)
             if not there:
-                yield _nobody(procedure, procedure.companion, unit)
+                yield _nobody(procedure, procedure.companion, unit, people)
             elif procedure.companion_by_login and not any(people.has_account(one) for one in there):
                 yield message(
                     "office.companion-account",
@@ -191,8 +191,7 @@ def lacks(procedure: Procedure, people: People, units: Iterable[str]) -> Iterato
         )
 
 
-def _nobody(procedure: Procedure, post: str, unit: str, *, managing: bool = False) -> Message:
-    """`managing`: of a step of the managing section, whose post another section may have, too."""
+def _nobody(procedure: Procedure, post: str, unit: str, people: People) -> Message:
     if unit:
         return message(
             "office.nobody-holds-unit",
@@ -201,10 +200,10 @@ def _nobody(procedure: Procedure, post: str, unit: str, *, managing: bool = Fals
             post=post,
             unit=unit,
         )
-    if managing and any(step.post == post and step.unit in (Unit.APPLICANT, Unit.CAMERA) for step in procedure.chain):
+    if any(one.post == post for one in people.holdings):
         return message(
-            "office.nobody-holds-managing",
-            "{row}: nobody signs by the post {post} of the managing section: give it without --unit",
+            "office.nobody-holds-whole",
+            "{row}: nobody holds the post {post} for the whole office (edgectl post hold, without --unit)",
             row=procedure.row,
             post=post,
         )

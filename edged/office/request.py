@@ -176,9 +176,16 @@ class Decision:
         return bool(self.uses)
 
 
-def grants_less(request: Request, decision: Decision) -> bool:
+def grants_less(request: Request, decision: Decision | Decide) -> bool:
     """Whether less was granted than is asked for."""
     return decision.uses != request.uses or not within(request.asked, decision.scope)
+
+
+def denies_by_class(procedure: Procedure, request: Request) -> bool:
+    """Whether who asks may not have all of it by what they are: whatever their case is like, the text sends them
+    elsewhere (`Procedure.instead`).
+    """
+    return bool(request.uses - frozenset(procedure.may)) or frozenset(procedure.may) <= {Use.LOOK}
 
 
 class ViewingState(StrEnum):
@@ -990,10 +997,16 @@ def _take(act: Take, procedure: Procedure, request: Request) -> Request:
         message("office.beyond-grant", "cameras and times lie within what was granted"),
     )
     if act.use is Use.HOLD:
-        _require(
-            len(request.hold_by) == len(procedure.hold_by),
-            message("office.hold-unapproved", "keeping it is not approved yet"),
-        )
+        lacking = procedure.hold_by[len(request.hold_by) :]
+        if lacking:
+            raise Unfit(
+                message("office.hold-unapproved", "keeping it is not approved yet"),
+                message(
+                    "office.hold-unapproved.action",
+                    "{post} approves it: edgectl request sign NUMBER --keep",
+                    post=lacking[0].post,
+                ),
+            )
         return replace(request, held=True)
     return replace(request, copies=(*request.copies, Copy(act.made)))
 

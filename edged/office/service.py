@@ -447,6 +447,13 @@ class OfficeService:
 
     def _received(self, told: date | None) -> date:
         """收文. Numbers never go back to an earlier year, so a day is not taken that would bring them far ahead."""
+        if told is None and not self._clock.synced():
+            raise Unfit(
+                message(
+                    "office.received-untyped",
+                    "the clock of this box is not synchronised: say on which day it was received (--received)",
+                )
+            )
         day, today = entered_day(told, self.time()).day, self.today()
         if not self._clock.synced():
             own = [one.day for one in self._requests.listed() if one.own]
@@ -816,9 +823,17 @@ class OfficeService:
             (pins.default if held is None else held) // MS,
         )
         machine.advance(case.procedure, case.request, act, version)
+        if (kept := self._kept_already(case, act)) is not None:
+            raise Unfit(message("office.kept-already", "this footage is kept already: {pin}", pin=kept))
         placed = self._placed(case, order) or self._store.pins.place(order, placer, limits)[0].pin
         after = self.act(case.row.number, version, replace(act, made=placed.id), words=fields)
         return after, self._store.pins.find(placed.id).pin
+
+    def _kept_already(self, case: Case, act: machine.Take) -> str | None:
+        """The pin by which the same cameras and times are kept for this request."""
+        lasting = {one.pin.id for one in self._store.pins.lasting()}
+        takes = (one.act for one in case.acts if isinstance(one.act, machine.Take))
+        return next((one.made for one in takes if one.made in lasting and set(one.scope) == set(act.scope)), None)
 
     def _placed(self, case: Case, order: PinOrder) -> Pin | None:
         """The pin of this footage that stands for the request already, and that no act names."""

@@ -13,7 +13,7 @@ from typing import Final
 from edged.office import forms
 from edged.office import request as machine
 from edged.office.cases import CHECKED, PRESENT, CopyWord
-from edged.office.request import Hand, ViewingState, grants_less
+from edged.office.request import Hand, ViewingState
 from edged.office.story import DatedAct
 from edged.papers.case_story import CopyStory, approvals, copy_stories, signatures, with_versions
 from edged.papers.case_words import (
@@ -206,10 +206,10 @@ def _decision(paper: PaperCase) -> Iterator[tuple[PaperCell, ...]]:
         yield labelled("紙本複核", paper.name(request.paper_seen_by), "paper-seen-by")
 
 
-def _outcome(request: machine.Request, decision: machine.Decision) -> str:
-    if not decision.granted:
+def _outcome(request: machine.Request, decision: machine.Decision | machine.Decide) -> str:
+    if not decision.uses:
         return "駁回"
-    return "部分同意" if grants_less(request, decision) else "同意"
+    return "部分同意" if machine.grants_less(request, decision) else "同意"
 
 
 # --- after it ---------------------------------------------------------------------------------------------------------
@@ -421,7 +421,7 @@ def _(act: machine.Supplemented, paper: PaperCase) -> str:
 @act_words.register
 def _(act: machine.Decide, paper: PaperCase) -> str:
     uses = f"（{use_words(paper.case.procedure, act.uses)}）" if act.uses else ""
-    return f"{'同意' if act.uses else '駁回'}{uses}：{act.hand.post} {paper.signed(act.hand)}"
+    return f"{_outcome(paper.case.request, act)}{uses}：{act.hand.post} {paper.signed(act.hand)}"
 
 
 @act_words.register

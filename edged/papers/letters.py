@@ -29,6 +29,7 @@ from edged.office.request import (
     Sign,
     Unfit,
     Withdraw,
+    denies_by_class,
 )
 from edged.office.story import DatedAct
 from edged.papers.case_story import last_with_version
@@ -443,13 +444,13 @@ class _Writer:
             yield _point("未同意事項：{refused}。", refused=use_words(self._procedure, refused))
         asked = [_line("{asked}", asked=line) for line in self._paper.footage(request.asked)]
         yield _point("申請之鏡頭及時段如下，逾前開同意範圍部分，未予同意：", items=asked)
-        yield from self._because(with_reason=False, instead=bool(refused))
+        yield from self._because(with_reason=False)
 
     def _refused(self) -> Iterator[_Point]:
         yield from self._because(with_reason=True)
 
-    def _because(self, *, with_reason: bool, instead: bool = True) -> Iterator[_Point]:
-        """Reasons, the clause, what to do instead where something was not granted at all, and the remedy."""
+    def _because(self, *, with_reason: bool) -> Iterator[_Point]:
+        """Reasons, the clause, what to do instead where the text sends whoever asks elsewhere, and the remedy."""
         if with_reason and (why := self._why()):
             yield _point("理由：{reason}", reason=why)
         failed = [
@@ -466,8 +467,8 @@ class _Writer:
         yield _point(
             "依據：「{title}」{clause}：", title=self._paper.profile.title, clause=clause.article, items=quoted
         )
-        if self._procedure.instead and instead:
-            yield _point("如有其他需要，依下列規定辦理：{instead}", instead=self._procedure.instead)
+        if self._procedure.instead and denies_by_class(self._procedure, self._case.request):
+            yield _point("請改依下列規定辦理：{instead}", instead=self._procedure.instead)
         if self._case.request.applicant is None:
             yield _point("{remedy}", remedy=REMEDY)
 

@@ -139,7 +139,7 @@ async def test_without_a_synchronised_clock_the_day_is_typed_and_marked(memory: 
         counter = office.counter
         counter.box.clock.is_synced = False
         before = counter.standing()
-        await office.refused("office.day-untyped", await office.receive(received=None))
+        await office.refused("office.received-untyped", await office.receive(received=None))
         far = str(date.fromisoformat(office.story.day) + timedelta(days=367 * 30))
         assert code(await office.receive(received="2101-01-01")) == "office.day-far"
         assert counter.standing() == before

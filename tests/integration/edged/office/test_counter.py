@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.edged.office.test_stories import SECTION, story
 from tests.support.counter import Counter, opened
-from tests.support.office_story import CLERK, HEAD, PERSONS, SECOND, number_of, staffed
+from tests.support.office_story import CLERK, DECIDES, HEAD, PERSONS, SECOND, number_of, staffed
 
 PROFILE: Final = "wenshan-household"
 CAMERA: Final = "lobby"
@@ -114,6 +114,34 @@ async def test_closing_does_all_or_nothing(counter: Counter) -> None:
     wrong = {"version": before["version"], "filed_as": "115-0301"}
     assert (await counter.ask(CLERK, "POST", path, wrong)).status == 409
     assert await told.now() == before
+
+
+async def test_all_that_was_granted_is_kept_once_it_is_approved_and_once(counter: Counter) -> None:
+    told = story(counter, PROFILE, "W-staff")
+    await told.receive()
+    async for step in told.steps():
+        if step[3].get("keeping"):
+            break
+        await told.do(step)
+    path = f"/v1/requests/{told.number}"
+
+    async def asked(**more: Any) -> dict[str, Any]:
+        return {"version": (await told.now())["version"], **more}
+
+    async def todo() -> set[str]:
+        return {one["code"] for one in (await told.now())["todo"]}
+
+    refused = await counter.ask(CLERK, "POST", f"{path}/copy", await asked(keep=True))
+    assert (refused.code, "--keep" in refused.document["action"]) == ("office.hold-unapproved", True)
+    assert "office.todo.hold-sign" in await todo()
+    await counter.done(CLERK, "POST", f"{path}/copy", await asked(asks=True))
+    await counter.done(DECIDES, "POST", f"{path}/sign", await asked(keeping=True, signer={"post": "主任"}))
+    assert "office.todo.hold" in await todo()
+    kept = (await counter.done(CLERK, "POST", f"{path}/copy", await asked(keep=True)))["pin"]
+    assert {one["camera"] for one in (await told.now())["scope"]} == {CAMERA}
+    assert kept["cameras"] == [CAMERA]
+    assert not await todo() & {"office.todo.hold", "office.todo.hold-sign"}
+    assert await error(counter, CLERK, f"{path}/copy", await asked(keep=True)) == "office.kept-already"
 
 
 async def test_an_audit_is_looked_at_with_an_auditor_who_says_so(counter: Counter) -> None:

@@ -15,6 +15,8 @@ from edged.office.request import (
     Act,
     Amend,
     Appoint,
+    ApproveHold,
+    AskHold,
     AskSupplement,
     Close,
     Decide,
@@ -36,8 +38,9 @@ from edged.office.request import (
     Withdraw,
     receive,
 )
-from edged.profiles.procedures import Procedure, Use
+from edged.profiles.procedures import Procedure, Unit, Use
 from tests.unit.edged.office.test_request import (
+    APPLICANT,
     CHIEF,
     CLERK,
     COMPANION,
@@ -49,6 +52,7 @@ from tests.unit.edged.office.test_request import (
     OTHER,
     PUBLIC,
     SIGNED,
+    STAFF,
     URGENT,
     VIEW,
     after,
@@ -66,6 +70,11 @@ GIVEN: Final = Decide(by(CHIEF, "鄉長"), BOTH, (LOBBY,))
 WORD: Final = Decide(by(CHIEF, "主任", Door.WORD), VIEW, (LOBBY,))
 ON_PAPER: Final = replace(GRANT, hand=by(CHIEF, "主任", Door.PAPER))
 COPY: Final = Take(Use.COPY, (LOBBY,), "E-1")
+KEEPING: Final = frozenset({Use.VIEW, Use.HOLD})
+APPLIED: Final = (Sign(by(APPLICANT, "申請人")), Sign(by(HEAD, "課長")))
+APPROVED: Final = (*APPLIED, Decide(by(CHIEF, "主任"), KEEPING, (LOBBY,)), ApproveHold(by(CHIEF, "主任")))
+SEEN: Final = Decide(by(CHIEF, "主任"), VIEW, (LOBBY,))
+LOOK_STAFF: Final = replace(LOOK, companion=by(COMPANION, "系統管理人"))
 LATER: Final = Examine("agency", "符合", CLERK, document=False)
 
 
@@ -97,6 +106,11 @@ LINES: Final = (
     Line("view", PUBLIC, (*SIGNED, GRANT, Appoint()), LOOK),
     Line("viewing", PUBLIC, (*SIGNED, GRANT, Appoint(), LOOK), ENDED),
     Line("copy", ONCE, (GIVEN,), COPY),
+    Line("hold-sign", STAFF, APPROVED[:-1], APPROVED[-1]),
+    Line("hold-sign", STAFF, (*APPROVED[:2], SEEN, LOOK_STAFF, ENDED, AskHold((LOBBY,))), APPROVED[-1]),
+    Line("hold", STAFF, APPROVED, Take(Use.HOLD, (LOBBY,), "P-1")),
+    Line("hold", URGENT, (Decide(by(CHIEF, "主任"), frozenset({Use.HOLD}), (LOBBY,)),),
+         Take(Use.HOLD, (LOBBY,), "P-1")),
     Line("receipt", ONCE, (GIVEN, COPY), Receipt()),
     Line("entry", LOGGED, (*SIGNED, GRANT, Appoint(), LOOK, ENDED, SignEntry(by(CLERK, "管理人員"), 7)),
          SignEntry(by(HEAD, "主管"), 7)),
@@ -120,10 +134,24 @@ def told(line: Line, request: Request) -> list[str]:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.code} {line.row.row} {type(line.done).__name__}")
 def test_a_line_goes_with_the_act_that_it_asks_for(line: Line) -> None:
-    asked = receive(line.row, (LOBBY,), VIEW | (BOTH & frozenset(line.row.may)))
+    uses = VIEW | ((BOTH | KEEPING) & frozenset(line.row.may))
+    asked = receive(line.row, (LOBBY,), uses, applicant=APPLICANT if line.row is STAFF else None)
     before = after(line.row, asked, *line.before)
     assert line.code in told(line, before)
     assert told(line, after(line.row, before, line.done)).count(line.code) < told(line, before).count(line.code)
+
+
+def test_a_post_that_signs_twice_is_told_with_whose_it_is() -> None:
+    twice = STAFF.model_copy(
+        update={"chain": [STAFF.chain[0], STAFF.chain[1], STAFF.chain[1].model_copy(update={"unit": Unit.MANAGING})]}
+    )
+    asked = receive(twice, (LOBBY,), VIEW, applicant=APPLICANT)
+    (once,) = next_steps(STAFF, after(STAFF, asked, APPLIED[0]))
+    (told,) = next_steps(twice, after(twice, asked, APPLIED[0]))
+    assert (str(once), str(told)) == (
+        "課長 signs (request sign)",
+        "課長 (applicant's section) signs (request sign)",
+    )
 
 
 def test_there_is_a_case_for_each_line() -> None:
@@ -131,7 +159,10 @@ def test_there_is_a_case_for_each_line() -> None:
     codes = {
         str(one.args[0].value)
         for one in calls
-        if isinstance(one.func, ast.Name) and one.func.id == "message" and isinstance(one.args[0], ast.Constant)
+        if isinstance(one.func, ast.Name)
+        and one.func.id == "message"
+        and isinstance(one.args[0], ast.Constant)
+        and str(one.args[0].value).startswith("office.todo.")
     }
     assert codes == {f"office.todo.{line.code}" for line in LINES}
 

@@ -79,6 +79,9 @@ def test_what_an_office_lacks() -> None:
     assert list(lacks(ROW, whole, ["教務處"])) == []
     (told,) = lacks(ROW, replace(whole, persons=(*PEOPLE.persons, Person(9, "第二課"))), [])
     assert (told.code, told.values["unit"]) == ("office.nobody-holds-unit", "第二課")
+    of_section = replace(whole, holdings=(*whole.holdings, PostHolding(CLERK, "秘書", "第一課", TWO)))
+    by_all = [one.code for one in lacks(ROW.model_copy(update={"companion": "秘書"}), of_section, [])]
+    assert by_all == ["office.nobody-holds-whole"]
     nobody = [one.code for one in lacks(ROW, replace(whole, holdings=()), [])]
     assert nobody == ["office.nobody-holds-unit", "office.nobody-holds", "office.nobody-holds"]
     managing = ChainStep(post="課長", unit=Unit.MANAGING)

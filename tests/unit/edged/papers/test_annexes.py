@@ -285,6 +285,8 @@ def test_nothing_is_filled_in_where_nothing_was_written() -> None:
     blank = Sample.received("W-staff", dict.fromkeys((one.name for one in procedure.fields), ""))
     shown = annex_of(blank)
     assert squeezed(shown.text) == labels(shown) == squeezed("".join(LABELS["W-staff"][1]))
+    assert "（）" not in shown.text, "there is room to write in"
+    assert "機關登錄" not in sheet(printed_form(blank.paper()).html).text, "there is nothing below it yet"
 
 
 @pytest.mark.parametrize("said", [WITHHELD, LOST, ERASED])

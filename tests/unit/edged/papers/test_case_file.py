@@ -162,6 +162,12 @@ def test_without_words_of_persons_the_case_stays(
     assert len([name for name in fields if name.endswith(":what")]) == len(told.acts) + 1 + len(told.request.copies)
 
 
+def test_less_than_was_asked_for_is_told_as_part_of_it() -> None:
+    begun = of_row("P-police").signed()
+    fields = fields_of(case_file(begun.decide(begun.procedure.may[:1]).paper()))
+    assert fields["outcome"] == ["部分同意"]
+
+
 @given(st.integers(0, 2**32))
 def test_any_story_can_be_printed(seed: int) -> None:
     """Also one that stopped half way, by rows of all sorts."""

@@ -103,8 +103,17 @@ def test_each_row_is_told_how_it_came_out(of: Profile, row: Procedure, ending: s
     if refused:
         clause = next(one for one in of.clauses if one.id == row.clauses[0])
         assert (fields["clause"], fields["clause-words"]) == ([clause.article], clause.words)
-        beyond = decision is None or told.request.uses - decision.uses
-        assert fields.get("instead", []) == ([row.instead] if row.instead and beyond else [])
+        by_class = told.request.uses - set(row.may) or set(row.may) <= {Use.LOOK}
+        assert fields.get("instead", []) == ([row.instead] if row.instead and by_class else [])
+
+
+def test_who_may_have_it_by_class_is_not_sent_elsewhere_with_a_refusal() -> None:
+    refused = story("W-staff").signed().decide((), (), WHY)
+    assert "instead" not in fields_of(reply(refused.paper()))
+    beyond = story("W-public")
+    beyond.request = replace(beyond.request, uses=frozenset({Use.VIEW, Use.COPY}))
+    fields = fields_of(reply(beyond.signed().decide((), (), WHY).paper()))
+    assert fields["instead"] == [beyond.procedure.instead]
 
 
 @pytest.mark.parametrize("row", ["W-public", "P-public"])

@@ -440,7 +440,7 @@ OUTCOMES: Final = {
     "未為准駁": "deciding", "同意": "granted", "部分同意": "in-part", "駁回": "refused", "撤回": "withdrawn",
     "告知自行報案": "referred",
 }  # fmt: skip
-DONE: Final = {"調閱": "view", "先行查看": "look", "複製": "copy", "拍攝（保存）": "hold"}
+DONE: Final = {"調閱": "view", "先行查看": "look", "複製": "copy", "保存": "hold"}
 GONE: Final = {"已返還": "returned", "已銷毀": "destroyed", "已附卷": "filed"}
 
 
