@@ -226,7 +226,10 @@ class DisclosureCalls:
         case, scope = self._scope(number, wanted)
         person = wanted.companion
         here = person is not None and self._here.get((number, person), 0) > self.clock.now().boottime_ms
-        companion = self.office.companion(number, Signer("", wanted.unit, person), account, by_login=here)
+        shown = [one.camera for one in scope]
+        companion = self.office.companion(
+            number, Signer("", wanted.unit, person), account, by_login=here, cameras=shown
+        )
         after = self.office.open_viewing(number, wanted.version, companion, wanted.present, account, wanted.fields)
         self._here.pop((number, companion.person), None)
         try:

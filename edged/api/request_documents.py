@@ -100,11 +100,11 @@ class Pages:
             synchronised=case.synchronised,
             clauses=procedure.clauses,
             asked=_parts(request.asked),
-            uses=[one.value for one in sorted(request.uses)],
+            uses=[use.value for use in Use if use in request.uses],
             may=[one.value for one in procedure.may],
             instead=procedure.instead,
             applicant=None if request.applicant is None else self._who(request.applicant, private=private),
-            granted=None if decision is None else [one.value for one in sorted(decision.uses)],
+            granted=None if decision is None else [use.value for use in Use if use in decision.uses],
             scope=[] if decision is None else _parts(decision.scope),
             chain=[
                 _step(

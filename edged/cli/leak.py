@@ -178,7 +178,7 @@ def close(address: Address, *, leak_id: str, as_json: bool) -> None:
 
 def list_screen(document: documents.LeakList, read: Reader) -> RenderableType:
     if not document.leaks:
-        return Text(read.phrase("leak.none", "No leak cases."))
+        return Text(read.phrase("leak.none", "No leak cases; with --all also those that are closed."))
     made = table(
         read.phrase("leak.number", "Number"),
         read.phrase("leak.noticed", "Noticed"),
@@ -307,7 +307,9 @@ def _became(one: documents.ShownHolding) -> Iterator[Message]:
     state = one.copy_state
     if state is None:
         return
-    if state.receipt is None:
+    if state.receipt is None and state.ours is not None:
+        yield message("leak.copy.nothing", "it was handed to nobody")
+    elif state.receipt is None:
         yield message("leak.unsigned", "nobody has signed for it")
     elif state.receipt.receiver:
         yield message(

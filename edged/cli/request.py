@@ -820,7 +820,7 @@ def receipt(
         raise click.UsageError(message("screen.missing-option", "Missing option '{option}'.", option=f"--{lacking}"))
     session = Session(address.daemon(), as_json)
     act = _Act(session, _read(session, known(number)).request, version)
-    copied = _copy_meant(act.seen, copy_id, [one.id for one in act.seen.copies if one.receipt is None])
+    copied = _copy_meant(act.seen, copy_id, [one.id for one in act.seen.copies if _waits(one)])
     typed = {name: given or _typed(session, RECEIPT[name]) for name, given in words.items()}
     wanted = documents.ReceiptAsked(
         version=act.version, copy_id=copied, day=_iso(day), fee=fee, kept=not nothing_kept, **typed
@@ -846,6 +846,11 @@ def _typed(session: Session, question: Message) -> str:
     """Whatever somebody types, but nothing."""
     answer: str = click.prompt(session.words(question))
     return answer
+
+
+def _waits(copy: documents.ShownCopy) -> bool:
+    """Somebody has yet to sign for it."""
+    return copy.receipt is None and copy.ours is None
 
 
 def _copy_meant(seen: documents.ShownRequest, typed: str | None, fit: Sequence[str]) -> str:
@@ -908,8 +913,18 @@ def destroyed(
     """
 
     def wanted(act: _Act) -> BaseModel:
-        ours = [one.id for one in act.seen.copies if one.kept and one.ours is None]
+        ours = [one.id for one in act.seen.copies if one.kept and one.ours is None and not _waits(one)]
         out = [one.id for one in act.seen.copies if one.receipt is not None and one.handed_out is None]
+        waiting = [one.id for one in act.seen.copies if _waits(one)]
+        if copy_id is None and waiting and not (out or ours):
+            raise refused(
+                "--copy",
+                message(
+                    "office.copy.not-signed",
+                    "nobody has signed for {copies} yet (request receipt); a copy that came to nothing is named here",
+                    copies=waiting,
+                ),
+            )
         copied = _copy_meant(act.seen, copy_id, out if handed_out else ours)
         return documents.DisposeAsked(
             version=act.version, copy_id=copied, disposal=what, ours=not handed_out, day=_iso(day)

@@ -105,7 +105,7 @@ def _urgency(one: documents.ShownDeadline) -> str:
 
 def list_screen(document: documents.RequestList, read: Reader) -> RenderableType:
     if not document.requests:
-        return Text(read.phrase("office.list.none", "No requests."))
+        return Text(read.phrase("office.list.none", "No requests; with --all also those that are closed."))
     shut = [] if document.open else [text(read(_not_open()), "yellow")]
     made = table(
         read.phrase("office.list.number", "Number"),
@@ -304,17 +304,17 @@ def _chain(chain: Sequence[documents.Step], one: documents.ShownRequest | None, 
     made = table("", "", "", folds=(1, 2))
     made.show_header = False
     for number, step in enumerate(chain):
-        signed = [text(read(_signature(each))) for each in step.signed]
-        if step.signed and any(step.lacking):
-            units = read.phrase(
-                "office.chain.units", "still lacking: {units}", units=[unit for unit in step.lacking if unit]
-            )
-            signed.append(text(units, "yellow"))
         is_next = number == now and one is not None and bool(one.next)
+        signed = [text(read(_signature(each))) for each in step.signed]
         if not signed:
             signed.append(
                 Text(read.phrase("office.chain.next", "← is next"), "bold yellow") if is_next else Text("–", "dim")
             )
+        if (is_next or step.signed) and any(step.lacking):
+            units = read.phrase(
+                "office.chain.units", "still lacking: {units}", units=[unit for unit in step.lacking if unit]
+            )
+            signed.append(text(units, "yellow"))
         made.add_row(str(number + 1), text(read(post_of(step)), "bold" if is_next else ""), Group(*signed))
     return made
 
@@ -494,6 +494,9 @@ def _copy(one: documents.ShownCopy, read: Reader) -> RenderableType:
             until=one.declassify or NOT_NOW,
         )
         first.append(f"  {read(secrecy)}", "not bold")
+    if one.receipt is None and one.ours is not None:
+        nobody = message("office.copy.nothing", "it was handed to nobody: {what}", what=DISPOSALS[one.ours])
+        return Group(first, Padding(text(read(nobody)), (0, 0, 0, 2)))
     lines = [*_receipt(one.receipt, read)]
     if one.handed_out is not None:
         lines.append(text(read.phrase("office.copy.handed-out", "handed over: {what}", what=DISPOSALS[one.handed_out])))

@@ -20,7 +20,7 @@ def next_steps(
     copies of which the office has to destroy its own soon, by their ids.
     """
     if request.closed:
-        yield from _kept(request, log_posts, to_destroy)
+        yield from _kept(procedure, request, log_posts, to_destroy)
         if not request.filed_as:
             yield message("office.todo.file", "enter the number of its file (檔號) (request close --file-number)")
         return
@@ -40,7 +40,7 @@ def next_steps(
             "have it signed for: {count} so far are not (request print --paper receipt, request receipt)",
             count=unsigned,
         )
-    yield from _kept(request, log_posts, to_destroy)
+    yield from _kept(procedure, request, log_posts, to_destroy)
     if request.replied and request.viewing is None:
         if request.filed_as:
             yield message("office.todo.close", "when all is done, close it (request close)")
@@ -51,8 +51,12 @@ def next_steps(
             )
 
 
-def _kept(request: Request, log_posts: Collection[str], to_destroy: Collection[str]) -> Iterator[Message]:
-    """What is left of what was seen or taken, also once the case is closed."""
+def _kept(
+    procedure: Procedure, request: Request, log_posts: Collection[str], to_destroy: Collection[str]
+) -> Iterator[Message]:
+    """What is left of what was seen or taken, also once the case is closed. Of a copy that somebody has yet to sign for
+    nothing is said: without the office's own it could not be handed over any more.
+    """
     for entry in request.entries:
         lacking = [post for post in log_posts if post not in {hand.post for hand in entry.signed}]
         if lacking:
@@ -63,7 +67,7 @@ def _kept(request: Request, log_posts: Collection[str], to_destroy: Collection[s
                 posts=lacking,
             )
     for copy in request.copies:
-        if copy.is_here and copy.made in to_destroy:
+        if copy.is_here and copy.made in to_destroy and not (procedure.receipt and copy.waits):
             yield message(
                 "office.todo.destroy",
                 "destroy or file what the office keeps of copy {copy}, and enter that (request destroyed)",
@@ -90,7 +94,10 @@ def _undecided(procedure: Procedure, request: Request, applying: frozenset[str])
     step = procedure.chain[min(number, last)]
     is_once = [one.post for one in procedure.chain].count(step.post) == 1
     post = step.post if is_once else post_words(step.post, step.unit)
-    if number < last:
+    lacking = sorted(request.lacking(number, step) - {""}) if number < last else []
+    if lacking:
+        yield message("office.todo.sign-units", "{post} of {units} signs (request sign)", post=post, units=lacking)
+    elif number < last:
         yield message("office.todo.sign", "{post} signs (request sign)", post=post)
     else:
         yield message("office.todo.decide", "{post} grants or refuses (request grant, request refuse)", post=post)
@@ -111,16 +118,26 @@ def post_words(post: str, unit: str) -> Message:
 def _granted(procedure: Procedure, request: Request) -> Iterator[Message]:
     if request.on_paper and request.paper_seen_by is None:
         yield message("office.todo.paper", "a second person sees the paper (request check --paper)")
-    if procedure.appointment and not request.appointed:
+    uses = frozenset[Use]() if request.decision is None else request.decision.uses
+    if procedure.appointment and not request.appointed and not uses.isdisjoint(SHOWN):
         yield message("office.todo.appoint", "appoint a time (request appoint)")
-    yield from _handed_out(procedure, request)
+    yield from _handed_out(procedure, request, uses)
+    if request.hold_asked and not request.held:
+        number = len(request.hold_by)
+        if number < len(procedure.hold_by):
+            yield message(
+                "office.todo.keep-approve",
+                "{post} approves that it is kept (request sign --keep)",
+                post=procedure.hold_by[number].post,
+            )
+        else:
+            yield message("office.todo.keep", "keep it in the office (request copy --keep)")
     if request.viewing is not None:
         yield message("office.todo.viewing", "a viewing is open: end it (request view --end)")
 
 
-def _handed_out(procedure: Procedure, request: Request) -> Iterator[Message]:
-    """What was granted and has not been seen or taken yet."""
-    uses = frozenset[Use]() if request.decision is None else request.decision.uses
+def _handed_out(procedure: Procedure, request: Request, uses: frozenset[Use]) -> Iterator[Message]:
+    """What was granted and has not been seen or taken yet. `uses`: those of the grant."""
     if (
         request.viewing is None
         and not any(one.state is ViewingState.ENDED for one in request.viewings)

@@ -91,6 +91,10 @@ class People:
             and self._works(one.person)
         ]
 
+    def signs_by(self, person: int, post: str, unit: str, now_ms: int) -> bool:
+        """Whether it holds the post, or is its deputy now."""
+        return person in (*self.holders(post, unit), *self.deputies_of(post, unit, now_ms))
+
     def _named_by_others(self, deputy: Deputy) -> bool:
         return len(deputy.named_by) >= 2 and not self._among(deputy.person, deputy.named_by)
 

@@ -225,8 +225,13 @@ class Copy:
 
     @property
     def waits(self) -> bool:
-        """Somebody has yet to sign for it. Of one that came to nothing the office has destroyed its own."""
+        """Somebody has yet to sign for it."""
         return not self.signed_for and self.ours is None
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Nobody has got it, nor will: the office has done away with its own before anybody signed."""
+        return not self.signed_for and self.ours is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -559,9 +564,9 @@ def _done(act: object, _: Procedure, __: Request) -> Request:
     raise TypeError(act)
 
 
-def _require(holds: object, why: Message) -> None:
+def _require(holds: object, why: Message, action: Message = NOTHING) -> None:
     if not holds:
-        raise Unfit(why)
+        raise Unfit(why, action)
 
 
 UNDECIDED: Final = message("office.not-decided", "it is not decided yet")
@@ -815,7 +820,12 @@ def _ask_hold(act: AskHold, procedure: Procedure, request: Request) -> Request:
     )
     _require(request.viewings, message("office.hold-unseen", "what is kept was seen before"))
     _require(
-        act.scope and within(act.scope, decision.scope),
+        act.scope,
+        message("office.hold-unsaid", "say what of it is to be kept"),
+        message("office.hold-unsaid.action", "name it: --camera ID --from TIME --to TIME"),
+    )
+    _require(
+        within(act.scope, decision.scope),
         message("office.beyond-grant", "cameras and times lie within what was granted"),
     )
     _require(not request.held, message("office.held", "it is kept already"))
@@ -915,6 +925,9 @@ def _seen(request: Request) -> None:
     _require(
         not request.on_paper or request.paper_seen_by is not None,
         message("office.paper-unseen", "steps of it are on paper, which a second person has to see first"),
+        message(
+            "office.paper-unseen.action", "another person, by their own login: edgectl request check NUMBER --paper"
+        ),
     )
 
 

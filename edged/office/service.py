@@ -296,13 +296,9 @@ class OfficeService:
             return False
         log_book = (ChainStep(post=post, unit=Unit.MANAGING) for post in self.log_posts(case.procedure))
         return case.request.applicant == person.number or any(
-            person.number in people_of
+            everybody.signs_by(person.number, step.post, unit, self._clock.now().wall_ms)
             for step in (*case.procedure.chain, *case.procedure.hold_by, *log_book)
             for unit in self._units_of(case, step, everybody)
-            for people_of in (
-                everybody.holders(step.post, unit),
-                everybody.deputies_of(step.post, unit, self._clock.now().wall_ms),
-            )
         )
 
     def accompanies(self, account: int, number: str | None) -> bool:
@@ -321,11 +317,7 @@ class OfficeService:
         if person is None or decided is None or decided.uses.isdisjoint(SHOWN) or case.request.closed:
             return False
         units = case.request.units if procedure.companion_unit is Unit.CAMERA else {""}
-        return any(
-            person.number in (*everybody.holders(procedure.companion, unit),
-                              *everybody.deputies_of(procedure.companion, unit, now_ms))
-            for unit in units
-        )  # fmt: skip
+        return any(everybody.signs_by(person.number, procedure.companion, unit, now_ms) for unit in units)
 
     @staticmethod
     def _units_of(case: Case, step: ChainStep, everybody: People) -> Iterable[str]:
@@ -349,22 +341,25 @@ class OfficeService:
                 self.people(),
                 person,
                 signer.post,
-                self._unit(case, signer, (*case.procedure.chain,) if step is None else (step,)),
+                self._unit(case, signer, person, (*case.procedure.chain,) if step is None else (step,)),
                 self._clock.now().wall_ms,
                 door=door,
                 entered_by=entered_by,
             )
         return replace(hand, paper_day=day, scan=signer.scan, authorised=signer.authorised)
 
-    def _unit(self, case: Case, signer: Signer, steps: Iterable[ChainStep]) -> str:
+    def _unit(self, case: Case, signer: Signer, person: int, steps: Iterable[ChainStep]) -> str:
         """By whose post a step is signed: that of the applicant's section, of a unit whose cameras are meant, else of
-        the office. Unfit: by no other.
+        the office; of several the one in which that person holds it. Unfit: by no other, or by several.
         """
         everybody = self.people()
         units = {unit for one in steps if one.post == signer.post for unit in self._units_of(case, one, everybody)}
         if units and signer.unit and signer.unit not in units:
             raise Unfit(machine.other_unit(signer.unit))
-        return units.pop() if len(units) == 1 else signer.unit
+        if len(units) == 1 or signer.unit:
+            return units.pop() if len(units) == 1 else signer.unit
+        now_ms = self._clock.now().wall_ms
+        return _only_unit(unit for unit in units if everybody.signs_by(person, signer.post, unit, now_ms))
 
     def _paper_day(self, case: Case, signer: Signer, door: Door) -> int | None:
         if door is Door.LOGIN:
@@ -665,7 +660,10 @@ class OfficeService:
             )
         copy = given.copy or "".join(unsigned)
         if case.procedure.fee and given.fee is None:
-            raise Unfit(message("office.fee-unsaid", "say what whoever asked has paid (費用), 0 for nothing"))
+            raise Unfit(
+                message("office.fee-unsaid", "say what whoever asked has paid (費用), 0 for nothing"),
+                message("office.fee-unsaid.action", "name it: --fee 120"),
+            )
         told = {
             CopyWord.RECEIVER: given.receiver,
             CopyWord.IDENTITY: given.identity,
@@ -876,28 +874,54 @@ class OfficeService:
         act = machine.OpenViewing(self.today().toordinal(), self.person_of(account), companion, len(there))
         return self.act(number, version, act, words={**fields, **words})
 
-    def companion(self, number: str, signer: Signer, account: int, *, by_login: bool) -> Hand:
-        """Who is there. `by_login`: they said so themselves, from an account of their own."""
+    def companion(
+        self, number: str, signer: Signer, account: int, *, by_login: bool, cameras: Iterable[str] = ()
+    ) -> Hand:
+        """Who is there. `by_login`: they said so themselves, from an account of their own. `cameras`: what is to be
+        seen, where that is known; whose cameras they are, each unit has somebody there (N7).
+        """
         case = self.cases.case(number)
-        units = case.request.units if case.procedure.companion_unit is Unit.CAMERA else frozenset({""})
+        units = self._units_seen(case, cameras)
         if signer.unit and signer.unit not in units:
             raise Unfit(machine.other_unit(signer.unit))
-        unit = next(iter(units)) if len(units) == 1 else signer.unit
         if signer.person is None:
             raise Unfit(message("office.companion-who", "say who is there: the number of a person"))
+        post, now_ms, everybody = case.procedure.companion, self._clock.now().wall_ms, self.people()
+        own = [one for one in sorted(units) if everybody.signs_by(signer.person, post, one, now_ms)]
+        if cameras and own and len(own) < len(units):
+            raise Unfit(
+                message(
+                    "office.companion-units",
+                    "{post} of {units} is there for the cameras of their own unit only",
+                    post=post,
+                    units=own,
+                ),
+                message(
+                    "office.companion-units.action",
+                    "show the cameras of one unit at a time, each in company of its own: --camera",
+                ),
+            )
+        unit = signer.unit or next(iter(own or units))
         if signer.person == case.request.applicant:
             raise Unfit(machine.OWN)
         if not by_login and signer.person == self.person_of(account):
             raise Unfit(message("office.alone", "nobody looks alone: another person than who shows it is there"))
         return people.hand(
-            self.people(),
+            everybody,
             signer.person,
-            case.procedure.companion,
+            post,
             unit,
-            self._clock.now().wall_ms,
+            now_ms,
             door=Door.LOGIN if by_login else Door.PAPER,
             entered_by=None if by_login else self.person_of(account),
         )
+
+    def _units_seen(self, case: Case, cameras: Iterable[str]) -> frozenset[str]:
+        """Whose post the companion holds: that of the units whose cameras they are, else of the office."""
+        if case.procedure.companion_unit is not Unit.CAMERA:
+            return frozenset({""})
+        whose = {one.id: one.unit for one in self._config().cameras}
+        return frozenset(whose.get(one, "") for one in cameras) & case.request.units or case.request.units
 
     # --- what is held -------------------------------------------------------------------------------------------
 
@@ -1383,6 +1407,17 @@ def _reference(text: str) -> str:
     if unfit is not None:
         raise Unfit(unfit)
     return plain
+
+
+def _only_unit(found: Iterable[str]) -> str:
+    """ "" where there is none. Unfit: several, and which one is not said."""
+    units = sorted(found)
+    if len(units) > 1:
+        raise Unfit(
+            message("office.which-unit", "this person holds the post in each of {units}: say by which", units=units),
+            message("office.which-unit.action", "name it: --unit {unit}", unit=units[0]),
+        )
+    return "".join(units)
 
 
 def _reason(version: int, why: str) -> Mapping[str, str]:

@@ -39,6 +39,7 @@ from edged.profiles.procedures import Phase, Use
 NO_FILE_NUMBER: Final = "＿＿＿＿＿＿＿＿＿＿"
 BY_ARCHIVES_ACT: Final = "依檔案法及機關檔案保存年限規定"
 NOT_CLOSED: Final = "尚未結案"
+NEVER_LEFT: Final = "未交付"
 SIGNATURE_HEAD: Final = ("職位", "簽章人", "方式", "代為決行", "日期", "登錄人", "掃描檔")
 
 
@@ -290,7 +291,7 @@ def _copy(paper: PaperCase, number: int, story: CopyStory) -> Iterator[tuple[Pap
         yield labelled("銷毀期限", paper.moment(begun[1]), f"{at}:destroy-by")
     yield labelled("指紋（SHA-256）", grouped(fingerprint(paper, story)), f"{at}:fingerprint")
     if signed is None:
-        yield labelled("簽收", "未簽收", f"{at}:day")
+        yield labelled("簽收", NEVER_LEFT if copy.came_to_nothing else "未簽收", f"{at}:day")
     else:
         yield labelled("簽收日期", paper.day(signed.day, story.receipt), f"{at}:day")
         yield labelled("領取人", paper.of_copy(made, CopyWord.RECEIVER), f"{at}:receiver")
@@ -298,7 +299,7 @@ def _copy(paper: PaperCase, number: int, story: CopyStory) -> Iterator[tuple[Pap
         yield labelled("媒體", paper.of_copy(made, CopyWord.MEDIUM), f"{at}:medium")
         if signed.fee is not None:
             yield labelled("費用", f"新臺幣 {signed.fee:,} 元", f"{at}:fee")
-    yield labelled("交付之複製檔", _disposed(copy.handed_out), f"{at}:handed-out")
+        yield labelled("交付之複製檔", _disposed(copy.handed_out), f"{at}:handed-out")
     yield labelled("機關留存之複製檔", _disposed(copy.ours) if copy.kept else "未留存", f"{at}:ours")
 
 

@@ -40,6 +40,7 @@ from edged.papers.case_words import (
     party,
     reason,
     term,
+    use_word,
     use_words,
 )
 from edged.papers.paper_case import PaperCase
@@ -305,13 +306,19 @@ class _Writer:
             LetterKind.EXTENDED: "延長處理期間，",
         }[kind]
         return _line(
-            "{you}申請調閱本機關錄影監視系統影音資料一案（案號{number}），" + wanted + "請查照。",
+            "{you}申請{asked}本機關錄影監視系統影音資料一案（收文號{number}），" + wanted + "請查照。",
             you=self._you,
+            asked=self._asked(),
             number=self._paper.number,
             outcome=kind.value,
             found=self._found,
             until=self._until() if kind is LetterKind.SUPPLEMENT else "",
         )
+
+    def _asked(self) -> str:
+        """調閱, 複製 as the form calls it, or both; 調閱 where neither can be told."""
+        words = {Use.VIEW: "調閱", Use.COPY: use_word(self._procedure, Use.COPY)}
+        return "及".join(word for use, word in words.items() if use in self._case.request.uses) or "調閱"
 
     def _until(self) -> str:
         asked = last_with_version(self._case, AskSupplement)

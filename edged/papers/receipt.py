@@ -34,7 +34,7 @@ def label(paper: PaperCase, copy: str) -> str:
     """As a page of 90 × 60 mm. `copy`: by its id. Unfit: the case has no such copy."""
     story = copy_story(paper.case, copy)
     rows = (
-        labelled("案號", paper.number, "number"),
+        labelled("收文號", paper.number, "number"),
         labelled("複製編號", copy, "copy"),
         *_secrecy(paper, story, DECLASSIFY_MAX),
         labelled("銷毀期限", _destroy_by(paper, story), "destroy-by"),
@@ -65,7 +65,7 @@ def _secrecy(paper: PaperCase, story: CopyStory, most: int | None = None) -> Ite
 def _receipt(paper: PaperCase, story: CopyStory) -> PaperTable:
     copy, signed = story.take.made, story.signed
     rows = (
-        labelled("案號", paper.number, "number"),
+        labelled("收文號", paper.number, "number"),
         labelled("複製編號", copy, "copy"),
         labelled("申請人", party(paper), "applicant"),
         labelled("案由", subject(paper) or paper.withheld, "subject"),

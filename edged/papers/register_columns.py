@@ -322,7 +322,10 @@ def _kept(row: RegisteredCopy, read: Reader) -> str:
 
 
 def _handed_out(row: RegisteredCopy, read: Reader) -> str:
-    return "" if row.handed_out is None else f"{read(DISPOSALS[row.handed_out])} {_day(row.handed_out_on)}".rstrip()
+    if row.handed_out is not None:
+        return f"{read(DISPOSALS[row.handed_out])} {_day(row.handed_out_on)}".rstrip()
+    nobody = row.handed is None and row.ours is not None
+    return read.phrase("register.handed-out.nobody", "handed to nobody") if nobody else ""
 
 
 def copy_columns(_: OfficeRegister) -> list[RegisterColumn]:

@@ -58,7 +58,7 @@ from tests.integration.edged.office.disclosed import (
 )
 from tests.support.commanding import NEEDED, NODE, Desk
 from tests.support.counter import PEOPLE, Counter, Reply, opened
-from tests.support.office_story import CLERK, HEAD, SECOND, Story, form, number_of, staffed
+from tests.support.office_story import CLERK, DECIDES, HEAD, SECOND, Story, form, number_of, staffed
 from tests.unit.edged.words.test_roles import served
 
 ONCE: Final = "dahu-township"
@@ -771,6 +771,38 @@ async def test_whose_unit_has_its_own_cameras_sees_nothing_of_others(memory: Pat
             assert holds(reply.body) == NOTHING, path
             assert not watch.opened & SEEN, path
         assert (await counter.done(SECOND, "GET", at))["request"]["number"] == told.number
+
+
+async def test_each_unit_signs_and_is_there_for_its_own_cameras(memory: Path, watch: Watch) -> None:
+    """N7. Whose post it is says by which unit; whoever shows cameras of two units does so one after the other."""
+    name, units = "nangang-school", {CAMERA: "教務處", OTHER: "總務處"}
+    async with office(memory, watch, name, units=units, open_=False) as counter:
+        await staffed(counter, name)
+        for post, unit, who, then in (("業管單位", "教務處", HEAD, SECOND), ("專人", "總務處", SECOND, HEAD)):
+            moved = {"post": post, "unit": unit}
+            await counter.agreed(CLERK, "wang", "/v1/posts/hold", {**moved, "person": number_of(then)})
+            await counter.agreed(CLERK, "wang", "/v1/posts/hold", {**moved, "person": number_of(who), "ends": True})
+        told = replace(story(counter, "N-agency", name), camera=f"{CAMERA}、{OTHER}")
+        await told.receive()
+        async for step in told.steps():
+            if step[1] != "check":
+                break
+            await told.do(step)
+        for who, post in ((HEAD, "學務處(學安室)"), (HEAD, "業管單位"), (SECOND, "業管單位"), (HEAD, "學務處(學安室)")):
+            await told.do((who, "sign", "sign", {"version": await version(told), "signer": {"post": post}}))
+        signed = (await told.now())["chain"][1]["signed"]
+        assert [one["unit"] for one in signed] == ["總務處", "教務處"]
+        await told.do((DECIDES, "grant", "grant", {"version": await version(told), "signer": {"post": "學務主任"}}))
+        await counter.done(SECOND, "POST", f"/v1/requests/{told.number}/view", {"version": 0, "step": "here"})
+        for companion in (HEAD, SECOND):
+            both = {**await viewing(told), "companion": number_of(companion)}
+            assert not (await counter.ask(CLERK, "POST", f"/v1/requests/{told.number}/view", both)).ok
+        for companion, camera in ((HEAD, OTHER), (SECOND, CAMERA)):
+            one = {**await viewing(told), "companion": number_of(companion), "scope": [part(counter, camera)]}
+            await told.do((CLERK, "view", "view", one))
+            over = {"version": await version(told), "step": "end", "not_filmed": True}
+            await told.do((CLERK, "view", "view", over))
+        assert len((await told.now())["viewings"]) == 2
 
 
 async def test_whose_unit_has_its_own_cameras_sees_no_more_while_the_office_is_shut(memory: Path, watch: Watch) -> None:

@@ -566,12 +566,14 @@ def test_the_secrecy_of_a_copy_is_told_with_its_end(daemon: Daemon) -> None:
 # --- copies, once they are made ---------------------------------------------------------------------------------------
 
 UNSIGNED: Final = COPY | {"receipt": None}
+NOTHING: Final = UNSIGNED | {"id": "E-20261202-3BBB", "ours": "destroyed"}
+KEPT: Final = COPY | {"id": "E-20261202-5CCC"}
 OTHER: Final = COPY | {"id": "E-20261202-7AAA", "ours": "destroyed"}
 TAKEN: Final = ("--receiver", "林美惠", "--identity", "身分證", "--medium", "光碟")
 
 
 def test_who_takes_a_copy_signs_for_it(daemon: Daemon) -> None:
-    daemon.request = REQUEST | {"copies": [OTHER, UNSIGNED]}
+    daemon.request = REQUEST | {"copies": [OTHER, NOTHING, UNSIGNED]}
     more = ("--fee", "120", "--day", "115.12.02", "--nothing-kept")
     assert run("receipt", "115-0042", *TAKEN, *more) == exit_codes.OK
     assert daemon.asked == {
@@ -616,14 +618,15 @@ def test_a_receipt_that_is_half_typed_is_wrong_usage(daemon: Daemon, words: tupl
 @pytest.mark.parametrize(
     ("words", "copy", "what", "ours"),
     [
-        ((), UNSIGNED["id"], "destroyed", True),
+        ((), KEPT["id"], "destroyed", True),
+        (("--copy", UNSIGNED["id"]), UNSIGNED["id"], "destroyed", True),
         (("--what", "filed", "--copy", OTHER["id"]), OTHER["id"], "filed", True),
-        (("--handed-out", "--what", "returned"), OTHER["id"], "returned", False),
+        (("--handed-out", "--what", "returned", "--copy", OTHER["id"]), OTHER["id"], "returned", False),
     ],
 )
 def test_what_has_become_of_a_copy(daemon: Daemon, words: tuple[str, ...], copy: str, what: str, ours: bool) -> None:
     """It is the one of which that is not entered yet."""
-    daemon.request = REQUEST | {"copies": [OTHER, UNSIGNED], "status": "closed"}
+    daemon.request = REQUEST | {"copies": [OTHER, UNSIGNED, KEPT], "status": "closed"}
     assert run("destroyed", "115-0042", *words, "--day", "115.12.02") == exit_codes.OK
     told = {"copy_id": copy, "disposal": what, "ours": ours, "day": "2026-12-02"}
     assert daemon.asked == {"version": 17} | told
@@ -633,7 +636,8 @@ def test_what_has_become_of_a_copy(daemon: Daemon, words: tuple[str, ...], copy:
     ("copies", "words", "code", "said"),
     [
         ([], (), exit_codes.FAILED, "nothing was copied for 115-0042\n  → edgectl request copy 115-0042 --out DIR"),
-        ([COPY, UNSIGNED | {"id": "E-2"}], (), exit_codes.USAGE, "write which one of E-20261201-9QWE, E-2"),
+        ([COPY, COPY | {"id": "E-2"}], (), exit_codes.USAGE, "write which one of E-20261201-9QWE, E-2"),
+        ([UNSIGNED, NOTHING], (), exit_codes.USAGE, "nobody has signed for E-20261201-9QWE yet"),
         ([COPY], ("--copy", "E-2"), exit_codes.USAGE, '"E-2" is no copy of this request: write one of E-20261201-9QWE'),
         ([COPY], ("--what", "lost"), exit_codes.USAGE, "lost"),
     ],

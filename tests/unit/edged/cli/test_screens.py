@@ -107,11 +107,12 @@ def deciding(**changes: Any) -> office.RequestShow:
 
 
 def handed_over() -> office.RequestShow:
-    """What has become of three copies; one row of the log book lacks a signature."""
+    """What has become of four copies, one of which came to nothing; one row of the log book lacks a signature."""
     copies = [
         COPY | {"ours": "destroyed", "handed_out": "returned"},
         COPY | {"id": "E-20261202-7AAA", "receipt": None, "secrecy": "密", "declassify": "本案結案後解密"},
         COPY | {"id": "E-20261203-7BBB", "receipt": COPY["receipt"] | {"receiver": "", "identity": "", "fee": None}},
+        COPY | {"id": "E-20261204-9DDD", "receipt": None, "ours": "destroyed"},
     ]
     entries = [
         {"version": 9, "use": "view", "signed": [SIGNED | {"post": "管理人員"}], "lacking": ["主管"]},

@@ -53,6 +53,7 @@ from tests.unit.edged.office.test_request import (
     PUBLIC,
     SIGNED,
     STAFF,
+    UNITS,
     URGENT,
     VIEW,
     after,
@@ -60,6 +61,7 @@ from tests.unit.edged.office.test_request import (
 )
 
 LOGGED: Final = PUBLIC.model_copy(update={"register_form": "附件5", "companion_by_login": True})
+CAPTURED: Final = PUBLIC.model_copy(update={"may": [Use.VIEW, Use.HOLD], "hold_by": STAFF.hold_by})
 POSTS: Final = ("管理人員", "主管")
 BOTH: Final = frozenset({Use.VIEW, Use.COPY})
 LOOK: Final = OpenViewing(day=1, operator=CLERK, companion=by(COMPANION, "行政課"), present=1)
@@ -69,6 +71,7 @@ REFUSED: Final = Decide(by(CHIEF, "鄉長"), frozenset(), ())
 GIVEN: Final = Decide(by(CHIEF, "鄉長"), BOTH, (LOBBY,))
 WORD: Final = Decide(by(CHIEF, "主任", Door.WORD), VIEW, (LOBBY,))
 ON_PAPER: Final = replace(GRANT, hand=by(CHIEF, "主任", Door.PAPER))
+SHOWN: Final = (*SIGNED, GRANT, Appoint(), LOOK, ENDED)
 COPY: Final = Take(Use.COPY, (LOBBY,), "E-1")
 KEEPING: Final = frozenset({Use.VIEW, Use.HOLD})
 APPLIED: Final = (Sign(by(APPLICANT, "申請人")), Sign(by(HEAD, "課長")))
@@ -94,6 +97,7 @@ LINES: Final = (
     Line("check", PUBLIC, (), SIGNED[2]),
     Line("check", PUBLIC, (SIGNED[2],), LATER, {"applying": frozenset({"agency"})}),
     Line("sign", PUBLIC, SIGNED[:1], SIGNED[1]),
+    Line("sign-units", UNITS, (), Sign(by(HEAD, "業管單位主管", unit="圖書館"))),
     Line("decide", PUBLIC, SIGNED, GRANT),
     Line("supplement", PUBLIC, (AskSupplement(by(CLERK, "管理人員")),), Supplemented()),
     Line("word", URGENT, (WORD,), Sign(by(CHIEF, "主任"))),
@@ -104,6 +108,8 @@ LINES: Final = (
     Line("appoint", PUBLIC, (*SIGNED, GRANT), Appoint()),
     Line("here", LOGGED, (*SIGNED, GRANT, Appoint()), LOOK),
     Line("view", PUBLIC, (*SIGNED, GRANT, Appoint()), LOOK),
+    Line("keep-approve", CAPTURED, (*SHOWN, AskHold((LOBBY,))), ApproveHold(by(CHIEF, "主任"))),
+    Line("keep", CAPTURED, (*SHOWN, AskHold((LOBBY,)), ApproveHold(by(CHIEF, "主任"))), Take(Use.HOLD, (LOBBY,))),
     Line("viewing", PUBLIC, (*SIGNED, GRANT, Appoint(), LOOK), ENDED),
     Line("copy", ONCE, (GIVEN,), COPY),
     Line("hold-sign", STAFF, APPROVED[:-1], APPROVED[-1]),
@@ -116,8 +122,8 @@ LINES: Final = (
          SignEntry(by(HEAD, "主管"), 7)),
     Line("entry", LOGGED, (*SIGNED, GRANT, Appoint(), LOOK, ENDED, Reply(), SignEntry(by(CLERK, "主管"), 7), Close()),
          SignEntry(by(HEAD, "管理人員"), 7)),
-    Line("destroy", ONCE, (GIVEN, COPY), Dispose("E-1", Disposal.DESTROYED, ours=True), {"to_destroy": ("E-1",)}),
-    Line("destroy", ONCE, (GIVEN, COPY), Receipt(kept=False), {"to_destroy": ("E-1",)}),
+    Line("destroy", ONCE, (GIVEN, COPY, Receipt()), Dispose("E-1", Disposal.DESTROYED, ours=True),
+         {"to_destroy": ("E-1",)}),
     Line("destroy", ONCE, (GIVEN, COPY, Receipt(), Reply(), Close()), Dispose("E-1", Disposal.FILED, ours=True),
          {"to_destroy": ("E-1",)}),
     Line("close-file", ONCE, (REFUSED, Reply()), FileCase("115-0301")),
@@ -135,7 +141,8 @@ def told(line: Line, request: Request) -> list[str]:
 @pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.code} {line.row.row} {type(line.done).__name__}")
 def test_a_line_goes_with_the_act_that_it_asks_for(line: Line) -> None:
     uses = VIEW | ((BOTH | KEEPING) & frozenset(line.row.may))
-    asked = receive(line.row, (LOBBY,), uses, applicant=APPLICANT if line.row is STAFF else None)
+    units = frozenset({"圖書館"}) if line.row is UNITS else frozenset[str]()
+    asked = receive(line.row, (LOBBY,), uses, applicant=APPLICANT if line.row is STAFF else None, units=units)
     before = after(line.row, asked, *line.before)
     assert line.code in told(line, before)
     assert told(line, after(line.row, before, line.done)).count(line.code) < told(line, before).count(line.code)
@@ -167,9 +174,22 @@ def test_there_is_a_case_for_each_line() -> None:
     assert codes == {f"office.todo.{line.code}" for line in LINES}
 
 
+def test_for_a_copy_alone_no_time_is_appointed() -> None:
+    row = ONCE.model_copy(update={"appointment": True})
+    copied = after(row, receive(row, (LOBBY,), BOTH), replace(GIVEN, uses=frozenset({Use.COPY})))
+    assert "office.todo.appoint" not in [one.code for one in next_steps(row, copied)]
+
+
+def test_a_copy_that_waits_for_a_signature_is_not_to_be_destroyed() -> None:
+    copied = after(ONCE, receive(ONCE, (LOBBY,), BOTH), GIVEN, COPY)
+    assert "office.todo.destroy" not in [one.code for one in next_steps(ONCE, copied, to_destroy=("E-1",))]
+
+
 def test_nothing_is_left_of_a_case_that_is_closed_and_filed() -> None:
     done = after(ONCE, receive(ONCE, (LOBBY,), BOTH), GIVEN, COPY, Receipt(), Reply(), FileCase("1"), Close())
     assert list(next_steps(ONCE, done)) == []
     assert list(next_steps(ONCE, done, to_destroy=("E-9",))) == [], "a copy of another request"
+    kept = after(ONCE, receive(ONCE, (LOBBY,), BOTH), GIVEN, COPY, Receipt(kept=False), Reply(), FileCase("1"), Close())
+    assert list(next_steps(ONCE, kept, to_destroy=("E-1",))) == [], "the office keeps none of it"
     withdrawn = after(PUBLIC, receive(PUBLIC, (LOBBY,), VIEW), *SIGNED, GRANT, Withdraw())
     assert [one.code for one in next_steps(PUBLIC, withdrawn)] == ["office.todo.reply"], "nothing is shown any more"

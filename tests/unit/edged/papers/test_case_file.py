@@ -13,6 +13,8 @@ from edged.office import story
 from edged.office.request import (
     AskSupplement,
     CutViewing,
+    Disposal,
+    Dispose,
     Door,
     Examine,
     Extend,
@@ -137,6 +139,13 @@ def test_what_was_done_by_a_deputy_by_word_and_cut_is_marked() -> None:
     assert (fields["viewing:1:state"], fields["viewing:1:not-filmed"]) == (["因故中斷"], [""])
     assert fields["received"] == ["民國115年11月25日（未校時）"]
     assert fields.keys() >= {"word-pending", "not-durable", "unsynchronised", "other-box", "deputised", "on-paper"}
+
+
+def test_a_copy_that_came_to_nothing_was_handed_to_nobody() -> None:
+    told = of_row("P-public").signed().decide().copied().do(Dispose(COPY, Disposal.DESTROYED, ours=True))
+    fields = fields_of(case_file(told.paper()))
+    assert (fields["copy:1:day"], fields["copy:1:ours"]) == (["未交付"], ["已銷毀"])
+    assert "copy:1:handed-out" not in fields
 
 
 def test_footage_that_is_not_there_is_a_remark() -> None:

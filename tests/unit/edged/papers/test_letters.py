@@ -134,6 +134,21 @@ def test_a_supplement_says_until_when_and_then_nothing_is_left_to_tell() -> None
         reply(asked.do(Supplemented()).paper())
 
 
+@pytest.mark.parametrize(
+    ("row", "uses", "asked"),
+    [
+        ("P-public", {Use.VIEW, Use.COPY}, "申請調閱及複製本機關"),
+        ("P-public", {Use.COPY}, "申請複製本機關"),
+        ("P-public", set(), "申請調閱本機關"),
+        ("D-agency", {Use.VIEW, Use.COPY}, "申請調閱及保存本機關"),
+    ],
+)
+def test_the_subject_is_what_was_asked_for(row: str, uses: set[Use], asked: str) -> None:
+    told = story(row).signed().decide()
+    told.request = replace(told.request, uses=frozenset(uses))
+    assert asked in text_of(reply(told.paper()))
+
+
 def test_what_class_may_have_nothing_is_sent_elsewhere() -> None:
     fields = fields_of(reply(story("N-other").paper()))
     assert (fields["outcome"], fields["instead"]) == (["駁回"], [story("N-other").procedure.instead])

@@ -510,6 +510,7 @@ def test_what_stands_on_a_page_is_read_back_as_the_document_has_it(cases: Sequen
                     assert (text("receiver"), text("identity")) == (row.receiver, row.identity)
                     assert text("fee") == ("" if row.fee is None else str(row.fee))
                     out, _, day = text("handed-out").partition(" ")
+                    assert (out == "未交付") == (row.handed is None and row.ours is not None)
                     assert (GONE.get(out), a_day(day)) == (row.handed_out, row.handed_out_on)
 
 
