@@ -25,7 +25,7 @@ from edged.access.callers import (
 )
 from edged.api.base import answer, asked
 from edged.api.register import known_camera
-from edged.api.request_documents import copies_of
+from edged.api.request_documents import copies_of, parts_of
 from edged.api.requests import fitting, sees_words
 from edged.documents import leaks as documents
 from edged.documents import office as office_documents
@@ -146,7 +146,7 @@ class LeakCalls:
             status=case.status.value,
             day=_day(opening.day),
             synchronised=opening.synchronised,
-            scope=_parts(case.scope),
+            scope=parts_of(case.scope),
             request=opening.request,
             copy_id=opening.copy,
             letter=opening.letter,
@@ -179,7 +179,7 @@ class LeakCalls:
             row="" if export.order.request is None else export.order.request.row,
             begun=timestamp(export.begun.wall_ms),
             state=export.state.value,
-            parts=_parts(one.parts),
+            parts=parts_of(one.parts),
             who=made.who,
             why=made.why if who.role in READS_LEDGER else "",
             operator=None if viewing is None else _who(viewing.operator, names),
@@ -192,13 +192,6 @@ class LeakCalls:
 
 def _who(number: int, names: Mapping[int, str]) -> office_documents.Who:
     return office_documents.Who(person=number, name=names.get(number, ""))
-
-
-def _parts(scope: Scope) -> list[office_documents.Part]:
-    return [
-        office_documents.Part(camera=one.camera, start=timestamp(one.from_ms), end=timestamp(one.to_ms))
-        for one in scope
-    ]
 
 
 def _day(ordinal: int) -> str:

@@ -35,8 +35,9 @@ REMARK: Final = "X-Edged-Remark"
 
 @dataclass(frozen=True, slots=True)
 class PrintedPaper:
-    html: str
+    content: str
     remark: Message | None = None
+    content_type: str = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class PaperAsked:
     case: PaperCase
     copy: str
     """"": the only one, or none is meant."""
+    as_text: bool
+    """A letter as plain text."""
 
 
 Maker: TypeAlias = Callable[[PaperAsked], PrintedPaper]
@@ -77,6 +80,12 @@ def _notice(asked: PaperAsked) -> PrintedPaper:
     return PrintedPaper(notice(asked.case))
 
 
+def _reply(asked: PaperAsked) -> PrintedPaper:
+    if asked.as_text:
+        return PrintedPaper(letters.reply_text(asked.case), content_type="text/plain")
+    return PrintedPaper(letters.reply(asked.case))
+
+
 def _of_case(make: Callable[[PaperCase], str]) -> Maker:
     return lambda asked: PrintedPaper(make(asked.case))
 
@@ -105,7 +114,7 @@ MAKERS: Final[Mapping[str, Maker]] = {
     "form": _form,
     "slip": _of_case(slip),
     "notice": _notice,
-    "reply": _of_case(letters.reply),
+    "reply": _reply,
     "receipt": _of_copy(receipt.receipt),
     "label": _of_copy(receipt.label),
     "case-file": _of_case(case_file),
@@ -122,20 +131,22 @@ class PaperCalls:
 
     async def printed(self, request: web.Request) -> web.Response:
         who, number = caller(request), request.match_info["request"]
-        maker, copy = _maker(request), request.query.get("copy", "")
+        maker, copy, as_text = _maker(request), request.query.get("copy", ""), _as_text(request)
 
         def work() -> PrintedPaper:
             refuse_others(self.office, who, number)
             private = not sees_words(self.office, who, number)
             case = paper_case(self.office, self.office.cases.case(number), private=private)
-            return maker(PaperAsked(self.office, case, copy))
+            return maker(PaperAsked(self.office, case, copy, as_text))
 
         made = await fitting(work)
         remark = {} if made.remark is None else {REMARK: json.dumps(made.remark.told)}  # ASCII, as a header is
-        return web.Response(text=made.html, content_type="text/html", headers={"Cache-Control": "no-store", **remark})
+        headers = {"Cache-Control": "no-store", **remark}
+        return web.Response(text=made.content, content_type=made.content_type, headers=headers)
 
     async def _which(self, request: web.Request) -> Details:
         _maker(request)
+        _as_text(request)
         return {"paper": request.match_info["paper"]}
 
 
@@ -150,3 +161,15 @@ def _maker(request: web.Request) -> Maker:
             404,
         )
     return maker
+
+
+def _as_text(request: web.Request) -> bool:
+    """Refusal: that paper is none."""
+    wanted, paper = request.query.get("format") == "text", request.match_info["paper"]
+    if wanted and paper != "reply":
+        raise Refusal(
+            message("office.paper.no-text", "{paper} is a page: only a reply is text, too", paper=paper),
+            message("office.paper.no-text.action", "edgectl request print NUMBER --paper reply --text"),
+            exit_codes.USAGE,
+        )
+    return wanted

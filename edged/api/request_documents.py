@@ -99,13 +99,13 @@ class Pages:
             deadline=_first(self._deadlines(case)),
             synchronised=case.synchronised,
             clauses=procedure.clauses,
-            asked=_parts(request.asked),
+            asked=parts_of(request.asked),
             uses=[use.value for use in Use if use in request.uses],
             may=[one.value for one in procedure.may],
             instead=procedure.instead,
             applicant=None if request.applicant is None else self._who(request.applicant, private=private),
             granted=None if decision is None else [use.value for use in Use if use in decision.uses],
-            scope=[] if decision is None else _parts(decision.scope),
+            scope=[] if decision is None else parts_of(decision.scope),
             chain=[
                 _step(
                     self,
@@ -188,7 +188,7 @@ class Pages:
                 version=one.version,
                 use=act.use.value if isinstance(act, Take) else Use.VIEW.value,
                 signed=signed,
-                lacking=[post for post in posts if post not in {hand.post for hand in one.signed}],
+                lacking=one.lacking(posts),
             )
 
     def _slip(self, case: Case) -> Iterator[Told]:
@@ -329,7 +329,7 @@ def _part(one: Stretch) -> documents.Part:
     return documents.Part(camera=one.camera, start=timestamp(one.from_ms), end=timestamp(one.to_ms))
 
 
-def _parts(scope: Scope) -> list[documents.Part]:
+def parts_of(scope: Scope) -> list[documents.Part]:
     return [_part(one) for one in scope]
 
 

@@ -30,6 +30,7 @@ IN_ITS_PLACE: Final = message("office.paper.exists.action", "print it in its pla
 @number_argument
 @click.option("--paper", type=click.Choice(PAPERS), default="form", show_default=True, help="Which paper.")
 @click.option("--copy", metavar="ID", help="Of which copy, for receipt and label.  [the only one]")
+@click.option("--text", "as_text", is_flag=True, help="The reply as plain text, to paste into the document system.")
 @click.option(
     "--out", metavar="FILE", type=AS_GIVEN, help="Write it there; - for standard output.  [NUMBER-PAPER.html]"
 )
@@ -37,17 +38,28 @@ IN_ITS_PLACE: Final = message("office.paper.exists.action", "print it in its pla
 @json_option
 @address_given
 def print_paper(
-    address: Address, number: str, *, paper: str, copy: str | None, out: Path | None, force: bool, as_json: bool
+    address: Address,
+    number: str,
+    *,
+    paper: str,
+    copy: str | None,
+    as_text: bool,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
 ) -> int:
     """A paper of request NUMBER as it stands, as one HTML file: open it in a browser and print it on A4."""
     request = known(number)
     if out == STDOUT and as_json:
         raise click.UsageError(message("office.paper.two-outputs", "either the page or --json goes to standard output"))
-    file = (out or Path(f"{request}-{paper}.html")).absolute()
+    if as_text and paper != "reply":
+        raise click.UsageError(message("office.paper.only-reply", "only a reply is plain text: --paper reply --text"))
+    file = (out or Path(f"{request}-{paper}.{'txt' if as_text else 'html'}")).absolute()
     replaces = force and file.is_file()
     if out != STDOUT and not replaces:
         may_write(file, IN_ITS_PLACE)
-    remark, page = address.daemon().paper(f"/v1/requests/{quote(request, safe='')}/papers/{paper}", copy=copy)
+    path = f"/v1/requests/{quote(request, safe='')}/papers/{paper}"
+    remark, page = address.daemon().paper(path, copy=copy, format="text" if as_text else None)
     if remark is not None:
         say(remark)
     if out == STDOUT:

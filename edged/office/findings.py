@@ -470,7 +470,7 @@ def _log_book(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
                 "request {number}: row {entry} of the log book is not signed yet by {posts}",
                 number=case.row.number,
                 entry=entry.version,
-                posts=sorted(posts - {hand.post for hand in entry.signed}),
+                posts=entry.lacking(sorted(posts)),
             )
         else:
             said = message(
@@ -537,11 +537,6 @@ def _erasure(record: OfficeRecord, one: JudgedCase) -> Iterator[CaseBreach]:
             number=case.row.number,
         )
     yield _breach(BreachKind.UNANSWERED, case, said, stands=not case.row.erased)
-
-
-OF_CASES: Final = (
-    _reply, _signature, _viewings, _form, _review, _captures, _receipts, _fees, _log_book, _file, _erasure,
-)  # fmt: skip
 
 
 # --- of copies --------------------------------------------------------------------------------------------------------

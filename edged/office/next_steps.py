@@ -58,8 +58,7 @@ def _kept(
     nothing is said: without the office's own it could not be handed over any more.
     """
     for entry in request.entries:
-        lacking = [post for post in log_posts if post not in {hand.post for hand in entry.signed}]
-        if lacking:
+        if lacking := entry.lacking(log_posts):
             yield message(
                 "office.todo.entry",
                 "row {entry} of the log book is signed by {posts} (register sign)",

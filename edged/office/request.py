@@ -242,6 +242,11 @@ class LogEntry:
     """That the act it tells of has made."""
     signed: tuple[Hand, ...] = ()
 
+    def lacking(self, posts: Iterable[str]) -> list[str]:
+        """Those of `posts`, which sign a row, that have not."""
+        there = {hand.post for hand in self.signed}
+        return [post for post in posts if post not in there]
+
 
 class RequestStatus(StrEnum):
     """How far it is, for a list."""

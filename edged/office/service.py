@@ -1118,7 +1118,7 @@ class OfficeService:
             scope,
             request,
             copy,
-            _reference(letter) if letter.strip() else "",
+            _reference(letter),
             account,
             self._person_or_none(account),
             self._clock.synced(),
@@ -1199,7 +1199,10 @@ class OfficeService:
         if person is not None and any(person in people_of(one) for one in readable if one.row.number in numbers):
             return True
         made = (self.made_by(one) for one in self._exports_of(case))
-        return any(one.who.partition(" ")[0] == auditor.name or one.companion in {person} - {None} for one in made)
+        return any(
+            one.who.partition(" ")[0] == auditor.name or (person is not None and one.companion == person)
+            for one in made
+        )
 
     # --- what clauses are judged by -----------------------------------------------------------------------------
 

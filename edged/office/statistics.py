@@ -97,11 +97,7 @@ def year_counts(
     now: OfficeTime,
     unreadable: Iterable[Unreadable] = (),
 ) -> YearCounts:
-    """Of a year of the Republic (115); None: of all years.
-
-    What it takes is in one value of the office: `record = office.record()` has `record.cases`, `record.unreadable`,
-    `record.calendar` and `record.now`.
-    """
+    """Of a year of the Republic (115); None: of all years."""
 
     def counts(day: date) -> bool:
         return year is None or roc_year(day) == year

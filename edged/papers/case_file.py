@@ -313,7 +313,6 @@ def _log_book(paper: PaperCase) -> PaperTable:
     for number, one in enumerate(paper.case.request.entries, 1):
         done = paper.case.acts[one.version - 2]
         signed = "\n".join(f"{hand.post}：{paper.signed(hand)}" for hand in one.signed)
-        lacking = [post for post in paper.log_posts if post not in {hand.post for hand in one.signed}]
         rows.append(
             (
                 PaperCell(paper.moment(done.at.wall_ms), f"entry:{number}"),
@@ -321,7 +320,7 @@ def _log_book(paper: PaperCase) -> PaperTable:
                 PaperCell(subject(paper) or paper.withheld, f"entry:{number}:subject"),
                 PaperCell(act_words(done.act, paper), f"entry:{number}:done"),
                 PaperCell(signed or "未簽章", f"entry:{number}:signed"),
-                PaperCell("、".join(lacking), f"entry:{number}:lacking"),
+                PaperCell("、".join(one.lacking(paper.log_posts)), f"entry:{number}:lacking"),
             )
         )
     head = ("時間", "申請人", "案由", "應用情形", "簽章", "尚缺簽章")

@@ -306,9 +306,9 @@ class _Writer:
             LetterKind.EXTENDED: "延長處理期間，",
         }[kind]
         return _line(
-            "{you}申請{asked}本機關錄影監視系統影音資料一案（收文號{number}），" + wanted + "請查照。",
+            "{you}申請{wanted_uses}本機關錄影監視系統影音資料一案（收文號{number}），" + wanted + "請查照。",
             you=self._you,
-            asked=self._asked(),
+            wanted_uses=self._asked(),
             number=self._paper.number,
             outcome=kind.value,
             found=self._found,

@@ -246,7 +246,7 @@ def _signed(one: RegisterCase, version: int) -> dict[str, Any]:
     return {
         "entry": version,
         "signed": [one.signature(hand) for hand in entry.signed],
-        "lacking": [post for post in one.paper.log_posts if post not in {hand.post for hand in entry.signed}],
+        "lacking": entry.lacking(one.paper.log_posts),
     }
 
 

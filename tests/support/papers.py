@@ -289,8 +289,9 @@ def page(html: str) -> Element:
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _: open_.pop()
     parser.CharacterDataHandler = text
-    _, _, body = html.partition("<html")
-    parser.Parse(_BARE.sub(r' \1=""', _VOID.sub(r"<\1\2/>", f"<html{body}")), True)
+    _, whole, body = html.partition("<html")
+    told = f"{whole}{body}" if whole else f"<html>{html}</html>"
+    parser.Parse(_BARE.sub(r' \1=""', _VOID.sub(r"<\1\2/>", told)), True)
     return open_[0]
 
 

@@ -85,6 +85,11 @@ async def test_every_paper_of_a_copy_that_left(memory: Path) -> None:
             shown = await read(counter, CLERK, told.number, paper)
             assert copy["id"] in shown.text
             assert copy["receipt"]["fingerprint"][:4] in shown.text
+        reply = await counter.ask(CLERK, "GET", f"/v1/requests/{told.number}/papers/reply?format=text")
+        assert reply.body.decode().splitlines()[0].endswith("函")
+        assert b"<" not in reply.body
+        reply = await counter.ask(CLERK, "GET", f"/v1/requests/{told.number}/papers/label?format=text")
+        assert (reply.status, reply.code) == (400, "office.paper.no-text")
         reply = await counter.ask(CLERK, "GET", f"/v1/requests/{told.number}/papers/label?copy=X")
         assert (reply.status, reply.code) == (409, "papers.no-copy")
 

@@ -56,10 +56,18 @@ def test_a_paper_is_a_file_of_its_own_for_whoever_printed_it(
 
 def test_which_paper_of_which_copy(daemon: Daemon, tmp_path: Path) -> None:
     assert run("115-0042.branch", "--paper", "receipt", "--copy", "K7Q2", "--out", "r.html") == exit_codes.OK
-    assert daemon.asked == [("/v1/requests/115-0042.branch/papers/receipt", {"copy": "K7Q2"})]
+    assert daemon.asked == [("/v1/requests/115-0042.branch/papers/receipt", {"copy": "K7Q2", "format": None})]
     assert (tmp_path / "r.html").read_bytes() == PAGE
     assert run("115-0042", "--paper", "poem") == exit_codes.USAGE
     assert run("../x") == exit_codes.USAGE
+    assert len(daemon.asked) == 1
+
+
+def test_a_reply_is_text_too_and_no_other_paper(daemon: Daemon, tmp_path: Path) -> None:
+    assert run("115-0042", "--paper", "reply", "--text") == exit_codes.OK
+    assert [query["format"] for _, query in daemon.asked] == ["text"]
+    assert (tmp_path / "115-0042-reply.txt").read_bytes() == PAGE
+    assert run("115-0042", "--paper", "slip", "--text") == exit_codes.USAGE
     assert len(daemon.asked) == 1
 
 

@@ -57,7 +57,13 @@ USES: Final = {
 """By what papers call them."""
 DOORS: Final = {"": "login", "紙本": "paper", "口頭核可": "word"}
 DELIVERIES: Final = {"郵寄": "mail", "親自領取": "handed", "公文電子交換": "exchange", "電子郵件": "email", "": None}
-DISPOSALS: Final = {"已返還": "returned", "已銷毀": "destroyed", "已附卷": "filed", "未登錄返還、銷毀或附卷": None}
+DISPOSALS: Final = {
+    "已返還": "returned",
+    "已銷毀": "destroyed",
+    "已附卷": "filed",
+    "未登錄返還、銷毀或附卷": None,
+    "": None,
+}
 VIEWINGS: Final = {"進行中": "open", "已結束，未拍攝": "ended", "因故中斷": "cut"}
 BLANK: Final = "＿＿"
 
@@ -142,7 +148,7 @@ def _without(element: Element, others: Sequence[Element]) -> Iterator[str]:
 NAMED: Final = frozenset({
     "field", "value", "signature", "unit", "keeping", "number", "received", "mark-of-number", "check", "document",
     "decision", "uses", "scope", "reason", "word", "decided-by", "kept-by", "withdrawn", "viewing", "paper-seen",
-    "reply",
+    "reply", "copy",
     "filed-as", "mark", "fingerprint", "foot", "interim", "original",
 })  # fmt: skip
 """Attributes by which a form can be read, behind `data-`."""
@@ -193,7 +199,8 @@ def form_said(one: RandomCase, html: str) -> Said:
         "withdrawn": len(texts("data-withdrawn")),
         "viewings": [viewing(text) for text in texts("data-viewing")],
         "paper-seen": texts("data-paper-seen"),
-        "reply": [(day(text.partition("　")[0]), text.partition("　")[2]) for text in texts("data-reply")],
+        "reply": [reply_of_form(text.split("　")) for text in texts("data-reply")],
+        "copies": [copy_of_form(text.split("　")) for text in texts("data-copy")],
         "filed-as": texts("data-filed-as"),
         "foot": foot(texts("data-foot")[0]),
         "elsewhere": elsewhere(sheet),
@@ -207,9 +214,23 @@ def viewing(text: str) -> tuple[str, ...]:
     return day(when), VIEWINGS[state], *(each or "" for each in who)
 
 
+def reply_of_form(parts: Sequence[str]) -> tuple[str, str, str | None]:
+    """Its day, number and way."""
+    way = DELIVERIES.get(parts[-1])
+    letter = parts[1:-1] if way else parts[1:]
+    return day(parts[0]), "".join(letter), way
+
+
+def copy_of_form(parts: Sequence[str]) -> tuple[str, str, str]:
+    """Its id, the day on which somebody signed for it, and who did."""
+    number, signed, *receiver = parts
+    when = "" if signed == "未簽收" else day(signed.removesuffix(" 簽收"))
+    return number, when, "".join(receiver).removeprefix("領取人 ")
+
+
 def foot(text: str) -> tuple[str, str, str, set[int]]:
     """The number, the version, the box, the leaves."""
-    found = re.fullmatch(r"收文號 (\S+)　第 (\d+) 版　民國116年11月30日列印　依據：(\S+) 帳本第 (.+) 號", text)
+    found = re.fullmatch(r"收文號 (\S+)　第 (\d+) 版　民國116年11月30日列印　依據：(\S+) 稽核軌跡第 (.+) 筆", text)
     assert found, text
     leaves: set[int] = set()
     for part in found[4].split("、"):
@@ -390,7 +411,6 @@ def form_wanted(told: Told) -> Said:
     signed_since = decided is not None and deciding[0][0] != decided[0]
     pending = by_word and bool(row.granted) and not signed_since
     checks = {body["check"]: body for _, body in told.acts("examine")}
-    named = {each.name: each.named for each in one.procedure.checks}
     less = bool(row.granted) and ([*row.granted] != [*row.uses] or parts_of(row.scope) != parts_of(row.asked))
     why = "" if decided is None else told.word(f"{REASON}{decided[0] + 2}")
     if one.erased and row.granted:
@@ -412,7 +432,7 @@ def form_wanted(told: Told) -> Said:
         "documents": {
             name: text
             for name, body in checks.items()
-            if body["outcome"] in named[name] and (text := told.word(f"{CHECKED}{name}"))
+            if body["document"] and (text := told.word(f"{CHECKED}{name}"))
         },
         "decision": [("granted" if row.granted else "refused", less, pending)] if decided else [],
         "uses": set(row.granted),
@@ -427,7 +447,12 @@ def form_wanted(told: Told) -> Said:
             for number, each in enumerate(viewed, 1)
         ],
         "paper-seen": [told.name(one.case.request.paper_seen_by)] if one.case.request.paper_seen_by else [],
-        "reply": [(row.replied, row.letter)] if replied else [],
+        "reply": [(row.replied, row.letter, row.delivery)] if replied else [],
+        "copies": [
+            (each.copy_id, each.handed or "",
+             told.word(copy_word(each.copy_id, CopyWord.RECEIVER)) if each.handed else "")
+            for each in told.copies
+        ],
         "filed-as": [row.filed_as] if row.filed_as else [],
         "foot": (row.number, str(len(one.bodies) + 1), BOX, leaves),
         "elsewhere": set(),
@@ -603,10 +628,14 @@ def outcome_when_answered(told: Told) -> str:
     before = len(told.one.bodies) if replied is None else replied[0]
     if any(number < before for number, _ in told.acts("withdraw")):
         return "撤回"
-    if not told.row.granted:
-        return "駁回"
     if told.row.granted == ["look"] and told.word("outcome"):
         return "先行查看結果"
+    return how_decided(told)
+
+
+def how_decided(told: Told) -> str:
+    if not told.row.granted:
+        return "駁回"
     whole = told.row.uses == told.row.granted and parts_of(told.row.asked) == parts_of(told.row.scope)
     return "同意" if whole else "部分同意"
 
@@ -727,7 +756,7 @@ def copy_row(read: Fields, at: str) -> tuple[object, ...]:
         (read(f"{at}:secrecy"), read(f"{at}:declassify")),
         moment(read(f"{at}:destroy-by")),
         squeezed(read(f"{at}:fingerprint")),
-        "" if signed == "未簽收" else day(signed),
+        "" if signed in ("未簽收", "未交付") else day(signed),
         (read(f"{at}:receiver"), read(f"{at}:identity"), read(f"{at}:medium"), read(f"{at}:fee")),
         DISPOSALS[read(f"{at}:handed-out")],
         False if (ours := read(f"{at}:ours")) == "未留存" else DISPOSALS[ours],
@@ -739,7 +768,6 @@ def file_wanted(told: Told) -> Said:
     kept = {number: body for number, body in told.acts("take") if body["use"] == "hold"}
     viewed = [each for each in told.used if each.state is not None]
     checks = {body["check"]: body for _, body in told.acts("examine")}
-    named = {each.name: each.named for each in one.procedure.checks}
     standing, hidden = told.signatures(), told.paper.withheld
     asked = told.last("ask-hold") or (-1, {})
     return {
@@ -751,7 +779,7 @@ def file_wanted(told: Told) -> Said:
         "checks": (
             {name: body["outcome"] for name, body in checks.items()},
             {
-                name: told.word(f"{CHECKED}{name}") if body["outcome"] in named[name] else ""
+                name: told.word(f"{CHECKED}{name}") if body["document"] else ""
                 for name, body in checks.items()
             },
             {name: told.name(body["by"]) for name, body in checks.items()},
@@ -821,7 +849,7 @@ def signed_by(told: Told, number: int, body: Mapping[str, Any]) -> tuple[str, bo
 
 def outcome_of_file(told: Told) -> str:
     if told.last("decide"):
-        return "同意" if told.row.granted else "駁回"
+        return how_decided(told)
     return "撤回，未為准駁" if told.last("withdraw") else "未為准駁"
 
 
