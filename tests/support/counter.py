@@ -11,6 +11,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -211,14 +212,22 @@ def _rows(connection: sqlite3.Connection) -> dict[str, list[Any]]:
 def _facts(connection: sqlite3.Connection) -> Iterator[tuple[int, str]]:
     acts: dict[int, str] = {}
     for number, kind, body in connection.execute("SELECT number, kind, body FROM leaves"):
-        told = json.loads(body)
         if kind != "act":
             yield number, kind
-        elif told["result"] == "failed":
-            acts.pop(told.get("of", 0), None)
-        elif told["result"] != "refused" and TABLE[Verb(told["verb"])].record not in LOOKING:
-            acts[number] = told["verb"]
+            continue
+        result, of, verb = _act(body)
+        if result == "failed":
+            acts.pop(of, None)
+        elif result != "refused" and TABLE[Verb(verb)].record not in LOOKING:
+            acts[number] = verb
     yield from acts.items()
+
+
+@lru_cache(maxsize=50_000)
+def _act(body: str) -> tuple[str, int, str]:
+    """Its result, what it is of, and its verb. A leaf stays as it is, and is looked at again and again."""
+    told = json.loads(body)
+    return told["result"], told.get("of", 0), told["verb"]
 
 
 def _peer(request: web.Request) -> Peer:

@@ -35,9 +35,16 @@ _server: _Server | None = None
 
 
 def edgectl(
-    *words: str, cwd: Path, environment: Mapping[str, str], within_s: float, uid: int = 0
+    *words: str,
+    cwd: Path,
+    environment: Mapping[str, str],
+    within_s: float,
+    uid: int = 0,
+    login: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Like `subprocess.run` of it, by this account or, where `uid` is given, by another without groups."""
+    """Like `subprocess.run` of it, by this account or, where `uid` is given, by another without groups; `login`: of the
+    person who has become that.
+    """
     if "LD_PRELOAD" in environment:
         command = [sys.executable, "-c", "import sys; from edged.main.entry import ctl; sys.exit(ctl())", *words]
         return subprocess.run(
@@ -47,7 +54,7 @@ def edgectl(
     with _lock:
         if _server is None:
             _server = _Server()
-    order = {"words": words, "cwd": str(cwd), "environment": dict(environment), "uid": uid}
+    order = {"words": words, "cwd": str(cwd), "environment": dict(environment), "uid": uid, "login": login}
     return _server.run(order, within_s)
 
 
@@ -95,6 +102,7 @@ def serve(path: str) -> NoReturn:
     import edged.doctor  # noqa: PLC0415
     import edged.words  # noqa: PLC0415
     import storage.words  # noqa: PLC0415
+    import tests.support.people  # noqa: F401, PLC0415 (for whoever logs in)
 
     # Python itself may lie where another account does not read: what it would load late is there.
     for name in ("encodings.ascii", "encodings.idna", "encodings.unicode_escape", "rich._unicode_data"):
@@ -133,9 +141,12 @@ def _carry_out(connection: socket.socket) -> NoReturn:
 
 def _become(order: dict[str, Any], outputs: Sequence[int]) -> NoReturn:
     from edged.main.entry import ctl  # noqa: PLC0415
+    from tests.support.people import log_in  # noqa: PLC0415
 
     code = 1
     try:
+        if order["login"] is not None:
+            log_in(order["login"])
         for number, descriptor in enumerate((os.open(os.devnull, os.O_RDONLY), *outputs)):
             os.dup2(descriptor, number)
         os.chdir(order["cwd"])

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, ParamSpec, Self, TypeVar, cast
 
 from edged.words.roles import Role
+from tests.support.edgectl import edgectl
 from tests.support.rtsp_server import REPOSITORY
 
 P = ParamSpec("P")
@@ -66,13 +67,10 @@ def can_log_in() -> bool:
     return subprocess.run(["sh", "-c", AS_LOGIN, str(CHEN), "true"], capture_output=True, check=False).returncode == 0
 
 
-def ctl_by(login: int, config: Path, *words: str) -> tuple[int, Any]:
-    """`edgectl … --json` by root whom that login has become: exit code and document."""
-    code = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
-    command = ["sh", "-c", AS_LOGIN, str(login), sys.executable, "-c", code, "--config", str(config), *words, "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    return done.returncode, json.loads(done.stdout)
+def ctl_by(login: int, config: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`edgectl` by root whom that login has become."""
+    told = ("--config", str(config), *words)
+    return edgectl(*told, cwd=REPOSITORY, environment=os.environ, within_s=PATIENCE_S, login=login)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +187,16 @@ def done_by(uid: int, login: int | None, work: Callable[[], Any], units: Sequenc
     return json.loads(told)
 
 
-def _become(uid: int, login: int | None, units: Sequence[Path] = ()) -> None:
-    """For good. `login`: None for none."""
+def log_in(login: int, units: Sequence[Path] = ()) -> None:
+    """For good: this process becomes one that began with that login, in these control groups and in no session."""
     for one in units or _roots():
         (one / "cgroup.procs").write_text("0", "ascii")
-    Path("/proc/self/loginuid").write_text(str(NO_LOGIN if login is None else login), "ascii")
+    Path("/proc/self/loginuid").write_text(str(login), "ascii")
+
+
+def _become(uid: int, login: int | None, units: Sequence[Path] = ()) -> None:
+    """For good. `login`: None for none."""
+    log_in(NO_LOGIN if login is None else login, units)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ def renew(store: Store, who: str = "chen, lin", why: str = "a test", *, new_key:
 
 def renew_by_two(config: Path, reason: str, *more: str) -> Any:
     """With `edgectl`, by two who logged in; what the second one is told."""
-    code, asked = ctl_by(CHEN, config, "ledger", "renew", "--reason", reason, *more)
-    assert code == 0, asked
-    code, done = ctl_by(LIN, config, "approve", asked["act"]["id"])
-    assert code == 0, done
-    return done
+    asked = ctl_by(CHEN, config, "ledger", "renew", "--reason", reason, *more, "--json")
+    assert asked.returncode == 0, asked
+    done = ctl_by(LIN, config, "approve", json.loads(asked.stdout)["act"]["id"], "--json")
+    assert done.returncode == 0, done
+    return json.loads(done.stdout)

@@ -183,10 +183,11 @@ def _is_told(edged: Daemon, epoch: int) -> bool:
 
 
 def unaccounted(edged: Daemon) -> list[str]:
-    """As `edgectl` tells it: seconds unexplained, gaps without a cause."""
-    document = documents.Cameras.model_validate(edged.ctl("cameras").document)
-    faults = [f"{camera.id}: {camera.unexplained_s} s" for camera in document.cameras if camera.unexplained_s > 0]
-    return faults + [f"unknown: {gap.start} to {gap.end}" for gap in edged.gaps() if gap.cause == GapCause.UNKNOWN]
+    """Seconds unexplained, gaps without a cause."""
+    cameras = documents.Cameras.model_validate(edged.ask("/v1/cameras")).cameras
+    gaps = documents.Gaps.model_validate(edged.ask("/v1/gaps")).gaps
+    faults = [f"{camera.id}: {camera.unexplained_s} s" for camera in cameras if camera.unexplained_s > 0]
+    return faults + [f"unknown: {gap.start} to {gap.end}" for gap in gaps if gap.cause == GapCause.UNKNOWN]
 
 
 def steps_told(box: Box) -> list[int]:
@@ -251,7 +252,7 @@ def test_footage_from_before_the_first_synchronisation_is_found_by_true_time(tmp
         watch.run(recorded_on(watch), BACK_S, "it goes on")
         edged.until(lambda: all(from_1970(edged, name) for name in NAMES), BACK_S, "the next heartbeat")
         for name in NAMES:
-            early, whole = from_1970(edged, name), edged.segments(name)
+            early, whole = from_1970(edged, name), sorted(edged.listed(name), key=lambda one: one.seq)
             starts = [moment(one.start) + (one.clock_correction_ms or 0) / 1000 for one in whole]
             assert all(began_s <= start_s <= heard_s for start_s in starts[: len(early)])
             assert [one.seq for one in whole] == list(range(1, len(whole) + 1))

@@ -16,7 +16,7 @@ import pytest
 from edged.words import exit_codes
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
-from tests.support.people import AS_LOGIN, CHEN, LIN, can_log_in
+from tests.support.people import AS_LOGIN, CHEN, LIN, can_log_in, ctl_by
 from tests.support.rtsp_server import REPOSITORY
 from tests.support.waiting import wait_until
 
@@ -32,17 +32,23 @@ def edged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-def ask(edged: Daemon, login: int, *words: str, answer: str | None = None) -> tuple[int, str, str]:
-    """`edgectl` by a person who logged in; with an `answer`, at a terminal."""
+def ask(edged: Daemon, login: int, *words: str) -> tuple[int, str, str]:
+    """`edgectl` by a person who logged in."""
+    done = ctl_by(login, edged.config, *words)
+    return done.returncode, done.stdout, done.stderr
+
+
+def answered(edged: Daemon, login: int, answer: str, *words: str) -> tuple[int, str]:
+    """By a person at a terminal."""
     code = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
     command = ["sh", "-c", AS_LOGIN, str(login), sys.executable, "-c", code, "--config", str(edged.config), *words]
     terminal, theirs = os.openpty()
     try:
-        os.write(terminal, (answer or "").encode())
+        os.write(terminal, answer.encode())
         done = subprocess.run(
             command,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            stdin=subprocess.DEVNULL if answer is None else theirs,
+            stdin=theirs,
             capture_output=True,
             text=True,
             timeout=30,
@@ -51,7 +57,7 @@ def ask(edged: Daemon, login: int, *words: str, answer: str | None = None) -> tu
     finally:
         os.close(terminal)
         os.close(theirs)
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout
 
 
 def asked(edged: Daemon, login: int, *words: str) -> Any:
@@ -129,13 +135,13 @@ def test_sudo_makes_no_second_person(edged: Daemon) -> None:
 
 def test_at_a_terminal_the_cost_is_told_first_and_no_is_no(edged: Daemon) -> None:
     before = lasting(edged)
-    code, out, _ = ask(edged, CHEN, *order(edged, "gate", "lobby"), answer="n\n")
+    code, out = answered(edged, CHEN, "n\n", *order(edged, "gate", "lobby"))
     assert code == exit_codes.FAILED
     assert "days of headroom" in out
     assert "4 segments" in out or "3 segments" in out
     assert "Nothing was pinned." in out
     assert lasting(edged) == before
-    code, out, _ = ask(edged, CHEN, *order(edged, "gate"), answer="y\n")
+    code, out = answered(edged, CHEN, "y\n", *order(edged, "gate"))
     assert code == 0
     assert "is placed, provisionally" in out
 

@@ -5,8 +5,9 @@ sorts, and with holes that are planted in it.
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -321,25 +322,29 @@ def next_act(random: Random, row: Procedure, request: Request) -> Act:
         return random.choice((EndViewing(not_filmed=True), CutViewing()))
     if len(request.hold_by) < len(row.hold_by) and random.random() < 0.3:
         return ApproveHold(by(person, row.hold_by[0].post, random.choice((Door.LOGIN, Door.PAPER))))
-    look = OpenViewing(1, random.choice(PEOPLE), by(random.choice(PEOPLE), row.companion), 1)
+    scope = request.decision.scope
     if request.viewings and random.random() < 0.2:
-        return AskHold(random.choice((request.decision.scope, *SCOPES)))
-    take = Take(random.choice((Use.COPY, Use.HOLD)), request.decision.scope, f"E-{request.version}")
-    more = [next_of_copies(random, request) for _ in request.copies]
-    return random.choice((Appoint(), look, take, *more))
+        return AskHold(random.choice((scope, *SCOPES)))
+    acts: list[Callable[[], Act]] = [
+        Appoint,
+        lambda: OpenViewing(1, random.choice(PEOPLE), by(random.choice(PEOPLE), row.companion), 1),
+        lambda: Take(random.choice((Use.COPY, Use.HOLD)), scope, f"E-{request.version}"),
+    ]
+    acts += [partial(next_of_copies, random, request)] * len(request.copies)
+    return random.choice(acts)()
 
 
 def next_of_copies(random: Random, request: Request) -> Act:
     """What becomes of copies, and of rows of the log book."""
     copy = random.choice([*(one.made for one in request.copies), "E-0", ""])
     entry = random.choice([*(one.version for one in request.entries), request.version])
-    acts: tuple[Act, ...] = (
-        Receipt(copy, fee=random.choice((None, None, 100)), kept=random.random() < 0.7),
-        Dispose(copy, random.choice(tuple(Disposal)), ours=random.random() < 0.5),
-        SignEntry(by(random.choice(PEOPLE), random.choice(("管理人員", "主管"))), entry),
-        FileCase(random.choice(("115-1", ""))),
+    acts: tuple[Callable[[], Act], ...] = (
+        lambda: Receipt(copy, fee=random.choice((None, None, 100)), kept=random.random() < 0.7),
+        lambda: Dispose(copy, random.choice(tuple(Disposal)), ours=random.random() < 0.5),
+        lambda: SignEntry(by(random.choice(PEOPLE), random.choice(("管理人員", "主管"))), entry),
+        lambda: FileCase(random.choice(("115-1", ""))),
     )
-    return random.choice(acts)
+    return random.choice(acts)()
 
 
 def strange_act(random: Random, row: Procedure, request: Request) -> Act:
@@ -353,19 +358,21 @@ def strange_act(random: Random, row: Procedure, request: Request) -> Act:
         entered_by=random.choice((CLERK, None)),
     )
     name = row.checks[0].name if row.checks else "none"
-    acts: tuple[Act, ...] = (
-        Sign(hand), Sign(replace(hand, post=row.chain[0].post if row.chain else "")), Return(hand, random.randrange(3)),
-        Decide(hand, random.choice(USES), random.choice(SCOPES)),
-        Decide(replace(hand, post=row.chain[-1].post if row.chain else ""), random.choice(USES), random.choice(SCOPES)),
-        Examine(name, random.choice(("符合", "不符")), hand.person, document=random.random() < 0.8),
-        AskSupplement(hand), Supplemented(), ApproveHold(hand), Extend(hand), Reply(), SeePaper(hand.person), Appoint(),
-        OpenViewing(random.randrange(2), hand.person, replace(hand, person=random.choice(PEOPLE)), 1),
-        EndViewing(not_filmed=False), CutViewing(),
-        Take(random.choice((Use.COPY, Use.HOLD)), random.choice(SCOPES), f"E-{request.version}"),
-        next_of_copies(random, request), Reply(), Withdraw(), Close(),
-        Amend(frozenset(), scope=random.choice(SCOPES[:4])),
+    first, last = (replace(hand, post=row.chain[at].post if row.chain else "") for at in (0, -1))
+    acts: tuple[Callable[[], Act], ...] = (
+        lambda: Sign(hand), lambda: Sign(first), lambda: Return(hand, random.randrange(3)),
+        lambda: Decide(hand, random.choice(USES), random.choice(SCOPES)),
+        lambda: Decide(last, random.choice(USES), random.choice(SCOPES)),
+        lambda: Examine(name, random.choice(("符合", "不符")), hand.person, document=random.random() < 0.8),
+        lambda: AskSupplement(hand), Supplemented, lambda: ApproveHold(hand), lambda: Extend(hand), Reply,
+        lambda: SeePaper(hand.person), Appoint,
+        lambda: OpenViewing(random.randrange(2), hand.person, replace(hand, person=random.choice(PEOPLE)), 1),
+        lambda: EndViewing(not_filmed=False), CutViewing,
+        lambda: Take(random.choice((Use.COPY, Use.HOLD)), random.choice(SCOPES), f"E-{request.version}"),
+        lambda: next_of_copies(random, request), Reply, Withdraw, Close,
+        lambda: Amend(frozenset(), scope=random.choice(SCOPES[:4])),
     )  # fmt: skip
-    return random.choice(acts)
+    return random.choice(acts)()
 
 
 class Breach(AssertionError):
