@@ -227,7 +227,8 @@ class _Teller:
         for one in self.row.checks:
             last = self.random.random() < 0.05
             outcome = one.outcomes[-1 if last else 0]
-            if self._do(Examine(one.name, outcome, 1, document=True)) and outcome in one.named:
+            named = outcome in one.named or self.random.random() < 0.3
+            if self._do(Examine(one.name, outcome, 1, document=named)) and named:
                 self.words[f"{CHECKED}{one.name}"] = f"{one.name}證語{self.seed}"
 
     def _chain(self) -> None:
