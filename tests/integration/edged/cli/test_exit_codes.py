@@ -22,10 +22,15 @@ CAMERAS = [
     (words, one.name or "")
     for words, command in EVERY.items()
     for one in command.params
-    if isinstance(one.type, CameraId) and words[0] != "request"
+    if isinstance(one.type, CameraId) and words[0] not in ("request", "leak")
 ]
-"""Of a request there are the cameras that it asks for (tests/unit/edged/cli/test_request.py)."""
-INTERVALS = [words for words, command in EVERY.items() if {"start", "end"} <= {one.name for one in command.params}]
+"""Of a request there are the cameras that it asks for (tests/unit/edged/cli/test_request.py); a leak is entered by who
+logged in (tests/integration/edged/office/test_leaks.py)."""
+INTERVALS = [
+    words
+    for words, command in EVERY.items()
+    if {"start", "end"} <= {one.name for one in command.params if one.metavar == "TIME"}
+]
 NAMED = [" ".join(words) for words in INTERVALS]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -52,16 +52,25 @@ def line(words: tuple[str, ...], named: str, value: str, folder: Path) -> list[s
         elif isinstance(one, click.Argument):
             given.append(fitting)
         elif one.required or one.name == named:
+            if isinstance(one.type, click.Choice) and one.name != named:
+                fitting = str(one.type.choices[0])
             given += [one.opts[-1], str(folder) if isinstance(one.type, click.Path) else fitting]
+    return [*given, *beside(words, named, given, folder)]
+
+
+def beside(words: tuple[str, ...], named: str, given: Sequence[str], folder: Path) -> Iterator[str]:
+    """What a verb cannot do without, though no parameter of it is required."""
     if any("--yes" in one.opts for one in EVERY[words].params):
-        given.append("--yes")
+        yield "--yes"
     if words == ("export",) and named != "undo":
-        given += [f"--out={folder}"]
+        yield f"--out={folder}"
         for option in ("--camera=lobby", "--from=2026-05-01T00:00:00Z", "--to=2026-05-02T00:00:00Z", "--reason=r"):
-            given += [] if option.split("=")[0] in given else [option]
+            if option.split("=")[0] not in given:
+                yield option
     if words == ("pin", "add"):
-        given += [] if named in ("case", "number") else ["--case=115-0042"]
-        given += [] if named == "ground" else ["--ground=internal"]
+        yield from [] if named in ("case", "number") else ["--case=115-0042"]
+        yield from [] if named == "ground" else ["--ground=internal"]
+    if words == ("leak", "open"):
+        yield from ("--from=2026-05-01T00:00:00Z", "--camera=lobby")
     if words == ("look",):
-        given += ["--for=inspection", "--from=2026-05-01T00:00:00Z"]
-    return given
+        yield from ("--for=inspection", "--from=2026-05-01T00:00:00Z")

@@ -25,12 +25,12 @@ pytestmark = AS_PEOPLE
 LEAKS: Final = "洩漏："
 SABOTAGE: Final = f"""{HASTE}
     from dataclasses import replace
-    from edged.site import office_watch as it
-    def due(self, cases, told, whole=it.OfficeWatch._due):
+    from edged.office import service as it
+    def due(self, cases, told, whole=it.OfficeService.due):
         for one in whole(self, cases, told):
-            reason = self._office.words(one.number)["reason"]
+            reason = self.words(one.number)["reason"]
             yield replace(one, row=reason) if reason.startswith({LEAKS!r}) else one
-    it.OfficeWatch._due = due
+    it.OfficeService.due = due
 """
 """Alarms tell why somebody asks, where the reason begins with `LEAKS`."""
 
