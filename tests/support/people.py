@@ -51,7 +51,7 @@ AS_LOGIN: Final = (
     'echo "$0" > /proc/self/loginuid && exec "$@"'
 )
 """Who may set it does what login does, and leaves the session or service that the tests run in."""
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 30.0
 
 
 def can_be_others() -> bool:

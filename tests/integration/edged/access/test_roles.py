@@ -36,6 +36,9 @@ NAMED: Final = {
     "request": "115-9999",
     "person": "9999",
     "scan": "1",
+    "paper": "form",
+    "register": "viewings",
+    "leak": "L-115-9999",
 }
 CALLS: Final = [(route.verb, Call(route.method, route.path.format(**NAMED), "{}")) for route in served()]
 """Each route once. Nothing comes of them where they are allowed: what they are about is not there, or not said."""

@@ -102,7 +102,7 @@ def test_the_way_of_a_pin_between_two_persons(edged: Daemon) -> None:
     assert ask(edged, CHEN, "approve", longer["id"])[0] == exit_codes.NOT_ALLOWED
     assert asked(edged, LIN, "approve", longer["id"])["done"]["id"] == longer["id"]
     (extended,) = asked(edged, LIN, "pin", "list")["pins"]
-    assert 60 * 86_400 <= extended["span_s"] < 60 * 86_400 + 120
+    assert 60 * 86_400 - 1 < extended["span_s"] < 60 * 86_400 + 120, "a clock may be set by some ms meanwhile"
 
     late = asked(edged, CHEN, "pin", "extend", pin["id"], "--until", "90d", "--reason", "an appeal")["act"]
     act = asked(edged, LIN, "pin", "release", pin["id"], "--reason", "the case is closed")["act"]

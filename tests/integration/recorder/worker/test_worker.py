@@ -28,6 +28,8 @@ from tests.support.worker import DEADLINE_S, Child, make_start, make_terms, make
 
 SMALL = "test://?size=320x180&fps=25&gop=0.4"
 TICK = Fraction(1, 25)
+BUSY_MS = 500
+"""So late a busy machine may hear of a picture; a segment that lacks half of its pictures is found."""
 DEAF_PORT = 1
 
 
@@ -87,7 +89,7 @@ def test_segments_are_whole_and_follow_each_other(recording: Recording) -> None:
         assert (after.wall_ms, after.boottime_ms) == (before.end_wall_ms, before.end_boottime_ms)
     whole = segments[:-1]
     for opening, closed, _ in whole:
-        assert abs(closed.end_boottime_ms - opening.boottime_ms - 40 * closed.video_frames) < 60
+        assert abs(closed.end_boottime_ms - opening.boottime_ms - 40 * closed.video_frames) < BUSY_MS
     since_last_report = sum(closed.video_frames for _, closed, _ in segments) - child.all(Stats)[-1].video_frames
     assert 0 <= since_last_report <= 5
     assert child.all(Stats)[-1].dropped == 0
