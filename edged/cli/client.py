@@ -193,52 +193,43 @@ class DaemonClient:
 
     def picture(self, camera: str, purpose: str) -> tuple[str, str | None, bytes]:
         """A snapshot: when it was taken, until when it is to be destroyed where that is said, and the JPEG."""
-        connection = _Connection(self.socket_path, PICTURE_TIMEOUT_S)
-        try:
-            query = urlencode({"purpose": purpose})
-            connection.request("GET", f"/v1/cameras/{quote(camera, safe='')}/snapshot?{query}")
-            response = connection.getresponse()
-            body = response.read()
-        except (TimeoutError, http.client.HTTPException):
-            raise self._unreachable(
-                message(
-                    "call.no-picture",
-                    "the daemon at {socket} broke off before there was a picture",
-                    socket=str(self.socket_path),
-                )
-            ) from None
-        except OSError as error:
-            raise self._no_connection(error) from None
-        finally:
-            connection.close()
-        if response.status >= http.client.BAD_REQUEST:
-            raise _refusal(response.status, body)
-        return response.getheader("X-Edged-Taken", ""), response.getheader("X-Edged-Destroy-By"), body
+        broke_off = message(
+            "call.no-picture",
+            "the daemon at {socket} broke off before there was a picture",
+            socket=str(self.socket_path),
+        )
+        query = urlencode({"purpose": purpose})
+        told, body = self._whole(f"/v1/cameras/{quote(camera, safe='')}/snapshot?{query}", broke_off)
+        return told.getheader("X-Edged-Taken", ""), told.getheader("X-Edged-Destroy-By"), body
 
     def paper(self, path: str, **query: str | None) -> tuple[Message | None, bytes]:
         """A page to print, and what is to be told of it."""
-        connection = _Connection(self.socket_path, PICTURE_TIMEOUT_S)
+        broke_off = message(
+            "call.no-paper",
+            "the daemon at {socket} broke off before the paper was there",
+            socket=str(self.socket_path),
+        )
         given = {key: value for key, value in query.items() if value is not None}
+        told, body = self._whole(f"{path}?{urlencode(given)}" if given else path, broke_off)
+        remark = told.getheader("X-Edged-Remark")
+        return None if remark is None else Message.recalled(remark), body
+
+    def _whole(self, path: str, broke_off: Message) -> tuple[http.client.HTTPResponse, bytes]:
+        """What is no document, with the headers that tell of it."""
+        connection = _Connection(self.socket_path, PICTURE_TIMEOUT_S)
         try:
-            connection.request("GET", f"{path}?{urlencode(given)}" if given else path)
+            connection.request("GET", path)
             response = connection.getresponse()
             body = response.read()
         except (TimeoutError, http.client.HTTPException):
-            raise self._unreachable(
-                message(
-                    "call.no-paper",
-                    "the daemon at {socket} broke off before the paper was there",
-                    socket=str(self.socket_path),
-                )
-            ) from None
+            raise self._unreachable(broke_off) from None
         except OSError as error:
             raise self._no_connection(error) from None
         finally:
             connection.close()
         if response.status >= http.client.BAD_REQUEST:
             raise _refusal(response.status, body)
-        told = response.getheader("X-Edged-Remark")
-        return None if told is None else Message.recalled(told), body
+        return response, body
 
     def _stream(
         self,
