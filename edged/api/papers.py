@@ -23,7 +23,7 @@ from edged.papers.annexes import own_names, printed_form
 from edged.papers.case_file import case_file
 from edged.papers.notices import notice, slip
 from edged.papers.paper_case import PaperCase
-from edged.papers.read_case import paper_case
+from edged.papers.read_case import case_for_paper
 from edged.papers.render import own_template, render_own
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -136,7 +136,7 @@ class PaperCalls:
         def work() -> PrintedPaper:
             refuse_others(self.office, who, number)
             private = not sees_words(self.office, who, number)
-            case = paper_case(self.office, self.office.cases.case(number), private=private)
+            case = case_for_paper(self.office, self.office.cases.case(number), private=private)
             return maker(PaperAsked(self.office, case, copy, as_text))
 
         made = await fitting(work)

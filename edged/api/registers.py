@@ -23,7 +23,7 @@ from edged.office.request import Take, Unfit
 from edged.office.service import OfficeService
 from edged.office.statistics import month_counts, year_counts
 from edged.papers import registers
-from edged.papers.read_case import told_case
+from edged.papers.read_case import case_for_register
 from edged.papers.register_page import page
 from edged.papers.registers import DaySpan, LookAct, RegisterCase
 from edged.profiles.loader import Profile, profile
@@ -139,7 +139,7 @@ class RegisterCalls:
     def _case(self, seen: _Seen, one: JudgedCase, *, with_exports: bool) -> RegisterCase:
         """With its words, as far as whoever asks may see them."""
         case, number = one.case, one.case.row.number
-        paper = told_case(self.office, case, private=not seen.sees_words(number))
+        paper = case_for_register(self.office, case, private=not seen.sees_words(number))
         exports = tuple(self.store.exports.exports_of(number)) if with_exports else ()
         return RegisterCase(
             paper, one, seen.office.now, seen.office.calendar, exports, dict(self._fingerprints(exports))

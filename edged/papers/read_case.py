@@ -19,12 +19,12 @@ OF_NOBODY: Final = (CopyWord.MEDIUM, CopyWord.DECLASSIFY)
 """Words of a copy that name no person."""
 
 
-def paper_case(office: OfficeService, case: Case, *, private: bool) -> PaperCase:
-    """With all that a paper of its own may say. As `told_case`."""
+def case_for_paper(office: OfficeService, case: Case, *, private: bool) -> PaperCase:
+    """With all that a paper of its own may say. As `case_for_register`."""
     number = case.row.number
     read = Reader("zh_TW", office.zone, form=True)
     return replace(
-        told_case(office, case, private=private),
+        case_for_register(office, case, private=private),
         destroyed=tuple(office.destroyed(case)),
         unheld=tuple((hold.stretch, read(why)) for hold, why in office.unheld.items() if hold.number == number),
         reply_by=next((one.last for one in office.deadlines(case) if one.kind is DeadlineKind.REPLY), None),
@@ -34,7 +34,7 @@ def paper_case(office: OfficeService, case: Case, *, private: bool) -> PaperCase
     )
 
 
-def told_case(office: OfficeService, case: Case, *, private: bool) -> PaperCase:
+def case_for_register(office: OfficeService, case: Case, *, private: bool) -> PaperCase:
     """As its story and its form tell of it. `private`: whoever prints it has no part in the request, so words of
     persons and the applicant's name are left out; the names of who signed stay. OfficeShut.
     """
