@@ -1,8 +1,9 @@
 """One segment's file as bytes in memory: coded frames in, a fragmented MP4 or QuickTime file out (ISO/IEC 14496-12).
 
 Pure, standard library only. `Muxer` never touches a disk, and nothing is ever patched back, so the bytes can be
-hashed as they go. Part of S6: what was put is handed out as soon as the first frame after `FRAGMENT_MS` is known, and
-each fragment stands for itself. Part of S12: nothing here grows but the index of key frames, by a few bytes a second.
+hashed as they go. Part of S6: `flush` hands out what was put, at the latest the first frame after
+`FRAGMENT_MS` does, and each fragment stands for itself. Part of S12: nothing here grows but the index of key frames, by
+a few bytes a second.
 
 Every time is told exactly: each sample has its own duration, each fragment the time of its first ones. So sound may
 pause, drift or begin late. Where pictures are decoded before they are shown (B-frames), their track begins that much
@@ -54,12 +55,13 @@ def u64(*values: int) -> bytes:
     return struct.pack(f">{len(values)}Q", *values)
 
 
-FRAGMENT_MS: Final = 500
-"""S6: what is lost at a power cut is at most one fragment, one frame and one sync interval."""
-KEY_MS: Final = FRAGMENT_MS // 2
+FRAGMENT_MS: Final = 1000
+"""Where more is read at once than one look brings (a network that hung), it goes into fragments of this length. As a
+rule whoever reads ends them, by `Muxer.flush`."""
+KEY_MS: Final = 250
 """A fragment of at least this length ends where a key frame comes, so that key frames stand at the beginning, where
 players jump to; a camera that sends nothing but key frames does not get a fragment for each."""
-ALONE_MS: Final = 2 * FRAGMENT_MS
+ALONE_MS: Final = 1000
 """So much sound goes out without waiting for a picture: the pictures have stopped."""
 FRAGMENT_MAX_BYTES: Final = 4 << 20
 """More than this does not wait for the fragment's end: 64 Mbit/s bring so much in half a second."""

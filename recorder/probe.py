@@ -23,11 +23,10 @@ from urllib.parse import urlsplit
 
 from recorder.rtp.sdp import Description, Media
 from recorder.rtp.track import Unsupported, named, sound_track, video_track
-from recorder.rtsp import connection
-from recorder.rtsp import source as opening
+from recorder.rtsp import connection, negotiation
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.dialogue import Credentials
-from recorder.rtsp.source import RtspSource, connect
+from recorder.rtsp.source import RtspSource, connect, readings
 from recorder.words import outcome
 from recorder.words.address import Target
 from recorder.words.messages import Ended
@@ -190,7 +189,7 @@ class _Look:
         )
         survey = Measurement(video, sound, now)
         try:
-            for reading in source.readings(lambda: False):
+            for reading in readings(source):
                 now = self.clock.now()
                 survey.feed(reading, now)
                 if now.boottime_ms >= until_ms:
@@ -208,7 +207,7 @@ class _Look:
             if left_s <= 0 or len(found) >= OTHERS_MAX:
                 break
             try:
-                described = opening.describe(url, self.account, trust, min(left_s, OTHER_PATH_S))
+                described = negotiation.describe(url, self.account, trust, min(left_s, OTHER_PATH_S))
             except SessionEnded as end:
                 if end.ended.cause is not GapCause.NO_SUCH_STREAM:
                     break

@@ -80,9 +80,11 @@ class Connection:
         try:
             self._wait_for(patience_s)
             count = self._receive(room)
-        except (TimeoutError, BlockingIOError):
+        except TimeoutError:
             return 0
-        except OSError:
+        except OSError as error:
+            if self._would_block(error):
+                return 0
             raise SessionEnded(outcome.broke_off(self.target)) from None
         if not count:
             raise SessionEnded(outcome.dropped(self.target))
@@ -90,6 +92,14 @@ class Connection:
 
     def _receive(self, room: memoryview) -> int:
         return self._sock.recv_into(room)
+
+    def receive_window(self) -> int:
+        """How many bytes the camera may send without anybody reading, about (half of the buffer, tcp(7))."""
+        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+
+    def detach(self) -> int:
+        """The descriptor, which is the caller's from now on."""
+        return self._sock.detach()
 
     def send(self, data: bytes) -> None:
         """All of it, after what waits."""

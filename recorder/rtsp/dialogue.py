@@ -49,6 +49,18 @@ _GRANTED: Final = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOU
 """What cameras ask to see whether we live, or tell us in passing."""
 
 
+@dataclass(frozen=True, slots=True)
+class DialogueState:
+    """What another process needs to go on talking over a connection."""
+
+    target: Target
+    session: str
+    session_s: int
+    methods: tuple[str, ...]
+    cseq: int
+    login: LoginState
+
+
 class Dialogue:
     """One connection. Used by one thread."""
 
@@ -57,8 +69,6 @@ class Dialogue:
         self.target: Target = connection.target
         self.inbox = Inbox()
         self.handlers: list[Handler | None] = [None] * CHANNELS
-        self.items: list[Item] = []
-        """What came of the stream while an answer was waited for."""
         self.session = ""
         self.session_s = transport.SESSION_S
         self.methods: frozenset[str] = frozenset()
@@ -78,6 +88,28 @@ class Dialogue:
         """The status by which it knew us no longer, although it still sends; 0: it knows us."""
         self._forgotten: tuple[float, int] | None = None
         """It said 454 then, after so many frames."""
+
+    @property
+    def state(self) -> DialogueState:
+        """Between two questions."""
+        return DialogueState(
+            target=self.target,
+            session=self.session,
+            session_s=self.session_s,
+            methods=tuple(sorted(self.methods)),
+            cseq=self._cseq,
+            login=self._login.state,
+        )
+
+    @classmethod
+    def resumed(cls, connection: Connection, state: DialogueState, now: Callable[[], float]) -> Dialogue:
+        """Where another process left off. It asks no more than what keeps a stream alive."""
+        dialogue = cls(connection, Login.resumed(state.login), now(), now)
+        dialogue.session, dialogue.session_s = state.session, state.session_s
+        dialogue.methods = frozenset(state.methods)
+        dialogue._cseq = state.cseq
+        dialogue._heard = True
+        return dialogue
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         """One request and its answer, whatever its status but 401. `SessionEnded` if none comes."""
@@ -106,7 +138,7 @@ class Dialogue:
         waits_s = until - self._now()
         meanwhile = 0
         while True:
-            heard = self.take(self.items)
+            heard = self.take([])
             if isinstance(heard, Answer):
                 if heard.headers.cseq in (cseq, None):
                     return heard
@@ -249,6 +281,16 @@ class Challenge:
     stale: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LoginState:
+    """See `DialogueState`. Holds the password."""
+
+    account: Credentials
+    challenge: Challenge | None
+    uses: int
+    accepted: bool
+
+
 class Login:
     """One session's way in. A nonce that was accepted once may grow old; one that never was means a wrong password."""
 
@@ -260,6 +302,16 @@ class Login:
         self._challenge: Challenge | None = None
         self._uses = 0
         self._accepted = False
+
+    @property
+    def state(self) -> LoginState:
+        return LoginState(self._account, self._challenge, self._uses, self._accepted)
+
+    @classmethod
+    def resumed(cls, state: LoginState) -> Login:
+        login = cls(state.account)
+        login._challenge, login._uses, login._accepted = state.challenge, state.uses, state.accepted
+        return login
 
     def header(self, method: str, uri: str) -> str:
         """What to put into `Authorization`; "" before the camera has asked for anything."""

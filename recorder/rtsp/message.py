@@ -123,12 +123,19 @@ def answer(status: int, reason: str, asked: Request) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
+def interleaved(channel: int, data: Buffer) -> bytes:
+    """A packet as it goes over the connection (RFC 2326 10.12)."""
+    return bytes((_DOLLAR, channel)) + len(data).to_bytes(2, "big") + data
+
+
 class Inbox:
     """The receive buffer and what can be read out of it."""
 
-    def __init__(self) -> None:
-        self._buffer = bytearray(BUFFER_BYTES)
+    def __init__(self, buffer: bytearray | None = None) -> None:
+        """`buffer`: of `BUFFER_BYTES`, which several may share that are read in turn: see `park`."""
+        self._buffer = bytearray(BUFFER_BYTES) if buffer is None else buffer
         self._view = memoryview(self._buffer)
+        self._parked = b""
         self._at = 0
         """Here the next thing begins."""
         self._end = 0
@@ -147,6 +154,10 @@ class Inbox:
 
     def room(self) -> memoryview:
         """Where to receive; never empty. What is not read yet goes to the front: less than one frame, as a rule."""
+        if self._parked:
+            self._at, self._end = 0, len(self._parked)
+            self._buffer[: self._end] = self._parked
+            self._parked = b""
         waiting = self._end - self._at
         if self._at:
             self._buffer[:waiting] = self._buffer[self._at : self._end]
@@ -156,6 +167,17 @@ class Inbox:
     def received(self, count: int) -> None:
         """So many bytes were put where `room` said."""
         self._end += count
+
+    def park(self) -> None:
+        """Somebody else has the buffer now: what is not read yet is kept beside it."""
+        self._parked = self.rest()
+
+    def rest(self) -> bytes:
+        """What is not read yet; it is gone from here."""
+        rest = self._parked + bytes(self._view[self._at : self._end])
+        self._at = self._end = 0
+        self._parked = b""
+        return rest
 
     def take(self, handlers: Handlers, out: list[Item]) -> Message | None:
         """Hand on media frames as far as they are complete. Stops at the next message; None: more must come first."""

@@ -26,20 +26,27 @@ import os
 import socket
 import struct
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from storage.words.message import NOTHING, Message, shown
 from storage.words.model import GapCause
 
+T = TypeVar("T", bound=msgspec.Struct)
+
 MAX_MESSAGE_BYTES: Final = 65_536
 """Largest datagram either side sends or accepts; the longest real one (`Start` with a long URL) is under 4 KiB."""
-HELD_MS: Final = 900
+WAKE_MS: Final = 450
+"""Between two looks at what a camera sent: one look, one fragment, one sync. Less costs more, each millisecond of it is
+lost at a power cut."""
+SLOW_MS: Final = 200
+"""A picture is complete when the next one begins, unless the camera marks its last packet (and can be believed). Those
+of slower cameras are not waited for: they are written one by one."""
+HELD_MS: Final = WAKE_MS + SLOW_MS
 """S6: a power cut costs at most this, `sync_ms`, and as long as the last sync takes. What is in memory at the worst
-instant: the fragment in the making (0.5 s), a picture that is not followed by another yet (0.2 s: those of slower
-cameras are written at once), what gathers during a nap of the reader (0.2 s). The first second of a session apart,
-while it is not known yet whether there will be sound."""
+instant: what gathers until the next look, and a picture that is not followed by another yet. The first second of a
+session apart, while it is not known yet whether there will be sound."""
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """What a worker counts; more than that no database keeps."""
 Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -94,6 +101,11 @@ class Start(WireMessage, frozen=True, tag="start"):
     certificate: str = ""
     """rtsps: the fingerprint of the camera's certificate; "" trusts whom `ca_file`, or else the system, trusts."""
     ca_file: str = ""
+    place: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
+    """Which of the sessions of a group it is, if a descriptor comes along: who connects hands the stream over there.
+    0: it is read where it was connected."""
+    fd: int = -1
+    """The group's, set on arrival (`receive`); -1 if none came."""
 
     def __repr__(self) -> str:
         """Whoever prints or logs it, by intent or not, sees no password."""
@@ -303,6 +315,19 @@ def decode_report(data: bytes) -> FromWorker:
         raise WireError(f"{len(data)} bytes that are no message from a worker") from None
 
 
+def pack(value: msgspec.Struct) -> bytes:
+    """Values that one worker process hands to another, messages for people among them."""
+    return msgspec.msgpack.encode(value, enc_hook=_told)
+
+
+def unpack(data: bytes, kind: type[T]) -> T:
+    """Raises `WireError`."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind, dec_hook=_message)
+    except (ValueError, RecursionError):
+        raise WireError(f"{len(data)} bytes that are no {kind.__name__}") from None
+
+
 def send(sock: socket.socket, message: WireMessage) -> None:
     """Blocks while the other side does not read. Safe from several threads: a datagram is written whole."""
     sock.send(encode(message))
@@ -335,7 +360,7 @@ def receive(sock: socket.socket) -> ToWorker | None:
     if not data:
         return None
     message = decode_command(data)
-    if isinstance(message, Watch):
+    if isinstance(message, Watch | Start):
         return msgspec.structs.replace(message, fd=fd)
     if fd >= 0:
         os.close(fd)

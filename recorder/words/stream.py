@@ -7,7 +7,6 @@ a track's own clock, unwrapped: they go on where 32 bits of RTP would begin anew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
@@ -98,7 +97,7 @@ class Reading(NamedTuple):
 
     items: list[Item]
     waited: bool
-    """It had to be waited for: nothing older is on its way."""
+    """It was all that had come: nothing older is on its way."""
 
 
 @dataclass(slots=True)
@@ -112,22 +111,36 @@ class Losses:
 
 
 class Source(Protocol):
-    """An open stream."""
+    """A stream that plays. Nothing here waits."""
 
-    video: Video
     sound: Sound | None
     detail: Message
     """What was refused or is odd, in words for people; "" if nothing."""
     losses: Losses
 
     @property
+    def ready(self) -> bool:
+        """The picture is known; before, `take` gives nothing."""
+
+    @property
+    def video(self) -> Video:
+        """As the camera says now. Raises ValueError before it is `ready`."""
+
+    @property
     def aligned(self) -> bool:
         """Both tracks count from the same instant, as the camera says (RTP-Info); False while nobody knows."""
 
-    def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
-        """Until the stream ends, which is a `recorder.words.outcome.SessionEnded`. While nothing comes, an empty one
-        at least every second, so that whoever reads can look at the time. `hurried` says that somebody watches live:
-        then packets must not gather."""
+    @property
+    def nap_s(self) -> float:
+        """For how long nothing needs to be taken, once all was."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Readable when something comes; for whoever cannot wait (live view)."""
+
+    def take(self, out: list[Item]) -> bool:
+        """Append what has come. False: more may be there. `SessionEnded` (`recorder.words.outcome`) when the stream
+        ends; what came before is in `out` then."""
 
     def close(self) -> None:
-        """Say goodbye if that can be done at once."""
+        """Say goodbye if that can be done at once, which takes a third of a second at most."""

@@ -31,14 +31,13 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from recorder.words import messages
-from recorder.words.messages import Abandoned, Closed, Ended, Granted, Opening, Refused, Terms
+from recorder.words.messages import WAKE_MS, Abandoned, Closed, Ended, Granted, Opening, Refused, Terms
 from recorder.worker.timestamp_repair import NS_PER_S
 from storage.segments.segment_file import SegmentFile
 from storage.words.errors import said
@@ -53,6 +52,8 @@ QUEUE_MAX_BYTES: Final = 64 << 20
 """Two minutes of a 4 Mbit/s camera. A disk further behind than that has failed for this segment."""
 BATCH_BYTES: Final = 1 << 20
 """Written at a time. Bytes count as waiting until they are written, so this is no memory on top."""
+SYNC_S: Final = (WAKE_MS - 50) / 1000
+"""Between two syncs of a file at the least: bytes come once a look, and each time are synced at once."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -85,8 +86,8 @@ class LastCommitted:
 class Writer:
     """`begin`, `add`, `end` come from whoever reads the camera and never block; `answer` from whoever hears the daemon.
 
-    A segment may begin before the one before it has ended. `run` is the body of `WRITERS` threads; one of them calls
-    `exit_process` when, after `finish`, everything is written and `Ended` is said.
+    A segment may begin before the one before it has ended. `run` is the body of `WRITERS` threads; they end when, after
+    `finish`, everything is written and `Ended` is said.
     """
 
     def __init__(
@@ -96,13 +97,11 @@ class Writer:
         camera: str,
         sync_ms: int,
         last: LastCommitted,
-        exit_process: Callable[[], None],
         queue_max_bytes: int = QUEUE_MAX_BYTES,
     ) -> None:
         self._sock = sock
         self._camera = camera
-        self._sync_s = sync_ms / 1000
-        self._exit_process = exit_process
+        self._sync_s = min(sync_ms / 1000, SYNC_S)
         self._queue_max_bytes = queue_max_bytes
         self._turn = threading.Lock()
         """Held by the thread that waits for the next segment, until its `Opening` is said."""
@@ -132,12 +131,6 @@ class Writer:
         """The disk has let go of none of the segments that are lost: the next one would be lost as well."""
         with self._lock:
             return sum(segment.lost is not None for segment in self._segments.values()) >= WRITERS
-
-    @property
-    def last_words(self) -> Ended | None:
-        """Those that `finish` was given: they are said when everything is written."""
-        with self._lock:
-            return self._ended
 
     def take_slowest_sync_ms(self) -> int:
         """The longest fdatasync since the last time this was asked."""
@@ -197,9 +190,28 @@ class Writer:
                 segment.news.notify_all()
 
     def finish(self, ended: Ended) -> None:
-        """Write what is left, say these last words, exit. Only the first call counts."""
+        """Write what is left, say these last words, end. Only the first call counts."""
         with self._lock:
             self._ended = self._ended or ended
+            self._changed.notify_all()
+
+    def give_up(self) -> bool:
+        """The disk hangs: these last words are said by somebody else. False: they are said already."""
+        with self._lock:
+            parted, self._parted = self._parted, True
+        return not parted
+
+    def drop(self) -> None:
+        """Nobody hears any more: let go of all files as they are, and say nothing."""
+        with self._lock:
+            self._parted = True
+            self._ended = self._ended or Ended(None)
+            for segment in self._begun:
+                del self._segments[segment.seq]
+            self._begun.clear()
+            for segment in self._segments.values():
+                segment.answered = segment.told = True
+                self._lose(segment, GapCause.DAEMON_CRASH, NOTHING)
             self._changed.notify_all()
 
     def run(self) -> None:
@@ -222,7 +234,6 @@ class Writer:
             elif self._ended is not None and not self._parted:
                 self._parted = True
                 messages.send(self._sock, self._ended)
-                self._exit_process()
             return segment
 
     def _write(self, segment: _Segment) -> None:

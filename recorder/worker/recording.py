@@ -1,9 +1,8 @@
 """One session's stream on its way to segments: mends, cuts, writes files in memory, and hands the bytes to the disk
 threads.
 
-`feed` belongs to the thread that reads the camera; `tick`, `finish` and the rest to the one that hears the daemon. A
-lock lets the latter close the files properly while the former waits for a camera that says nothing. Nothing under the
-lock waits for disk, network or daemon. Part of S6: what a file still holds in memory is its fragment in the making.
+Belongs to the thread that reads the camera. Nothing here waits for disk, network or daemon. Part of S6: what was taken
+at one look is handed over as one fragment.
 
 `PauseDetection` (pure; part of S9): a camera sent no picture for a while and went on. Such a pause is shorter than what
 ends a session, and usually goes on without a key frame, so that no file can begin after it: the segment goes on,
@@ -13,14 +12,13 @@ back comes in the end, and the camera's own times show that nothing is missing.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from recorder.mp4 import Muxer
-from recorder.words.messages import Start, Stats, Terms
+from recorder.words.messages import WAKE_MS, Start, Stats, Terms
 from recorder.words.stream import Item, Reading, SenderReport, Source
 from recorder.worker.disk import NS_PER_MS, Sync, Timeline, Writer
 from recorder.worker.fan_out import FanOut
@@ -42,10 +40,9 @@ segment is being written more patience costs nothing: it only gets longer, at mo
 LIVE_WAITS: Final = 2
 """Readings that had to be waited for until we believe that what gathered while connecting is read: one may be
 chance."""
-FLUSH_AFTER_NS: Final = NS_PER_S // 2
-"""Nothing came for so long: what files hold in memory is written, instead of waiting for a next frame (S6)."""
-SLOW_MS: Final = 200
-"""Pictures that last so long are written one by one: to wait for the next one would hold them back too long (S6)."""
+FLUSH_NS: Final = (WAKE_MS - 50) * NS_PER_MS
+"""Files are given what came at most so often, however often one looks (somebody watches live, datagrams): each fragment
+is a write, two hashes and a sync (S6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,8 @@ class _Open:
     muxer: Muxer
     origin: int
     """The picture's time at its start, in ticks."""
+    pieces: list[bytes] = field(default_factory=list)
+    """What the disk is given next."""
     end: Moment | None = None
     """Where it ends, once that is known: the very moment where the next one starts (S9)."""
     camera_offset_ms: int | None = None
@@ -96,7 +95,6 @@ class Recording:
         self._clock = clock
         self._resized = resized
         self._paused = paused
-        self._lock = threading.Lock()
         self._finished = False
         self._terms = start.terms
         self._next_seq = start.next_seq
@@ -113,90 +111,89 @@ class Recording:
         self._open: dict[int, _Open] = {}
         self._current: _Open | None = None
         self._camera_offset_ms: int | None = None
-        self._key_ns = self._frame_ns = self._heard_ns = clock.now().boottime_ms * NS_PER_MS
+        self._key_ns = self._frame_ns = clock.now().boottime_ms * NS_PER_MS
+        self._flushed_ns = self._key_ns
         self._seen = False
         self._spoilt = 0
         self._frames = self._sound_units = self._bytes = self._waits = 0
 
     def feed(self, reading: Reading) -> None:
-        """Take what one look at the network brought."""
-        with self._lock:
-            if self._finished:
-                return
-            now = self._clock.now()
-            now_ns = now.boottime_ms * NS_PER_MS
-            self._check_writer(now_ns)
-            if reading.waited and self._waits < LIVE_WAITS:
-                self._waits += 1
-                if self._waits == LIVE_WAITS:
-                    self._segmenter.caught_up()
-            if reading.items:
-                self._heard_ns = now_ns
-                self._pass_on(self._mended(reading.items, now), now)
-            else:
-                self._let_go(now, now_ns)
+        """Take what one look brought, also if that is nothing: what waits for a next unit must not wait for ever."""
+        if self._finished:
+            return
+        now = self._clock.now()
+        now_ns = now.boottime_ms * NS_PER_MS
+        self._check_writer(now_ns)
+        if reading.waited and self._waits < LIVE_WAITS:
+            self._waits += 1
+            if self._waits == LIVE_WAITS:
+                self._segmenter.caught_up()
+        stamps: list[Stamp] = []
+        if reading.items:
+            stamps = self._mended(reading.items, now)
+        else:
+            self._pictures.flush(now_ns, stamps)
+        self._pass_on(stamps, now)
+        if now_ns - self._flushed_ns >= FLUSH_NS:
+            self._flushed_ns = now_ns
+            for file in self._open.values():
+                file.pieces += file.muxer.flush()
+        self._hand_over()
 
-    def tick(self) -> Overdue | None:
-        """Once a second: let go of what waited long enough; says when the session has no more sense."""
-        with self._lock:
-            if self._finished:
-                return None
-            now = self._clock.now()
-            now_ns = now.boottime_ms * NS_PER_MS
-            self._let_go(now, now_ns)
-            if now_ns - self._frame_ns > SILENT_NS:
-                spoilt = self._source.losses.frames > self._spoilt + SPOILT
-                return Overdue(GapCause.BAD_DATA if spoilt else GapCause.STALLED, SILENT_NS)
-            patience_ns = NO_KEY_NS
-            if self._current is not None:
-                patience_ns = max(NO_KEY_NS, 2 * self._start.segment_ms * NS_PER_MS)
-            if now_ns - self._key_ns > patience_ns:
-                return Overdue(GapCause.NO_KEYFRAME, patience_ns)
+    def overdue(self) -> Overdue | None:
+        """Why the session has no more sense; to be asked once a second."""
+        if self._finished:
+            return None
+        now_ns = self._clock.now().boottime_ms * NS_PER_MS
+        if now_ns - self._frame_ns > SILENT_NS:
+            spoilt = self._source.losses.frames > self._spoilt + SPOILT
+            return Overdue(GapCause.BAD_DATA if spoilt else GapCause.STALLED, SILENT_NS)
+        patience_ns = NO_KEY_NS
+        if self._current is not None:
+            patience_ns = max(NO_KEY_NS, 2 * self._start.segment_ms * NS_PER_MS)
+        if now_ns - self._key_ns > patience_ns:
+            return Overdue(GapCause.NO_KEYFRAME, patience_ns)
         return None
 
     def finish(self) -> None:
         """End the files with everything that has arrived. What `feed` brings later is ignored."""
-        with self._lock:
-            if self._finished:
-                return
-            self._finished = True
-            now = self._clock.now()
-            now_ns = now.boottime_ms * NS_PER_MS
-            self._check_writer(now_ns)
-            stamps: list[Stamp] = []
-            self._pictures.flush(now_ns, stamps, end=True)
-            self._pass_on(stamps, now)
-            actions: list[Action] = []
-            self._segmenter.finish(actions)
-            self._do(actions, now)
+        if self._finished:
+            return
+        self._finished = True
+        now = self._clock.now()
+        now_ns = now.boottime_ms * NS_PER_MS
+        self._check_writer(now_ns)
+        stamps: list[Stamp] = []
+        self._pictures.flush(now_ns, stamps, end=True)
+        self._pass_on(stamps, now)
+        actions: list[Action] = []
+        self._segmenter.finish(actions)
+        self._do(actions, now)
 
     def set_terms(self, terms: Terms) -> None:
         """From the next segment on."""
-        with self._lock:
-            self._terms = terms
+        self._terms = terms
 
     def cut(self) -> None:
         """Begin a new segment at the next key frame."""
-        with self._lock:
-            self._segmenter.cut()
+        self._segmenter.cut()
 
     def stats(self) -> Stats:
         """Counters since the beginning."""
-        with self._lock:
-            return Stats(
-                video_frames=self._frames,
-                bytes=self._bytes,
-                last_frame_boottime_ms=self._frame_ns // NS_PER_MS if self._seen else 0,
-                repaired=self._pictures.repaired + self._sounds.repaired,
-                dropped=self._segmenter.dropped + self._source.losses.frames,
-                slowest_sync_ms=self._writer.take_slowest_sync_ms(),
-                queued_bytes=self._writer.queued_bytes,
-                lost_packets=self._source.losses.packets,
-                camera_offset_ms=self._camera_offset_ms,
-                sound_units=self._sound_units,
-                sound_lag_ms=None if self._sync.lag_ns is None else self._sync.lag_ns // NS_PER_MS,
-                boottime_ms=self._clock.now().boottime_ms,
-            )
+        return Stats(
+            video_frames=self._frames,
+            bytes=self._bytes,
+            last_frame_boottime_ms=self._frame_ns // NS_PER_MS if self._seen else 0,
+            repaired=self._pictures.repaired + self._sounds.repaired,
+            dropped=self._segmenter.dropped + self._source.losses.frames,
+            slowest_sync_ms=self._writer.take_slowest_sync_ms(),
+            queued_bytes=self._writer.queued_bytes,
+            lost_packets=self._source.losses.packets,
+            camera_offset_ms=self._camera_offset_ms,
+            sound_units=self._sound_units,
+            sound_lag_ms=None if self._sync.lag_ns is None else self._sync.lag_ns // NS_PER_MS,
+            boottime_ms=self._clock.now().boottime_ms,
+        )
 
     def _mended(self, items: list[Item], now: Moment) -> list[Stamp]:
         """What came, with times one can rely on; times of arrival are learned from it first."""
@@ -279,21 +276,8 @@ class Recording:
                 picture(stamp, actions)
             else:
                 sound(stamp, actions)
+        self._segmenter.tick(now.boottime_ms * NS_PER_MS, actions)
         self._do(actions, now)
-        if self._pictures.frame_ms >= SLOW_MS and self._current is not None:
-            self._write(self._current, self._current.muxer.flush())
-
-    def _let_go(self, now: Moment, now_ns: int) -> None:
-        """Nothing comes, or only reports: what waits for a next unit must not wait for ever."""
-        stamps: list[Stamp] = []
-        self._pictures.flush(now_ns, stamps)
-        self._pass_on(stamps, now)
-        actions: list[Action] = []
-        self._segmenter.tick(now_ns, actions)
-        self._do(actions, now)
-        if now_ns - self._heard_ns >= FLUSH_AFTER_NS:
-            for file in self._open.values():
-                self._write(file, file.muxer.flush())
 
     def _do(self, actions: list[Action], now: Moment) -> None:
         for action in actions:
@@ -301,7 +285,7 @@ class Recording:
                 file = self._open.get(action.file)
                 if file is not None:
                     unit = action.unit
-                    pieces = file.muxer.put(
+                    file.pieces += file.muxer.put(
                         video=unit.video,
                         pts=action.pts,
                         dts=action.dts,
@@ -309,8 +293,6 @@ class Recording:
                         key=unit.key,
                         data=unit.data,
                     )
-                    if pieces:
-                        self._writer.add(file.seq, pieces)
             elif isinstance(action, Begin):
                 self._begin(action, now)
             else:
@@ -321,7 +303,7 @@ class Recording:
         start = self._timeline.boundary(begin.at_ns, now)
         if self._current is not None:
             self._current.end = start
-            self._write(self._current, self._current.muxer.flush())
+            self._current.pieces += self._current.muxer.flush()
         if begin.sound:
             self._sync.settle()
         seq, self._next_seq = self._next_seq, self._next_seq + 1
@@ -359,13 +341,16 @@ class Recording:
             return
         if file is self._current:
             self._current = None
-        self._write(file, file.muxer.close())
+        self._writer.add(file.seq, file.pieces + file.muxer.close())
         moment = file.end or self._timeline.boundary(end.at_ns, now)
         self._writer.end(file.seq, moment, file.muxer.video_frames, file.camera_offset_ms)
 
-    def _write(self, file: _Open, pieces: list[bytes]) -> None:
-        if pieces:
-            self._writer.add(file.seq, pieces)
+    def _hand_over(self) -> None:
+        """What files were given, to the disk: all of one look at once."""
+        for file in self._open.values():
+            if file.pieces:
+                self._writer.add(file.seq, file.pieces)
+                file.pieces = []
 
     def _check_writer(self, now_ns: int) -> None:
         """Give up a file that disk or daemon does not want, and do not begin another before the disk is free."""

@@ -12,7 +12,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from recorder.codec.sets import H264Sets, H265Sets, Sets
 from recorder.words import outcome
 from recorder.words.address import Target
+from recorder.words.messages import WAKE_MS
 from recorder.words.outcome import SessionEnded
-from recorder.words.stream import Codec, Item, Losses, Reading, SenderReport, Sound, Unit, Video
+from recorder.words.stream import Codec, Item, Losses, SenderReport, Sound, Unit, Video
 from storage.words.message import NOTHING, Message, message
 
 Luma = NDArray[np.uint8]
@@ -39,7 +40,8 @@ LATE_MAX_S: Final = 1.0
 WAITING_MAX: Final = 64
 """Frames that wait for the recorder: over a second at any rate, and then the encoder waits."""
 QUIET_S: Final = 1.0
-"""Without a frame for so long, an empty reading."""
+"""How often the encoder looks whether it is to end, while nobody takes what it made."""
+NAP_S: Final = WAKE_MS / 1000
 START_S: Final = 10.0
 """For the encoder to make its first frame."""
 _SIZES: Final = range(64, 3841)
@@ -175,20 +177,20 @@ class PatternSource:
             raise RuntimeError("the encoder's first frame has no parameter sets")
         self.video = Video(_CODECS[pattern.codec], VIDEO_RATE, parameters)
         self.sound = self._encoder.sound
-        self.aligned = True
+        self.ready = self.aligned = True
+        self.nap_s = NAP_S
+        self.descriptors: tuple[int, ...] = ()
         self.detail = NOTHING
         self.losses = Losses()
 
-    def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
-        """A frame and its sound at a time; they never gather."""
-        del hurried
-        yield Reading(self._first, waited=True)
-        while True:
-            try:
-                items = self._items.get(timeout=QUIET_S)
-            except queue.Empty:
-                items = []
-            yield Reading(items, waited=True)
+    def take(self, out: list[Item]) -> bool:
+        """Frames and their sound."""
+        out += self._first
+        self._first = []
+        with suppress(queue.Empty):
+            while True:
+                out += self._items.get_nowait()
+        return True
 
     def close(self) -> None:
         """Stop playing."""

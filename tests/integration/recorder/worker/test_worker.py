@@ -17,7 +17,7 @@ import pytest
 from recorder.decoder.decode import check_file
 from recorder.supervisor.state import Limits
 from recorder.words.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
-from recorder.worker.process import FINISH_TICKS, TICK_S
+from recorder.worker.session import FINISH_S
 from storage.segments.mp4 import parse_metadata, summary
 from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause
@@ -257,6 +257,6 @@ def test_the_end_is_told_though_the_disk_hangs(child: Child) -> None:
     child.send(make_start(child.volume, SMALL))
     child.hear_until(Opening)
     child.send(Stop())
-    assert Limits().stop_ms > (FINISH_TICKS + 1) * TICK_S * 1000
-    assert child.hear_until(Ended, FINISH_TICKS * TICK_S + 3).cause is None
+    assert Limits().stop_ms > (FINISH_S + 1) * 1000
+    assert child.hear_until(Ended, FINISH_S + 3).cause is None
     assert child.process.wait(DEADLINE_S) == 0

@@ -1,0 +1,118 @@
+"""Body of a process that reads a few cameras at once, each handed over to it by the process that connected.
+
+As `recorder.worker.process`, but for connecting, which never happens here: nothing that waits for one camera is in the
+way of another (L4). A session that ends leaves the others as they are. What ends the process ends them all; the daemon
+learns from the page that it shares whose turn it was.
+"""
+
+from __future__ import annotations
+
+import array
+import mmap
+import os
+import socket
+import time
+from typing import Final, NoReturn
+
+from recorder.rtsp import handover
+from recorder.rtsp.message import BUFFER_BYTES
+from recorder.rtsp.source import RtspSource
+from recorder.words.messages import WireError
+from recorder.worker.process import EXIT_DONE, EXIT_FAULT, EXIT_ORPHANED, leave_signals_to_the_daemon
+from recorder.worker.reader import Reader
+from recorder.worker.session import Session, tell
+
+ALONG_MAX: Final = 2 + handover.DESCRIPTORS_MAX
+"""Descriptors of one session: the daemon's socket, what is told of it, and the stream's own."""
+
+
+def main(sock: socket.socket) -> NoReturn:
+    """`sock`: where sessions come in, after one page of memory. At its end nobody is left who would hand any over."""
+    leave_signals_to_the_daemon()
+    try:
+        _, descriptors = _receive(sock)
+        if len(descriptors) != 1:
+            os._exit(EXIT_ORPHANED)
+        _Group(sock, mmap.mmap(descriptors[0], mmap.PAGESIZE)).run()
+    except OSError:
+        os._exit(EXIT_ORPHANED)
+    except Exception as error:  # noqa: BLE001  (its text may hold a password; it is told without it)
+        tell(error)
+        os._exit(EXIT_FAULT)
+
+
+class _Group:
+    """Several sessions. A `session.Host`."""
+
+    def __init__(self, intake: socket.socket, page: mmap.mmap) -> None:
+        self._intake = intake
+        self._closing = False
+        """Nobody will hand anything over any more."""
+        self._reader = Reader(page)
+        self._buffer = bytearray(BUFFER_BYTES)
+        self.post = self._reader.post
+        self._reader.watch(intake.fileno(), self._take_in)
+
+    def run(self) -> NoReturn:
+        while True:
+            self._reader.turn()
+            if self._closing and not self._reader.sessions:
+                os._exit(EXIT_DONE)
+
+    def closed(self, session: Session) -> None:
+        self._reader.leave(session)
+        session.sock.close()
+
+    def stuck(self, session: Session) -> None:
+        """Its socket stays open until its disk lets go of it: whoever waits for it learns that."""
+
+    def orphaned(self, session: Session) -> None:
+        self._reader.leave(session)
+        session.drop()
+
+    def failed(self, session: Session) -> None:
+        self.orphaned(session)
+
+    def _take_in(self) -> None:
+        data, descriptors = _receive(self._intake)
+        if not data:
+            self._closing = True
+            self._reader.unwatch(self._intake.fileno())
+            return
+        if len(descriptors) < 3:
+            _close(descriptors)
+            return
+        control, page, *streams = descriptors
+        sock = socket.socket(fileno=control)
+        try:
+            told = handover.received(_content(page))
+            stream = handover.resumed(told, streams, time.monotonic)
+        except (WireError, ValueError, OSError) as error:
+            tell(error)
+            sock.close()  # which ends the session
+            return
+        session = Session(sock, told.start, self)
+        began = time.monotonic() - told.tried_for_s
+        session.play(RtspSource(stream, began=began, buffer=self._buffer), time.monotonic())
+        self._reader.add(session)
+
+
+def _receive(sock: socket.socket) -> tuple[bytes, list[int]]:
+    """The next datagram, empty at the end, and the descriptors that came with it."""
+    along = array.array("i")
+    data, control, _, _ = sock.recvmsg(64, socket.CMSG_LEN(ALONG_MAX * along.itemsize), socket.MSG_CMSG_CLOEXEC)
+    for level, kind, payload in control:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            along.frombytes(payload[: len(payload) - len(payload) % along.itemsize])
+    return data, along.tolist()
+
+
+def _content(page: int) -> bytes:
+    with os.fdopen(page, "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,135 @@
+"""The loop that reads cameras: wakes all that are due together, sleeps in between.
+
+Waking up is what reading costs: eight cameras at one waking cost half of eight wakings (bench/README.md). So those that
+may be left alone for long (`Source.nap_s`) are looked at together, others in between, and one that somebody watches
+live when something comes.
+
+Keeps of L4: a parser that never returns is ended by the kernel after `TURN_S` of processor time, with its process; a
+page that the daemon shares says whose turn it was.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import signal
+import struct
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from recorder.words.messages import WAKE_MS
+from recorder.worker.session import Session
+
+WAKE_S: Final = WAKE_MS / 1000
+EARLY_S: Final = 0.01
+"""So much before it is due a camera is looked at with the others."""
+TURN_S: Final = 1.0
+"""Of processor time, for one camera's turn. A MiB, which is the most, takes some 20 ms."""
+PLACE: Final = struct.Struct("<I")
+
+
+class Reader:
+    """Belongs to the main thread of a process; `post` alone may be called by others."""
+
+    def __init__(self, page: mmap.mmap | None = None) -> None:
+        """`page` says whose turn it is: `Start.place`, and 0 between turns."""
+        self._page = page
+        self._poll = select.poll()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._sessions: dict[int, Session] = {}
+        """By the descriptor of the daemon's socket."""
+        self._watched: dict[int, Session] = {}
+        """Descriptors of cameras that cannot wait."""
+        self._posted: deque[Callable[[], None]] = deque()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._phase_s = time.monotonic()
+        self.watch(self._bell, self._hear_posted)
+
+    @property
+    def sessions(self) -> list[Session]:
+        return list(self._sessions.values())
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Called when something is there."""
+        self._callbacks[descriptor] = callback
+        self._poll.register(descriptor, select.POLLIN)
+
+    def unwatch(self, descriptor: int) -> None:
+        del self._callbacks[descriptor]
+        self._poll.unregister(descriptor)
+
+    def post(self, callback: Callable[[], None]) -> None:
+        """Have it called in the reader's thread."""
+        self._posted.append(callback)
+        os.eventfd_write(self._bell, 1)
+
+    def add(self, session: Session) -> None:
+        self._sessions[session.sock.fileno()] = session
+        self._poll.register(session.sock, select.POLLIN)
+
+    def leave(self, session: Session) -> None:
+        """Nothing more is heard of it, nor read."""
+        if self._sessions.pop(session.sock.fileno(), None) is not None:
+            self._poll.unregister(session.sock)
+        for descriptor in [one for one, whose in self._watched.items() if whose is session]:
+            self._watched.pop(descriptor)
+            self._poll.unregister(descriptor)
+
+    def run(self) -> None:
+        """For ever."""
+        while True:
+            self.turn()
+
+    def turn(self) -> None:
+        """Sleep until something is due or comes, and see to it."""
+        due_s = min((session.due_s for session in self._sessions.values()), default=float("inf"))
+        wait_ms = None if due_s == float("inf") else max(0.0, (due_s - time.monotonic()) * 1000)
+        for descriptor, _ in self._poll.poll(wait_ms):
+            if (callback := self._callbacks.get(descriptor)) is not None:
+                callback()
+            elif (session := self._sessions.get(descriptor)) is not None:
+                self._in_turn(session, session.hear)
+            elif (session := self._watched.get(descriptor)) is not None:
+                session.due_s = 0.0
+        now_s = time.monotonic()
+        for session in list(self._sessions.values()):
+            if session.due_s <= now_s + EARLY_S:
+                self._in_turn(session, lambda session=session: session.serve(now_s, self._next_look))  # type: ignore[misc]
+            self._attend(session)
+
+    def _next_look(self, nap_s: float) -> float:
+        """Those that can wait wait for each other."""
+        now_s = time.monotonic()
+        if nap_s < WAKE_S:
+            return now_s + nap_s
+        return self._phase_s + ((now_s + EARLY_S - self._phase_s) // WAKE_S + 1) * WAKE_S
+
+    def _in_turn(self, session: Session, what: Callable[[], None]) -> None:
+        if self._page is not None:
+            PLACE.pack_into(self._page, 0, session.start.place)
+        signal.setitimer(signal.ITIMER_VIRTUAL, TURN_S)  # whose SIGVTALRM ends the process
+        what()
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        if self._page is not None:
+            PLACE.pack_into(self._page, 0, 0)
+
+    def _attend(self, session: Session) -> None:
+        """Watch the camera's descriptors while what comes must not gather."""
+        if session.live == any(whose is session for whose in self._watched.values()):
+            return
+        if session.live:
+            for descriptor in session.descriptors:
+                self._watched[descriptor] = session
+                self._poll.register(descriptor, select.POLLIN)
+            return
+        for descriptor in [one for one, whose in self._watched.items() if whose is session]:
+            del self._watched[descriptor]
+            self._poll.unregister(descriptor)
+
+    def _hear_posted(self) -> None:
+        os.eventfd_read(self._bell)
+        while self._posted:
+            self._posted.popleft()()
