@@ -27,6 +27,7 @@ from typing import Final
 from edged.config.model import CameraConfig, Config
 from recorder.supervisor.backlog import Backlog
 from recorder.supervisor.connect_queue import ConnectQueue
+from recorder.supervisor.groups import Groups
 from recorder.supervisor.processes import Forkserver
 from recorder.supervisor.runner import CameraRunner, CameraSettings, CameraView, Shared
 from recorder.supervisor.state import DeviceLog
@@ -253,7 +254,7 @@ class CameraRunners:
         self._store = store
         self._adapter = adapter
         self._clock = clock
-        self._shared = Shared(forkserver, ConnectQueue(clock), DeviceLog(), clock, random)
+        self._shared = Shared(forkserver, Groups(forkserver), ConnectQueue(clock), DeviceLog(), clock, random)
         self._running: dict[str, _RunningCamera] = {}
         self._backlogs: dict[str, Backlog] = {}
         """Of all cameras that run, and of those that are gone and still owe something."""

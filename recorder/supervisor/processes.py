@@ -1,55 +1,52 @@
 """Worker processes as the daemon's loop sees them: made by a forkserver, heard without waiting, killed for certain.
 
-Imports multiprocessing, asyncio and the messages; never the worker itself. Keeps of L4 that nothing here blocks the
-loop (making and reaping a process run on one thread), and of S12 that each process, descriptor and thread made here
-is given back.
+Imports asyncio and the messages; never the worker itself. Keeps of L4 that nothing here blocks the loop, and of S12
+that each process and descriptor made here is given back.
 
 Facts it rests on, each held by a test in tests/integration/recorder/supervisor/test_processes.py:
 - A forkserver started with SIGINT, SIGTERM and SIGHUP blocked hands the blocked mask on to every worker. Ctrl-C, or a
   signal to the whole process group, so reaches only the daemon, also while the forkserver still imports.
-- Only the daemon holds its end of a worker's socket pair, so its death, however sudden, is EOF for every worker.
-- A worker is watched and killed through a pidfd. multiprocessing's sentinel also fires when the forkserver dies, while
-  the workers live on and record.
+- Only the daemon holds its end of a session's socket pair, so its death, however sudden, is EOF for every worker.
+- A session is over when its socket is at its end, whichever process holds the other end by then: the one that connected
+  may have handed it over to a group (`recorder.supervisor.groups`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
-import multiprocessing
-import multiprocessing.forkserver
-import multiprocessing.resource_tracker
 import os
 import signal
 import socket
+import subprocess
+import sys
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing.context import ForkServerProcess
-from typing import Final, TypeVar
+from typing import Final, Protocol
 
-from recorder.supervisor.bootstrap import launch
-from recorder.supervisor.state import HungUp, Misbehaved
+from recorder.supervisor.forkserver import ANSWERS, Died, Fork, Forked
+from recorder.supervisor.state import Exited, HungUp, Misbehaved
 from recorder.words import messages
-from recorder.words.messages import MAX_MESSAGE_BYTES, FromWorker, ToWorker
+from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, ToWorker
 from storage.words.message import message
 from storage.words.model import GapCause
 
 log = logging.getLogger("edged.process")
 
-T = TypeVar("T")
-
 WORKER: Final = "recorder.worker.process:main"
-HELPER_TIMEOUT_S: Final = 10.0
-"""For the forkserver to make a process or to tell of a death. Its cold start imports libav and numpy: 0.5 s here, a few
-seconds on a box that boots from a slow disk. Longer means hung: it is killed and a new one starts."""
+GROUP: Final = "recorder.worker.group:main"
+COMMAND: Final = (sys.executable, "-P", "-m", "recorder.supervisor.forkserver")
+FORKSERVER_TIMEOUT_S: Final = 10.0
+"""For the forkserver to make a process. Its cold start takes 0.3 s here, a few seconds on a box that boots from a slow
+disk. Longer means hung: it is killed and a new one starts."""
 EXIT_CODE_TIMEOUT_S: Final = 1.0
 """To learn how a worker ended, which is only for words."""
-HELPER_GONE: Final = 255
-"""The exit code multiprocessing makes up when the forkserver died before it could tell."""
 MAX_MESSAGES_PER_S: Final = 200
 """A worker says two things a second and four at a cut; one that floods would starve the loop for all (L4)."""
+UNHEARD_MAX: Final = 32
+"""Messages of a session that wait for its runner in memory; what is behind waits in the socket, whose buffer is the
+bound."""
 SHIELDED: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 """What a terminal or `kill` sends to a whole process group: the daemon alone decides what ends."""
 
@@ -58,135 +55,267 @@ class NoProcess(Exception):
     """The forkserver could not make a process; the next try may find a new forkserver."""
 
 
-class Forkserver:
-    """Makes worker processes. One per daemon: multiprocessing keeps a single forkserver per process."""
+class ChildProcess:
+    """One process. `on_exit` is called on the loop when it is gone."""
 
-    def __init__(self, worker: str = WORKER) -> None:
-        self._worker = worker
-        self._context = multiprocessing.get_context("forkserver")
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forkserver")
-        self._turn = asyncio.Lock()
-        self._living: set[WorkerProcess] = set()
+    def __init__(self, pid: int, pidfd: int) -> None:
+        self.pid = pid
+        self.gone = False
+        self.on_exit: Callable[[], None] = lambda: None
+        self.code: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        """How it ended, as soon as the forkserver tells; None if nobody is left who could."""
+        self._pidfd: int | None = pidfd
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(pidfd, self._has_exited)
 
-    def start(self) -> None:
-        """Start the helper. Before the event loop and any thread."""
-        self._context.set_forkserver_preload([self._worker.partition(":")[0]])
-        _ensure_helper()
-        # multiprocessing joins its children at exit, and they wait for us to go: left open, that would be for ever.
-        atexit.register(self.close)
+    def kill(self) -> None:
+        """SIGKILL: to this very process, whatever became of its number."""
+        if self._pidfd is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill every worker and the helper; wait for the helper and the thread, not for a worker that cannot die."""
-        atexit.unregister(self.close)
-        for worker in tuple(self._living):
-            worker.dispose()
-        _kill_helper()
-        self._thread.shutdown(wait=True)
-        _remove_helper()
+        """Kill it and give its descriptor back, gone or not. Also when the loop is closed."""
+        self.kill()
+        pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(pidfd)
+            os.close(pidfd)
 
-    async def spawn(self, name: str, wake: Callable[[], None]) -> WorkerProcess:
-        """A new worker; `wake` is called on the loop when there may be something to `take`. Raises NoProcess.
+    def _has_exited(self) -> None:
+        self.gone = True
+        self.close()
+        self.on_exit()
 
-        One at a time, so that the time limit is of one making and not of a queue of them.
+
+class Forkserver:
+    """Makes processes. One per daemon."""
+
+    def __init__(self, worker: str = WORKER, group: str = GROUP) -> None:
+        self._worker = worker
+        self._group = group
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sock: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """On which it is heard."""
+        self._turn = asyncio.Lock()
+        self._number = 0
+        self._awaited: dict[int, asyncio.Future[ChildProcess]] = {}
+        self._children: dict[int, ChildProcess] = {}
+        """Whose end was not told yet, by pid."""
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start it. The first time before the event loop and any thread."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        modules = [target.partition(":")[0] for target in (self._worker, self._group)]
+        with theirs, _shielded():
+            self._process = subprocess.Popen(
+                [*COMMAND, str(theirs.fileno()), *modules],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        ours.setblocking(False)
+        self._sock, self._loop = ours, None
+
+    def close(self) -> None:
+        """Kill every process and the forkserver; wait for it, not for one that cannot die."""
+        for child in tuple(self._children.values()):
+            child.close()
+        self._children.clear()
+        self._end()
+
+    async def spawn(self, wake: Callable[[], None], place: Place | None = None) -> WorkerProcess:
+        """A new session's worker; `wake` is called on the loop when there may be something to `take`. Raises NoProcess.
+
+        With a `place` it hands the stream over to the group there.
         """
+        ours, process = await self.make(self._worker)
+        return WorkerProcess(process, ours, wake, place)
+
+    async def make_group(self) -> tuple[socket.socket, ChildProcess]:
+        """A process for streams that others hand over, and where it takes them in. Raises NoProcess."""
+        return await self.make(self._group)
+
+    async def make(self, target: str) -> tuple[socket.socket, ChildProcess]:
+        """A process that runs `target`, and our end of its socket. Raises NoProcess."""
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise NoProcess(str(error)) from error
+        ours.setblocking(False)
+        try:
+            with theirs:
+                return ours, await self._fork(target, theirs)
+        except BaseException:
+            ours.close()
+            raise
+
+    async def _fork(self, target: str, sock: socket.socket) -> ChildProcess:
+        """One at a time, so that the time limit is of one making and not of a queue of them."""
         async with self._turn:
             try:
-                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            except OSError as error:
-                raise NoProcess(str(error)) from error
-            ours.setblocking(False)
-            making = self._thread.submit(self._make, theirs, name)
+                return await self._ask(target, sock)
+            except ConnectionError:
+                # It was dying, and not seen to be dead: the one that follows it will do.
+                log.warning("the forkserver died and is restarted")
             try:
-                process = await _answer(making, HELPER_TIMEOUT_S)
-                worker = WorkerProcess(self, process, ours, wake)
-            except BaseException as error:
-                ours.close()
-                making.add_done_callback(self._unmake)
-                if isinstance(error, TimeoutError):
-                    _kill_helper()
-                if isinstance(error, OSError | EOFError):  # TimeoutError is an OSError
-                    raise NoProcess(f"{type(error).__name__} {error}".rstrip()) from error
-                raise
-        self._living.add(worker)
-        return worker
+                return await self._ask(target, sock)
+            except ConnectionError as error:
+                raise NoProcess("the forkserver died") from error
 
-    def let_go(self, worker: WorkerProcess, process: ForkServerProcess) -> Future[int | None]:
-        """A worker's process is gone: give back what multiprocessing holds of it. Its exit code, where it is known."""
-        self._living.discard(worker)
-        return self._thread.submit(_reap, process)
+    async def _ask(self, target: str, sock: socket.socket) -> ChildProcess:
+        """Raises ConnectionError if the forkserver is dead, NoProcess if it hangs."""
+        loop = asyncio.get_running_loop()
+        try:
+            if self._sock is None:
+                self.start()
+            if self._sock is None:
+                raise NoProcess("no forkserver")
+            if self._loop is not loop:
+                self._loop = loop
+                loop.add_reader(self._sock, self._hear)
+            self._number += 1
+            number = self._number
+            if not messages.offer(self._sock, Fork(number, target), sock.fileno()):
+                raise NoProcess("the forkserver does not hear")
+        except ConnectionError:
+            self._end()
+            raise
+        except OSError as error:
+            raise NoProcess(str(error)) from error
+        made: asyncio.Future[ChildProcess] = loop.create_future()
+        self._awaited[number] = made
+        try:
+            async with asyncio.timeout(FORKSERVER_TIMEOUT_S):
+                return await made
+        except TimeoutError as error:
+            self._end()
+            raise NoProcess("the forkserver hangs") from error
+        finally:
+            self._awaited.pop(number, None)
 
-    def _make(self, theirs: socket.socket, name: str) -> ForkServerProcess:
-        with theirs:
+    def _hear(self) -> None:
+        while self._sock is not None:
             try:
-                return self._ask_helper(theirs, name)
-            except (EOFError, ConnectionError):
-                # It is dying, and was not seen to be dead: the one that follows it will do.
-                _await_end_of_helper()
-                return self._ask_helper(theirs, name)
+                data, fd = messages.datagram(self._sock)
+            except BlockingIOError:
+                return
+            if not data:
+                self._end()
+                return
+            match ANSWERS.decode(data):
+                case Forked(number, pid):
+                    self._forked(number, pid, fd)
+                case Died(pid, code):
+                    child = self._children.pop(pid, None)
+                    if child is not None and not child.code.done():
+                        child.code.set_result(code)
 
-    def _ask_helper(self, theirs: socket.socket, name: str) -> ForkServerProcess:
-        _ensure_helper()
-        process = self._context.Process(target=launch, args=(self._worker, theirs), name=name)
-        process.start()
-        return process
+    def _forked(self, number: int, pid: int, pidfd: int) -> None:
+        child = self._children[pid] = ChildProcess(pid, pidfd)
+        awaited = self._awaited.get(number)
+        if awaited is None or awaited.done():  # nobody waits for it any more
+            child.kill()
+        else:
+            awaited.set_result(child)
 
-    def _unmake(self, making: Future[ForkServerProcess]) -> None:
-        """Nobody waits any more for the process that came to be."""
-        if making.exception() is None:
-            process = making.result()
+    def _end(self) -> None:
+        """It is dead, or as good as dead. Its children live on."""
+        process, self._process = self._process, None
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.remove_reader(sock)
+            sock.close()
+        if process is not None:
             process.kill()
-            with suppress(RuntimeError):  # closed meanwhile: the helper is gone, and with it whoever could tell of it
-                self._thread.submit(_reap, process)
+            process.wait()
+        for awaited in self._awaited.values():
+            if not awaited.done():
+                awaited.set_exception(ConnectionResetError())
+        for child in self._children.values():
+            if not child.code.done() and not child.code.get_loop().is_closed():
+                child.code.set_result(None)
+        self._children.clear()
+
+
+class Place(Protocol):
+    """Where in a group a session is read (`recorder.supervisor.groups`)."""
+
+    @property
+    def number(self) -> int:
+        """From 1 on."""
+
+    @property
+    def intake(self) -> int:
+        """Descriptor of the socket at which the group takes sessions in."""
+
+    def heard(self) -> None:
+        """The session said something."""
+
+    def suspect(self) -> None:
+        """The session is to end and does not."""
+
+    def leave(self) -> None:
+        """The session is over. Told twice, it is heard once."""
+
+    async def verdict(self) -> Exited:
+        """What became of the group, when a session of its ended without a word."""
 
 
 class WorkerProcess:
-    """One worker. All methods belong to the loop; none waits but `reap`."""
+    """One session's worker: the process that connects, and the one that reads. All belongs to the loop; none waits but
+    `reap`."""
 
     def __init__(
-        self, forkserver: Forkserver, process: ForkServerProcess, sock: socket.socket, wake: Callable[[], None]
+        self, process: ChildProcess, sock: socket.socket, wake: Callable[[], None], place: Place | None = None
     ) -> None:
-        self._forkserver = forkserver
         self._process = process
         self._sock = sock
         self._wake = wake
+        self._place = place
         self._loop = asyncio.get_running_loop()
-        self._silent = False
-        """Everything it said was taken and nothing more can come."""
-        self._abandoned = False
+        self._unheard: deque[bytes] = deque()
+        self._listening = False
+        self._at_end = False
+        """Nothing more can come."""
+        self._hung_up = False
+        """That was told."""
+        self._parted = False
+        """It said its last words."""
         self._window_s = 0.0
         self._window_messages = 0
-        self.pid = process.pid or 0
-        self._pidfd: int | None = None
-        with suppress(ProcessLookupError):
-            self._pidfd = os.pidfd_open(self.pid)
-            self._loop.add_reader(self._pidfd, self._on_exit)
-        self._gone = self._pidfd is None
-        self._loop.add_reader(sock, self._on_readable)
+        self.pid = process.pid
+        process.on_exit = wake
+        self._listen()
 
     @property
     def over(self) -> bool:
-        """Its process is gone and its last words were taken."""
-        return self._gone and self._silent
+        """Nobody holds the other end any more, and what was said was taken."""
+        return self._process.gone and self._at_end and not self._unheard
 
     def take(self) -> FromWorker | Misbehaved | HungUp | None:
         """What it said next, or None; after None `wake` will be called."""
-        if self._silent:
+        if not self._unheard:
+            self._listen()
+            if self._at_end and not self._hung_up and not self._process.gone:
+                self._hung_up = True
+                return HungUp()
             return None
-        data = self._receive()
-        if data is None and not self._gone:
-            self._loop.add_reader(self._sock, self._on_readable)
-            return None
-        if not data:
-            self._silent = True
-            self._loop.remove_reader(self._sock)
-            return None if self._gone else HungUp()
+        data = self._unheard.popleft()
         if self._floods():
             flood = message(
                 "session.flood", "its process sent over {count} messages a second", count=MAX_MESSAGES_PER_S
             )
             return Misbehaved(GapCause.WORKER_CRASH, flood)
         try:
-            return messages.decode_report(data)
+            said = messages.decode_report(data)
         except messages.WireError as error:
             damaged = message(
                 "session.damaged",
@@ -194,6 +323,8 @@ class WorkerProcess:
                 error=str(error),
             )
             return Misbehaved(GapCause.BAD_DATA, damaged)
+        self._parted = self._parted or isinstance(said, Ended)
+        return said
 
     def send(self, message: ToWorker, fd: int | None = None) -> bool:
         """False: it does not read what it is told. One that is gone is no failure; `take` will tell."""
@@ -203,47 +334,59 @@ class WorkerProcess:
             return True
 
     def kill(self) -> None:
-        """SIGKILL: to this very process, whatever became of its number."""
-        if self._pidfd is not None and not self._gone:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        """End it without asking. In a group that is the session alone, unless the whole group hangs."""
+        self._process.kill()
+        if self._place is not None:
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
+            self._place.suspect()
 
-    async def reap(self) -> int | None:
-        """When it is over: give everything back. The exit code, or None where the helper does not tell."""
+    async def reap(self) -> Exited:
+        """When it is over: give everything back, and say how it ended."""
         self._close()
-        telling = self._forkserver.let_go(self, self._process)
+        ended = Exited(None)
         with suppress(TimeoutError):
-            return await _answer(telling, EXIT_CODE_TIMEOUT_S)
-        return None
+            async with asyncio.timeout(EXIT_CODE_TIMEOUT_S):
+                if self._place is not None and not self._parted:
+                    ended = await self._place.verdict()
+                elif self._place is None:
+                    ended = Exited(await asyncio.shield(self._process.code))
+        if self._place is not None:
+            self._place.leave()
+        return ended
 
     def abandon(self) -> None:
-        """Kill it and give everything back once it is gone, without anybody waiting for that."""
-        self._abandoned = True
-        if self._gone:
-            self.dispose()
-        else:
-            self.kill()
-            self._loop.remove_reader(self._sock)
-
-    def dispose(self) -> None:
-        """Kill it and give everything back at once, gone or not. Also when the loop is closed."""
-        self.kill()
+        """Kill it and give everything back, without anybody waiting for that."""
+        self._process.kill()
         self._close()
-        self._forkserver.let_go(self, self._process)
+        if self._place is not None:
+            self._place.leave()
+
+    def _listen(self) -> None:
+        """While somebody takes what is said."""
+        if not self._listening and not self._at_end:
+            self._listening = True
+            self._loop.add_reader(self._sock.fileno(), self._on_readable)
+
+    def _unlisten(self) -> None:
+        if self._listening:
+            self._listening = False
+            self._loop.remove_reader(self._sock.fileno())
 
     def _on_readable(self) -> None:
-        """Once per `take`: what is not taken waits in the socket, whose buffer is the bound."""
-        self._loop.remove_reader(self._sock)
-        self._wake()
-
-    def _on_exit(self) -> None:
-        self._gone = True
-        if self._pidfd is not None:
-            self._loop.remove_reader(self._pidfd)
-        if self._abandoned:
-            self.dispose()
+        data = self._receive()
+        if data is None:
+            return
+        if data:
+            self._unheard.append(data)
+            if self._place is not None:
+                self._place.heard()
+            if len(self._unheard) >= UNHEARD_MAX:
+                self._unlisten()
         else:
-            self._wake()
+            self._at_end = True
+            self._unlisten()
+        self._wake()
 
     def _receive(self) -> bytes | None:
         """One datagram; None: nothing now; empty: nothing ever again."""
@@ -266,28 +409,8 @@ class WorkerProcess:
 
     def _close(self) -> None:
         if not self._loop.is_closed():
-            self._loop.remove_reader(self._sock)
-            if self._pidfd is not None:
-                self._loop.remove_reader(self._pidfd)
+            self._unlisten()
         self._sock.close()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
-
-
-async def _answer(future: Future[T], timeout_s: float) -> T:
-    """What the thread answers. Who gives up waiting leaves it to finish its work."""
-    answer = asyncio.wrap_future(future)
-    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-    async with asyncio.timeout(timeout_s):
-        return await asyncio.shield(answer)
-
-
-def _reap(process: ForkServerProcess) -> int | None:
-    process.join()
-    code = process.exitcode
-    process.close()
-    return None if code == HELPER_GONE else code
 
 
 @contextmanager
@@ -298,41 +421,3 @@ def _shielded() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _ensure_helper() -> None:
-    """Start the forkserver, anew if it died. Its living workers are not touched by its death."""
-    before = _helper_pid()
-    with _shielded():  # the tracker lifts the shield in this thread for its own purposes, hence the second one
-        multiprocessing.resource_tracker.ensure_running()
-    with _shielded():
-        multiprocessing.forkserver.ensure_running()
-    if before not in (None, _helper_pid()):
-        log.warning("the forkserver died and was restarted")
-
-
-def _helper_pid() -> int | None:
-    """multiprocessing knows it and does not tell."""
-    pid: int | None = vars(multiprocessing.forkserver._forkserver)["_forkserver_pid"]
-    return pid
-
-
-def _kill_helper() -> None:
-    """Whoever waits for its answer gets EOF; the next making starts another."""
-    pid = _helper_pid()
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _await_end_of_helper() -> None:
-    """Without reaping it: multiprocessing must still find it dead."""
-    pid = _helper_pid()
-    if pid is not None:
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-
-
-def _remove_helper() -> None:
-    """Close its pipe, wait for its end (it was killed), remove its socket."""
-    stop: Callable[[], None] = multiprocessing.forkserver._forkserver._stop  # type: ignore[attr-defined]
-    stop()

@@ -14,11 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec.structs import replace
+
 from recorder.supervisor import state as supervisor
 from recorder.supervisor import worker_session
 from recorder.supervisor.backlog import SETTLE_S, Backlog
 from recorder.supervisor.connect_queue import Caller, ConnectQueue, Slot
-from recorder.supervisor.processes import Forkserver, NoProcess
+from recorder.supervisor.groups import GroupPlace, Groups
+from recorder.supervisor.processes import Forkserver, NoProcess, WorkerProcess
 from recorder.supervisor.state import (
     Action,
     BeginGap,
@@ -98,6 +101,7 @@ class Shared:
     """What all runners of a daemon have in common."""
 
     forkserver: Forkserver
+    groups: Groups
     connect_queue: ConnectQueue
     device_log: DeviceLog
     clock: Clock
@@ -227,7 +231,7 @@ class CameraRunner:
         if not session.worker.over:
             return None
         self._hang_up(session)
-        return Exited(await session.worker.reap())
+        return await session.worker.reap()
 
     def _hang_up(self, session: WorkerSession) -> None:
         """Its worker is gone; what it told last is still shown."""
@@ -306,12 +310,16 @@ class CameraRunner:
             ca_file=settings.ca_file,
         )
         try:
-            worker = await self._shared.forkserver.spawn(f"camera {settings.id}", self._wake.set)
+            place = await self._shared.groups.enter(settings.id, Target.parse(settings.url, settings.username))
+            worker = await self._spawn(place)
         except NoProcess as error:
             detail = message("session.no-process", "no process could be made: {error}", error=str(error))
             return NotSpawned(GapCause.WORKER_CRASH, detail, supervisor.CHECK_PROCESS, began.boottime_ms)
         try:
-            worker.send(start)
+            if place is None:
+                worker.send(start)
+            else:
+                worker.send(replace(start, place=place.number), place.intake)
         except WireError as error:
             worker.abandon()
             check = message(
@@ -323,6 +331,14 @@ class CameraRunner:
         if self._terms is not None:  # told while the process was made
             self._session.set_terms(self._terms)
         return Spawned(began.boottime_ms)
+
+    async def _spawn(self, place: GroupPlace | None) -> WorkerProcess:
+        try:
+            return await self._shared.forkserver.spawn(self._wake.set, place)
+        except BaseException:
+            if place is not None:
+                place.leave()
+            raise
 
     async def _leave(self) -> None:
         """Nothing of a session outlives its runner."""

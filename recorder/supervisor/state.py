@@ -31,6 +31,7 @@ from storage.words.model import GapCause, Moment
 CHECK_PROCESS: Final = message(
     "session.process.check", "the journal of edged, memory and load of this box; if it happens again, report it"
 )
+BY_ANOTHER: Final = message("session.by-another", "its recording process ended because of what another camera sent")
 CHECK_CAMERA: Final = message(
     "session.camera.check", "that the camera has power and network, and its address in edged's configuration"
 )
@@ -145,9 +146,12 @@ class HungUp:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process is gone and everything it said was heard. `code` as multiprocessing has it; None when unknown."""
+    """The session is over and everything it said was heard. `code` of its process as `subprocess` has it; None when
+    that goes on, or nobody knows."""
 
     code: int | None
+    by_another: bool = False
+    """Its process ended in the turn of another camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +292,8 @@ def _process(
         case NotSpawned():
             words = Ended(event.cause, came_back=event.detail, check=event.check)
         case Exited():
-            words = state.last_words or _words(state, GapCause.WORKER_CRASH, death(event.code), CHECK_PROCESS)
+            how = BY_ANOTHER if event.by_another else death(event.code)
+            words = state.last_words or _words(state, GapCause.WORKER_CRASH, how, CHECK_PROCESS)
     return _over(state, words, now, chance, limits)
 
 

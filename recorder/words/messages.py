@@ -47,6 +47,8 @@ HELD_MS: Final = WAKE_MS + SLOW_MS
 """S6: a power cut costs at most this, `sync_ms`, and as long as the last sync takes. What is in memory at the worst
 instant: what gathers until the next look, and a picture that is not followed by another yet. The first second of a
 session apart, while it is not known yet whether there will be sound."""
+PLACE: Final = struct.Struct("<I")
+"""How the page that daemon and group share says whose turn it is (`Start.place`); 0: nobody's."""
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """What a worker counts; more than that no database keeps."""
 Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -328,19 +330,23 @@ def unpack(data: bytes, kind: type[T]) -> T:
         raise WireError(f"{len(data)} bytes that are no {kind.__name__}") from None
 
 
-def send(sock: socket.socket, message: WireMessage) -> None:
-    """Blocks while the other side does not read. Safe from several threads: a datagram is written whole."""
-    sock.send(encode(message))
+def send(sock: socket.socket, message: WireMessage, fd: int | None = None) -> None:
+    """Blocks while the other side does not read. Safe from several threads: a datagram is written whole. A copy of `fd`
+    goes with it."""
+    sock.sendmsg([encode(message)], _along(fd))
 
 
 def offer(sock: socket.socket, message: WireMessage, fd: int | None = None) -> bool:
     """As `send`, but says False instead of waiting when the other side does not read. A copy of `fd` goes with it."""
-    along = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.pack(fd))]
     try:
-        sock.sendmsg([encode(message)], along, socket.MSG_DONTWAIT)
+        sock.sendmsg([encode(message)], _along(fd), socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     return True
+
+
+def _along(fd: int | None) -> list[tuple[int, int, bytes]]:
+    return [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.pack(fd))]
 
 
 def datagram(sock: socket.socket) -> tuple[bytes, int]:

@@ -14,13 +14,12 @@ import mmap
 import os
 import select
 import signal
-import struct
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from recorder.words.messages import WAKE_MS
+from recorder.words.messages import PLACE, WAKE_MS
 from recorder.worker.session import Session
 
 WAKE_S: Final = WAKE_MS / 1000
@@ -28,7 +27,6 @@ EARLY_S: Final = 0.01
 """So much before it is due a camera is looked at with the others."""
 TURN_S: Final = 1.0
 """Of processor time, for one camera's turn. A MiB, which is the most, takes some 20 ms."""
-PLACE: Final = struct.Struct("<I")
 
 
 class Reader:
