@@ -104,6 +104,7 @@ class Forkserver:
         self._awaited: dict[int, asyncio.Future[ChildProcess]] = {}
         self._children: dict[int, ChildProcess] = {}
         """Whose end was not told yet, by pid."""
+        self._workers: set[WorkerProcess] = set()
 
     @property
     def pid(self) -> int | None:
@@ -125,6 +126,8 @@ class Forkserver:
 
     def close(self) -> None:
         """Kill every process and the forkserver; wait for it, not for one that cannot die."""
+        for worker in tuple(self._workers):
+            worker.abandon()
         for child in tuple(self._children.values()):
             child.close()
         self._children.clear()
@@ -136,7 +139,9 @@ class Forkserver:
         With a `place` it hands the stream over to the group there.
         """
         ours, process = await self.make(self._worker)
-        return WorkerProcess(process, ours, wake, place)
+        worker = WorkerProcess(process, ours, wake, place, on_close=lambda: self._workers.discard(worker))
+        self._workers.add(worker)
+        return worker
 
     async def make_group(self) -> tuple[socket.socket, ChildProcess]:
         """A process for streams that others hand over, and where it takes them in. Raises NoProcess."""
@@ -274,9 +279,16 @@ class WorkerProcess:
     `reap`."""
 
     def __init__(
-        self, process: ChildProcess, sock: socket.socket, wake: Callable[[], None], place: Place | None = None
+        self,
+        process: ChildProcess,
+        sock: socket.socket,
+        wake: Callable[[], None],
+        place: Place | None,
+        on_close: Callable[[], None],
     ) -> None:
+        """Use `Forkserver.spawn`."""
         self._process = process
+        self._on_close = on_close
         self._sock = sock
         self._wake = wake
         self._place = place
@@ -411,6 +423,7 @@ class WorkerProcess:
         if not self._loop.is_closed():
             self._unlisten()
         self._sock.close()
+        self._on_close()
 
 
 @contextmanager
