@@ -394,6 +394,8 @@ const Messages = Object.freeze({
   "fleet.alarm.ledger.unsigned.action": ["檢查金鑰檔案（edgectl ledger）", "check the key file (edgectl ledger)"],
   "fleet.alarm.ledger.unwritten": ["稽核軌跡無法寫到硬碟", "the ledger does not reach a disk"],
   "fleet.alarm.ledger.unwritten.action": ["檢查硬碟", "check the disk"],
+  "fleet.alarm.load": ["主機工作超過負荷，斷電時可能失去較多畫面", "a box has more to do than it can: more may be lost when power fails"],
+  "fleet.alarm.load.action": ["減少攝影機、降低位元率，或查看主機上另有何程式在執行", "give it fewer cameras or lower bit rates, or see what else runs on it"],
   "fleet.alarm.mqtt.certificate": ["連線憑證即將到期或有問題", "a certificate of the link ends soon, or is not in order"],
   "fleet.alarm.mqtt.certificate.action": ["依下方說明更換憑證", "replace it, as said below"],
   "fleet.alarm.mqtt.down": ["主機連不到中央管理端", "the box cannot reach the centre"],
