@@ -233,6 +233,15 @@ class CameraRunner:
         self._hang_up(session)
         return await session.worker.reap()
 
+    def _count(self, stats: Stats) -> None:
+        """Counters of the session: the most frequent of all that it says, and nothing that anybody waits for."""
+        if self._session is not None:
+            now = self._clock.now()
+            before = self._state
+            counted = self._session.count(stats)
+            self._state, _ = supervisor.step(before, counted, now, 0.0, self._limits)
+            self._log.observe(before.cause, self._state, now.boottime_ms)
+
     def _hang_up(self, session: WorkerSession) -> None:
         """Its worker is gone; what it told last is still shown."""
         self._session = None
@@ -334,7 +343,7 @@ class CameraRunner:
 
     async def _spawn(self, place: GroupPlace | None) -> WorkerProcess:
         try:
-            return await self._shared.forkserver.spawn(self._wake.set, place)
+            return await self._shared.forkserver.spawn(self._wake.set, place, self._count)
         except BaseException:
             if place is not None:
                 place.leave()
