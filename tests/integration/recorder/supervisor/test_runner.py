@@ -536,9 +536,9 @@ async def test_terms_that_change_while_a_process_is_made_reach_it(
     spawn = Forkserver.spawn
     later = msgspec.structs.replace(TERMS, floor_s=61)
 
-    async def spawn_late(server: Forkserver, wake: Callable[[], None], place: None) -> WorkerProcess:
+    async def spawn_late(server: Forkserver, wake: Callable[[], None]) -> WorkerProcess:
         runner.set_terms(later)
-        return await spawn(server, wake, place)
+        return await spawn(server, wake)
 
     monkeypatch.setattr(Forkserver, "spawn", spawn_late)
     keeper = Notebook()
