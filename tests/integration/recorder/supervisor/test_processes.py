@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,11 +22,13 @@ import pytest
 from recorder.supervisor import processes as process_module
 from recorder.supervisor.processes import Forkserver, NoProcess
 from recorder.supervisor.state import Exited, HungUp, Misbehaved
+from recorder.words import messages
 from recorder.words.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
 from storage.words.model import GapCause
 from tests.integration.edged.cli.dispositions import UNIGNORED, ignored
 from tests.integration.recorder.supervisor.fake_daemon import TERMS, Child, children_of
 
+FAKES = "tests.integration.recorder.supervisor.fake_workers"
 ROOT = Path(__file__).parents[4]
 GONE_WITHIN_S = 2.0
 """What the issue promises after SIGKILL of the daemon."""
@@ -35,7 +38,7 @@ PATIENCE_S = 20.0
 
 @pytest.fixture
 async def forkserver() -> AsyncIterator[Forkserver]:
-    server = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
+    server = Forkserver(f"{FAKES}:main")
     server.start()
     yield server
     server.close()
@@ -211,7 +214,7 @@ def test_close_ends_workers_that_nobody_ended_and_leaves_nothing_behind() -> Non
         return [os.pidfd_open(child.worker.pid) for child in children]
 
     threads = threading.active_count()
-    forkserver = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
+    forkserver = Forkserver(f"{FAKES}:main")
     forkserver.start()
     pidfds = asyncio.run(leave_running(forkserver))
     forkserver.close()
@@ -222,6 +225,49 @@ def test_close_ends_workers_that_nobody_ended_and_leaves_nothing_behind() -> Non
             os.close(pidfd)
     assert forkserver.pid is None
     assert threading.active_count() == threads
+
+
+def test_close_ends_those_too_whom_a_forkserver_made_that_died() -> None:
+    async def leave_running(forkserver: Forkserver) -> int:
+        intake, deaf = await forkserver.make_group()
+        intake.close()
+        os.kill(helper_pid(forkserver), signal.SIGKILL)
+        await Child().born(forkserver)
+        return os.pidfd_open(deaf.pid)
+
+    forkserver = Forkserver(f"{FAKES}:main", f"{FAKES}:deaf")
+    forkserver.start()
+    pidfd = asyncio.run(leave_running(forkserver))
+    forkserver.close()
+    try:
+        assert all_gone([pidfd], GONE_WITHIN_S)
+    finally:
+        os.close(pidfd)
+
+
+async def test_without_a_descriptor_left_there_is_no_process(
+    forkserver: Forkserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = messages.datagram
+
+    def datagram(sock: socket.socket) -> tuple[bytes, int]:
+        """As the kernel does it then: what comes along is closed."""
+        data, fd = received(sock)
+        if fd >= 0:
+            os.close(fd)
+        return data, -1
+
+    warm = await Child().born(forkserver)
+    monkeypatch.setattr(messages, "datagram", datagram)
+    with pytest.raises(NoProcess, match="descriptor"):
+        await Child().born(forkserver)
+    monkeypatch.undo()
+    async with asyncio.timeout(PATIENCE_S):
+        await warm.until(Opening)
+        assert await warm.end() == 0
+        child = await Child().born(forkserver)
+        await child.until(Opening)
+        assert await child.end_when(lambda: children_of(helper_pid(forkserver)) == [child.worker.pid]) == 0
 
 
 def descriptors() -> int:
