@@ -100,9 +100,11 @@ def handed_over(stream: Negotiated, clock: Clock) -> Negotiated:
 def drained(source: RtspSource, wanted: int) -> list[Item]:
     """As many items, which were sent."""
     items: list[Item] = []
-    while not source.take(items) or len(items) < wanted:
-        assert select.select(source.descriptors, [], [], WITHIN_S)[0], f"{len(items)} of {wanted} items"
-    return items
+    while True:
+        if source.take(items):
+            if len(items) >= wanted:
+                return items
+            assert select.select(source.descriptors, [], [], WITHIN_S)[0], f"{len(items)} of {wanted} items"
 
 
 # What goes over
