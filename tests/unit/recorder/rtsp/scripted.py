@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from recorder.rtp import sdp
@@ -14,6 +15,7 @@ from recorder.rtsp.negotiation import Negotiated, _Setup
 from recorder.rtsp.source import RtspSource
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
+from tests.support.packing import Line, sender_report
 
 URL: Final = "rtsp://10.0.0.11/x"
 TARGET: Final = Target.parse(URL, "viewer")
@@ -98,6 +100,24 @@ def source_of(wire: Wire, stream: Negotiated) -> RtspSource:
 def sent(channel: int, packet: bytes) -> bytes:
     """As it comes over the connection."""
     return struct.pack(">BBH", 0x24, channel, len(packet)) + packet
+
+
+FRAMES: Final = ("key", "picture", "sound", "report")
+
+
+def frames_of(kinds: Sequence[str]) -> list[bytes]:
+    """One of `FRAMES` each, as they come over the connection."""
+    picture, sound = Line(96, ssrc=1), Line(0, ssrc=2)
+    frames = []
+    for number, kind in enumerate(kinds):
+        match kind:
+            case "sound":
+                frames.append(sent(2, sound.packet(bytes([number]) * 160, number * 160)))
+            case "report":
+                frames.append(sent(1, sender_report(1, number << 32, number * 3600)))
+            case _:
+                frames.append(sent(0, picture.packet(KEY if kind == "key" else PICTURE, number * 3600)))
+    return frames
 
 
 def answer(cseq: int | str, status: int = 200, *lines: str) -> bytes:

@@ -18,9 +18,21 @@ from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item, Unit
 from storage.words.model import GapCause
-from tests.support.packing import Line, sender_report
+from tests.support.packing import Line
 from tests.unit.recorder.rtsp import scripted
-from tests.unit.recorder.rtsp.scripted import KEY, PICTURE, SDP, TARGET, URL, Wire, answer, dialogue, sent
+from tests.unit.recorder.rtsp.scripted import (
+    FRAMES,
+    KEY,
+    PICTURE,
+    SDP,
+    TARGET,
+    URL,
+    Wire,
+    answer,
+    dialogue,
+    frames_of,
+    sent,
+)
 
 TRANSPORT = "Transport: RTP/AVP/TCP;unicast{}"
 
@@ -75,21 +87,12 @@ def test_tracks_that_share_a_channel_do_not_disturb_each_other() -> None:
     assert losses == (0, 0)
 
 
-@given(st.lists(st.sampled_from(["key", "picture", "sound", "report"]), max_size=30), st.data())
+@given(st.lists(st.sampled_from(FRAMES), max_size=30), st.data())
 def test_what_comes_before_the_answers_is_read_like_what_comes_after(kinds: list[str], data: st.DataObject) -> None:
     """Sound from its own SETUP on; the last of it may be cut anywhere."""
-    picture, sound = Line(96, ssrc=1), Line(0, ssrc=2)
     before = data.draw(st.integers(0, len(kinds)))
     kinds[:before] = [kind if kind != "sound" else "picture" for kind in kinds[:before]]
-    frames = []
-    for number, kind in enumerate(kinds):
-        match kind:
-            case "sound":
-                frames.append(sent(2, sound.packet(bytes([number]) * 160, number * 160)))
-            case "report":
-                frames.append(sent(1, sender_report(1, number << 32, number * 3600)))
-            case _:
-                frames.append(sent(0, picture.packet(KEY if kind == "key" else PICTURE, number * 3600)))
+    frames = frames_of(kinds)
     between = data.draw(st.integers(before, len(frames)))
     early, meanwhile, late = (b"".join(part) for part in (frames[:before], frames[before:between], frames[between:]))
     cut = data.draw(st.integers(0, len(late)))
