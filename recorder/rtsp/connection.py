@@ -97,10 +97,6 @@ class Connection:
         """How many bytes the camera may send without anybody reading, about (half of the buffer, tcp(7))."""
         return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
-    def detach(self) -> int:
-        """The descriptor, which is the caller's from now on."""
-        return self._sock.detach()
-
     def send(self, data: bytes) -> None:
         """All of it, after what waits."""
         try:

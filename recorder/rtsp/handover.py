@@ -5,7 +5,9 @@ Over TCP without TLS and over UDP; what TLS agreed upon cannot be handed over.
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -53,7 +55,7 @@ def can_be_passed(stream: Negotiated) -> bool:
 
 
 def passed(start: Start, stream: Negotiated, tried_for_s: float) -> tuple[bytes, list[int]]:
-    """What to hand over. The descriptors are still the stream's."""
+    """What to hand over. The descriptors are still the stream's, which can be read here as well, if nobody takes it."""
     descriptors = [stream.dialogue.connection.fileno()]
     for lane in stream.lanes:
         if lane.ports is not None:
@@ -62,8 +64,8 @@ def passed(start: Start, stream: Negotiated, tried_for_s: float) -> tuple[bytes,
         PassedLane(lane.media, lane.channels, None if lane.ports is None else lane.ports.peer, lane.begins)
         for lane in stream.lanes
     ]
-    early = bytes(stream.early) + stream.dialogue.inbox.rest()
-    told = Passed(start, stream.dialogue.state, stream.control, lanes, stream.detail, early, tried_for_s)
+    stream.early += stream.dialogue.inbox.rest()
+    told = Passed(start, stream.dialogue.state, stream.control, lanes, stream.detail, bytes(stream.early), tried_for_s)
     return pack(told), descriptors
 
 
@@ -73,12 +75,13 @@ def received(data: bytes) -> Passed:
 
 
 def resumed(told: Passed, descriptors: Sequence[int], now: Callable[[], float]) -> Negotiated:
-    """The stream as it was handed over. The descriptors are its own from now on; ValueError where some are missing."""
+    """The stream as it was handed over. The descriptors are its own from now on; ValueError where some are missing, or
+    are no sockets, and then they are still the caller's."""
+    if not told.lanes or len(descriptors) != 1 + 2 * sum(lane.peer is not None for lane in told.lanes):
+        raise ValueError(f"{len(descriptors)} descriptors for {len(told.lanes)} tracks")
+    if not all(stat.S_ISSOCK(os.fstat(descriptor).st_mode) for descriptor in descriptors):
+        raise ValueError("descriptors that are no sockets")
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-    if not told.lanes or len(sockets) != 1 + 2 * sum(lane.peer is not None for lane in told.lanes):
-        for sock in sockets:
-            sock.close()
-        raise ValueError(f"{len(sockets)} descriptors for {len(told.lanes)} tracks")
     connection = Connection(told.dialogue.target, sockets[0])
     pairs = iter(sockets[1:])
     lanes = [Lane(lane.media, lane.channels, _ports(lane.peer, pairs), lane.begins) for lane in told.lanes]

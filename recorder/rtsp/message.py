@@ -325,7 +325,7 @@ MAX_ID: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionHeader:
     id: str
     timeout_s: int | None
     """None where it is not said: most makes say it once, with the first SETUP."""
@@ -353,7 +353,7 @@ class Beginning:
     rtptime: int | None
 
 
-def session(header: str) -> Session | None:
+def session(header: str) -> SessionHeader | None:
     """ "12345678;timeout=60" """
     name, _, rest = header.partition(";")
     name = name.strip()
@@ -361,7 +361,7 @@ def session(header: str) -> Session | None:
         return None
     found = re.search(r"timeout\s*=\s*\"?(\d{1,9})", rest, re.IGNORECASE | re.ASCII)
     timeout_s = int(found[1]) if found else 0
-    return Session(name, min(timeout_s, MAX_SESSION_S) or None)
+    return SessionHeader(name, min(timeout_s, MAX_SESSION_S) or None)
 
 
 def transport(header: str) -> Transport:

@@ -30,7 +30,7 @@ from msgspec.structs import replace
 from recorder.supervisor.forkserver import ANSWERS, Died, Fork, Forked
 from recorder.supervisor.state import Exited, HungUp, Misbehaved
 from recorder.words import messages
-from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, Start, ToWorker
+from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, Start, Stats, ToWorker
 from storage.words.message import message
 from storage.words.model import GapCause
 
@@ -135,11 +135,14 @@ class Forkserver:
         self._end()
         self._children.clear()
 
-    async def spawn(self, wake: Callable[[], None]) -> WorkerProcess:
-        """A new session's worker; `wake` is called on the loop when there may be something to `take`. Raises
-        NoProcess."""
+    async def spawn(self, wake: Callable[[], None], count: Callable[[Stats], None] | None = None) -> WorkerProcess:
+        """A new session's worker; `wake` is called on the loop when there may be something to `take`. Raises NoProcess.
+
+        Counters, of which every session sends some each second, go to `count` at once, unless something waits to be
+        taken.
+        """
         ours, process = await self.make(self._worker)
-        worker = WorkerProcess(process, ours, wake, on_close=lambda: self._workers.discard(worker))
+        worker = WorkerProcess(process, ours, wake, count, on_close=lambda: self._workers.discard(worker))
         self._workers.add(worker)
         return worker
 
@@ -290,6 +293,7 @@ class WorkerProcess:
         process: ChildProcess,
         sock: socket.socket,
         wake: Callable[[], None],
+        count: Callable[[Stats], None] | None,
         on_close: Callable[[], None],
     ) -> None:
         """Use `Forkserver.spawn`."""
@@ -297,9 +301,10 @@ class WorkerProcess:
         self._on_close = on_close
         self._sock = sock
         self._wake = wake
+        self._count = count
         self._place: Place | None = None
         self._loop = asyncio.get_running_loop()
-        self._unheard: deque[bytes] = deque()
+        self._unheard: deque[FromWorker | Misbehaved] = deque()
         self._listening = False
         self._at_end = False
         """Nothing more can come."""
@@ -334,21 +339,7 @@ class WorkerProcess:
                 self._hung_up = True
                 return HungUp()
             return None
-        data = self._unheard.popleft()
-        if self._floods():
-            flood = message(
-                "session.flood", "its process sent over {count} messages a second", count=MAX_MESSAGES_PER_S
-            )
-            return Misbehaved(GapCause.WORKER_CRASH, flood)
-        try:
-            said = messages.decode_report(data)
-        except messages.WireError as error:
-            damaged = message(
-                "session.damaged",
-                "its process was damaged by what the camera sent: it said {error}",
-                error=str(error),
-            )
-            return Misbehaved(GapCause.BAD_DATA, damaged)
+        said = self._unheard.popleft()
         self._parted = self._parted or isinstance(said, Ended)
         return said
 
@@ -410,15 +401,35 @@ class WorkerProcess:
         if data is None:
             return
         if data:
-            self._unheard.append(data)
             if self._place is not None:
                 self._place.heard()
+            said = self._said(data)
+            if isinstance(said, Stats) and self._count is not None and not self._unheard:
+                self._count(said)
+                return
+            self._unheard.append(said)
             if len(self._unheard) >= UNHEARD_MAX:
                 self._unlisten()
         else:
             self._at_end = True
             self._unlisten()
         self._wake()
+
+    def _said(self, data: bytes) -> FromWorker | Misbehaved:
+        if self._floods():
+            flood = message(
+                "session.flood", "its process sent over {count} messages a second", count=MAX_MESSAGES_PER_S
+            )
+            return Misbehaved(GapCause.WORKER_CRASH, flood)
+        try:
+            return messages.decode_report(data)
+        except messages.WireError as error:
+            damaged = message(
+                "session.damaged",
+                "its process was damaged by what the camera sent: it said {error}",
+                error=str(error),
+            )
+            return Misbehaved(GapCause.BAD_DATA, damaged)
 
     def _receive(self) -> bytes | None:
         """One datagram; None: nothing now; empty: nothing ever again."""

@@ -231,6 +231,15 @@ class CameraRunner:
         self._hang_up(session)
         return await session.worker.reap()
 
+    def _count(self, stats: Stats) -> None:
+        """Counters of the session: the most frequent of all that it says, and nothing that anybody waits for."""
+        if self._session is not None:
+            now = self._clock.now()
+            before = self._state
+            counted = self._session.count(stats)
+            self._state, _ = supervisor.step(before, counted, now, 0.0, self._limits)
+            self._log.observe(before.cause, self._state, now.boottime_ms)
+
     def _hang_up(self, session: WorkerSession) -> None:
         """Its worker is gone; what it told last is still shown."""
         self._session = None
@@ -325,7 +334,7 @@ class CameraRunner:
 
     async def _begun(self, start: Start) -> WorkerProcess:
         """A process that connects, and knows where it hands over. Raises NoProcess and WireError."""
-        worker = await self._shared.forkserver.spawn(self._wake.set)
+        worker = await self._shared.forkserver.spawn(self._wake.set, self._count)
         try:
             worker.begin(start, await self._shared.groups.enter(start.camera, Target.parse(start.url, start.username)))
         except BaseException:

@@ -217,10 +217,10 @@ class Writer:
     def run(self) -> None:
         """Body of each of the threads: one segment after the other, as they begin."""
         while (segment := self._next()) is not None:
-            self._write(segment)
-            with self._lock:
-                del self._segments[segment.seq]
-                self._changed.notify_all()
+            try:
+                self._write(segment)
+            finally:
+                self._let_go(segment)
 
     def _next(self) -> _Segment | None:
         """The next segment, its `Opening` said; None when everything is written and said."""
@@ -230,11 +230,22 @@ class Writer:
                 segment = self._begun.popleft() if self._begun else None
             if segment is not None:
                 start = segment.start
-                messages.send(self._sock, Opening(segment.seq, start.wall_ms, start.boottime_ms, segment.terms))
+                opening = Opening(segment.seq, start.wall_ms, start.boottime_ms, segment.terms)
+                try:
+                    messages.send(self._sock, opening)
+                except OSError:
+                    self._let_go(segment)
+                    raise
             elif self._ended is not None and not self._parted:
                 self._parted = True
                 messages.send(self._sock, self._ended)
             return segment
+
+    def _let_go(self, segment: _Segment) -> None:
+        """Nobody waits for it any more, also when its thread has a fault."""
+        with self._lock:
+            del self._segments[segment.seq]
+            self._changed.notify_all()
 
     def _write(self, segment: _Segment) -> None:
         with self._lock:

@@ -79,19 +79,16 @@ class _Group:
             self._closing = True
             self._reader.unwatch(self._intake.fileno())
             return
-        if len(descriptors) < 3:
-            _close(descriptors)
-            return
-        control, page, *streams = descriptors
-        sock = socket.socket(fileno=control)
         try:
+            control, page, *streams = descriptors
             told = handover.received(_content(page))
             stream = handover.resumed(told, streams, time.monotonic)
         except (WireError, ValueError, OSError) as error:
             tell(error)
-            sock.close()  # which ends the session
+            _close(descriptors)  # which ends the session
             return
-        session = Session(sock, told.start, self)
+        os.close(page)
+        session = Session(socket.socket(fileno=control), told.start, self, told.tried_for_s)
         began = time.monotonic() - told.tried_for_s
         session.play(RtspSource(stream, began=began, buffer=self._buffer), time.monotonic())
         self._reader.add(session)
@@ -108,7 +105,7 @@ def _receive(sock: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _content(page: int) -> bytes:
-    with os.fdopen(page, "rb") as file:
+    with os.fdopen(page, "rb", closefd=False) as file:
         file.seek(0)
         return file.read()
 

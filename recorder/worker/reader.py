@@ -10,6 +10,7 @@ page that the daemon shares says whose turn it was.
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import select
@@ -17,6 +18,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from recorder.words.messages import PLACE, WAKE_MS
@@ -32,9 +34,10 @@ TURN_S: Final = 1.0
 class Reader:
     """Belongs to the main thread of a process; `post` alone may be called by others."""
 
-    def __init__(self, page: mmap.mmap | None = None) -> None:
+    def __init__(self, page: mmap.mmap | None = None, now: Callable[[], float] = time.monotonic) -> None:
         """`page` says whose turn it is: `Start.place`, and 0 between turns."""
         self._page = page
+        self._now = now
         self._poll = select.poll()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._sessions: dict[int, Session] = {}
@@ -43,7 +46,7 @@ class Reader:
         """Descriptors of cameras that cannot wait."""
         self._posted: deque[Callable[[], None]] = deque()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._phase_s = time.monotonic()
+        self._phase_s = now()
         self.watch(self._bell, self._hear_posted)
 
     @property
@@ -72,35 +75,32 @@ class Reader:
         """Nothing more is heard of it, nor read."""
         if self._sessions.pop(session.sock.fileno(), None) is not None:
             self._poll.unregister(session.sock)
-        for descriptor in [one for one, whose in self._watched.items() if whose is session]:
-            self._watched.pop(descriptor)
-            self._poll.unregister(descriptor)
-
-    def run(self) -> None:
-        """For ever."""
-        while True:
-            self.turn()
+        self._let_go_of([one for one, whose in self._watched.items() if whose is session])
 
     def turn(self) -> None:
         """Sleep until something is due or comes, and see to it."""
-        due_s = min((session.due_s for session in self._sessions.values()), default=float("inf"))
-        wait_ms = None if due_s == float("inf") else max(0.0, (due_s - time.monotonic()) * 1000)
-        for descriptor, _ in self._poll.poll(wait_ms):
-            if (callback := self._callbacks.get(descriptor)) is not None:
-                callback()
-            elif (session := self._sessions.get(descriptor)) is not None:
+        due_s = min((session.due_s for session in self._sessions.values()), default=math.inf)
+        wait_ms = None if due_s == math.inf else max(0.0, (due_s - self._now()) * 1000)
+        ready = [descriptor for descriptor, _ in self._poll.poll(wait_ms)]
+        # Whose they are is settled first: what is called may close one, and another may have its number then.
+        callbacks = [self._callbacks[one] for one in ready if one in self._callbacks]
+        spoken_to = [self._sessions[one] for one in ready if one in self._sessions]
+        for session in [self._watched[one] for one in ready if one in self._watched]:
+            session.hurry()
+        for callback in callbacks:
+            callback()
+        for session in spoken_to:
+            if session in self._sessions.values():
                 self._in_turn(session, session.hear)
-            elif (session := self._watched.get(descriptor)) is not None:
-                session.due_s = 0.0
-        now_s = time.monotonic()
-        for session in list(self._sessions.values()):
+        now_s = self._now()
+        for session in self.sessions:
             if session.due_s <= now_s + EARLY_S:
-                self._in_turn(session, lambda session=session: session.serve(now_s, self._next_look))  # type: ignore[misc]
+                self._in_turn(session, partial(session.serve, now_s, self._next_look))
             self._attend(session)
 
     def _next_look(self, nap_s: float) -> float:
         """Those that can wait wait for each other."""
-        now_s = time.monotonic()
+        now_s = self._now()
         if nap_s < WAKE_S:
             return now_s + nap_s
         return self._phase_s + ((now_s + EARLY_S - self._phase_s) // WAKE_S + 1) * WAKE_S
@@ -109,21 +109,26 @@ class Reader:
         if self._page is not None:
             PLACE.pack_into(self._page, 0, session.start.place)
         signal.setitimer(signal.ITIMER_VIRTUAL, TURN_S)  # whose SIGVTALRM ends the process
-        what()
+        try:
+            what()
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is this session's, and the others go on)
+            session.fail(error)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         if self._page is not None:
             PLACE.pack_into(self._page, 0, 0)
 
     def _attend(self, session: Session) -> None:
         """Watch the camera's descriptors while what comes must not gather."""
-        if session.live == any(whose is session for whose in self._watched.values()):
-            return
-        if session.live:
+        watched = [one for one, whose in self._watched.items() if whose is session]
+        if session.live and not watched:
             for descriptor in session.descriptors:
                 self._watched[descriptor] = session
                 self._poll.register(descriptor, select.POLLIN)
-            return
-        for descriptor in [one for one, whose in self._watched.items() if whose is session]:
+        elif not session.live:
+            self._let_go_of(watched)
+
+    def _let_go_of(self, watched: list[int]) -> None:
+        for descriptor in watched:
             del self._watched[descriptor]
             self._poll.unregister(descriptor)
 

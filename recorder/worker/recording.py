@@ -42,7 +42,8 @@ LIVE_WAITS: Final = 2
 chance."""
 FLUSH_NS: Final = (WAKE_MS - 50) * NS_PER_MS
 """Files are given what came at most so often, however often one looks (somebody watches live, datagrams): each fragment
-is a write, two hashes and a sync (S6)."""
+is a write, two hashes and a sync (S6). Sooner only where the next look, as far away as this one was, would come too
+late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Recording:
         self._current: _Open | None = None
         self._camera_offset_ms: int | None = None
         self._key_ns = self._frame_ns = clock.now().boottime_ms * NS_PER_MS
-        self._flushed_ns = self._key_ns
+        self._flushed_ns = self._looked_ns = self._key_ns
         self._seen = False
         self._spoilt = 0
         self._frames = self._sound_units = self._bytes = self._waits = 0
@@ -134,7 +135,8 @@ class Recording:
         else:
             self._pictures.flush(now_ns, stamps)
         self._pass_on(stamps, now)
-        if now_ns - self._flushed_ns >= FLUSH_NS:
+        kept_ns, since_ns, self._looked_ns = now_ns - self._flushed_ns, now_ns - self._looked_ns, now_ns
+        if kept_ns >= FLUSH_NS or kept_ns + since_ns > WAKE_MS * NS_PER_MS:
             self._flushed_ns = now_ns
             for file in self._open.values():
                 file.pieces += file.muxer.flush()
@@ -178,8 +180,8 @@ class Recording:
         """Begin a new segment at the next key frame."""
         self._segmenter.cut()
 
-    def stats(self) -> Stats:
-        """Counters since the beginning."""
+    def stats(self, late_ms: int = 0) -> Stats:
+        """Counters since the beginning. `late_ms` as in `Stats`."""
         return Stats(
             video_frames=self._frames,
             bytes=self._bytes,
@@ -192,6 +194,7 @@ class Recording:
             camera_offset_ms=self._camera_offset_ms,
             sound_units=self._sound_units,
             sound_lag_ms=None if self._sync.lag_ns is None else self._sync.lag_ns // NS_PER_MS,
+            late_ms=late_ms,
             boottime_ms=self._clock.now().boottime_ms,
         )
 

@@ -78,13 +78,14 @@ class Host(Protocol):
         """The daemon is gone, or talks nonsense: nobody would write rows for what is recorded."""
 
     def failed(self, session: Session, /) -> None:
-        """A thread that owns the disk has a fault; what it wrote is for recovery."""
+        """It has a fault that it cannot end by itself; what it wrote is for recovery."""
 
 
 class Session:
     """From `Start` to `Ended`, or to the daemon's end."""
 
-    def __init__(self, sock: socket.socket, start: Start, host: Host) -> None:
+    def __init__(self, sock: socket.socket, start: Start, host: Host, tried_for_s: float = 0.0) -> None:
+        """`tried_for_s`: how long it has been since connecting began, elsewhere."""
         self.sock = sock
         self.start = start
         """As sent, under the newest terms."""
@@ -93,7 +94,7 @@ class Session:
         self._host = host
         self._target = Target.parse(start.url, start.username)
         self._clock = SystemClock()
-        self._began = self._clock.now()
+        self._began = self._clock.now().plus_ms(-round(tried_for_s * 1000))
         self._source: Source | None = None
         self._recording: Recording | None = None
         self._fan_out = FanOut()
@@ -103,6 +104,8 @@ class Session:
         self._dropped = False
         """The daemon has let go of it."""
         self._tick_s = 0.0
+        self._late_s = 0.0
+        """The latest look since the last report."""
         self._threads = 0
         self._counting = threading.Lock()
         last = LastCommitted(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
@@ -162,12 +165,14 @@ class Session:
         source = self._source
         if source is None:
             return
+        if self.due_s:  # not at once
+            self._late_s = max(self._late_s, now_s - self.due_s)
         items: list[Item] = []
         try:
-            drained = self._take(source, items)
+            drained = _take(source, items)
+            self._record(source, Reading(items, drained))
         except SessionEnded as end:
-            if self._recording is not None:
-                self._recording.feed(Reading(items, waited=False))
+            self._record(source, Reading(items, waited=False))
             self.end(end.ended)
             return
         except Exception as error:  # noqa: BLE001  (what was recorded is still committed, and the daemon is told)
@@ -195,6 +200,16 @@ class Session:
         self._tell_holes()
         self._writer.finish(ended)
 
+    def hurry(self) -> None:
+        """Something has come that must not wait."""
+        if not self.over:
+            self.due_s = 0.0
+
+    def fail(self, error: Exception) -> None:
+        """Whatever was asked of it raised this: what it wrote is for recovery."""
+        tell(error)
+        self._host.failed(self)
+
     def drop(self) -> None:
         """The daemon is gone: nothing more is written, and what was is for salvage."""
         self._dropped = True
@@ -205,18 +220,12 @@ class Session:
         self._writer.drop()
         self._close_if_done()
 
-    def _take(self, source: Source, items: list[Item]) -> bool:
-        """What has come, up to a bound. False: more is there."""
-        for _ in range(READS_MAX):
-            if self._recording is None and source.ready:
-                self._recording = self._begin(source)
-            items.clear()
-            drained = source.take(items)
-            if self._recording is not None:
-                self._recording.feed(Reading(items, drained))
-            if drained:
-                return True
-        return False
+    def _record(self, source: Source, reading: Reading) -> None:
+        """All of one look at once, which makes one fragment of it."""
+        if self._recording is None and source.ready:
+            self._recording = self._begin(source)
+        if self._recording is not None:
+            self._recording.feed(reading)
 
     def _begin(self, source: Source) -> Recording:
         """The picture is known."""
@@ -229,9 +238,7 @@ class Session:
 
         parameters = source.video.parameters
         self._offer(_connected(source, parameters.width, parameters.height))
-        for number in range(WRITERS):
-            self._thread(f"disk {number}", self._writer.run)
-        return Recording(
+        recording = Recording(
             self.start,
             source,
             writer=self._writer,
@@ -241,6 +248,9 @@ class Session:
             resized=resized,
             paused=paused,
         )
+        for number in range(WRITERS):
+            self._thread(f"disk {number}", self._writer.run)
+        return recording
 
     def _thread(self, name: str, body: Callable[[], None]) -> None:
         with self._counting:
@@ -279,7 +289,8 @@ class Session:
         if overdue is not None:
             self.end(outcome.overdue(self._target, overdue.cause, overdue.patience_ns / NS_PER_S))
             return
-        self._offer(recording.stats())
+        late_s, self._late_s = self._late_s, 0.0
+        self._offer(recording.stats(round(late_s * 1000)))
 
     def _tell_holes(self) -> None:
         while self._holes and self._offer(self._holes[0]):
@@ -304,6 +315,11 @@ class Session:
         except OSError:
             self._host.post(self._orphan)
             return False
+
+
+def _take(source: Source, items: list[Item]) -> bool:
+    """What has come, up to a bound. False: more is there."""
+    return any(source.take(items) for _ in range(READS_MAX))
 
 
 def _connected(source: Source, width: int, height: int) -> Connected:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from recorder.words.messages import Terms
+from recorder.words.messages import WAKE_MS, Terms
 from recorder.words.stream import Item, Losses, Reading, Sound, Video
 from recorder.worker.disk import LastCommitted, Writer
 from recorder.worker.fan_out import FanOut
@@ -89,17 +88,22 @@ class ToldClock:
 
 @dataclass
 class MadeSource:
-    """Tracks without a camera; what they bring is fed by hand."""
+    """Tracks without a camera; what they bring is fed by hand, or comes with the next look."""
 
     video: Video
     sound: Sound | None = None
     aligned: bool = True
     detail: Message = NOTHING
     losses: Losses = field(default_factory=Losses)
+    ready: bool = True
+    nap_s: float = WAKE_MS / 1000
+    descriptors: tuple[int, ...] = ()
+    coming: list[Item] = field(default_factory=list)
 
-    def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
-        del hurried
-        yield from ()
+    def take(self, out: list[Item]) -> bool:
+        out += self.coming
+        self.coming.clear()
+        return True
 
     def close(self) -> None:
         """Nothing to close."""

@@ -201,11 +201,12 @@ def handed_out(data: bytes) -> tuple[int, int]:
 
 def test_the_first_frame_of_the_next_fragment_lets_one_go() -> None:
     """Not a frame earlier, for only it tells how long the last one lasts, and not a frame later."""
-    muxer = Muxer(parameters(PLAIN), RATE, None, COMMENT)
-    outs = [sample.put(muxer) for sample in pictures(PLAIN, 2)]
-    assert [number for number, out in enumerate(outs) if out] == [0, 13, 25, 38], "12.5 frames, then the key frame's"
+    wish = replace(PLAIN, gop=40)
+    muxer = Muxer(parameters(wish), RATE, None, COMMENT)
+    outs = [sample.put(muxer) for sample in pictures(wish, 3)]
+    assert [number for number, out in enumerate(outs) if out] == [0, 25, 40, 65], "25 frames, then the key frame's"
     assert [box.kind for box in boxes(b"".join(outs[0]))] == [b"ftyp", b"moov"]
-    for number in (13, 25, 38):
+    for number in (25, 40, 65):
         assert [box.kind for box in boxes(b"".join(outs[number]))] == [b"moof", b"mdat"]
 
 
@@ -325,7 +326,8 @@ def test_the_camera_tells_its_clock() -> None:
     data = b"".join(frames[0].put(muxer))
     muxer.tell_clock(1, 5)
     muxer.tell_clock(4_500, 1_700_000_000_250_000_000)
-    data += b"".join(piece for frame in frames[1:] for piece in frame.put(muxer)) + b"".join(muxer.close())
+    data += b"".join(piece for frame in frames[1:12] for piece in frame.put(muxer)) + b"".join(muxer.flush())
+    data += b"".join(piece for frame in frames[12:] for piece in frame.put(muxer)) + b"".join(muxer.close())
     kinds = [box.kind for box in boxes(data)]
     assert kinds[2:5] == [b"prft", b"moof", b"mdat"]
     assert kinds.count(b"prft") == 1

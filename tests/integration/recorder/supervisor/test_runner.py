@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -536,9 +537,9 @@ async def test_terms_that_change_while_a_process_is_made_reach_it(
     spawn = Forkserver.spawn
     later = msgspec.structs.replace(TERMS, floor_s=61)
 
-    async def spawn_late(server: Forkserver, wake: Callable[[], None]) -> WorkerProcess:
+    async def spawn_late(server: Forkserver, *how: Any) -> WorkerProcess:
         runner.set_terms(later)
-        return await spawn(server, wake)
+        return await spawn(server, *how)
 
     monkeypatch.setattr(Forkserver, "spawn", spawn_late)
     keeper = Notebook()

@@ -13,11 +13,11 @@ from typing import Final
 import pytest
 
 from edged.config.load import check
-from recorder.rtsp import source
+from recorder.rtsp import negotiation
 from recorder.rtsp.connection import Connection, Trust, reach
+from recorder.rtsp.datagrams import open_ports
 from recorder.rtsp.dialogue import Credentials
 from recorder.rtsp.message import Buffer
-from recorder.rtsp.source import Ports
 from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item
@@ -86,13 +86,13 @@ def test_media_comes_over_udp(listener: tuple[socket.socket, str]) -> None:
 
     with closing(Connection(target, reach(target, time.monotonic() + 5))) as connection:
         local, peer = connection.local, connection.peer
-        with closing(Ports(target, local, connection.family)) as ports:
+        with closing(open_ports(target, local, connection.family)) as ports:
             with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as camera:
                 camera.bind((address, 0, 0, link))
-                ports.aim(peer, "", (camera.getsockname()[1],) * 2, (take, take))
+                ports.aim(peer, "", (camera.getsockname()[1],) * 2)
                 assert camera.recv(100), "what opens a firewall on the way"
                 camera.sendto(b"report", (address, ports.numbers[1], 0, link))
-            ports.read([])
+            ports.read(take, take, [])
     assert got == [b"report"]
 
 
@@ -114,7 +114,7 @@ def test_the_interface_stays_on_this_box(listener: tuple[socket.socket, str]) ->
 
     camera = threading.Thread(target=serve)
     camera.start()
-    described = source.describe(url, NOBODY, Trust(), 5.0)
+    described = negotiation.describe(url, NOBODY, Trust(), 5.0)
     camera.join()
     outer = url.replace(f"%25{zone}", "")
     assert asked == [f"{verb} {one} RTSP/1.0".encode() for one in (outer, inner) for verb in ("OPTIONS", "DESCRIBE")]

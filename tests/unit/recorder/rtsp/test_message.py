@@ -21,10 +21,10 @@ ASKED: Final = b"OPTIONS rtsp://10.0.0.1/ RTSP/1.0\r\nCSeq: 7\r\n\r\n"
 
 
 class Reader:
-    """An inbox whose channels 0 and 1 are listened to."""
+    """An inbox whose channels 0 and 1 are listened to; perhaps one of several with one buffer."""
 
-    def __init__(self) -> None:
-        self.inbox = Inbox()
+    def __init__(self, shared: bytearray | None = None) -> None:
+        self.inbox = Inbox(shared)
         self.frames: list[tuple[int, bytes]] = []
         self.messages: list[Message] = []
         self._handlers: list[Handler | None] = [self._heard(0), self._heard(1)] + [None] * 254
@@ -46,6 +46,9 @@ class Reader:
             data = data[count:]
             while (heard := self.inbox.take(self._handlers, [])) is not None:
                 self.messages.append(heard)
+
+    def heard(self) -> tuple[object, ...]:
+        return self.frames, [said(text) for text in self.messages], self.inbox.frames, self.inbox.garbage
 
 
 def read(*pieces: bytes) -> Reader:
@@ -199,17 +202,47 @@ def test_pieces_make_no_difference(parts: list[bytes], cuts: list[int]) -> None:
     assert whole.inbox.frames == sum(part.startswith(b"$") for part in parts)
 
 
-@given(
-    st.lists(
-        st.one_of(PARTS, st.binary(max_size=200), st.sampled_from([b"$", b"RTSP/1.", b"\r\n", b"PLAY "])), max_size=12
-    ),
-    st.lists(st.integers(0, 10_000), max_size=30),
-)
+JUNK: Final = st.one_of(PARTS, st.binary(max_size=200), st.sampled_from([b"$", b"RTSP/1.", b"\r\n", b"PLAY "]))
+
+
+@given(st.lists(JUNK, max_size=12), st.lists(st.integers(0, 10_000), max_size=30))
 def test_nor_does_garbage_in_pieces(parts: list[bytes], cuts: list[int]) -> None:
     data = b"".join(parts)
     whole, split = read(data), read(*in_pieces(data, cuts))
     assert split.frames == whole.frames
     assert [said(text) for text in split.messages] == [said(text) for text in whole.messages]
+
+
+@given(
+    st.lists(st.lists(JUNK, max_size=8), min_size=2, max_size=4), st.lists(st.integers(0, 3), max_size=60), st.data()
+)
+def test_several_that_take_turns_over_one_buffer_hear_what_each_would_alone(
+    streams: list[list[bytes]], turns: list[int], data: st.DataObject
+) -> None:
+    """Whatever is left of one when the next has its turn."""
+    shared = bytearray(message.BUFFER_BYTES)
+    alone, together = [Reader() for _ in streams], [Reader(shared) for _ in streams]
+    left = [b"".join(parts) for parts in streams]
+    for turn in (*(turn % len(streams) for turn in turns), *range(len(streams))):
+        count = data.draw(st.integers(0, len(left[turn])))
+        piece, left[turn] = left[turn][:count], left[turn][count:]
+        alone[turn].feed(piece)
+        together[turn].feed(piece)
+        together[turn].inbox.park()
+        shared[:] = data.draw(st.binary(min_size=1, max_size=1)) * len(shared)
+    assert [reader.heard() for reader in together] == [reader.heard() for reader in alone]
+
+
+@given(st.lists(JUNK, max_size=8), st.integers(0, 10_000))
+def test_what_was_not_read_yet_can_be_read_elsewhere(parts: list[bytes], cut: int) -> None:
+    data = b"".join(parts)
+    whole, first = read(data), read(data[: cut % (len(data) + 1)])
+    rest = first.inbox.rest()
+    assert first.inbox.rest() == b"", "it is gone from here"
+    second = read(rest + data[cut % (len(data) + 1) :])
+    if not (whole.inbox.garbage or first.inbox.garbage):
+        assert first.frames + second.frames == whole.frames
+        assert [said(text) for text in first.messages + second.messages] == [said(text) for text in whole.messages]
 
 
 @given(st.integers(), st.integers(1, 200))

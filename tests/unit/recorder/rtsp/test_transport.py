@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtsp import message
-from recorder.rtsp.message import Beginning, Session
+from recorder.rtsp.message import Beginning, SessionHeader
 
 BASE = "rtsp://10.0.0.11/live/"
 
@@ -15,19 +15,19 @@ BASE = "rtsp://10.0.0.11/live/"
 @pytest.mark.parametrize(
     ("header", "session"),
     [
-        ("1234", Session("1234", None)),
-        ("1234;timeout=20", Session("1234", 20)),
-        ("9a90de54; timeout=120", Session("9a90de54", 120)),
-        (" 1234 ;Timeout = 5;x", Session("1234", 5)),
-        ("1234;timeout=0", Session("1234", None)),
-        ("1234;timeout=soon", Session("1234", None)),
-        ("1234;timeout=999999999", Session("1234", message.MAX_SESSION_S)),
+        ("1234", SessionHeader("1234", None)),
+        ("1234;timeout=20", SessionHeader("1234", 20)),
+        ("9a90de54; timeout=120", SessionHeader("9a90de54", 120)),
+        (" 1234 ;Timeout = 5;x", SessionHeader("1234", 5)),
+        ("1234;timeout=0", SessionHeader("1234", None)),
+        ("1234;timeout=soon", SessionHeader("1234", None)),
+        ("1234;timeout=999999999", SessionHeader("1234", message.MAX_SESSION_S)),
         ("", None),
         (";timeout=60", None),
         ("x" * 1000, None),
     ],
 )
-def test_sessions(header: str, session: Session | None) -> None:
+def test_sessions(header: str, session: SessionHeader | None) -> None:
     assert message.session(header) == session
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recorder.decoder.decode import prints
-from recorder.words.stream import SenderReport, Unit
+from recorder.words.stream import Item, SenderReport, Unit
 from recorder.worker.test_pattern import (
     GLYPH_HEIGHT,
     GLYPH_WIDTH,
@@ -63,12 +63,14 @@ def test_a_wrong_option_is_named_with_what_to_write(query: str) -> None:
 @pytest.mark.parametrize(("codec", "name"), [("h264", "h264"), ("h265", "hevc")])
 def test_it_plays_as_a_camera_does_until_it_is_closed(codec: str, name: str) -> None:
     source = PatternSource(Pattern(64, 64, 60, codec, 0.04))
-    readings = source.readings(lambda: False)
-    items = [item for _ in range(4) for item in next(readings).items]
+    items: list[Item] = []
+    pictures: list[Unit] = []
+    while len(pictures) < 4:
+        assert source.take(items), "it was all that had come"
+        pictures = [item for item in items if isinstance(item, Unit) and item.video]
     source.close()
     assert "test-pattern" not in {thread.name for thread in threading.enumerate()}
-    pictures = [item for item in items if isinstance(item, Unit) and item.video]
-    assert [unit.pts for unit in pictures] == [0, 1500, 3000, 4500]
+    assert [unit.pts for unit in pictures[:4]] == [0, 1500, 3000, 4500]
     assert pictures[0].key
     assert pictures[0].parameters == source.video.parameters
     assert (source.video.codec, source.video.parameters.width) == (name, 64)

@@ -3,6 +3,7 @@ S11)."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -11,12 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.mp4 import FRAGMENT_MS
-from recorder.rtsp.source import NAP_S
-from recorder.words.messages import HELD_MS
+from recorder.words.messages import HELD_MS, SLOW_MS, WAKE_MS
 from recorder.words.stream import Codec, Item, Parameters, SenderReport, Sound, Unit, Video
 from recorder.worker import recording
-from recorder.worker.recording import FLUSH_AFTER_NS, RETRY_NS, SLOW_MS, Pause
+from recorder.worker.recording import FLUSH_NS, RETRY_NS, Pause
 from recorder.worker.timestamp_repair import NS_PER_S
 from storage.segments.mp4 import EmbeddedMetadata, parse_metadata
 from storage.words.model import Moment
@@ -151,18 +150,20 @@ class Camera:
         return sum(by for at, by in changes if at <= index)
 
     def record(self, *, segment_ms: int = 3_000, aligned: bool = False, cuts: frozenset[int] = frozenset()) -> Session:
-        """Readings each 100 ms, as from a source that naps."""
+        """A look each 100 ms, also where nothing has come."""
         FILES.clear()
         sound = Sound(Codec.PCMU, SOUND_RATE, 1)
         session = Session(MadeSource(Video(Codec.H264, 90_000, self.sets(SETS[0])), sound, aligned), segment_ms)
-        arrivals = sorted(self.items(), key=lambda arrival: arrival[0])
-        for nap, group in groupby(arrivals, key=lambda arrival: arrival[0] // NAP_MS):
+        arrivals: dict[int, list[Item]] = {}
+        for at_ms, item in sorted(self.items(), key=lambda arrival: arrival[0]):
+            arrivals.setdefault(at_ms // NAP_MS, []).append(item)
+        for nap in range(max(arrivals) + 1):
             session.clock.boottime_ms = FIRST_MS + (nap + 1) * NAP_MS
             if nap in cuts:
                 session.recording.cut()
-            session.feed(*(item for _, item in group))
+            session.feed(*arrivals.get(nap, []))
             if nap % 10 == 0:
-                session.recording.tick()
+                session.recording.overdue()
         session.recording.finish()
         return session
 
@@ -387,21 +388,60 @@ def test_what_waits_for_a_next_picture_is_written_when_none_comes() -> None:
         if isinstance(item, Unit) and item.video:
             session.feed(item)
     assert FILES[0].waiting
-    session.clock.boottime_ms += FLUSH_AFTER_NS // MS
+    session.clock.boottime_ms += FLUSH_NS // MS
     session.feed()
     assert FILES[0].waiting == []
     assert len(session.segments[0].pieces) == 25
 
 
-def test_pictures_of_a_slow_camera_are_written_one_by_one() -> None:
-    camera = Camera()
-    session = Session(MadeSource(Video(Codec.H264, 90_000, camera.sets(SETS[0]))))
+def test_a_picture_of_a_slow_camera_does_not_wait_for_the_next() -> None:
+    FILES.clear()
+    session = Session(MadeSource(Video(Codec.H264, 90_000, SETS[0])))
     for index in range(10):
-        session.clock.boottime_ms = FIRST_MS + index * SLOW_MS
-        unit = Unit(True, index * 90 * SLOW_MS, 0, index == 0, str(index).encode(), camera.sets(SETS[0]))
-        session.feed(unit)
-        if index > 2:
+        session.clock.boottime_ms = FIRST_MS + index * WAKE_MS
+        session.feed(Unit(True, index * 90 * WAKE_MS, 0, index == 0, str(index).encode(), SETS[0]))
+        if index > 1:
             assert FILES[-1].waiting == []
+
+
+@given(st.integers(5, WAKE_MS), st.booleans())
+def test_however_often_one_looks_nothing_waits_longer_than_is_said(spacing_ms: int, b_frames: bool) -> None:
+    """Part of S6: what a power cut may find in memory. Nor are there many more fragments than that needs."""
+    camera = Camera(seconds=8, report_ms=0, sound_from=100_000, b_frames=b_frames)
+    FILES.clear()
+    session = Session(MadeSource(Video(Codec.H264, 90_000, camera.sets(SETS[0]))))
+    units = deque((at_ms, item) for at_ms, item in camera.items() if isinstance(item, Unit))
+    fragments = 0
+    for now_ms in range(spacing_ms, 8_000, spacing_ms):
+        oldest = min((int(data) for file in FILES for data in file.waiting), default=None)
+        assert oldest is None or now_ms - oldest * 1000 // FPS <= HELD_MS - SLOW_MS
+        session.clock.boottime_ms = FIRST_MS + now_ms
+        came = []
+        while units and units[0][0] < now_ms:
+            came.append(units.popleft()[1])
+        written = sum(len(segment.pieces) for segment in session.segments)
+        session.feed(*came)
+        fragments += sum(len(segment.pieces) for segment in session.segments) > written
+    assert fragments <= 1 + 8_000 // (WAKE_MS // 2)
+
+
+def test_what_comes_at_one_look_is_handed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look, one fragment, one write: also for both tracks, and however much it is."""
+    FILES.clear()
+    camera = Camera(seconds=8)
+    session = Session(
+        MadeSource(Video(Codec.H264, 90_000, camera.sets(SETS[0])), Sound(Codec.PCMU, SOUND_RATE, 1), aligned=True)
+    )
+    added: list[int] = []
+    monkeypatch.setattr(session.kept, "add", lambda seq, _pieces: added.append(seq))
+    looks = [list(group) for _, group in groupby(camera.items(), key=lambda arrival: arrival[0] // WAKE_MS)]
+    for number, arrivals in enumerate(looks, 1):
+        session.clock.boottime_ms = FIRST_MS + number * WAKE_MS
+        session.feed(*(item for _, item in arrivals))
+        if number > 4:
+            assert FILES[0].waiting == []
+    assert set(added) == {1}
+    assert len(added) <= len(looks)
 
 
 def test_at_a_cut_the_old_file_holds_no_picture_back() -> None:
@@ -433,10 +473,6 @@ def test_a_pause_is_told_once_while_something_is_recorded() -> None:
     assert session.pauses == [Pause(start, end)]
     assert abs(start // MS - FIRST_MS - 4_000) <= 80
     assert end // MS == FIRST_MS + 8_000
-
-
-def test_what_a_power_cut_may_find_in_memory_is_said_as_it_is() -> None:
-    assert FRAGMENT_MS + SLOW_MS + round(NAP_S * 1000) == HELD_MS
 
 
 def test_a_segment_starts_when_its_first_frame_was_taken_not_when_it_was_read() -> None:

@@ -1,0 +1,172 @@
+"""recorder.rtsp.source, played word for word: what is taken, what is kept at the end, how long one may stay away."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import closing
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.rtsp import source as subject
+from recorder.rtsp.message import BUFFER_BYTES
+from recorder.rtsp.source import START_NAP_S, UDP_NAP_S, WAKE_S, RtspSource
+from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Item, SenderReport, Unit
+from storage.words.model import GapCause
+from tests.support.packing import Line, sender_report
+from tests.unit.recorder.rtsp import scripted
+from tests.unit.recorder.rtsp.scripted import KEY, PICTURE, SDP, Wire, answer, sent
+
+UNTOLD: Final = "\r\n".join(line for line in SDP.split("\r\n") if "sprop" not in line)
+"""It does not say what the picture is like."""
+SETS: Final = [base64.b64decode(one) for one in ("Z0IAKeKQFAe2AtwEBAaQeJEV", "aM48gA==")]
+
+
+def playing(*said: bytes | SessionEnded | None, description: str = SDP) -> tuple[Wire, RtspSource]:
+    """A stream of picture and sound; `said` comes once it plays."""
+    told = [answer(number, 200, "Transport: RTP/AVP/TCP;unicast", "Session: 7") for number in (1, 2, 3)]
+    wire = Wire(*told, *said)
+    return wire, scripted.source_of(wire, scripted.negotiated(wire, description))
+
+
+def over_udp(description: str = SDP) -> tuple[Wire, RtspSource]:
+    told = [answer(number, 200, "Transport: RTP/AVP;unicast", "Session: 7") for number in (2, 3, 4)]
+    wire = Wire(answer(1, 461), *told)
+    return wire, scripted.source_of(wire, scripted.negotiated(wire, description))
+
+
+def unwanted(count: int) -> bytes:
+    """So many bytes, 4 at least, of a channel that nobody asked for."""
+    whole, rest = divmod(count, 1_004)
+    if 0 < rest < 4:
+        whole, rest = whole - 1, rest + 1_004
+    return sent(9, bytes(1_000)) * whole + (sent(9, bytes(rest - 4)) if rest else b"")
+
+
+# What is taken
+
+
+def test_a_look_takes_what_has_come_and_waits_for_nothing() -> None:
+    line = Line(96)
+    wire, source = playing(*(sent(0, line.packet(PICTURE if n else KEY, n * 3600)) for n in range(3)))
+    items: list[Item] = []
+    for _ in range(3):
+        assert source.take(items), "it was all"
+    assert [isinstance(item, Unit) and item.key for item in items] == [True, False], "complete with the next one"
+    came = wire.now
+    assert source.take(items), "nothing more is there"
+    assert (wire.now, len(items)) == (came, 2)
+
+
+def test_more_than_the_buffer_holds_is_taken_at_several_looks() -> None:
+    _, source = playing(unwanted(2 * BUFFER_BYTES + 1))
+    assert [source.take([]) for _ in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize("last", [b"TEARDOWN rtsp://x RTSP/1.0\r\nCSeq: 1\r\n\r\n", b"\xa5" * 70_000])
+def test_what_came_before_the_end_is_kept(last: bytes) -> None:
+    line = Line(96)
+    pictures = [sent(0, line.packet(PICTURE if n else KEY, n * 3600, marker=True)) for n in range(5)]
+    _, source = playing(b"".join(pictures) + last)
+    items: list[Item] = []
+    with pytest.raises(SessionEnded):
+        source.take(items)
+    assert len(items) == 5
+
+
+def test_until_the_picture_is_known_nothing_is_given_and_what_was_told_of_the_clock_is_kept() -> None:
+    line = Line(96, ssrc=1)
+    units = [(PICTURE, 0), (PICTURE, 3_600), *((unit, 7_200) for unit in (*SETS, KEY)), (PICTURE, 10_800)]
+    first, *others = [sent(0, line.packet(unit, timestamp)) for unit, timestamp in units]
+    report = sent(1, sender_report(1, 5 << 32, 0))
+    wire, source = playing(first + report, *others, description=UNTOLD)
+    items: list[Item] = []
+    while not source.ready:
+        assert wire.said, "it can be known"
+        with pytest.raises(ValueError, match="not known"):
+            _ = source.video
+        source.take(items)
+        assert items == []
+    assert source.video.parameters.sets == tuple(SETS)
+    source.take(items)
+    told, key = items
+    assert isinstance(told, SenderReport)
+    assert isinstance(key, Unit)
+    assert key.key
+
+
+@pytest.mark.parametrize(
+    ("limit", "said", "cause"),
+    [
+        ("MEDIA_S", (), GapCause.STALLED),
+        ("PICTURE_S", (sent(0, Line(96).packet(PICTURE, 0)),), GapCause.NO_KEYFRAME),
+    ],
+)
+def test_the_picture_is_not_waited_for_for_ever(limit: str, said: tuple[bytes, ...], cause: GapCause) -> None:
+    wire, source = playing(*said, description=UNTOLD)
+    until = wire.now + getattr(subject, limit)
+    source.take([])
+    while wire.now < until:
+        assert source.take([])
+        wire.now += source.nap_s
+    with pytest.raises(SessionEnded) as caught:
+        source.take([])
+    assert caught.value.ended.cause is cause
+
+
+def test_who_said_goodbye_and_sends_on_did_not_mean_it() -> None:
+    line = Line(96, ssrc=1)
+    bye = sent(1, bytes((0x81, 203, 0, 1)) + (1).to_bytes(4, "big"))
+    _, source = playing(sent(0, line.packet(KEY, 0)), bye, sent(0, line.packet(PICTURE, 3_600)))
+    for _ in range(3):
+        source.take([])
+    with pytest.raises(SessionEnded) as caught:
+        source.take([])
+    assert caught.value.ended.cause is GapCause.DROPPED
+
+
+# How long one may stay away
+
+
+@given(st.integers(4, 4_000_000), st.integers(4_000, 6_000_000), st.floats(0.01, WAKE_S))
+def test_so_long_that_the_window_does_not_close_and_no_shorter(count: int, window: int, since_s: float) -> None:
+    """The camera is never kept waiting: of the window there is left what comes late."""
+    wire, source = playing()
+    wire.window, wire.reading_s = window, 0.0
+    assert source.take([])
+    wire.now += since_s
+    wire.said.append(unwanted(count))
+    while not source.take([]):
+        pass
+    gathers = source.nap_s * count / since_s
+    assert 0 < source.nap_s <= WAKE_S
+    assert gathers <= 0.76 * window
+    assert source.nap_s == WAKE_S or gathers >= 0.49 * window
+
+
+def test_where_nothing_comes_nobody_need_hurry() -> None:
+    wire, source = playing()
+    wire.now += 0.01
+    source.take([])
+    assert source.nap_s == WAKE_S
+
+
+def test_what_everybody_waits_for_is_looked_for_often() -> None:
+    _, source = playing(sent(0, Line(96).packet(PICTURE, 0)), description=UNTOLD)
+    for _ in range(3):
+        assert source.nap_s == START_NAP_S
+        source.take([])
+
+
+@pytest.mark.parametrize("description", [SDP, UNTOLD])
+def test_datagrams_are_fetched_soon(description: str) -> None:
+    """The kernel keeps few of them."""
+    _, source = over_udp(description)
+    with closing(source):
+        assert source.udp
+        for _ in range(3):
+            source.take([])
+            assert source.nap_s == UDP_NAP_S
