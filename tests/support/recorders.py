@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 from edged.cameras import CameraRunners, StoreAdapter, sync_ms
 from recorder.supervisor.groups import Group
@@ -19,11 +19,12 @@ from recorder.supervisor.runner import CameraSettings, CameraView
 from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
 from storage.words.clock import SystemClock
-from storage.words.model import Bounds, Gap, GapCause, Moment, Segment
-from tests.support.fault_camera import FaultCamera
+from storage.words.model import Bounds, Gap, GapCause, Segment
+from tests.support.rtsp import Account
 from tests.support.waiting import waited_ms
 
 T = TypeVar("T")
+C = TypeVar("C", bound="Recorded")
 
 PATIENCE_S: Final = 30.0
 """For what must happen but is not timed: the machine may be busy."""
@@ -50,13 +51,23 @@ class Loss:
         return self.ms <= MOST_LOST_MS + self.busy_ms
 
 
-class Recorders:
+class Recorded(Protocol):
+    """A camera: `FaultCamera`, or one elsewhere."""
+
+    @property
+    def account(self) -> Account | None: ...
+
+    @property
+    def url(self) -> str: ...
+
+
+class Recorders(Generic[C]):
     """Context manager: all `cameras` are recorded. Lives on the event loop."""
 
     def __init__(
         self,
         folder: Path,
-        cameras: Mapping[str, FaultCamera],
+        cameras: Mapping[str, C],
         *,
         worker: str = WORKER,
         group: str = GROUP,
@@ -173,16 +184,17 @@ class Recorders:
                 gap.cause,
                 str(gap.detail),
                 gap.end.boottime_ms - gap.start.boottime_ms,
-                self._busy_ms(gap.start, gap.end),
+                self.busy_ms(gap.start.boottime_ms, gap.end.boottime_ms),
             )
             for gap in self.gaps(name)
             if gap.end is not None
         ]
 
-    def _busy_ms(self, start: Moment, end: Moment) -> float:
-        """How much longer what was done in between may have taken, because others wanted processor and disk as well."""
-        before = [waited for at_ms, waited in self._waited if at_ms <= start.boottime_ms] or [0.0]
-        after = [waited for at_ms, waited in self._waited if at_ms >= end.boottime_ms] or [waited_ms()]
+    def busy_ms(self, start_ms: int, end_ms: int) -> float:
+        """How much longer what was done between these moments of boottime may have taken, because others wanted
+        processor and disk as well."""
+        before = [waited for at_ms, waited in self._waited if at_ms <= start_ms] or [0.0]
+        after = [waited for at_ms, waited in self._waited if at_ms >= end_ms] or [waited_ms()]
         return after[0] - before[-1] if isfinite(after[0]) else inf
 
     async def _watch_machine(self) -> None:

@@ -48,7 +48,7 @@ def cameras(*names: str) -> Iterator[dict[str, FaultCamera]]:
 
 
 @pytest.fixture
-async def three(memory: Path) -> AsyncIterator[Recorders]:
+async def three(memory: Path) -> AsyncIterator[Recorders[FaultCamera]]:
     """Recorded by one process."""
     with cameras(*NAMES) as made:
         async with Recorders(memory, made) as recorders:
@@ -56,14 +56,14 @@ async def three(memory: Path) -> AsyncIterator[Recorders]:
             yield recorders
 
 
-def the_group(recorders: Recorders) -> int:
+def the_group(recorders: Recorders[FaultCamera]) -> int:
     """The one process that reads all that are recorded."""
     (pid,) = {recorders.group_of(name) for name in recorders.cameras if recorders.is_recorded(name)}
     assert pid is not None
     return pid
 
 
-async def untouched(recorders: Recorders, pid: int, *names: str) -> None:
+async def untouched(recorders: Recorders[FaultCamera], pid: int, *names: str) -> None:
     """They go on: in the same process, by the same session, without a gap."""
     await recorders.until_recorded(*names)
     for name in names:
@@ -89,7 +89,7 @@ async def test_three_cameras_are_read_by_one_process_and_leave_nothing_behind(me
     assert descriptors() == before
 
 
-async def test_one_that_is_not_wanted_any_more_leaves_and_comes_back(three: Recorders) -> None:
+async def test_one_that_is_not_wanted_any_more_leaves_and_comes_back(three: Recorders[FaultCamera]) -> None:
     pid = the_group(three)
     await three.apply("lobby", "gate")
     await untouched(three, pid, "lobby", "gate")
@@ -120,7 +120,7 @@ def changes(faults: Faults) -> Callable[[FaultCamera], None]:
     ids=["drops", "noise"],
 )
 async def test_what_befalls_one_camera_costs_no_other_anything(
-    three: Recorders, befalls: Callable[[FaultCamera], None], causes: set[GapCause]
+    three: Recorders[FaultCamera], befalls: Callable[[FaultCamera], None], causes: set[GapCause]
 ) -> None:
     pid = the_group(three)
     befalls(three.cameras["stairs"])
@@ -146,7 +146,7 @@ async def test_a_session_that_lies_ends_alone(memory: Path) -> None:
             await untouched(recorders, pid, "lobby", "gate")
 
 
-async def test_all_record_again_soon_when_their_process_is_killed(three: Recorders) -> None:
+async def test_all_record_again_soon_when_their_process_is_killed(three: Recorders[FaultCamera]) -> None:
     pid = the_group(three)
     os.kill(pid, signal.SIGKILL)
     await three.until(lambda: not any(three.is_recorded(name) for name in NAMES), "none is recorded")
@@ -161,7 +161,7 @@ async def test_all_record_again_soon_when_their_process_is_killed(three: Recorde
 
 
 async def test_a_process_that_hangs_without_using_the_processor_is_ended(
-    three: Recorders, monkeypatch: pytest.MonkeyPatch
+    three: Recorders[FaultCamera], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = the_group(three)
     for name in NAMES:  # the daemon's own patience would only be waited for
@@ -180,7 +180,9 @@ async def test_a_process_that_hangs_without_using_the_processor_is_ended(
         assert three.cameras[name].runs == 2
 
 
-async def test_who_connects_while_others_are_read_harms_none_whatever_becomes_of_it(three: Recorders) -> None:
+async def test_who_connects_while_others_are_read_harms_none_whatever_becomes_of_it(
+    three: Recorders[FaultCamera],
+) -> None:
     """Its camera does not answer: its process is killed, then another one is told to stop."""
     pid = the_group(three)
     await three.apply("lobby", "gate")
