@@ -18,6 +18,7 @@ from edged.access.role_watch import RolesSeen
 from edged.cameras import WINDOW_MS, Interruptions, interruptions_of
 from edged.config.model import Config
 from edged.health.faults import MediaHealth
+from edged.health.load import BoxLoad
 from edged.health.stream import Condition, Stream
 from mqtt.client import LinkView
 from mqtt.tls import TlsView
@@ -327,6 +328,7 @@ class Overview:
     """How the box stands to the clauses of its profile; None without one, and before it is judged."""
     office: OfficeFacts = field(default_factory=OfficeFacts)
     """What the office told last; without a profile, nothing."""
+    load: BoxLoad = field(default_factory=BoxLoad)
     judged: Mapping[str, MediaHealth] = field(default_factory=dict)
     """Picture and sound of the cameras that were looked at."""
 

@@ -46,6 +46,7 @@ from zoneinfo import ZoneInfo
 from edged.access.role_watch import RolesSeen
 from edged.config.loosened_bounds import sentence
 from edged.health import faults
+from edged.health.load import BoxLoad
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition
 from edged.overview import (
     CRITICAL_S,
@@ -768,6 +769,8 @@ def pin_trouble(standing: Left) -> Iterator[tuple[str, AlarmCondition]]:
             return
 
 
+OVERLOADED_AFTER_S: Final = 60.0
+"""An export, a check or a start may take all there is for a while."""
 SLOW_SYNC_MS: Final = 500
 """A sync above this endangers S6 (docs/design/recording.md)."""
 PATIENCE_S: Final = 60.0
@@ -1005,6 +1008,27 @@ def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, A
         )
         action = message("alarm.disk-slow.action", "Check the disk and what else uses it")
         yield "storage.slow", AlarmCondition(Severity.WARNING, text, action)
+
+
+def load_troubles(load: BoxLoad) -> Iterator[tuple[str, AlarmCondition]]:
+    """One alarm for all cameras: it is the box that has too much to do. A disk that is slow has an alarm of its own."""
+    if not load.is_over:
+        return
+    text = message("alarm.load", "This box has more to do than it can: a power cut would cost more than it should")
+    if load.carries is not None and load.carries < load.cameras:
+        text = message(
+            "alarm.load.carries",
+            "This box has more to do than it can: a power cut would cost more than it should. As it is used now, it "
+            "carries {carries} cameras like its {cameras}",
+            carries=load.carries,
+            cameras=load.cameras,
+        )
+    action = message(
+        "alarm.load.action",
+        "See what else runs on it (top), give it fewer cameras or lower bit rates, or a faster processor; `edgectl "
+        "status` shows how busy it is",
+    )
+    yield "load", AlarmCondition(Severity.WARNING, text, action, OVERLOADED_AFTER_S)
 
 
 def tampering_troubles(tampered: Iterable[TamperedFiles]) -> Iterator[tuple[str, AlarmCondition]]:

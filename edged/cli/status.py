@@ -148,7 +148,8 @@ def status_screen(document: documents.Status, read: Reader, *, wrap: bool = Fals
     last = verdict_line(document.verdict, told_in(document, "action"), read, wrap=wrap)
     return Group(
         *_heading(document, read), "", *_cameras(document, read), "", *_volumes(document, read), "",
-        _broker(document, read), *_requests(document.disclosure, read), *_alarms(document, read), "", last,
+        _broker(document, read), *_load(document.load, read), *_requests(document.disclosure, read),
+        *_alarms(document, read), "", last,
     )  # fmt: skip
 
 
@@ -275,6 +276,19 @@ def _volumes(document: documents.Status, read: Reader) -> list[RenderableType]:
         if volume.reason
     ]
     return [volumes_table(document.volumes, read), *reasons]
+
+
+def _load(load: documents.Load, read: Reader) -> list[RenderableType]:
+    """How busy the box is, and what it carries; nothing in the first seconds."""
+    if load.busy is None:
+        return []
+    said = [read.phrase("status.load.busy", "processors {percent} % busy", percent=round(load.busy * 100))]
+    if load.carries is not None:
+        said.append(read.phrase("status.load.carries", "room for {count} cameras like these", count=load.carries))
+    if load.over and load.late_ms:
+        said.append(read.phrase("status.load.late", "cameras are looked at up to {late} ms late", late=load.late_ms))
+    line = Text(read.phrase("status.load", "Load"), style="bold").append("  ", style="not bold")
+    return [line.append(formatting.enumerated(said, read), style="not bold yellow" if load.over else "not bold")]
 
 
 def _broker(document: documents.Status, read: Reader) -> RenderableType:

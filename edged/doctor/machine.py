@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
+from edged.documents.site import Load as BoxLoad
 from storage.words import errors
 from storage.words.message import Message, message
 
@@ -166,6 +167,33 @@ def _load(machine: MachineLoad) -> Diagnosis:
         high = message("doctor.load.high", "{load}: too much runs here, or a disk does not keep up", load=said)
         return warn("load", high, Message("top; iostat -x 5; ps aux | grep ' D'"))
     return ok("load", said)
+
+
+def judge_cameras_carried(load: BoxLoad) -> Diagnosis | None:
+    """What the running daemon says; None while it does not know."""
+    if load.busy is None:
+        return None
+    busy = round(load.busy * 100)
+    said = message("doctor.carries.untold", "the processors were {percent} % busy in the last minute", percent=busy)
+    if load.carries is not None:
+        said = message(
+            "doctor.carries",
+            "the processors were {percent} % busy in the last minute; as it is used now, this box carries {count} "
+            "cameras like its {cameras}",
+            percent=busy,
+            count=load.carries,
+            cameras=load.cameras,
+        )
+    if load.over:
+        late = message(
+            "doctor.carries.over", "{said}. Cameras are looked at up to {late} ms late", said=said, late=load.late_ms
+        )
+        return warn(
+            "load.cameras",
+            late,
+            message("doctor.carries.action", "fewer cameras, lower bit rates, or see what else runs: top"),
+        )
+    return ok("load.cameras", said)
 
 
 def judge_versions(here: InstalledVersions, running: str) -> Diagnosis:

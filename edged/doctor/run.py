@@ -247,6 +247,8 @@ def _judged(gathered: Examination) -> Iterator[Diagnosis | None]:
         yield office.judge_swap(found["swap"])
         yield office.judge_papers(found["papers"])
     yield from machine.judge_machine(found["machine"])
+    if status is not None:
+        yield machine.judge_cameras_carried(status.load)
     here = found["versions"]
     running = "" if status is None else status.version
     yield here.check("versions") if isinstance(here, Missing) else machine.judge_versions(here, running)

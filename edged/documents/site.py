@@ -248,6 +248,20 @@ class DisclosureStatus(Document):
     year_copies: int | None = Field(default=None, description="that left the office in this year, likewise")
 
 
+class Load(Document):
+    """What the box has to do, of the last minute."""
+
+    busy: float | None = Field(default=None, description="share of all processors, 0 to 1; null: not known yet")
+    late_ms: int = Field(default=0, description="the latest look at a camera, behind its time")
+    slowest_sync_ms: int = 0
+    queued_bytes: int = Field(default=0, description="the most that waited for the disk, of any camera")
+    cameras: int = Field(default=0, description="that are recorded")
+    carries: int | None = Field(
+        default=None, description="cameras like these that fit in all, by the processor; null: that cannot be told"
+    )
+    over: bool = Field(default=False, description="it is too much for this box")
+
+
 class Status(Document):
     schema_: Literal["edged.status/1"] = Field(default="edged.status/1", alias="schema")
     verdict: Verdict
@@ -267,6 +281,7 @@ class Status(Document):
     cameras: list[Camera]
     volumes: list[Volume]
     broker: Broker
+    load: Load = Load()
     alarms: list[Alarm]
     maintenance: Under | None = Field(default=None, description="what is worked on now; null: nothing is announced")
     disclosure: DisclosureStatus | None = Field(

@@ -27,6 +27,7 @@ from edged.documents import site as documents
 from edged.documents import tickets as ticket_documents
 from edged.health import faults
 from edged.health.faults import MediaHealth
+from edged.health.load import BoxLoad
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
 from edged.overview import OWED_BY_THE_OFFICE, UNFORESEEN, FootageForecast, OfficeFacts, Overview
 from edged.site import verdict
@@ -106,9 +107,22 @@ def status(seen: Overview) -> documents.Status:
         cameras=lines,
         volumes=volumes,
         broker=broker(seen),
+        load=load(seen.load),
         alarms=standing,
         maintenance=under_way(seen),
         disclosure=disclosure(seen.office),
+    )
+
+
+def load(seen: BoxLoad) -> documents.Load:
+    return documents.Load(
+        busy=None if seen.busy is None else round(seen.busy, 2),
+        late_ms=seen.late_ms,
+        slowest_sync_ms=seen.slowest_sync_ms,
+        queued_bytes=seen.queued_bytes,
+        cameras=seen.cameras,
+        carries=seen.carries,
+        over=seen.is_over,
     )
 
 

@@ -24,10 +24,12 @@ from edged.cameras import STEADY, CameraRunners, Difference, StoreAdapter, is_un
 from edged.config.model import Config
 from edged.health import stream
 from edged.health.faults import MediaHealth
+from edged.health.load import BoxLoad, load_of
 from edged.host import journal
 from edged.host.clock import ClockWatch
 from edged.host.journal import PERSONAL
 from edged.host.loops import Loops, OwnThread
+from edged.host.processors import BusyMeter
 from edged.overview import (
     AlarmCondition,
     CameraHealth,
@@ -44,6 +46,7 @@ from edged.site.check_documents import rebuild_in_words
 from edged.words import exit_codes
 from mqtt.client import LinkView
 from mqtt.tls import TlsView
+from recorder.words.messages import Stats
 from storage.retention.bounds import Loosening
 from storage.retention.plan import Policy, Reason
 from storage.segments.findings_table import TamperedFiles
@@ -91,6 +94,8 @@ class SiteState:
         self._stepped_at_ms: int | None = None
         self._synced = False
         self._measured = Measurements(self._started)
+        self._meter = BusyMeter()
+        self._load = BoxLoad()
         self._foresight = FootageForecast()
         self._health: dict[str, CameraHealth] = {}
         self._tracked: dict[str, tracking.Tracked] = {}
@@ -159,6 +164,7 @@ class SiteState:
     async def measure(self) -> None:
         policy = self.policy()
         self._measured = await asyncio.to_thread(measure, self._store, policy, self._clock.now())
+        self._load = load_of(self._reports_of_a_minute(), self._meter.sample())
         self._foresight = footage_forecast(self.config, self._measured)
         await self._want_events(wanted=self.config.mqtt is not None)
 
@@ -328,6 +334,7 @@ class SiteState:
             now=self._clock.now(),
             measured=self._measured,
             health=dict(self._health),
+            load=self._load,
             link=self._reports.view,
             tls=self._reports.tls,
             alarms=self._alarms,
@@ -344,6 +351,11 @@ class SiteState:
             compliance=self.compliance,
             office=self.office,
         )
+
+    def _reports_of_a_minute(self) -> list[list[Stats]]:
+        """Of the cameras that are recorded."""
+        views = [self._fleet.view(camera) for camera in self._health]
+        return [[stats for _, stats in view.samples] for view in views if view is not None and view.cause is None]
 
     def one_line(self) -> str:
         """For systemd's STATUS."""

@@ -37,7 +37,7 @@ from recorder.decoder.messages import (
     Unseen,
     UnseenReason,
 )
-from recorder.words import messages
+from recorder.words import memory, messages
 from recorder.worker.fan_out import (
     LENGTH_BYTES,
     LOOK_LIFE_S,
@@ -73,6 +73,7 @@ def main(fd: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    memory.release_start_pages()
     try:
         _Decoder(socket.socket(fileno=fd)).run()
     except (BrokenPipeError, ConnectionResetError):
@@ -140,6 +141,8 @@ class _Decoder:
         except (TooLarge, MemoryError):
             said = Unseen(number, UnseenReason.TOO_LARGE)
         messages.send(self._daemon, said)
+        if not self._looks:
+            memory.release_heap()
 
     def _see(self, reader: KeyFrameReader, tracks: Tracks) -> Seen:
         look = reader.look

@@ -183,12 +183,13 @@ class RtspSource:
             self._dialogue.inbox.park()
 
     def _note_rate(self) -> None:
-        """How much came since all was taken the last time. Half the window may fill until the next look, so that the
-        camera never finds it closed. The kernel widens it while much is taken at a time (tcp_moderate_rcvbuf, tcp(7)).
+        """How much came since all was taken the last time. Three quarters of the window may fill until the next look,
+        so that the camera never finds it closed. The kernel widens it while much is taken at a time
+        (tcp_moderate_rcvbuf, tcp(7)).
         """
         now, count = self._now(), self._gathered
         since, self._drained_at, self._gathered = now - self._drained_at, now, 0
-        room = self._dialogue.connection.receive_window() // 2
+        room = self._dialogue.connection.receive_window() * 3 // 4
         self._nap_s = min(WAKE_S, since * room / count) if count else WAKE_S
 
     def _look_at_ports(self, items: list[Item]) -> tuple[bool, bool]:

@@ -17,7 +17,7 @@ import struct
 from contextlib import suppress
 from typing import Final
 
-from recorder.supervisor.processes import ChildProcess, Forkserver
+from recorder.supervisor.processes import ChildProcess, Forkserver, NoProcess
 from recorder.supervisor.state import Exited
 from recorder.words.address import Target
 from recorder.words.messages import PLACE
@@ -26,12 +26,14 @@ log = logging.getLogger("edged.process")
 
 MEMBERS_MAX: Final = 8
 """More saves little more (bench/README.md), and each is one more that loses two seconds with the others."""
+NUMBERS: Final = 1 << 8 * PLACE.size
+"""Of places, with 0 for nobody's."""
 STRIKES_MAX: Final = 2
 """The first time may be chance: the box may be out of memory."""
 HUNG_S: Final = 5.0
 """Nothing is heard of any session of a group that says something each second for every one."""
-ENDING_S: Final = 0.2
-"""From the end of its sockets to the end of a process."""
+ENDING_S: Final = 1.0
+"""From the end of its sockets to the end of a process, on a box that is busy with what came back meanwhile."""
 
 
 class Group:
@@ -39,56 +41,63 @@ class Group:
 
     def __init__(self, process: ChildProcess, intake: socket.socket, page: mmap.mmap) -> None:
         self.process = process
-        self.intake: socket.socket | None = intake
-        self.members: dict[int, str] = {}
-        """Cameras by the numbers of their places."""
+        self.intake = intake
         self.page = page
-        self.heard_s = asyncio.get_running_loop().time()
+        self.members: dict[int, GroupPlace] = {}
+        """By their numbers: those that are read there, and those that still connect."""
+        self.heard_s = float("-inf")
         self.ended = asyncio.Event()
         self.at_turn: frozenset[int] = frozenset()
-        """Once it has ended: whose turn it was; all, if it was nobody's."""
+        """Once it has ended: whose turn it was; all that it read, if it was nobody's."""
 
     @property
     def has_room(self) -> bool:
-        return self.intake is not None and not self.process.gone and len(self.members) < MEMBERS_MAX
+        return not self.process.gone and len(self.members) < MEMBERS_MAX
 
     def close(self) -> None:
-        """No session is to come. The process ends with the last one."""
-        intake, self.intake = self.intake, None
-        if intake is not None:
-            intake.close()
+        """Nobody is read there any more."""
+        self.process.kill()
+        self.intake.close()
+        self.page.close()
 
 
 class GroupPlace:
     """One session's. See `processes.Place`."""
 
-    def __init__(self, groups: Groups, group: Group, number: int) -> None:
+    def __init__(self, groups: Groups, group: Group, number: int, camera: str) -> None:
         self._groups = groups
         self._group = group
+        self._loop = asyncio.get_running_loop()
         self.number = number
+        self.camera = camera
+        self.read_since_s: float | None = None
+        """None while it connects."""
 
     @property
     def intake(self) -> int:
-        return -1 if self._group.intake is None else self._group.intake.fileno()
+        return self._group.intake.fileno()
+
+    def handed_over(self) -> None:
+        self.read_since_s = self._loop.time()
 
     def heard(self) -> None:
-        self._group.heard_s = asyncio.get_running_loop().time()
+        self._group.heard_s = self._loop.time()
 
     def suspect(self) -> None:
-        if asyncio.get_running_loop().time() - self._group.heard_s >= HUNG_S:
+        silent_since_s = float("inf") if self.read_since_s is None else max(self.read_since_s, self._group.heard_s)
+        if self._loop.time() - silent_since_s >= HUNG_S:
             self._group.process.kill()
 
     def leave(self) -> None:
         self._groups.leave(self._group, self.number)
 
     async def verdict(self) -> Exited:
-        group = self._group
+        group, code = self._group, None
         with suppress(TimeoutError):
             async with asyncio.timeout(ENDING_S):
                 await group.ended.wait()
-        if not group.process.gone:
-            return Exited(None)
-        return Exited(await asyncio.shield(group.process.code), by_another=self.number not in group.at_turn)
+                code = await asyncio.shield(group.process.code)
+        return Exited(code, by_another=group.ended.is_set() and self.number not in group.at_turn)
 
 
 class Groups:
@@ -97,51 +106,81 @@ class Groups:
     def __init__(self, forkserver: Forkserver) -> None:
         self._forkserver = forkserver
         self._groups: list[Group] = []
+        """Those that run, each with somebody in it."""
         self._strikes: dict[str, int] = {}
         self._number = 0
         self._turn = asyncio.Lock()
 
     async def enter(self, camera: str, target: Target) -> GroupPlace | None:
-        """A place; None for a camera that is to be read alone. Raises NoProcess."""
+        """A place; None for a camera that is to be read alone. Raises NoProcess.
+
+        The group takes in who comes at once: it may end whenever the loop turns.
+        """
         if target.scheme != "rtsp" or self._strikes.get(camera, 0) >= STRIKES_MAX:
             return None
         async with self._turn:
             group = next((one for one in self._groups if one.has_room), None) or await self._make()
-            self._number = self._number % (2**32 - 1) + 1
-            group.members[self._number] = camera
-            return GroupPlace(self, group, self._number)
-
-    async def _make(self) -> Group:
-        descriptor = os.memfd_create("turn", os.MFD_CLOEXEC)
-        try:
-            os.ftruncate(descriptor, mmap.PAGESIZE)
-            page = mmap.mmap(descriptor, mmap.PAGESIZE)
-            intake, process = await self._forkserver.make_group()
-            along = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))]
-            with suppress(OSError):  # it is gone: its sessions will learn it
-                intake.sendmsg([b"page"], along)
-        finally:
-            os.close(descriptor)
-        group = Group(process, intake, page)
-        process.on_exit = lambda: self._has_ended(group)
-        self._groups.append(group)
-        return group
+            place = GroupPlace(self, group, self._free_number(group), camera)
+            group.members[place.number] = place
+            return place
 
     def leave(self, group: Group, number: int) -> None:
         """A session is over. A group without any is not kept: the next one begins with nothing left behind."""
         group.members.pop(number, None)
         if not group.members:
+            self._close(group)
+
+    def _free_number(self, group: Group) -> int:
+        """They begin again after some years of sessions that end each second."""
+        while True:
+            self._number = self._number % (NUMBERS - 1) + 1
+            if self._number not in group.members:
+                return self._number
+
+    async def _make(self) -> Group:
+        try:
+            with os.fdopen(os.memfd_create("turn", os.MFD_CLOEXEC), "r+b", buffering=0) as file:
+                file.truncate(mmap.PAGESIZE)
+                page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+                try:
+                    intake, process = await self._forkserver.make_group()
+                except BaseException:
+                    page.close()
+                    raise
+                along = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", file.fileno()))]
+                with suppress(OSError):  # it is gone: whoever is to be handed over there learns that
+                    intake.sendmsg([b"page"], along)
+        except OSError as error:
+            raise NoProcess(str(error)) from error
+        group = Group(process, intake, page)
+        if process.gone:
             group.close()
-            if group in self._groups:
-                self._groups.remove(group)
+            raise NoProcess("a process that was to read cameras ended at once")
+        process.on_exit = lambda: self._has_ended(group)
+        self._groups.append(group)
+        return group
 
     def _has_ended(self, group: Group) -> None:
+        if group.members:
+            self._blame(group)
+        self._close(group)
+        group.ended.set()
+
+    def _blame(self, group: Group) -> None:
+        """Who only connects did no harm there."""
+        read = {number: place.camera for number, place in group.members.items() if place.read_since_s is not None}
         (number,) = PLACE.unpack_from(group.page, 0)
-        group.at_turn = frozenset({number} if number else group.members)
-        group.close()
+        group.at_turn = frozenset({number} if number else read)
+        if not number:
+            log.warning("the process that read %s ended in no camera's turn", ", ".join(read.values()) or "no camera")
+        for camera in [place.camera for one, place in group.members.items() if one in group.at_turn]:
+            self._strikes[camera] = strikes = self._strikes.get(camera, 0) + 1
+            if number:
+                log.warning("%s: the process that read it ended in its turn", camera)
+            if strikes == STRIKES_MAX:
+                log.warning("%s: it is read by a process of its own from now on", camera)
+
+    def _close(self, group: Group) -> None:
         if group in self._groups:
             self._groups.remove(group)
-        for camera in (group.members[one] for one in group.at_turn if one in group.members):
-            self._strikes[camera] = self._strikes.get(camera, 0) + 1
-            log.warning("%s: the process that read it ended in its turn", camera)
-        group.ended.set()
+            group.close()

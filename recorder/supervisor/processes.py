@@ -25,10 +25,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from recorder.supervisor.forkserver import ANSWERS, Died, Fork, Forked
 from recorder.supervisor.state import Exited, HungUp, Misbehaved
 from recorder.words import messages
-from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, ToWorker
+from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, Start, Stats, ToWorker
 from storage.words.message import message
 from storage.words.model import GapCause
 
@@ -103,7 +105,8 @@ class Forkserver:
         self._number = 0
         self._awaited: dict[int, asyncio.Future[ChildProcess]] = {}
         self._children: dict[int, ChildProcess] = {}
-        """Whose end was not told yet, by pid."""
+        """By pid: whose end was not told yet, and who outlived the forkserver that made it."""
+        self._workers: set[WorkerProcess] = set()
 
     @property
     def pid(self) -> int | None:
@@ -125,18 +128,23 @@ class Forkserver:
 
     def close(self) -> None:
         """Kill every process and the forkserver; wait for it, not for one that cannot die."""
-        for child in tuple(self._children.values()):
+        for worker in tuple(self._workers):
+            worker.abandon()
+        for child in self._children.values():
             child.close()
-        self._children.clear()
         self._end()
+        self._children.clear()
 
-    async def spawn(self, wake: Callable[[], None], place: Place | None = None) -> WorkerProcess:
+    async def spawn(self, wake: Callable[[], None], count: Callable[[Stats], None] | None = None) -> WorkerProcess:
         """A new session's worker; `wake` is called on the loop when there may be something to `take`. Raises NoProcess.
 
-        With a `place` it hands the stream over to the group there.
+        Counters, of which every session sends some each second, go to `count` at once, unless something waits to be
+        taken.
         """
         ours, process = await self.make(self._worker)
-        return WorkerProcess(process, ours, wake, place)
+        worker = WorkerProcess(process, ours, wake, count, on_close=lambda: self._workers.discard(worker))
+        self._workers.add(worker)
+        return worker
 
     async def make_group(self) -> tuple[socket.socket, ChildProcess]:
         """A process for streams that others hand over, and where it takes them in. Raises NoProcess."""
@@ -218,8 +226,12 @@ class Forkserver:
                         child.code.set_result(code)
 
     def _forked(self, number: int, pid: int, pidfd: int) -> None:
-        child = self._children[pid] = ChildProcess(pid, pidfd)
         awaited = self._awaited.get(number)
+        if pidfd < 0:  # it ends at the end of its socket
+            if awaited is not None and not awaited.done():
+                awaited.set_exception(NoProcess("the daemon has no descriptor left"))
+            return
+        child = self._children[pid] = ChildProcess(pid, pidfd)
         if awaited is None or awaited.done():  # nobody waits for it any more
             child.kill()
         else:
@@ -242,7 +254,7 @@ class Forkserver:
         for child in self._children.values():
             if not child.code.done() and not child.code.get_loop().is_closed():
                 child.code.set_result(None)
-        self._children.clear()
+        self._children = {pid: child for pid, child in self._children.items() if not child.gone}
 
 
 class Place(Protocol):
@@ -256,17 +268,20 @@ class Place(Protocol):
     def intake(self) -> int:
         """Descriptor of the socket at which the group takes sessions in."""
 
+    def handed_over(self) -> None:
+        """The process that connected is gone: from now on it is the group that reads."""
+
     def heard(self) -> None:
         """The session said something."""
 
     def suspect(self) -> None:
-        """The session is to end and does not."""
+        """The session is to end: whoever reads it may hang."""
 
     def leave(self) -> None:
         """The session is over. Told twice, it is heard once."""
 
     async def verdict(self) -> Exited:
-        """What became of the group, when a session of its ended without a word."""
+        """What became of the group, when a session that it read ended without a word."""
 
 
 class WorkerProcess:
@@ -274,14 +289,22 @@ class WorkerProcess:
     `reap`."""
 
     def __init__(
-        self, process: ChildProcess, sock: socket.socket, wake: Callable[[], None], place: Place | None = None
+        self,
+        process: ChildProcess,
+        sock: socket.socket,
+        wake: Callable[[], None],
+        count: Callable[[Stats], None] | None,
+        on_close: Callable[[], None],
     ) -> None:
+        """Use `Forkserver.spawn`."""
         self._process = process
+        self._on_close = on_close
         self._sock = sock
         self._wake = wake
-        self._place = place
+        self._count = count
+        self._place: Place | None = None
         self._loop = asyncio.get_running_loop()
-        self._unheard: deque[bytes] = deque()
+        self._unheard: deque[FromWorker | Misbehaved] = deque()
         self._listening = False
         self._at_end = False
         """Nothing more can come."""
@@ -292,13 +315,21 @@ class WorkerProcess:
         self._window_s = 0.0
         self._window_messages = 0
         self.pid = process.pid
-        process.on_exit = wake
+        process.on_exit = self._has_exited
         self._listen()
 
     @property
     def over(self) -> bool:
         """Nobody holds the other end any more, and what was said was taken."""
         return self._process.gone and self._at_end and not self._unheard
+
+    def begin(self, start: Start, place: Place | None) -> None:
+        """Once. With a `place` it hands the stream over to the group there. Raises WireError."""
+        self._place = place
+        if place is None:
+            self.send(start)
+        else:
+            self.send(replace(start, place=place.number), place.intake)
 
     def take(self) -> FromWorker | Misbehaved | HungUp | None:
         """What it said next, or None; after None `wake` will be called."""
@@ -308,21 +339,7 @@ class WorkerProcess:
                 self._hung_up = True
                 return HungUp()
             return None
-        data = self._unheard.popleft()
-        if self._floods():
-            flood = message(
-                "session.flood", "its process sent over {count} messages a second", count=MAX_MESSAGES_PER_S
-            )
-            return Misbehaved(GapCause.WORKER_CRASH, flood)
-        try:
-            said = messages.decode_report(data)
-        except messages.WireError as error:
-            damaged = message(
-                "session.damaged",
-                "its process was damaged by what the camera sent: it said {error}",
-                error=str(error),
-            )
-            return Misbehaved(GapCause.BAD_DATA, damaged)
+        said = self._unheard.popleft()
         self._parted = self._parted or isinstance(said, Ended)
         return said
 
@@ -344,16 +361,17 @@ class WorkerProcess:
     async def reap(self) -> Exited:
         """When it is over: give everything back, and say how it ended."""
         self._close()
-        ended = Exited(None)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(EXIT_CODE_TIMEOUT_S):
-                if self._place is not None and not self._parted:
-                    ended = await self._place.verdict()
-                elif self._place is None:
-                    ended = Exited(await asyncio.shield(self._process.code))
-        if self._place is not None:
-            self._place.leave()
-        return ended
+        code = None
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EXIT_CODE_TIMEOUT_S):
+                    code = await asyncio.shield(self._process.code)
+            if self._place is None or code or self._parted:
+                return Exited(code)
+            return await self._place.verdict()
+        finally:
+            if self._place is not None:
+                self._place.leave()
 
     def abandon(self) -> None:
         """Kill it and give everything back, without anybody waiting for that."""
@@ -361,6 +379,11 @@ class WorkerProcess:
         self._close()
         if self._place is not None:
             self._place.leave()
+
+    def _has_exited(self) -> None:
+        if self._place is not None:
+            self._place.handed_over()
+        self._wake()
 
     def _listen(self) -> None:
         """While somebody takes what is said."""
@@ -378,15 +401,35 @@ class WorkerProcess:
         if data is None:
             return
         if data:
-            self._unheard.append(data)
             if self._place is not None:
                 self._place.heard()
+            said = self._said(data)
+            if isinstance(said, Stats) and self._count is not None and not self._unheard:
+                self._count(said)
+                return
+            self._unheard.append(said)
             if len(self._unheard) >= UNHEARD_MAX:
                 self._unlisten()
         else:
             self._at_end = True
             self._unlisten()
         self._wake()
+
+    def _said(self, data: bytes) -> FromWorker | Misbehaved:
+        if self._floods():
+            flood = message(
+                "session.flood", "its process sent over {count} messages a second", count=MAX_MESSAGES_PER_S
+            )
+            return Misbehaved(GapCause.WORKER_CRASH, flood)
+        try:
+            return messages.decode_report(data)
+        except messages.WireError as error:
+            damaged = message(
+                "session.damaged",
+                "its process was damaged by what the camera sent: it said {error}",
+                error=str(error),
+            )
+            return Misbehaved(GapCause.BAD_DATA, damaged)
 
     def _receive(self) -> bytes | None:
         """One datagram; None: nothing now; empty: nothing ever again."""
@@ -411,6 +454,7 @@ class WorkerProcess:
         if not self._loop.is_closed():
             self._unlisten()
         self._sock.close()
+        self._on_close()
 
 
 @contextmanager

@@ -14,13 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec.structs import replace
-
 from recorder.supervisor import state as supervisor
 from recorder.supervisor import worker_session
 from recorder.supervisor.backlog import SETTLE_S, Backlog
 from recorder.supervisor.connect_queue import Caller, ConnectQueue, Slot
-from recorder.supervisor.groups import GroupPlace, Groups
+from recorder.supervisor.groups import Groups
 from recorder.supervisor.processes import Forkserver, NoProcess, WorkerProcess
 from recorder.supervisor.state import (
     Action,
@@ -233,6 +231,15 @@ class CameraRunner:
         self._hang_up(session)
         return await session.worker.reap()
 
+    def _count(self, stats: Stats) -> None:
+        """Counters of the session: the most frequent of all that it says, and nothing that anybody waits for."""
+        if self._session is not None:
+            now = self._clock.now()
+            before = self._state
+            counted = self._session.count(stats)
+            self._state, _ = supervisor.step(before, counted, now, 0.0, self._limits)
+            self._log.observe(before.cause, self._state, now.boottime_ms)
+
     def _hang_up(self, session: WorkerSession) -> None:
         """Its worker is gone; what it told last is still shown."""
         self._session = None
@@ -310,18 +317,11 @@ class CameraRunner:
             ca_file=settings.ca_file,
         )
         try:
-            place = await self._shared.groups.enter(settings.id, Target.parse(settings.url, settings.username))
-            worker = await self._spawn(place)
+            worker = await self._begun(start)
         except NoProcess as error:
             detail = message("session.no-process", "no process could be made: {error}", error=str(error))
             return NotSpawned(GapCause.WORKER_CRASH, detail, supervisor.CHECK_PROCESS, began.boottime_ms)
-        try:
-            if place is None:
-                worker.send(start)
-            else:
-                worker.send(replace(start, place=place.number), place.intake)
         except WireError as error:
-            worker.abandon()
             check = message(
                 "session.too-long.check", "url, user and password of this camera: together they are too long"
             )
@@ -332,13 +332,15 @@ class CameraRunner:
             self._session.set_terms(self._terms)
         return Spawned(began.boottime_ms)
 
-    async def _spawn(self, place: GroupPlace | None) -> WorkerProcess:
+    async def _begun(self, start: Start) -> WorkerProcess:
+        """A process that connects, and knows where it hands over. Raises NoProcess and WireError."""
+        worker = await self._shared.forkserver.spawn(self._wake.set, self._count)
         try:
-            return await self._shared.forkserver.spawn(self._wake.set, place)
+            worker.begin(start, await self._shared.groups.enter(start.camera, Target.parse(start.url, start.username)))
         except BaseException:
-            if place is not None:
-                place.leave()
+            worker.abandon()
             raise
+        return worker
 
     async def _leave(self) -> None:
         """Nothing of a session outlives its runner."""

@@ -294,7 +294,7 @@ def _process(
         case Exited():
             how = BY_ANOTHER if event.by_another else death(event.code)
             words = state.last_words or _words(state, GapCause.WORKER_CRASH, how, CHECK_PROCESS)
-    return _over(state, words, now, chance, limits)
+    return _over(state, words, now, chance, limits, innocent=isinstance(event, Exited) and event.by_another)
 
 
 def _message(state: State, event: Connected | Stats | Ended | Misbehaved, now: Moment, limits: Limits) -> Step:
@@ -472,8 +472,11 @@ def _from(state: State, now: Moment) -> Moment | None:
     return None if state.cause is None else now
 
 
-def _over(state: State, words: Ended, now: Moment, chance: float, limits: Limits) -> Step:
-    """The session is over and its process gone: why, what was left, and when next."""
+def _over(state: State, words: Ended, now: Moment, chance: float, limits: Limits, *, innocent: bool) -> Step:
+    """The session is over and its process gone: why, what was left, and when next.
+
+    At once, if it was `innocent` of that: whoever ended its process is not read beside others for long.
+    """
     if state.stop is not None:
         return _stopped(state, now)
     stable = state.recording_ms is not None and state.heard_ms - state.recording_ms >= limits.stable_ms
@@ -485,9 +488,9 @@ def _over(state: State, words: Ended, now: Moment, chance: float, limits: Limits
     if words.cause is not GapCause.UNAUTHORISED:
         # Bounded before the power: failures are counted for days.
         bound_ms = min(limits.backoff_cap_ms, limits.backoff_base_ms << min(failures, 16))
-        wait_ms = round(chance * bound_ms)
+        wait_ms = 0 if innocent else round(chance * bound_ms)
     left_ms = max(0, state.attempt_ms + wait_ms - now.boottime_ms)
-    over = replace(told, failures=failures + 1, unclosed=frozenset())
+    over = replace(told, failures=failures + (not innocent), unclosed=frozenset())
     return _enter(over, Phase.BACKING_OFF, now, left_ms), actions
 
 

@@ -130,6 +130,8 @@ class WorkerSession:
         self, said: FromWorker | Misbehaved | HungUp, opened: Callable[[Opened], Awaitable[None]]
     ) -> Event | None:
         """What it means for the machine; None for nothing. `opened` is told before the worker may write."""
+        if isinstance(said, Stats):
+            return self.count(said)
         self._time_check.observe_clock(self._clock.now())
         match said:
             case Opening():
@@ -141,7 +143,7 @@ class WorkerSession:
             case _:
                 return self._word(said)
 
-    def _word(self, said: Abandoned | Connected | Ended | Stats | Misbehaved | HungUp) -> Event:
+    def _word(self, said: Abandoned | Connected | Ended | Misbehaved | HungUp) -> Event:
         """What the store need not know."""
         match said:
             case Abandoned() if said.seq not in self._open:
@@ -149,8 +151,6 @@ class WorkerSession:
             case Abandoned():
                 self._put_down(said.seq)
                 return msgspec.structs.replace(said, detail=clean(said.detail))
-            case Stats():
-                return self._stats(said)
             case Connected():
                 self.connected = msgspec.structs.replace(said, detail=clean(said.detail))
                 return self.connected
@@ -159,8 +159,11 @@ class WorkerSession:
             case _:
                 return said
 
-    def _stats(self, stats: Stats) -> Stats:
-        now_ms = self._clock.now().boottime_ms
+    def count(self, stats: Stats) -> Stats:
+        """Take its counters, which is all that they mean but that it lives."""
+        now = self._clock.now()
+        self._time_check.observe_clock(now)
+        now_ms = now.boottime_ms
         if self._open:
             self.recorded_ms = max(self.recorded_ms, min(stats.last_frame_boottime_ms, now_ms))
         if remark := self.stats.take(stats, now_ms):

@@ -212,6 +212,8 @@ class Stats(WireMessage, frozen=True, tag="stats"):
     """Pieces of sound that came: a camera may promise sound and send none."""
     sound_lag_ms: ClockOffsetMs | None = None
     """How far behind its picture the sound came, over the last minute; None while that is not known."""
+    late_ms: Count = 0
+    """How much later than it was due the camera was looked at, at the worst since the last report."""
     boottime_ms: Count = 0
     """When these counters stood so, which may be long before the daemon has time to hear of it; 0: when it hears."""
 

@@ -180,8 +180,8 @@ class Recording:
         """Begin a new segment at the next key frame."""
         self._segmenter.cut()
 
-    def stats(self) -> Stats:
-        """Counters since the beginning."""
+    def stats(self, late_ms: int = 0) -> Stats:
+        """Counters since the beginning. `late_ms` as in `Stats`."""
         return Stats(
             video_frames=self._frames,
             bytes=self._bytes,
@@ -194,6 +194,7 @@ class Recording:
             camera_offset_ms=self._camera_offset_ms,
             sound_units=self._sound_units,
             sound_lag_ms=None if self._sync.lag_ns is None else self._sync.lag_ns // NS_PER_MS,
+            late_ms=late_ms,
             boottime_ms=self._clock.now().boottime_ms,
         )
 

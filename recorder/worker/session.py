@@ -104,6 +104,8 @@ class Session:
         self._dropped = False
         """The daemon has let go of it."""
         self._tick_s = 0.0
+        self._late_s = 0.0
+        """The latest look since the last report."""
         self._threads = 0
         self._counting = threading.Lock()
         last = LastCommitted(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
@@ -163,6 +165,8 @@ class Session:
         source = self._source
         if source is None:
             return
+        if self.due_s:  # not at once
+            self._late_s = max(self._late_s, now_s - self.due_s)
         items: list[Item] = []
         try:
             drained = _take(source, items)
@@ -285,7 +289,8 @@ class Session:
         if overdue is not None:
             self.end(outcome.overdue(self._target, overdue.cause, overdue.patience_ns / NS_PER_S))
             return
-        self._offer(recording.stats())
+        late_s, self._late_s = self._late_s, 0.0
+        self._offer(recording.stats(round(late_s * 1000)))
 
     def _tell_holes(self) -> None:
         while self._holes and self._offer(self._holes[0]):

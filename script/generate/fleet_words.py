@@ -365,6 +365,8 @@ KINDS: Final = (
         "fleet.alarm.storage.tampered.action",
         "find out who did it and how; leave everything as it is, and run edgectl fsck",
     ),
+    message("fleet.alarm.load", "a box has more to do than it can: more may be lost when power fails"),
+    message("fleet.alarm.load.action", "give it fewer cameras or lower bit rates, or see what else runs on it"),
     message("fleet.alarm.storage.slow", "a disk writes too slowly: more may be lost when power fails"),
     message("fleet.alarm.storage.slow.action", "check the disk's health and what else uses it"),
     message("fleet.alarm.storage.ballast", "the space that is kept for the database is used up"),

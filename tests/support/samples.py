@@ -198,6 +198,15 @@ STATUS: Final[dict[str, Any]] = {
         "since": "2026-02-26T20:00:01.000Z",
         "waiting": [{"rank": "history", "events": 3, "bytes": 1_310, "oldest": "2026-03-01T00:59:58.000Z"}],
     },
+    "load": {
+        "busy": 0.31,
+        "late_ms": 12,
+        "slowest_sync_ms": 21,
+        "queued_bytes": 262_144,
+        "cameras": 4,
+        "carries": 10,
+        "over": False,
+    },
     "alarms": [ALARM],
     "maintenance": None,
     "disclosure": {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from math import inf
+from pathlib import Path
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -34,3 +37,13 @@ def let_run(seconds: float, check: Callable[[], object]) -> None:
     while (left := deadline - time.monotonic()) > 0:
         check()
         time.sleep(min(1.0, left))
+
+
+def waited_ms() -> float:
+    """For how long, since its boot, somebody on this machine had to wait for a processor or a disk: so much longer may
+    last what is timed. Without bound where the kernel does not say."""
+    places = [Path("/proc/pressure", name) for name in ("cpu", "io")]
+    if not all(place.exists() for place in places):
+        return inf
+    totals = [re.search(r"^some .*total=(\d+)", place.read_text(), re.MULTILINE) for place in places]
+    return sum(int(total.group(1)) for total in totals if total) / 1000

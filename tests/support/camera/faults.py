@@ -58,6 +58,8 @@ class Faults:
     """With `stall_after_frames`: half of the next frame still comes."""
     creep_after_s: float = NEVER
     """Media come one byte a second from then on."""
+    flood_after_s: float = NEVER
+    """Frames come as fast as they are taken."""
     noise_after_s: float = NEVER
     """Random bytes where interleaved packets and answers should be."""
 

@@ -64,8 +64,10 @@ class Player:
         rtps = [track.rtp for track in self.tracks]
         reported_s = float("-inf")
         for due_s, place, coded in merged(rtps, channel):
-            await asyncio.sleep(max(0.0, begun + due_s - time.monotonic()))
             faults, track = channel.faults, self.tracks[place]
+            if due_s < faults.flood_after_s:
+                await asyncio.sleep(max(0.0, begun + due_s - time.monotonic()))
+                faults = channel.faults
             if faults.close_after_s is not None and due_s >= faults.close_after_s:
                 return True
             if self._is_frozen() or _is_left_out(faults, track.rtp, coded, due_s):

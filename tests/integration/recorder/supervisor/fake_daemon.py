@@ -31,7 +31,7 @@ class Child:
         self.worker: WorkerProcess
 
     async def born(self, forkserver: Forkserver, behaviour: str = "obedient") -> Child:
-        self.worker = await forkserver.spawn("fake", self.wake.set)
+        self.worker = await forkserver.spawn(self.wake.set)
         self.worker.send(Start("cam", f"fake://x/{behaviour}", "", "", "boot", 1, "", 1000, 100, TERMS))
         return self
 
@@ -67,7 +67,7 @@ class Child:
             self.wake.clear()
             if self.worker.take() is None and not self.worker.over:
                 await self.wake.wait()
-        return await self.worker.reap()
+        return (await self.worker.reap()).code
 
 
 def children_of(pid: int) -> list[int]:

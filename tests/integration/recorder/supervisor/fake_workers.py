@@ -349,3 +349,9 @@ def main(sock: socket.socket) -> None:
     if isinstance(start, Start):
         BEHAVIOURS[start.url.rpartition("/")[2]](Session(sock, start))
     os._exit(1)
+
+
+def deaf(sock: socket.socket) -> None:
+    """As `recorder.worker.group.main`, but for whatever its daemon does."""
+    while True:
+        signal.pause()

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,12 +21,14 @@ import pytest
 
 from recorder.supervisor import processes as process_module
 from recorder.supervisor.processes import Forkserver, NoProcess
-from recorder.supervisor.state import HungUp, Misbehaved
+from recorder.supervisor.state import Exited, HungUp, Misbehaved
+from recorder.words import messages
 from recorder.words.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
 from storage.words.model import GapCause
 from tests.integration.edged.cli.dispositions import UNIGNORED, ignored
 from tests.integration.recorder.supervisor.fake_daemon import TERMS, Child, children_of
 
+FAKES = "tests.integration.recorder.supervisor.fake_workers"
 ROOT = Path(__file__).parents[4]
 GONE_WITHIN_S = 2.0
 """What the issue promises after SIGKILL of the daemon."""
@@ -35,7 +38,7 @@ PATIENCE_S = 20.0
 
 @pytest.fixture
 async def forkserver() -> AsyncIterator[Forkserver]:
-    server = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
+    server = Forkserver(f"{FAKES}:main")
     server.start()
     yield server
     server.close()
@@ -100,11 +103,11 @@ def test_signals_to_the_group_while_the_forkserver_still_imports() -> None:
         os.killpg(daemon.pid, signal.SIGHUP)
         daemon.wait(PATIENCE_S)
         assert daemon.returncode == -signal.SIGHUP
-        assert len(before["helpers"]) == 2
+        assert len(before["helpers"]) == 1
 
 
 async def test_a_helper_starts_deaf_to_signals_of_the_group(forkserver: Forkserver) -> None:
-    assert blocked_signals(helper_pid()) >= process_module.SHIELDED
+    assert blocked_signals(helper_pid(forkserver)) >= process_module.SHIELDED
     mine = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert not mine & process_module.SHIELDED
 
@@ -112,7 +115,7 @@ async def test_a_helper_starts_deaf_to_signals_of_the_group(forkserver: Forkserv
 async def test_what_was_said_before_a_death_with_orders_unread_is_heard(forkserver: Forkserver) -> None:
     """Linux says ECONNRESET first and the datagrams after: taking it for the end would lose a committed segment."""
     wake = asyncio.Event()
-    worker = await forkserver.spawn("unread", wake.set)
+    worker = await forkserver.spawn(wake.set)
     worker.send(Start("cam", "fake://x/unread", "", "", "boot", 1, "", 1000, 100, TERMS))
     said: list[object] = []
     async with asyncio.timeout(PATIENCE_S):
@@ -129,7 +132,7 @@ async def test_what_was_said_before_a_death_with_orders_unread_is_heard(forkserv
                 # Taken up again only when it is dead: both the error and its last words are waiting then.
                 worker.send(Stop())
                 wait_for_end(worker.pid)
-        assert await worker.reap() == 0
+        assert await worker.reap() == Exited(0)
     kinds = [type(one) for one in said if not isinstance(one, HungUp)]
     assert kinds == [Connected, Opening, Stats, Closed, Ended]
 
@@ -138,11 +141,11 @@ async def test_a_forkserver_that_died_is_started_anew_and_its_workers_record_on(
     async with asyncio.timeout(PATIENCE_S):
         first = await Child().born(forkserver)
         await first.until(Opening)
-        helper = helper_pid()
+        helper = helper_pid(forkserver)
         os.kill(helper, signal.SIGKILL)  # and ask at once, while it may not be seen to be dead
         second = await Child().born(forkserver)
         await second.until(Opening)
-        assert helper_pid() != helper
+        assert helper_pid(forkserver) != helper
         first.said.clear()
         await first.until(Stats)
         assert await second.end() == 0
@@ -150,8 +153,8 @@ async def test_a_forkserver_that_died_is_started_anew_and_its_workers_record_on(
 
 
 async def test_a_forkserver_that_hangs_is_replaced(forkserver: Forkserver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_module, "HELPER_TIMEOUT_S", 0.2)
-    helper = helper_pid()
+    monkeypatch.setattr(process_module, "FORKSERVER_TIMEOUT_S", 0.2)
+    helper = helper_pid(forkserver)
     os.kill(helper, signal.SIGSTOP)
     with pytest.raises(NoProcess):
         await Child().born(forkserver)
@@ -159,7 +162,7 @@ async def test_a_forkserver_that_hangs_is_replaced(forkserver: Forkserver, monke
     async with asyncio.timeout(PATIENCE_S):
         child = await Child().born(forkserver)
         await child.until(Opening)
-        assert helper_pid() != helper
+        assert helper_pid(forkserver) != helper
         assert await child.end() == 0
 
 
@@ -176,7 +179,7 @@ async def test_a_spawn_given_up_half_way_leaves_nothing(forkserver: Forkserver) 
         again = await Child().born(forkserver)  # the one thread makes in order: all before is done
         await again.until(Opening)
         assert await again.end() == 0
-        assert children_of(helper_pid()) == [warm.worker.pid]
+        assert children_of(helper_pid(forkserver)) == [warm.worker.pid]
         assert descriptors() == before
         await warm.until(Opening)
         assert await warm.end() == 0
@@ -184,7 +187,7 @@ async def test_a_spawn_given_up_half_way_leaves_nothing(forkserver: Forkserver) 
 
 async def test_garbage_is_the_end_of_that_worker_only(forkserver: Forkserver) -> None:
     wake = asyncio.Event()
-    worker = await forkserver.spawn("garbling", wake.set)
+    worker = await forkserver.spawn(wake.set)
     worker.send(Start("cam", "fake://x/garbling", "", "", "boot", 1, "", 1000, 100, TERMS))
     async with asyncio.timeout(PATIENCE_S):
         while not isinstance(said := worker.take(), Misbehaved):
@@ -199,7 +202,7 @@ async def test_garbage_is_the_end_of_that_worker_only(forkserver: Forkserver) ->
             wake.clear()
             if worker.take() is None and not worker.over:
                 await wake.wait()
-        assert await worker.reap() == -signal.SIGKILL
+        assert await worker.reap() == Exited(-signal.SIGKILL)
 
 
 def test_close_ends_workers_that_nobody_ended_and_leaves_nothing_behind() -> None:
@@ -211,7 +214,7 @@ def test_close_ends_workers_that_nobody_ended_and_leaves_nothing_behind() -> Non
         return [os.pidfd_open(child.worker.pid) for child in children]
 
     threads = threading.active_count()
-    forkserver = Forkserver("tests.integration.recorder.supervisor.fake_workers:main")
+    forkserver = Forkserver(f"{FAKES}:main")
     forkserver.start()
     pidfds = asyncio.run(leave_running(forkserver))
     forkserver.close()
@@ -220,18 +223,60 @@ def test_close_ends_workers_that_nobody_ended_and_leaves_nothing_behind() -> Non
     finally:
         for pidfd in pidfds:
             os.close(pidfd)
-    assert process_module._helper_pid() is None
+    assert forkserver.pid is None
     assert threading.active_count() == threads
+
+
+def test_close_ends_those_too_whom_a_forkserver_made_that_died() -> None:
+    async def leave_running(forkserver: Forkserver) -> int:
+        intake, deaf = await forkserver.make_group()
+        intake.close()
+        os.kill(helper_pid(forkserver), signal.SIGKILL)
+        await Child().born(forkserver)
+        return os.pidfd_open(deaf.pid)
+
+    forkserver = Forkserver(f"{FAKES}:main", f"{FAKES}:deaf")
+    forkserver.start()
+    pidfd = asyncio.run(leave_running(forkserver))
+    forkserver.close()
+    try:
+        assert all_gone([pidfd], GONE_WITHIN_S)
+    finally:
+        os.close(pidfd)
+
+
+async def test_without_a_descriptor_left_there_is_no_process(
+    forkserver: Forkserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = messages.datagram
+
+    def datagram(sock: socket.socket) -> tuple[bytes, int]:
+        """As the kernel does it then: what comes along is closed."""
+        data, fd = received(sock)
+        if fd >= 0:
+            os.close(fd)
+        return data, -1
+
+    warm = await Child().born(forkserver)
+    monkeypatch.setattr(messages, "datagram", datagram)
+    with pytest.raises(NoProcess, match="descriptor"):
+        await Child().born(forkserver)
+    monkeypatch.undo()
+    async with asyncio.timeout(PATIENCE_S):
+        await warm.until(Opening)
+        assert await warm.end() == 0
+        child = await Child().born(forkserver)
+        await child.until(Opening)
+        assert await child.end_when(lambda: children_of(helper_pid(forkserver)) == [child.worker.pid]) == 0
 
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def helper_pid() -> int:
-    pid = process_module._helper_pid()
-    assert pid is not None
-    return pid
+def helper_pid(forkserver: Forkserver) -> int:
+    assert forkserver.pid is not None
+    return forkserver.pid
 
 
 def blocked_signals(pid: int) -> set[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import multiprocessing
 import os
 import threading
 import time
@@ -13,16 +12,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from recorder.supervisor import processes as process_module
 from recorder.supervisor.backlog import Backlog
 from recorder.supervisor.connect_queue import ConnectQueue, Pace
+from recorder.supervisor.groups import Groups
 from recorder.supervisor.processes import Forkserver, WorkerProcess
 from recorder.supervisor.runner import CameraRunner, CameraSettings, Phase, Shared
 from recorder.supervisor.state import DeviceLog, Limits
+from recorder.words.address import Target
 from recorder.words.messages import Closed, Cut, Granted, Kind, Opening, Refused, Terms
 from recorder.worker.fan_out import Packet, Tracks
 from storage.words.clock import SystemClock
@@ -131,10 +132,17 @@ async def forkserver() -> AsyncIterator[Forkserver]:
     server.close()
 
 
+class Alone(Groups):
+    """Every camera is read by a process of its own."""
+
+    async def enter(self, camera: str, target: Target) -> None:
+        return None
+
+
 def shared(forkserver: Forkserver) -> Shared:
     """What runners have in common; the gate lets everybody pass."""
     pace = Pace(spacing_ms=1, scout_ms=1, refused_ms=1, denied_ms=1, overall_ms=1)
-    return Shared(forkserver, ConnectQueue(CLOCK, pace), DeviceLog(), CLOCK, lambda: 0.5)
+    return Shared(forkserver, Alone(forkserver), ConnectQueue(CLOCK, pace), DeviceLog(), CLOCK, lambda: 0.5)
 
 
 def runner_of(
@@ -442,7 +450,7 @@ async def test_a_runner_that_is_cancelled_leaves_no_process(forkserver: Forkserv
     await keeper.until(lambda: ("open", 1) in keeper.facts)
     task.cancel()
     await asyncio.wait([task])
-    await nothing_but_helpers()
+    await nothing_but_helpers(forkserver)
 
 
 async def test_thirty_starts_and_stops_leak_nothing(forkserver: Forkserver) -> None:
@@ -452,11 +460,11 @@ async def test_thirty_starts_and_stops_leak_nothing(forkserver: Forkserver) -> N
             await keeper.until(lambda: ("open", 1) in keeper.facts)
 
     await cycle(0)
-    await nothing_but_helpers()
+    await nothing_but_helpers(forkserver)
     before, open_before = counted(), descriptors()
     for number in range(30):
         await cycle(number)
-    await nothing_but_helpers()
+    await nothing_but_helpers(forkserver)
     assert counted() == before
     assert descriptors() <= open_before, "what an earlier test left open may be closed meanwhile"
 
@@ -465,13 +473,11 @@ def counted() -> tuple[int, int, list[int]]:
     return threading.active_count(), len(asyncio.all_tasks()), children_of(os.getpid())
 
 
-async def nothing_but_helpers() -> None:
+async def nothing_but_helpers(forkserver: Forkserver) -> None:
     """Workers that were stopped are gone and reaped."""
-    helper = process_module._helper_pid()
-    assert helper is not None
+    assert forkserver.pid is not None
     async with asyncio.timeout(PATIENCE_S):
-        # Children of another process, and what a library knows: nothing to be told by.
-        while children_of(helper) or multiprocessing.active_children():  # noqa: ASYNC110
+        while children_of(forkserver.pid):  # noqa: ASYNC110  (of another process, nobody tells)
             await asyncio.sleep(0.01)
 
 
@@ -531,9 +537,9 @@ async def test_terms_that_change_while_a_process_is_made_reach_it(
     spawn = Forkserver.spawn
     later = msgspec.structs.replace(TERMS, floor_s=61)
 
-    async def spawn_late(server: Forkserver, name: str, wake: Callable[[], None]) -> WorkerProcess:
+    async def spawn_late(server: Forkserver, *how: Any) -> WorkerProcess:
         runner.set_terms(later)
-        return await spawn(server, name, wake)
+        return await spawn(server, *how)
 
     monkeypatch.setattr(Forkserver, "spawn", spawn_late)
     keeper = Notebook()

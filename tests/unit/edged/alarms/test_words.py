@@ -20,6 +20,7 @@ from edged.config.loosened_bounds import granted, sentence, wished_by
 from edged.config.model import Commander, Config, Roles
 from edged.documents.base import told_in
 from edged.health.faults import MediaFault, MediaFinding, MediaHealth
+from edged.health.load import BoxLoad
 from edged.health.stream import CameraState, Condition, Expectation, Observation, Sample, Stream, assess
 from edged.overview import (
     AlarmCondition,
@@ -120,6 +121,8 @@ def of_disks() -> Iterator[tuple[str, AlarmCondition]]:
     slow = ((NOW.boottime_ms, stats(frame_ms=NOW.boottime_ms, sync_ms=2 * conditions.SLOW_SYNC_MS)),)
     views = {"lobby": frames(cause=GapCause.IO_ERROR, came_back=WHY), "spare": replace(frames(), samples=slow)}
     yield from tracking.troubles(overview(Measurements(NOW)), views, {}, None, {}).items()
+    for load in (BoxLoad(0.95, cameras=40), BoxLoad(0.2, lagging=1)):
+        yield from conditions.load_troubles(load)
     strange = TamperedFiles("v", "/d", (("/d/a", "of a later version"),), more=False)
     yield from conditions.tampering_troubles([strange])
 

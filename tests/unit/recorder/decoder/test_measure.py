@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice, pairwise
 from typing import Any, Final
 
+import av
 import msgspec
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from hypothesis.extra import numpy as arrays
 
 from recorder.decoder import decode
 from recorder.decoder.messages import BLOCKS, THUMB, Heard, Picture
+from recorder.words.stream import Codec
+from recorder.worker.fan_out import SoundTrack
 from tests.support import keyframes
 from tests.support.footage import pictures
 from tests.support.keyframes import Encoder
@@ -93,6 +96,13 @@ def test_the_block_that_lost_its_edges_is_named() -> None:
     assert [n for n, (a, b) in enumerate(zip(before.prints, after.prints, strict=True)) if a != b] == [1]
 
 
+@given(arrays.arrays(np.uint8, (HIGH, WIDE), elements=st.integers(0, 255), fill=st.integers(0, 255)))
+def test_each_pixel_of_the_small_picture_is_the_mean_of_four(small: decode.Grey) -> None:
+    columns, rows = THUMB
+    four = small.astype(float).reshape(rows, 2, columns, 2)
+    assert (decode.thumbnail(small) == np.floor(four.mean(axis=(1, 3)))).all()
+
+
 def test_colour_is_told_from_grey() -> None:
     assert decode.saturation(*GREY) == 0
     assert decode.saturation(GREY[0] + 30, GREY[1]) == pytest.approx(30)
@@ -143,6 +153,28 @@ def test_a_damaged_key_frame_is_unreadable_or_a_picture_and_nothing_else(data: s
     except decode.Unreadable:
         return
     assert planes.small.shape == (HIGH, WIDE)
+
+
+def aac(layout: str, channels: int) -> tuple[bytes, list[bytes]]:
+    """Its configuration and some packets."""
+    context: Any = av.CodecContext.create("aac", "w")
+    context.sample_rate, context.layout, context.format = 48_000, layout, "fltp"
+    context.open()
+    packets = []
+    for number in range(4):
+        noise = NOISE.normal(0, 0.1, (channels, 1024)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(noise, "fltp", layout)
+        frame.sample_rate, frame.pts = 48_000, number * 1024
+        packets += [bytes(packet) for packet in context.encode(frame)]
+    return context.extradata, packets
+
+
+def test_sound_that_changes_its_channels_is_not_heard_and_costs_no_more() -> None:
+    config, mono = aac("mono", 1)
+    _, stereo = aac("stereo", 2)
+    track = SoundTrack(Codec.AAC, 48_000, 1, config)
+    assert decode.samples(track, mono).shape[0] == 1
+    assert decode.samples(track, mono + stereo).size == 0
 
 
 def heard(samples: object) -> Heard:

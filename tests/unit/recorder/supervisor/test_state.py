@@ -236,6 +236,20 @@ def test_the_wait_doubles_to_its_cap_and_starts_over_after_a_minute_of_recording
     assert camera.state.failures == 1
 
 
+def test_who_lost_its_process_to_another_tries_again_at_once_and_has_not_failed() -> None:
+    camera = Camera(chance=0.999999)
+    camera.recording().record_for(1)
+    gap, _ = camera.feed(Exited(-14, by_another=True))
+    assert isinstance(gap, BeginGap)
+    assert (gap.cause, "another camera" in gap.detail) == (GapCause.WORKER_CRASH, True)
+    assert camera.state.failures == 0
+    assert camera.feed(Tick()) == (Spawn(),)
+    culprit = Camera(chance=0.999999).recording()
+    culprit.feed(Exited(-14))
+    assert culprit.state.failures == 1
+    assert culprit.feed(Tick()) == ()
+
+
 def test_a_wrong_password_is_tried_once_a_minute() -> None:
     camera = Camera(chance=0.0)
     camera.feed(Spawned())

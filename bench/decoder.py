@@ -1,9 +1,10 @@
-"""What the eye costs: processor time for a look and memory, with real key frames and half a second of sound.
+"""What the decoder costs: processor time for a look and memory, with real key frames and half a second of sound.
 
-    nice -n 19 .venv/bin/python bench/eye.py [--looks 200]
+    nice -n 19 python -m bench.decoder [--looks 200]
 
-The real eye is asked as the daemon asks it, by a process that plays the cameras' workers. Its processor time is what
-the kernel has counted, its memory what its process has of its own (PSS).
+The real decoder is asked as the daemon asks it, by a process that plays the cameras' workers. Its processor time is
+what the kernel has counted. Its memory is all that it has mapped (RSS), because this process has the same libraries,
+and beside it what no other could share (anonymous pages). Both are read while it waits for the next look.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import argparse
 import asyncio
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +25,10 @@ from recorder.worker.fan_out import Packet, SoundTrack, framed
 from tests.support.footage import Sound, clip, pictures
 from tests.support.keyframes import Encoder, packet, with_sound
 
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-
 ROUND_S: Final = 10
 WARM: Final = 10
+SETTLED_S: Final = 0.2
+"""After the last answer: what it needed for it has been given back."""
 
 
 def said(codec: str, width: int, height: int) -> list[bytes]:
@@ -51,13 +50,13 @@ def spent_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def own_mb(pid: int) -> float:
+def memory_mb(pid: int, kind: str) -> float:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")) / 1024
 
 
 async def measured(codec: str, width: int, height: int, looks: int) -> str:
-    bodies, eye, loop = said(codec, width, height), DecoderClient(), asyncio.get_running_loop()
+    bodies, decoder, loop = said(codec, width, height), DecoderClient(), asyncio.get_running_loop()
 
     async def look(number: int) -> None:
         def hand(sock: socket.socket) -> bool:
@@ -72,29 +71,31 @@ async def measured(codec: str, width: int, height: int, looks: int) -> str:
             return True
 
         reference = bytes(range(256)) * (THUMB_BYTES // 256) + bytes(THUMB_BYTES % 256)
-        came = await eye.look(hand, LookKind.MEASURE, reference)
+        came = await decoder.look(hand, LookKind.MEASURE, reference)
         if not isinstance(came, LookResult):
             raise SystemExit(f"nothing was seen: {came}")
 
     for number in range(WARM):
         await look(number)
-    pid = eye.pid or 0
+    pid = decoder.pid or 0
     before = spent_s(pid)
     for number in range(looks):
         await look(number)
-    each_ms, memory = (spent_s(pid) - before) / looks * 1000, own_mb(pid)
-    await eye.close()
+    each_ms = (spent_s(pid) - before) / looks * 1000
+    await asyncio.sleep(SETTLED_S)
+    memory = f"{memory_mb(pid, 'Rss'):.0f} MB | {memory_mb(pid, 'Anonymous'):.0f} MB"
+    await decoder.close()
     size = sum(len(body) for body in bodies) // len(bodies) // 1024
     share = each_ms / ROUND_S / 10
-    return f"| {codec} {width}×{height} | {size} KiB | {each_ms:.1f} ms | {share:.2f} % | {memory:.0f} MB |"
+    return f"| {codec} {width}×{height} | {size} KiB | {each_ms:.1f} ms | {share:.2f} % | {memory} |"
 
 
 async def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--looks", type=int, default=200)
     looks = asked.parse_args().looks
-    print("| Key frame | With its sound | Processor time a look | Of a core, a camera | Memory of the eye |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| Key frame | With its sound | Processor time a look | Of a core, a camera | Mapped | Anonymous |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for codec, width, height in (("h264", 1280, 720), ("h264", 1920, 1080), ("h265", 1920, 1080)):
         print(await measured(codec, width, height, looks), flush=True)
 

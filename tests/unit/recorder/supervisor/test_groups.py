@@ -1,0 +1,387 @@
+"""Who is read beside whom, who is blamed when that ends, and that nothing is left over. Processes are made up."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.supervisor import groups as groups_module
+from recorder.supervisor.groups import HUNG_S, MEMBERS_MAX, NUMBERS, STRIKES_MAX, Group, GroupPlace, Groups
+from recorder.supervisor.processes import ChildProcess, Forkserver, NoProcess
+from recorder.supervisor.state import Exited
+from recorder.words import messages
+from recorder.words.address import Target
+from recorder.words.messages import PLACE
+
+PLAIN: Final = Target.parse("rtsp://camera/stream1", "viewer")
+SIGNAL: Final = -14
+
+
+class Process(ChildProcess):
+    """Ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.pid = 1
+        self.gone = False
+        self.killed = False
+        self.on_exit = lambda: None
+        self.code = asyncio.get_running_loop().create_future()
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def end(self, code: int | None = SIGNAL) -> None:
+        self.gone = True
+        self.code.set_result(code)
+        self.on_exit()
+
+
+class Made(Forkserver):
+    """Makes them up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[socket.socket] = []
+        """The groups' ends of their sockets."""
+        self.stillborn = False
+        self.fails = False
+
+    async def make_group(self) -> tuple[socket.socket, ChildProcess]:
+        await asyncio.sleep(0)
+        if self.fails:
+            raise NoProcess("none today")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ends.append(theirs)
+        process = Process()
+        process.gone = self.stillborn
+        return ours, process
+
+    def close(self) -> None:
+        for end in self.ends:
+            end.close()
+
+
+@dataclass
+class Site:
+    """Groups, and who entered."""
+
+    forkserver: Made = field(default_factory=Made)
+
+    def __post_init__(self) -> None:
+        self.groups = Groups(self.forkserver)
+        self.places: dict[str, GroupPlace] = {}
+
+    async def enter(self, *cameras: str, read: bool = True) -> list[GroupPlace]:
+        """With a place each."""
+        for camera in cameras:
+            place = await self.groups.enter(camera, PLAIN)
+            assert place is not None, camera
+            self.places[camera] = place
+            if read:
+                place.handed_over()
+        return [self.places[camera] for camera in cameras]
+
+    async def is_alone(self, camera: str) -> bool:
+        """Asked without staying."""
+        place = await self.groups.enter(camera, PLAIN)
+        if place is not None:
+            place.leave()
+        return place is None
+
+    def group(self, camera: str) -> Group:
+        return self.places[camera]._group
+
+    def end(self, camera: str, turn: str | None) -> None:
+        """The process that reads this camera ends, in somebody's turn or in nobody's."""
+        group = self.group(camera)
+        PLACE.pack_into(group.page, 0, self.places[turn].number if turn else 0)
+        process_of(group).end()
+
+    def leave(self) -> None:
+        for place in self.places.values():
+            place.leave()
+        self.places.clear()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    made = Site()
+    yield made
+    made.leave()
+    made.forkserver.close()
+
+
+def process_of(group: Group) -> Process:
+    assert isinstance(group.process, Process)
+    return group.process
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  (twice as fast, and asked hundreds of times)
+
+
+NAMES: Final = [f"camera-{number}" for number in range(MEMBERS_MAX + 1)]
+
+
+async def test_so_many_share_a_process_and_the_next_one_begins_another(site: Site) -> None:
+    places = await site.enter(*NAMES)
+    assert len({site.group(name).process for name in NAMES[:MEMBERS_MAX]}) == 1
+    assert site.group(NAMES[-1]).process is not site.group(NAMES[0]).process
+    assert len({place.number for place in places}) == len(places)
+    site.places.pop(NAMES[0]).leave()
+    (again,) = await site.enter("another")
+    assert again.intake == site.places[NAMES[1]].intake, "the place that became free"
+
+
+async def test_those_that_come_while_a_process_is_made_wait_for_it(site: Site) -> None:
+    await asyncio.gather(*(site.enter(name) for name in NAMES[:MEMBERS_MAX]))
+    assert len(site.forkserver.ends) == 1
+
+
+async def test_a_group_is_told_its_page_before_anything_else(site: Site) -> None:
+    await site.enter("lobby")
+    data, descriptor = messages.datagram(site.forkserver.ends[0])
+    assert data
+    with os.fdopen(descriptor, "r+b", buffering=0) as page:
+        page.write(PLACE.pack(7))
+    assert PLACE.unpack_from(site.group("lobby").page, 0) == (7,)
+
+
+@pytest.mark.parametrize("url", ["rtsps://camera/stream1", "test://pattern"])
+async def test_what_cannot_be_handed_over_is_read_alone(site: Site, url: str) -> None:
+    assert await site.groups.enter("lobby", Target.parse(url, "")) is None
+    assert site.forkserver.ends == []
+
+
+async def test_a_group_that_ended_takes_nobody_in(site: Site) -> None:
+    await site.enter("lobby", "stairs")
+    process_of(site.group("lobby")).gone = True  # which was not told yet
+    first = site.group("lobby")
+    await site.enter("gate")
+    assert site.group("gate") is not first
+    site.end("lobby", "stairs")
+    await site.enter("yard")
+    assert site.group("yard") is site.group("gate")
+
+
+async def test_one_that_is_gone_before_anybody_looks_is_no_process(site: Site) -> None:
+    before = descriptors()
+    site.forkserver.stillborn = True
+    with pytest.raises(NoProcess):
+        await site.groups.enter("lobby", PLAIN)
+    site.forkserver.stillborn = False
+    site.forkserver.close()
+    assert descriptors() == before
+    await site.enter("lobby")
+
+
+async def test_no_process_is_said_whatever_is_lacking(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = descriptors()
+    site.forkserver.fails = True
+    with pytest.raises(NoProcess):
+        await site.groups.enter("lobby", PLAIN)
+
+    def memfd_create(name: str, flags: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "memfd_create", memfd_create)
+    with pytest.raises(NoProcess):
+        await site.groups.enter("lobby", PLAIN)
+    assert descriptors() == before
+
+
+async def test_who_ends_a_group_in_its_turn_twice_is_read_alone_from_then_on(site: Site) -> None:
+    for _ in range(STRIKES_MAX):
+        assert not await site.is_alone("bad")
+        await site.enter("lobby", "bad", "stairs")
+        site.end("lobby", "bad")
+        verdicts = {name: await place.verdict() for name, place in site.places.items()}
+        assert verdicts == {
+            "lobby": Exited(SIGNAL, by_another=True),
+            "bad": Exited(SIGNAL),
+            "stairs": Exited(SIGNAL, by_another=True),
+        }
+        site.leave()
+    assert await site.is_alone("bad")
+    assert await site.is_alone("bad")
+    assert not await site.is_alone("lobby")
+
+
+async def test_in_nobodys_turn_all_are_blamed_that_were_read(site: Site) -> None:
+    for _ in range(STRIKES_MAX):
+        await site.enter("lobby", "stairs")
+        await site.enter("connecting", read=False)
+        site.end("lobby", None)
+        assert await site.places["lobby"].verdict() == await site.places["stairs"].verdict() == Exited(SIGNAL)
+        site.leave()
+    assert await site.is_alone("lobby")
+    assert await site.is_alone("stairs")
+    assert not await site.is_alone("connecting")
+
+
+async def test_nobody_is_blamed_for_the_turn_of_one_that_has_left(site: Site) -> None:
+    for _ in range(STRIKES_MAX):
+        await site.enter("lobby", "left")
+        left = site.places.pop("left")
+        left.leave()
+        PLACE.pack_into(site.group("lobby").page, 0, left.number)
+        process_of(site.group("lobby")).end()
+        assert await site.places["lobby"].verdict() == Exited(SIGNAL, by_another=True)
+        site.leave()
+    assert not await site.is_alone("lobby")
+    assert not await site.is_alone("left")
+
+
+async def test_numbers_begin_again_and_pass_over_those_in_use(site: Site) -> None:
+    (kept,) = await site.enter("kept")
+    assert kept.number == 1
+    site.groups._number = NUMBERS - 2
+    assert [place.number for place in await site.enter("a", "b", "c")] == [NUMBERS - 1, 2, 3]
+    assert set(site.group("kept").members) == {1, NUMBERS - 1, 2, 3}
+
+
+async def test_a_group_without_sessions_is_ended(site: Site) -> None:
+    before = descriptors()
+    await site.enter("lobby", "stairs")
+    group, (end,) = site.group("lobby"), site.forkserver.ends
+    os.close(messages.datagram(end)[1])
+    site.places.pop("lobby").leave()
+    assert not process_of(group).killed
+    stairs = site.places.pop("stairs")
+    stairs.leave()
+    stairs.leave()
+    assert process_of(group).killed
+    assert messages.datagram(end)[0] == b"", "and no other end of its socket is left"
+    await site.enter("gate")
+    assert site.group("gate") is not group
+    process_of(group).end()
+    site.leave()
+    site.forkserver.close()
+    assert descriptors() == before
+
+
+async def test_a_session_without_last_words_in_a_group_that_goes_on(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.enter("lobby", "stairs")
+    monkeypatch.setattr(groups_module, "ENDING_S", 0)
+    assert await site.places["lobby"].verdict() == Exited(None)
+
+
+async def test_nobody_is_left_who_could_say_how_it_ended(site: Site) -> None:
+    await site.enter("lobby", "bad")
+    PLACE.pack_into(site.group("lobby").page, 0, site.places["bad"].number)
+    process_of(site.group("lobby")).end(None)
+    assert await site.places["lobby"].verdict() == Exited(None, by_another=True)
+
+
+@pytest.mark.parametrize(
+    ("read_s", "heard_s", "ends"),
+    [
+        (None, None, False),  # it connects: whoever is read there owes it nothing
+        (0, None, True),
+        (HUNG_S, None, False),
+        (0, 1, False),
+        (-100, 0, True),
+    ],
+)
+async def test_a_group_of_which_nothing_is_heard_is_ended(
+    site: Site, read_s: float | None, heard_s: float | None, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, now_s = asyncio.get_running_loop(), 1_000.0
+    monkeypatch.setattr(loop, "time", lambda: now_s)
+    await site.enter("lobby", "stairs", read=False)
+    if read_s is not None:
+        now_s = 1_000 + read_s
+        site.places["lobby"].handed_over()
+    if heard_s is not None:
+        now_s = 1_000 + heard_s
+        site.places["stairs"].handed_over()
+        site.places["stairs"].heard()
+    now_s = 1_000 + HUNG_S
+    site.places["lobby"].suspect()
+    assert process_of(site.group("lobby")).killed == ends
+
+
+class Walk(Site):
+    """Knows what must be."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.groups._number = NUMBERS - MEMBERS_MAX
+        self.strikes: Counter[str] = Counter()
+
+    async def step(self, what: str, camera: str, other: str) -> None:
+        if what == "enter":
+            if camera not in self.places:
+                await self.come(camera)
+        elif camera in self.places:
+            place = self.places[camera]
+            match what:
+                case "read":
+                    place.handed_over()
+                case "leave":
+                    self.places.pop(camera).leave()
+                case "gone":
+                    process_of(self.group(camera)).gone = True
+                case "end" if not self.group(camera).ended.is_set():
+                    self.strikes.update(self.to_blame(self.group(camera), self.places.get(other)))
+                    self.end(camera, other if other in self.places else None)
+        self.check()
+
+    async def come(self, camera: str) -> None:
+        place = await self.groups.enter(camera, PLAIN)
+        assert (place is None) == (self.strikes[camera] >= STRIKES_MAX)
+        if place is not None:
+            assert place.intake >= 0
+            self.places[camera] = place
+
+    def to_blame(self, group: Group, turn: GroupPlace | None) -> list[str]:
+        own = [(name, place) for name, place in self.places.items() if self.group(name) is group]
+        if turn is None:
+            return [name for name, place in own if place.read_since_s is not None]
+        return [name for name, place in own if place.number == turn.number]
+
+    def check(self) -> None:
+        groups = self.groups._groups
+        assert all(0 < len(group.members) <= MEMBERS_MAX for group in groups)
+        members = [(place.camera, number, group) for group in groups for number, place in group.members.items()]
+        there = [
+            (name, place.number, self.group(name))
+            for name, place in self.places.items()
+            if not self.group(name).ended.is_set()
+        ]
+        assert sorted(members, key=lambda one: one[0]) == sorted(there, key=lambda one: one[0])
+
+
+CAMERAS = st.integers(0, 3 * MEMBERS_MAX).map(str)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["enter", "enter", "enter", "read", "leave", "end", "gone"]), CAMERAS, CAMERAS),
+    max_size=60,
+)
+
+
+@given(steps=STEPS)
+def test_whoever_comes_goes_and_ends(steps: list[tuple[str, str, str]]) -> None:
+    """None has too many, nobody is lost or in two, nobody who is to be alone is beside others, nothing is left over."""
+
+    async def walk() -> None:
+        before, site = descriptors(), Walk()
+        for step in steps:
+            await site.step(*step)
+        site.leave()
+        assert site.groups._groups == []
+        site.forkserver.close()
+        assert descriptors() == before
+
+    asyncio.run(walk())
