@@ -1,12 +1,13 @@
 """What it costs to record the same cameras with each contender in turn: processor time and memory of the whole tree.
 
-    python -m bench.comparison --state /var/tmp [--moonfire PATH] [--mediamtx PATH] [--cameras 8,32,64] [--rounds 5]
-        [--lines installed,bare] [--results FILE] [--picture FILE]
+    python -m bench.comparison --state /var/tmp [--moonfire PATH] [--mediamtx PATH] [--who edged,Moonfire]
+        [--cameras 8,32,64] [--lines installed,bare] [--rounds 5] [--results FILE] [--picture FILE]
 
 Each contender of `bench.contenders` has the box for itself: it starts with a day of footage on disk, records all
 cameras (`bench.cameras`: 1080p30, 4 Mbit/s, AAC), is left alone for the warm-up, and is measured. The order changes
 with each round. edged has its default configuration, and a broker with somebody who listens there. Prints one Markdown
-table.
+table. 90 s after a minute have one of Moonfire's cuts and one of its syncs, and none of edged's cuts, which are every
+five minutes: with `--warm-up 240 --seconds 120` they have one.
 
 - CPU: all processes that it started, however deep, also those that ended meanwhile.
 - The whole box: what was not idle, less the cameras, the broker, whoever watches, and this program. It has what no tree
@@ -147,10 +148,6 @@ class Bench:
         self._binaries = binaries
         self._warm_up_s = warm_up_s
         self._seconds = seconds
-
-    @property
-    def who(self) -> list[str]:
-        return [who for who in WHO if who in ("ffmpeg", EDGED) or who in self._binaries]
 
     def measure(self, who: str, line: Line, cameras: int, number: int) -> Result:
         with ExitStack() as going:
@@ -321,8 +318,9 @@ def main() -> None:
     options.add_argument("--mediamtx", type=Path, metavar="PATH", help="a binary of MediaMTX 1.x")
     options.add_argument("--cameras", default="8,32", help="how many, one run for each (8,32)")
     options.add_argument("--lines", default="installed", help=f"some of {','.join(line.name for line in LINES)}; all")
+    options.add_argument("--who", default=",".join(WHO), help=f"some of {','.join(WHO)}; who has no binary is left out")
     options.add_argument("--rounds", type=int, default=5, help="how often all is measured (5)")
-    options.add_argument("--seconds", type=float, default=60, help="to measure for (60)")
+    options.add_argument("--seconds", type=float, default=90, help="to measure for (90)")
     options.add_argument("--warm-up", type=float, default=60, help="before it, seconds (60)")
     options.add_argument("--results", type=Path, metavar="FILE", help="where measurements are kept")
     options.add_argument("--picture", type=Path, metavar="FILE", help="where the picture is drawn (SVG)")
@@ -333,19 +331,20 @@ def main() -> None:
     state.mkdir(exist_ok=True)
     given = {"MediaMTX": chosen.mediamtx, "Moonfire": chosen.moonfire}
     binaries = {who: path.resolve() for who, path in given.items() if path is not None}
+    who = [one for one in WHO if one in chosen.who.split(",") and one in ("ffmpeg", EDGED, *binaries)]
     bench = Bench(state, binaries, chosen.warm_up, chosen.seconds)
     results = kept(chosen.results)
     there = {result.key for result in results}
     for number in range(chosen.rounds):
         print(f"round {number + 1}: the box by itself {alone_ms():.0f} ms a second", file=sys.stderr, flush=True)
-        turns = bench.who[number % len(bench.who) :] + bench.who[: number % len(bench.who)]
+        first = number % len(who)
         for count in counts:
             for line in lines:
-                for who in turns:
-                    wanted = line_for(who, line)
-                    if not takes_part(who, line) or (who, wanted.name, count, number) in there:
+                for one in who[first:] + who[:first]:
+                    wanted = line_for(one, line)
+                    if not takes_part(one, line) or (one, wanted.name, count, number) in there:
                         continue
-                    result = bench.measure(who, wanted, count, number)
+                    result = bench.measure(one, wanted, count, number)
                     results.append(result)
                     there.add(result.key)
                     print(result, file=sys.stderr, flush=True)

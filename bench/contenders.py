@@ -247,7 +247,7 @@ class Edged(Contender):
             f"[paths]\nstate = {_quoted(self.folder / 'state')}\nsocket = {_quoted(self.folder / 'control.sock')}",
             f'[[volumes]]\npath = {_quoted(self.folder / "volume")}\nreserve = "1GiB"\nmax_bytes = "1000TB"',
             f'[recording]\nsegment = "{self.segment_s}s"' if self.segment_s is not None else "",
-            '[retention]\nmin = "1d"\nmax = "2d"',
+            '[retention]\nmin = "1h"\nmax = "30d"',
             f'[mqtt]\nhost = "127.0.0.1"\nport = {self.broker_port}' if self.broker_port is not None else "",
         ]
         lines += [f'[[cameras]]\nid = "c{n}"\nurl = "{self.load.url(self.client, n)}"' for n in range(self.count)]

@@ -53,6 +53,8 @@ CHUNK: Final = 2_000
 WALL_MS: Final = 1_772_000_000_000
 DESTROYED: Final = 100_000
 """Segments destroyed while commits are timed, or a fifth of all."""
+CEILING_S: Final = 30 * 86_400
+"""Of a day of footage: nothing is destroyed, however long the box has been running since."""
 SMALL: Final = 40
 """Segments of each camera in the comparison of both ways to fill."""
 
@@ -89,6 +91,8 @@ class Size:
     name: str = "cam-{:02}"
     wall_ms: int = WALL_MS
     """When the first of them began."""
+    ceiling_s: int | None = None
+    """None: an hour after the last segment ended the first is past it, and one more every five minutes."""
 
     @property
     def names(self) -> list[str]:
@@ -104,8 +108,7 @@ class Size:
 
     @property
     def bounds(self) -> Bounds:
-        """An hour after the last segment ended the first is past its ceiling, and one more every five minutes."""
-        return Bounds(3600, (self.end_ms + HOUR_MS) // 1000)
+        return Bounds(3600, self.ceiling_s or (self.end_ms + HOUR_MS) // 1000)
 
     @property
     def destroyed_each(self) -> int:
@@ -197,7 +200,7 @@ def mirrored(folder: Path, db: sqlite3.Connection) -> None:
 def day(folder: Path, cameras: int) -> None:
     """See above."""
     each = DAY_MS // SEGMENT_MS
-    size = Size(cameras, each, "c{}", time.time_ns() // 1_000_000 - DAY_MS)
+    size = Size(cameras, each, "c{}", time.time_ns() // 1_000_000 - DAY_MS, CEILING_S)
     state = folder / "state"
     state.mkdir(parents=True)
     fill_by_sql(state, size)
