@@ -45,8 +45,8 @@ from bench.contenders import (
     Ffmpeg,
     MediaMtx,
     Moonfire,
+    foreign,
     scratch,
-    wait_for,
 )
 from bench.viewer import Viewer
 
@@ -159,7 +159,7 @@ class Bench:
             contender.fill()
             going.callback(contender.stop)
             contender.start()
-            wait_for(f"{who} records all cameras", contender.ready)
+            contender.wait_until_ready()
             viewer = going.enter_context(contender.watch()) if line.watched else None
             time.sleep(self._warm_up_s)
             watch = Watch(contender, load, who.lower(), line, viewer)
@@ -211,10 +211,9 @@ class Watch:
 
     def faults(self, seconds: float) -> tuple[str, ...]:
         """Sentences; none where all is well. Raises SystemExit if the contender ended."""
-        contender, found = self._contender, []
-        for process in contender.running.values():
-            if process.poll() is not None:
-                raise SystemExit(f"{self._client} ended by itself: see {contender.folder}")
+        contender: Contender = self._contender
+        found: list[str] = []
+        contender.check_alive()
         sessions = self._load.sessions(self._client)
         if len(sessions) != self._sessions:
             found.append(f"{len(sessions) - self._sessions} sessions were begun anew")
@@ -333,6 +332,8 @@ def main() -> None:
     binaries = {who: path.resolve() for who, path in given.items() if path is not None}
     who = [one for one in WHO if one in chosen.who.split(",") and one in ("ffmpeg", EDGED, *binaries)]
     bench = Bench(state, binaries, chosen.warm_up, chosen.seconds)
+    if EDGED in who and (place := foreign()):
+        print(f"the decoder of edged comes from {place}: use the virtual environment of this checkout", file=sys.stderr)
     results = kept(chosen.results)
     there = {result.key for result in results}
     for number in range(chosen.rounds):

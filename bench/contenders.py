@@ -146,10 +146,6 @@ class Broker:
             return True
         return False
 
-    @property
-    def heard_bytes(self) -> int:
-        return self._centre.bytes
-
     def __enter__(self) -> Self:
         return self
 
@@ -187,6 +183,20 @@ class Contender(ABC):
     @abstractmethod
     def ready(self) -> bool:
         """Each camera is being written."""
+
+    def check_alive(self) -> None:
+        """Raises SystemExit, with the end of its log."""
+        for process in self.running.values():
+            if process.poll() is not None:
+                log = next(iter(self.folder.glob("*.log"))).read_text(errors="replace")
+                raise SystemExit(f"{type(self).__name__} ended by itself ({process.returncode}):\n{log[-3000:]}")
+
+    def wait_until_ready(self) -> None:
+        def look() -> bool:
+            self.check_alive()
+            return self.ready()
+
+        wait_for(f"{type(self).__name__} records all cameras", look)
 
     def watch(self) -> Viewer:
         """Somebody watches from now on; asked for when all is ready, if it is `watched`."""
@@ -402,7 +412,7 @@ class Moonfire(Contender):
         """It records a moment by itself; a day of the like follows by SQL."""
         self._set_up()
         self._serve()
-        wait_for("Moonfire records", self.ready)
+        self.wait_until_ready()
         time.sleep(self.SEED_S)
         self.stop()
         self.running.clear()
@@ -501,6 +511,14 @@ def scratch(state: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def foreign() -> str:
+    """Where edged's isolated processes (`python -I`) come from, if not from this checkout; "" where all is well."""
+    script = "import recorder; print(recorder.__path__[0])"
+    found = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False)
+    place = found.stdout.strip() or "nowhere"
+    return "" if Path(place) == ROOT / "recorder" else place
 
 
 def wait_for(what: str, condition: Callable[[], bool], timeout_s: float = READY_S) -> None:

@@ -22,20 +22,25 @@ class Viewer:
     """Reads on a thread of its own until it is closed."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """`sock` is connected, or listens for one connection."""
+        """`sock` is connected, or listens: then one connection after the other is read."""
         self.bytes = 0
         """Seen so far."""
-        self._sock = sock
+        self._sock = self._read = sock
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):
-            if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                listening, (self._sock, _) = self._sock, self._sock.accept()
-                listening.close()
-            while data := self._sock.recv(READ_BYTES):
-                self.bytes += len(data)
+            if not self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                self._drain()
+            while True:
+                self._read, _ = self._sock.accept()
+                with self._read:
+                    self._drain()
+
+    def _drain(self) -> None:
+        while data := self._read.recv(READ_BYTES):
+            self.bytes += len(data)
 
     def __enter__(self) -> Self:
         return self
@@ -44,8 +49,9 @@ class Viewer:
         self.close()
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+        for sock in (self._sock, self._read):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         self._thread.join(ANSWER_S)
         self._sock.close()
 
