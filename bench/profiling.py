@@ -124,7 +124,7 @@ def _worker(fd: int, dump: str) -> NoReturn:
     if dump:
         threading.Thread.run = profiled(threading.Thread.run)  # type: ignore[method-assign]
         os._exit = write_and_exit  # type: ignore[assignment]
-    worker.main(socket.socket(fileno=fd))
+    (profiled(worker.main) if dump else worker.main)(socket.socket(fileno=fd))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     sudo .venv/bin/python -m bench.slow_disk [--writers 32] [--seconds 60] [--scheduler bfq]
 
 Needs root: the disk is a model behind a loop device (`bench.hard_disk`). Each writer is a process with
-`recorder.worker.disk` as a worker has it; it gets a fragment of 0.5 s at 4 Mbit/s twice a second, at a phase of its
+`recorder.worker.disk` as a worker has it; it gets a fragment at 4 Mbit/s at each look (`WAKE_MS`), at a phase of its
 own, and cuts every 20 s. In danger is what a power cut would take: from the instant a fragment is handed over until
 a sync that covers it is over. What memory holds before (`recorder.words.messages.HELD_MS`) comes on top. Segments
 are granted after 50 ms.
@@ -28,14 +28,14 @@ from pathlib import Path
 
 from bench.hard_disk import hard_disk
 from recorder.words import messages
-from recorder.words.messages import MAX_MESSAGE_BYTES, Abandoned, Granted, Opening, Terms
+from recorder.words.messages import MAX_MESSAGE_BYTES, WAKE_MS, Abandoned, Granted, Opening, Terms
 from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from storage.segments.segment_file import Sealed, SegmentFile
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import Moment
 
-FRAGMENT_S = 0.5
-FRAGMENT_BYTES = 250_000
+FRAGMENT_S = WAKE_MS / 1000
+FRAGMENT_BYTES = round(500_000 * FRAGMENT_S)
 SEGMENT_S = 20.0
 LATE_S = 0.3
 GRANT_S = 0.05
@@ -81,8 +81,7 @@ def record(volume: Path, number: int, seconds: float, sync_ms: int) -> Watch:
     watch = Watch()
     watch.attach()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    over = threading.Event()
-    writer = Writer(theirs, camera=f"c{number}", sync_ms=sync_ms, last=LastCommitted(0, ""), exit_process=over.set)
+    writer = Writer(theirs, camera=f"c{number}", sync_ms=sync_ms, last=LastCommitted(0, ""))
     for _ in range(WRITERS):
         threading.Thread(target=writer.run, daemon=True).start()
     threading.Thread(target=_grant, args=(ours, writer, watch), daemon=True).start()

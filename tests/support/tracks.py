@@ -93,9 +93,14 @@ def interleaved(*tracks: tuple[int, list[Sample]]) -> Iterator[Sample]:
     yield from (sample for _, sample in heapq.merge(*timed, key=itemgetter(0)))
 
 
-def written(muxer: Muxer, samples: Iterable[Sample]) -> bytes:
-    """The whole file."""
-    return b"".join([piece for sample in samples for piece in sample.put(muxer)] + muxer.close())
+def written(muxer: Muxer, samples: Iterable[Sample], look: int | None = None) -> bytes:
+    """The whole file; with what came at one look as a fragment, where that is so many samples."""
+    pieces: list[bytes] = []
+    for number, sample in enumerate(samples, 1):
+        pieces += sample.put(muxer)
+        if look is not None and number % look == 0:
+            pieces += muxer.flush()
+    return b"".join(pieces + muxer.close())
 
 
 def sound(wish: footage.Sound) -> Sound:

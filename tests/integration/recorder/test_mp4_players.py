@@ -20,6 +20,8 @@ from tests.support.footage import Picture, Sound
 from tests.support.tracks import Sample, interleaved, parameters, pictures, sound, sounds, written
 
 SECONDS: Final = 6
+LOOK: Final = 17
+"""Samples that come at one look: a number that falls anywhere between key frames, pictures and sound."""
 COMMENT: Final = '{"edged": 1, "camera": "門口"}'
 H264: Final = Picture(width=320, height=180, gop=50, kbps=300)
 H265: Final = replace(H264, codec="h265")
@@ -69,7 +71,7 @@ def _file(picture: str, heard: str, frames: list[Sample], packets: list[Sample])
     muxer = Muxer(parameters(PICTURES[picture]), 90_000, told, COMMENT)
     muxer.tell_clock(0, 1_700_000_000_000_000_000)
     rates = [90_000, 1 if told is None else told.rate]
-    return written(muxer, interleaved(*zip(rates, [frames, packets], strict=True)))
+    return written(muxer, interleaved(*zip(rates, [frames, packets], strict=True)), LOOK)
 
 
 def ffmpeg(*arguments: str | Path) -> bytes:

@@ -119,9 +119,8 @@ class _Session:
         self._books = books
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
-        self._done = threading.Event()
         last = LastCommitted(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
-        self.writer = Writer(self._theirs, camera=start.camera, sync_ms=SYNC_MS, last=last, exit_process=self._done.set)
+        self.writer = Writer(self._theirs, camera=start.camera, sync_ms=SYNC_MS, last=last)
         began = studio.clock.now()
         self.recording = Recording(
             start, film.source(), writer=self.writer, fan_out=FanOut(), clock=studio.clock, began=began,
@@ -166,7 +165,7 @@ class _Session:
 
     def report(self) -> None:
         """Once a second."""
-        overdue = self.recording.tick()
+        overdue = self.recording.overdue()
         if overdue is not None:
             raise Spoilt(overdue)
         messages.send(self._theirs, self.recording.stats())
@@ -176,7 +175,7 @@ class _Session:
         self.recording.finish()
         self.writer.finish(Ended(cause, Message("a camera that is played"), Message(why)))
         async with asyncio.timeout(PATIENCE_S):
-            while self.ended is None or not self._done.is_set():
+            while self.ended is None:
                 await self.hear()
                 await asyncio.sleep(0.001)
         for thread in self._threads:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import socket
 import threading
 import time
@@ -13,11 +15,11 @@ from typing import Final, Literal
 
 import pytest
 
-from recorder.rtsp import source as opening
+from recorder.rtsp import negotiation
 from recorder.rtsp.connection import Trust
-from recorder.rtsp.source import RtspSource, connect
+from recorder.rtsp.source import RtspSource, connect, readings
 from recorder.words.outcome import SessionEnded
-from recorder.words.stream import Unit
+from recorder.words.stream import Item, Unit
 from storage.words.model import GapCause
 from tests.integration.recorder.rtsp import oddities
 from tests.support import footage, nal, tls
@@ -45,9 +47,9 @@ def watching(camera: FaultCamera, trust: Trust | None = None) -> Iterator[RtspSo
         source.close()
 
 
-def units(source: RtspSource, enough: Callable[[list[Unit]], bool], *, hurried: bool = False) -> list[Unit]:
+def units(source: RtspSource, enough: Callable[[list[Unit]], bool]) -> list[Unit]:
     got: list[Unit] = []
-    for reading in source.readings(lambda: hurried):
+    for reading in readings(source):
         got += [item for item in reading.items if isinstance(item, Unit)]
         if enough(got):
             break
@@ -286,7 +288,7 @@ def test_a_camera_that_does_not_answer(faults: Faults, words: str, monkeypatch: 
 
 
 def test_all_questions_together_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "OPENING_S", 0.5)
+    monkeypatch.setattr(negotiation, "OPENING_S", 0.5)
     with FaultCamera(footage.clip(VIDEO), faults=Faults(silent_to=frozenset({"PLAY"}))) as camera:
         began = time.monotonic()
         assert ended(camera.url).ended.cause is GapCause.STALLED
@@ -331,7 +333,7 @@ def test_a_circle_of_redirects_ends() -> None:
     with FaultCamera(footage.clip(VIDEO)) as camera:
         camera.faults = Faults(redirect=(302, camera.url))
         assert "redirects" in ended(camera.url).ended.came_back
-        assert camera.requests.count("DESCRIBE") == opening.MAX_REDIRECTS + 1
+        assert camera.requests.count("DESCRIBE") == negotiation.MAX_REDIRECTS + 1
 
 
 @pytest.mark.parametrize(
@@ -351,14 +353,18 @@ def test_a_session_that_breaks_off(faults: Faults, cause: GapCause) -> None:
     assert caught.value.ended.cause is cause
 
 
-def test_a_silent_camera_is_looked_at_every_second() -> None:
-    with FaultCamera(footage.clip(VIDEO), faults=Faults(stall_after_frames=3)) as camera, watching(camera) as source:
-        readings = source.readings(lambda: False)
-        began = time.monotonic()
-        empty = [reading for reading in (next(readings) for _ in range(4)) if not reading.items]
-        assert empty
-        assert all(reading.waited for reading in empty)
-        assert time.monotonic() - began < 5
+@pytest.mark.parametrize("way", ["tcp", "tls", "udp"])
+def test_a_silent_camera_keeps_nobody_waiting(way: str) -> None:
+    """A look says at once that nothing has come."""
+    tls_server, udp = tls.server("alone") if way == "tls" else None, way == "udp"
+    trust = Trust(certificate=tls.fingerprint("alone"))
+    with (
+        FaultCamera(footage.clip(VIDEO), faults=Faults(stall_after_frames=3), tls=tls_server, udp=udp) as camera,
+        watching(camera, trust) as source,
+    ):
+        units(source, pictures(2))
+        assert all(source.take([]) for _ in range(100)), "it was all that had come"
+        assert not any(os.get_blocking(descriptor) for descriptor in source.descriptors)
 
 
 def test_nobody_listens() -> None:
@@ -408,12 +414,14 @@ def test_a_session_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {report.channel for report in camera.reports} == {1, 3}
 
 
-def test_whoever_watches_live_waits_for_nothing() -> None:
-    with FaultCamera(footage.clip(VIDEO)) as camera, watching(camera) as source:
+@pytest.mark.parametrize("udp", [False, True])
+def test_whoever_cannot_wait_is_woken_when_something_comes(udp: bool) -> None:
+    with FaultCamera(footage.clip(VIDEO), udp=udp) as camera, watching(camera) as source:
         behind = 0.0
-        for reading in source.readings(lambda: True):
-            if reading.items:
+        while len(camera.sent()) <= 10:
+            assert select.select(source.descriptors, [], [], 5)[0]
+            items: list[Item] = []
+            source.take(items)
+            if items:
                 behind = max(behind, time.time() - camera.sent()[-1].wall_ms / 1000)
-            if len(camera.sent()) > 10:
-                break
     assert behind < 0.05

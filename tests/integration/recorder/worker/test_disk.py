@@ -10,20 +10,33 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import TypeVar
 
 import pytest
 
 from recorder.supervisor.worker_session import MAX_OPEN
-from recorder.words.messages import Abandoned, Closed, Ended, FromWorker, Granted, Opening, Refused, WireMessage
+from recorder.words.messages import (
+    WAKE_MS,
+    Abandoned,
+    Closed,
+    Ended,
+    FromWorker,
+    Granted,
+    Opening,
+    Refused,
+    WireMessage,
+)
+from recorder.worker import disk
 from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from storage.ledger.tree import leaf_hash
 from storage.segments.segment_file import Sealed, SegmentFile
 from storage.words.layout import PART_SUFFIX, segment_path
 from storage.words.message import NOTHING, Message
 from storage.words.model import GapCause, Moment
+from tests.support.waiting import wait_until
 from tests.support.worker import make_terms, make_volume, receive_report
 
 M = TypeVar("M", bound=WireMessage)
@@ -43,7 +56,6 @@ class Desk:
     volume: Path
     sync_ms: int = 500
     queue_max_bytes: int = 1000
-    exited: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.sock, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -53,13 +65,29 @@ class Desk:
             camera="lobby",
             sync_ms=self.sync_ms,
             last=LastCommitted(0, ""),
-            exit_process=self.exited.set,
             queue_max_bytes=self.queue_max_bytes,
         )
         self.terms = make_terms(self.volume)
-        self.threads = [threading.Thread(target=self.writer.run) for _ in range(WRITERS)]
+        self.fault: Exception | None = None
+        self.threads = [threading.Thread(target=self._run) for _ in range(WRITERS)]
         for thread in self.threads:
             thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.writer.run()
+        except Exception as error:  # noqa: BLE001  (a session tells its host)
+            self.fault = error
+
+    def drain(self) -> None:
+        """Until all is written."""
+        wait_until(lambda: self.writer.queued_bytes == 0, WITHIN_S, "it is written", every_s=0.001)
+
+    def join(self) -> None:
+        """Each thread ends."""
+        for thread in self.threads:
+            thread.join(WITHIN_S)
+            assert not thread.is_alive()
 
     def close(self) -> None:
         """Whatever is still open is refused, so that the threads end."""
@@ -67,9 +95,7 @@ class Desk:
             self.end(seq, at(99), 0)
             self.writer.answer(Refused(seq, GapCause.DISABLED))
         self.writer.finish(ENDED)
-        for thread in self.threads:
-            thread.join(WITHIN_S)
-            assert not thread.is_alive()
+        self.join()
         self.sock.close()
         self.theirs.close()
 
@@ -117,7 +143,8 @@ def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.Monkey
     desk.writer.add(1, [b"abc", b"def"])
     desk.writer.add(1, [b"ghi"])
     desk.writer.end(1, at(5), 25, -40)
-    assert not desk.exited.wait(0.05), "nothing happens before the row"
+    assert desk.writer.queued_bytes == 9
+    assert not path.parent.exists(), "nothing happens before the row"
     granted.set()
     desk.writer.answer(Granted(1))
     closed = desk.hear(Closed)
@@ -147,7 +174,8 @@ def test_every_segment_and_the_last_words_last(desk: Desk) -> None:
     assert desk.hear(Closed).bytes == 2
     assert desk.writer.last_committed.seq == 3, "whichever is finished first"
     assert desk.hear(Ended) == ENDED
-    assert desk.exited.wait(WITHIN_S)
+    desk.join()
+    assert not desk.writer.give_up(), "they are said"
 
 
 def test_a_cut_keeps_the_next_segment_waiting_for_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,3 +358,82 @@ def test_the_slowest_sync_is_told_once(tmp_path: Path, monkeypatch: pytest.Monke
         desk.close()
     assert desk.writer.take_slowest_sync_ms() >= 20
     assert desk.writer.take_slowest_sync_ms() == 0
+
+
+def test_what_comes_is_synced_at_once_but_not_oftener_than_it_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S6: a look brings bytes each `WAKE_MS`, and none of them wait for the next; smaller ones share a sync."""
+    now_s = 1000.0
+    synced: queue.SimpleQueue[int] = queue.SimpleQueue()
+    monkeypatch.setattr(disk, "time", SimpleNamespace(monotonic=lambda: now_s))
+    monkeypatch.setattr(SegmentFile, "sync", lambda file: synced.put(file.bytes))
+    desk = Desk(make_volume(tmp_path), sync_ms=5_000)
+    try:
+        desk.begin(1)
+        desk.hear(Opening)
+        desk.writer.answer(Granted(1))
+        for look in range(1, 4):
+            desk.writer.add(1, [b"x"])
+            assert synced.get(timeout=WITHIN_S) == look
+            now_s += WAKE_MS / 1000
+        for _ in range(6):
+            desk.writer.add(1, [b"x"])
+            desk.drain()
+        now_s += WAKE_MS / 1000
+        desk.writer.add(1, [b"x"])
+        syncs = 1
+        while synced.get(timeout=WITHIN_S) < 10:
+            syncs += 1
+        assert syncs <= 3
+    finally:
+        desk.close()
+
+
+def test_a_session_that_nobody_hears_lets_go_of_its_files_and_says_nothing(desk: Desk) -> None:
+    written, waiting = desk.begin(1), desk.begin(2)
+    assert [desk.hear(Opening).seq for _ in range(2)] == [1, 2]
+    third = desk.begin(3)
+    desk.writer.answer(Granted(1))
+    desk.writer.add(1, [b"kept"])
+    desk.drain()
+    desk.writer.drop()
+    desk.join()
+    with part(written).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert file.read() == b"kept"
+    assert not any(path.exists() or part(path).exists() for path in (waiting, third))
+    desk.sock.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        receive_report(desk.sock)
+
+
+def test_last_words_that_somebody_else_said_are_not_said_again(desk: Desk) -> None:
+    """The disk hung; when it goes on, its thread ends in silence."""
+    desk.begin(1)
+    desk.hear(Opening)
+    desk.writer.finish(ENDED)
+    assert desk.writer.give_up(), "who asks first says them"
+    assert not desk.writer.give_up()
+    desk.writer.answer(Refused(1, GapCause.DISABLED))
+    desk.join()
+    desk.sock.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        receive_report(desk.sock)
+
+
+@pytest.mark.parametrize("before", ["Opening", "Closed"])
+def test_a_thread_that_cannot_tell_the_daemon_keeps_the_other_from_nothing(desk: Desk, before: str) -> None:
+    """The daemon is gone: its own segment is done with, and the session can be dropped."""
+    desk.begin(1)
+    if before == "Closed":
+        desk.hear(Opening)
+        desk.writer.answer(Granted(1))
+    desk.sock.close()
+    if before == "Opening":
+        desk.begin(2)
+    desk.end(1, at(2), 1)
+    wait_until(lambda: desk.fault is not None, WITHIN_S, "a thread has a fault", every_s=0.001)
+    desk.writer.drop()
+    desk.join()
+    assert isinstance(desk.fault, BrokenPipeError | ConnectionResetError)

@@ -243,18 +243,18 @@ def test_a_refused_segment_is_given_up_and_another_begun(tmp_path: Path) -> None
 def test_a_camera_that_falls_silent_or_sends_no_key_frames_is_told_apart(tmp_path: Path) -> None:
     session = Played(footage(coded("libx264", 2)), tmp_path)
     session.play(session.footage.units[:2])
-    assert session.recording.tick() is None
+    assert session.recording.overdue() is None
     session.clock.boottime_ms += 10_001
-    assert session.recording.tick() == Overdue(GapCause.STALLED, SILENT_NS)
+    assert session.recording.overdue() == Overdue(GapCause.STALLED, SILENT_NS)
     session.source.losses.frames += SPOILT + 1
-    assert session.recording.tick() == Overdue(GapCause.BAD_DATA, SILENT_NS), "something came, and it was no picture"
+    assert session.recording.overdue() == Overdue(GapCause.BAD_DATA, SILENT_NS), "something came, and it was no picture"
     delta = next(unit for unit in session.footage.units if not unit.key)
     while session.clock.boottime_ms < FIRST_MS + 121_000:
         session.clock.boottime_ms += 5_000
         session.play([delta])
-    assert session.recording.tick() == Overdue(GapCause.NO_KEYFRAME, 2 * 60 * NS_PER_S)
+    assert session.recording.overdue() == Overdue(GapCause.NO_KEYFRAME, 2 * 60 * NS_PER_S)
     session.recording.finish()
-    assert session.recording.tick() is None
+    assert session.recording.overdue() is None
 
 
 def test_without_a_file_that_grows_a_key_frame_is_not_waited_for_for_long(tmp_path: Path) -> None:
@@ -266,10 +266,10 @@ def test_without_a_file_that_grows_a_key_frame_is_not_waited_for_for_long(tmp_pa
     while session.clock.boottime_ms < FIRST_MS + 24_000:
         session.clock.boottime_ms += 5_000
         session.play([delta])
-        assert session.recording.tick() is None
+        assert session.recording.overdue() is None
     session.clock.boottime_ms += 5_000
     session.play([delta])
-    assert session.recording.tick() == Overdue(GapCause.NO_KEYFRAME, NO_KEY_NS)
+    assert session.recording.overdue() == Overdue(GapCause.NO_KEYFRAME, NO_KEY_NS)
     session.recording.finish()
 
 

@@ -46,7 +46,7 @@ START: Final = msgspec.structs.replace(
     make_start(Path("/srv/edged"), URL, username="viewer", password=SECRET),
     next_seq=7, previous_sha256="ab", certificate="sha256:00", ca_file="/ca.pem", place=2**32 - 1, fd=9,
 )  # fmt: skip
-WITHIN_S: Final = 5.0
+WITHIN_S: Final = 1.0
 TCP: Final = "RTP/AVP/TCP;unicast"
 UDP: Final = "RTP/AVP;unicast;server_port=4-5"
 
