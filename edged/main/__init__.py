@@ -1,4 +1,4 @@
 """Start, compose, stop. May enter every room. Begin with `daemon`, the composition root.
 
-`entry` imports nothing at module level: each camera's worker runs the importing script again.
+`entry` imports nothing at module level: each process that checks the ledger runs the importing script again.
 """

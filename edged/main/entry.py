@@ -1,4 +1,4 @@
-"""Entry points. Imports nothing at module level: each camera's worker runs the importing script again.
+"""Entry points. Imports nothing at module level: each process that checks the ledger runs the importing script again.
 
 Readable by any Python 3, so that one that is too old, or lacks edged's libraries, is told so in a sentence.
 """

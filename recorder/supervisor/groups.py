@@ -1,7 +1,7 @@
 """Which cameras are read by one process: at most `MEMBERS_MAX`, and who has harmed a group is read alone.
 
-Reading eight cameras in one loop costs half the processor time and a fifth of the memory of eight processes. What it
-costs of L4 is bounded: a session that fails ends alone; what ends the process ends all its sessions, which connect
+Eight cameras that are read in one loop take a quarter of the memory of eight processes, and less processor time. What
+that costs of L4 is bounded: a session that fails ends alone; what ends the process ends all its sessions, which connect
 again at once. Then the page that daemon and group share says whose turn it was, and who ended a group `STRIKES_MAX`
 times is never again read beside others.
 """
