@@ -233,6 +233,25 @@ def test_one_that_somebody_watches_is_looked_at_when_something_comes() -> None:
     assert set(loop.world.registered).isdisjoint({51, 52})
 
 
+def test_what_comes_with_the_daemons_last_word_hurries_nobody() -> None:
+    """A session that is told to stop sets the time for its disk: it is not to be cut short."""
+    loop = Loop()
+    stopped = loop.add()
+    stopped.live, stopped.descriptors = True, (51,)
+    loop.run(WAKE_S)
+    looks = len(stopped.looks)
+
+    def stop() -> None:
+        stopped.live, stopped.due_s = False, loop.world.now_s + 3.0
+
+    stopped.in_turn = stop
+    for number in (51, stopped.sock.number):
+        loop.comes(number, 0.1)
+    loop.comes(51, 0.2)
+    loop.run(3.0)
+    assert stopped.looks[looks] == pytest.approx(stopped.heard[0] + 3.0)
+
+
 def test_what_the_daemon_says_is_heard_at_once_and_looks_at_nothing() -> None:
     loop = Loop()
     first, second = loop.add(), loop.add()
