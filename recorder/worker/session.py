@@ -202,8 +202,7 @@ class Session:
 
     def hurry(self) -> None:
         """Something has come that must not wait."""
-        if not self.over:
-            self.due_s = 0.0
+        self.due_s = 0.0
 
     def fail(self, error: Exception) -> None:
         """Whatever was asked of it raised this: what it wrote is for recovery."""

@@ -38,7 +38,7 @@ from recorder.words.messages import (
     WireMessage,
 )
 from recorder.words.outcome import SessionEnded
-from recorder.words.stream import Codec, Item, Unit, Video
+from recorder.words.stream import Codec, Item, Reading, Unit, Video
 from recorder.worker import recording
 from recorder.worker import session as subject
 from recorder.worker.group import _Group
@@ -356,10 +356,10 @@ def test_one_of_which_the_daemon_lets_go_leaves_everything_for_salvage(
         dropped.sock.send(b"{}")
     else:
         dropped.send(dropped.session.start)
-    process.until(lambda: not process.reads(dropped) and threads() == 4, "it is let go of")
+    process.until(lambda: dropped.session.sock.fileno() == -1, "it is let go of")
+    assert not process.reads(dropped)
     assert dropped.film.closed
     assert (dropped.ended, dropped.kept) == (None, 0)
-    assert dropped.session.sock.fileno() == -1
     unlocked(dropped.part)
     go_on(process, *others)
 
@@ -391,7 +391,7 @@ def test_one_whose_disk_hangs_says_why_it_ended_all_the_same(
     assert hangs.said[-1] is not hangs.ended, "what it wrote after all is committed"
 
 
-def test_somebody_who_watches_shortens_nothing_of_the_end(process: Process, tmp_path: Path) -> None:
+def test_somebody_who_watches_shortens_nothing_of_the_end(process: Process) -> None:
     """What comes at the same waking as the daemon's word does not make it give up its disk."""
     member = process.member("lobby")
     member.play()
@@ -412,6 +412,31 @@ def test_somebody_who_watches_shortens_nothing_of_the_end(process: Process, tmp_
 
 
 # What it says meanwhile
+
+
+@pytest.mark.parametrize("reads", [subject.READS_MAX - 1, subject.READS_MAX, 100])
+def test_however_many_reads_a_look_takes_it_makes_one_fragment(
+    process: Process, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    member = process.member("lobby")
+    member.play()
+    process.until(lambda: member.frames > 0, "it records")
+    fed: list[Reading] = []
+    monkeypatch.setattr(member.session._recording, "feed", lambda reading: fed.append(Reading(*reading)))
+    left = reads
+
+    def take(out: list[Item]) -> bool:
+        nonlocal left
+        out.append(Unit(False, left, 1, True, b""))
+        left -= 1
+        return left <= 0
+
+    monkeypatch.setattr(member.film, "take", take)
+    process.until(lambda: left <= 0, "it takes all")
+    looks = -(-reads // subject.READS_MAX)
+    assert [len(reading.items) for reading in fed[:-1]] == [subject.READS_MAX] * (looks - 1)
+    assert [reading.waited for reading in fed] == [False] * (looks - 1) + [True]
+    assert sum(len(reading.items) for reading in fed) == reads
 
 
 def test_counters_are_told_again_and_again(process: Process, three: tuple[Member, Member, Member]) -> None:
