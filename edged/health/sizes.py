@@ -1,0 +1,130 @@
+"""Whether what a camera sends has other sizes than usual: then its picture or its sound may have changed. Pure.
+
+A look decodes a key frame; sizes are counted anyway. Behind a cap, in the dark and in glare less is left to code, or
+noise alone; what lies between the key frames of a picture that stands still is empty. Sound that falls silent codes to
+nearly nothing, unless its codec makes all packets alike.
+
+Sizes are compared with those of the last hour, as far as looks found nothing wrong, and with those at the last look. So
+what is usual for a camera (a street, clouds, a rate control) brings no look, and what a look has judged brings none
+again. What changed and is back before anybody looked brings one, too: at a constant bit rate a covered lens is soon
+coded in as many bytes as any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from typing import Final, NamedTuple, TypeAlias
+
+from recorder.words.messages import Stats
+
+HOUR_S: Final = 3600.0
+"""Sizes that do not come any more are unusual again after so long, as all that is learned (`baseline.MEMORY`)."""
+
+
+class Sizes(NamedTuple):
+    """Mean sizes over a second, as binary logarithms of bytes; None where nothing came."""
+
+    key: float | None
+    """Of key frames."""
+    other: float | None
+    """Of the pictures between them."""
+    sound: float | None
+    """Of packets of sound."""
+
+
+class Span(NamedTuple):
+    """From the least to the most."""
+
+    low: float
+    high: float
+
+
+Spans: TypeAlias = tuple[Span | None, Span | None, Span | None]
+NOTHING: Final[Spans] = (None, None, None)
+UNKNOWN: Final = Sizes(None, None, None)
+NEAR: Final = (0.05, 0.3, 0.3)
+"""So far outside of a span is as good as in it: 4 % of a key frame, a quarter of the others. Of a view in which only a
+sensor's noise moves, key frames stay within 3 % at a constant quality, and within 30 % at a constant bit rate; a sheet
+over a third of it takes 15 % from them, a blur 10 to 50 %.
+"""
+SHARE: Final = 0.1
+"""Of a span, if that is more: where sizes vary, those that were not seen yet vary, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeMemory:
+    """Of one camera."""
+
+    usual: Spans = NOTHING
+    """While looks found nothing wrong."""
+    since: Spans = NOTHING
+    """Since the last look."""
+    latest: Sizes = UNKNOWN
+    judged: Sizes = UNKNOWN
+    """As they were at the last look."""
+    changed: bool = False
+    """Since the last look something was as it never is."""
+
+
+def sizes(before: Stats, now: Stats) -> Sizes:
+    """Of what came between two reports of one session."""
+    keys = now.key_frames - before.key_frames
+    sounds = now.sound_units - before.sound_units
+    key_bytes = now.key_bytes - before.key_bytes
+    sound_bytes = now.sound_bytes - before.sound_bytes
+    return Sizes(
+        _mean(key_bytes, keys),
+        _mean(now.bytes - before.bytes - key_bytes - sound_bytes, now.video_frames - before.video_frames - keys),
+        _mean(sound_bytes, sounds),
+    )
+
+
+def reported(memory: SizeMemory, seen: Sizes) -> SizeMemory:
+    """With the sizes of a second more."""
+    key, other, sound = memory.since
+    return SizeMemory(
+        memory.usual,
+        (_wider(key, seen.key), _wider(other, seen.other), _wider(sound, seen.sound)),
+        Sizes(*(last if size is None else size for size, last in zip(seen, memory.latest, strict=True))),
+        memory.judged,
+        memory.changed or any(map(_is_other, seen, memory.usual, memory.judged, NEAR)),
+    )
+
+
+def looked(memory: SizeMemory, passed_s: float, *, calm: bool) -> SizeMemory:
+    """The picture and the sound were judged, `passed_s` after the look before. `calm`: nothing is suspected."""
+    usual = memory.usual
+    if calm:
+        faded = min(1.0, passed_s / HOUR_S)
+        (key, other, sound), (new_key, new_other, new_sound) = memory.usual, memory.since
+        usual = _learned(key, new_key, faded), _learned(other, new_other, faded), _learned(sound, new_sound, faded)
+    return SizeMemory(usual=usual, latest=memory.latest, judged=memory.latest)
+
+
+def _mean(size: int, count: int) -> float | None:
+    return log2(1 + size / count) if count > 0 and size >= 0 else None
+
+
+def _wider(since: Span | None, size: float | None) -> Span | None:
+    if size is None:
+        return since
+    return Span(size, size) if since is None else Span(min(since.low, size), max(since.high, size))
+
+
+def _is_other(size: float | None, usual: Span | None, judged: float | None, near: float) -> bool:
+    if size is None or usual is None:
+        return False
+    far = max(near, SHARE * (usual.high - usual.low))
+    known = usual.low - far <= size <= usual.high + far
+    return not known and (judged is None or abs(size - judged) > far)
+
+
+def _learned(usual: Span | None, new: Span | None, faded: float) -> Span | None:
+    """What was usual draws towards what came since."""
+    if usual is None or new is None:
+        return usual or new
+    return Span(
+        min(new.low, usual.low + (new.low - usual.low) * faded),
+        max(new.high, usual.high + (new.high - usual.high) * faded),
+    )
