@@ -33,15 +33,15 @@ class Sizes(NamedTuple):
     """Of packets of sound."""
 
 
-class Span(NamedTuple):
+class SizeRange(NamedTuple):
     """From the least to the most."""
 
     low: float
     high: float
 
 
-Spans: TypeAlias = tuple[Span | None, Span | None, Span | None]
-NOTHING: Final[Spans] = (None, None, None)
+SizeRanges: TypeAlias = tuple[SizeRange | None, SizeRange | None, SizeRange | None]
+NOTHING: Final[SizeRanges] = (None, None, None)
 UNKNOWN: Final = Sizes(None, None, None)
 NEAR: Final = (0.05, 0.3, 0.3)
 """So far outside of a span is as good as in it: 4 % of a key frame, a quarter of the others. Of a view in which only a
@@ -51,20 +51,27 @@ over a third of it takes 15 % from them, a blur 10 to 50 %.
 SHARE: Final = 0.1
 """Of a span, if that is more: where sizes vary, those that were not seen yet vary, too."""
 
+LASTING: Final = 12
+"""Looks at sizes that last, before they are usual: two minutes, in which a picture that stands still is suspected. To
+any other fault one look is enough.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SizeMemory:
     """Of one camera."""
 
-    usual: Spans = NOTHING
+    usual: SizeRanges = NOTHING
     """While looks found nothing wrong."""
-    since: Spans = NOTHING
+    since: SizeRanges = NOTHING
     """Since the last look."""
     latest: Sizes = UNKNOWN
     judged: Sizes = UNKNOWN
     """As they were at the last look."""
     changed: bool = False
     """Since the last look something was as it never is."""
+    lasting: int = 0
+    """Looks at sizes that are not usual yet, and last."""
 
 
 def sizes(before: Stats, now: Stats) -> Sizes:
@@ -88,43 +95,55 @@ def reported(memory: SizeMemory, seen: Sizes) -> SizeMemory:
         (_wider(key, seen.key), _wider(other, seen.other), _wider(sound, seen.sound)),
         Sizes(*(last if size is None else size for size, last in zip(seen, memory.latest, strict=True))),
         memory.judged,
-        memory.changed or any(map(_is_other, seen, memory.usual, memory.judged, NEAR)),
+        memory.changed or any(map(_is_new, seen, memory.usual, memory.judged, NEAR)),
+        memory.lasting,
     )
 
 
 def looked(memory: SizeMemory, passed_s: float, *, calm: bool) -> SizeMemory:
     """The picture and the sound were judged, `passed_s` after the look before. `calm`: nothing is suspected."""
-    usual = memory.usual
-    if calm:
+    usual, latest, lasting = memory.usual, memory.latest, 0
+    if calm and memory.lasting < LASTING and any(map(_is_unusual, latest, usual, NEAR)):
+        lasting = memory.lasting + 1
+    elif calm:
         faded = min(1.0, passed_s / HOUR_S)
-        (key, other, sound), (new_key, new_other, new_sound) = memory.usual, memory.since
+        (key, other, sound), (new_key, new_other, new_sound) = usual, memory.since
         usual = _learned(key, new_key, faded), _learned(other, new_other, faded), _learned(sound, new_sound, faded)
-    return SizeMemory(usual=usual, latest=memory.latest, judged=memory.latest)
+    return SizeMemory(usual=usual, latest=latest, judged=latest, lasting=lasting)
 
 
 def _mean(size: int, count: int) -> float | None:
     return log2(1 + size / count) if count > 0 and size >= 0 else None
 
 
-def _wider(since: Span | None, size: float | None) -> Span | None:
+def _wider(since: SizeRange | None, size: float | None) -> SizeRange | None:
     if size is None:
         return since
-    return Span(size, size) if since is None else Span(min(since.low, size), max(since.high, size))
+    return SizeRange(size, size) if since is None else SizeRange(min(since.low, size), max(since.high, size))
 
 
-def _is_other(size: float | None, usual: Span | None, judged: float | None, near: float) -> bool:
+def _is_new(size: float | None, usual: SizeRange | None, judged: float | None, near: float) -> bool:
+    if size is None or usual is None or not _is_unusual(size, usual, near):
+        return False
+    return judged is None or abs(size - judged) > _far(usual, near)
+
+
+def _is_unusual(size: float | None, usual: SizeRange | None, near: float) -> bool:
     if size is None or usual is None:
         return False
-    far = max(near, SHARE * (usual.high - usual.low))
-    known = usual.low - far <= size <= usual.high + far
-    return not known and (judged is None or abs(size - judged) > far)
+    far = _far(usual, near)
+    return not usual.low - far <= size <= usual.high + far
 
 
-def _learned(usual: Span | None, new: Span | None, faded: float) -> Span | None:
+def _far(usual: SizeRange, near: float) -> float:
+    return max(near, SHARE * (usual.high - usual.low))
+
+
+def _learned(usual: SizeRange | None, new: SizeRange | None, faded: float) -> SizeRange | None:
     """What was usual draws towards what came since."""
     if usual is None or new is None:
         return usual or new
-    return Span(
+    return SizeRange(
         min(new.low, usual.low + (new.low - usual.low) * faded),
         max(new.high, usual.high + (new.high - usual.high) * faded),
     )

@@ -88,8 +88,8 @@ UNSEEN: Final = SizeMemory()
 
 
 @dataclass(slots=True)
-class Watched:
-    """A camera, between two looks."""
+class LookSchedule:
+    """Of one camera."""
 
     looked_s: float = -inf
     """When it was looked at last."""
@@ -116,10 +116,20 @@ class Watched:
             self.settled = False
         return memory
 
+    def begin(self, now_s: float) -> float:
+        """A look begins: how long after the one before. Until it is judged it has left all open."""
+        apart_s, self.looked_s, self.settled = now_s - self.looked_s, now_s, False
+        return apart_s
+
+    def judged(self, memory: Memory, look: Look) -> None:
+        """What came of it; `memory` is with this look."""
+        self.settled = judge.is_settled(memory, look)
+        self.sizes = looked(self.sizes, look.apart_s, calm=not memory.suspected)
+
     def due_s(self, phase: float) -> float:
         """When to look at it next. `phase`: where among the others its turn is, from 0 to 1."""
         soon_s = self.looked_s + ROUND_S
-        if not self.settled or self.sizes.changed:
+        if not self.settled or self.sizes.changed or self.sizes.lasting:
             return soon_s
         return soon_s + (phase * SELDOM_S - soon_s) % SELDOM_S
 
@@ -129,7 +139,7 @@ def pause_s(cameras: int) -> float:
     return max(LEAST_S, min(HEAR_S, ROUND_S / max(1, cameras)))
 
 
-def next_turn(cameras: Sequence[tuple[str, Watched]], free: Collection[str]) -> tuple[float, str]:
+def next_turn(cameras: Sequence[tuple[str, LookSchedule]], free: Collection[str]) -> tuple[float, str]:
     """When the next look is due, and at which of those that are `free`; never, if none is."""
     dues = ((one.due_s(number / len(cameras)), camera) for number, (camera, one) in enumerate(cameras))
     return min(((due_s, camera) for due_s, camera in dues if camera in free), default=(inf, ""))
@@ -172,7 +182,7 @@ class HealthWatch:
         self._memories: dict[str, Memory] = {}
         self._records: dict[str, DecoderBackoff] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
-        self._watched: defaultdict[str, Watched] = defaultdict(Watched)
+        self._schedules: defaultdict[str, LookSchedule] = defaultdict(LookSchedule)
         self._heard_s = -inf
         self._loaded = False
 
@@ -196,11 +206,11 @@ class HealthWatch:
             for one in enabled:
                 view, memory = self._cameras.view(one.id), self._memories.get(one.id, Memory())
                 if view is not None:
-                    self._memories[one.id] = self._watched[one.id].hear(view, memory, one.expect.audio)
+                    self._memories[one.id] = self._schedules[one.id].hear(view, memory, one.expect.audio)
         free = {
             camera for camera in cameras if camera not in self._looks and not is_aside(self._records, camera, now_s)
         }
-        due_s, camera = next_turn([(one, self._watched[one]) for one in cameras], free)
+        due_s, camera = next_turn([(one, self._schedules[one]) for one in cameras], free)
         if due_s > now_s:
             await asyncio.sleep(min(HEAR_S, due_s - now_s))
             return
@@ -259,7 +269,7 @@ class HealthWatch:
         return gone
 
     def _changed(self, camera: str) -> None:
-        self._watched[camera].settled = False
+        self._schedules[camera].settled = False
         if camera in self._memories:
             self._memories[camera] = judge.referred(self._memories[camera])
 
@@ -283,8 +293,8 @@ class HealthWatch:
         return came
 
     async def _look(self, camera: str, now_s: float) -> None:
-        watched = self._watched[camera]
-        apart_s, watched.looked_s, watched.settled = now_s - watched.looked_s, now_s, False
+        schedule = self._schedules[camera]
+        apart_s = schedule.begin(now_s)
         reference = self.references.get(camera)
         hand: Callable[..., bool] = partial(self._hand, camera)
         try:
@@ -303,8 +313,7 @@ class HealthWatch:
         look = self._as_look(configured, view, came.seen, apart_s)
         memory, self.judged[camera] = judge.step(self._memories.get(camera, Memory()), look)
         self._memories[camera] = memory
-        watched.settled = judge.is_settled(memory, look)
-        watched.sizes = looked(watched.sizes, apart_s, calm=not memory.suspected)
+        schedule.judged(memory, look)
 
     def _hand(self, camera: str, to: socket.socket) -> bool:
         """Its next key frame and the sound with it go into this socket; False while nothing comes."""
@@ -352,8 +361,8 @@ class HealthWatch:
         """Of cameras that are no longer looked at nothing is told; what was learned of those in the file stays."""
         for gone in self.judged.keys() - set(cameras):
             del self.judged[gone]
-        for gone in self._watched.keys() - set(cameras):
-            del self._watched[gone]
+        for gone in self._schedules.keys() - set(cameras):
+            del self._schedules[gone]
         known = {camera.id for camera in self._config().cameras}
         for gone in self._memories.keys() - known:
             del self._memories[gone]

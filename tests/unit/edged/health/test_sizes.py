@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.health.sizes import NEAR, SHARE, SizeMemory, Sizes, looked, reported, sizes
+from edged.health.sizes import LASTING, NEAR, SHARE, SizeMemory, Sizes, looked, reported, sizes
 from recorder.words.messages import Stats
 
 SIZE: Final = st.floats(6, 22)
@@ -76,13 +76,36 @@ def test_what_was_wrong_once_is_looked_at_again(usual: list[float]) -> None:
     )
 
 
-@given(st.lists(st.lists(SIZE, min_size=1, max_size=5), min_size=1, max_size=10))
-def test_what_came_in_the_last_ten_minutes_is_usual(minutes: list[list[float]]) -> None:
-    memory = SizeMemory()
+@given(SIZE, st.lists(st.lists(SIZE, min_size=1, max_size=5), min_size=1, max_size=10))
+def test_what_came_and_went_in_the_last_ten_minutes_is_usual(rest: float, minutes: list[list[float]]) -> None:
+    memory = usually(rest)
     for minute in minutes:
-        memory = looked(seen(*minute, memory=memory), LOOK_S, calm=True)
+        memory = looked(seen(*minute, rest, memory=memory), LOOK_S, calm=True)
     for minute in minutes:
         assert not seen(*minute, memory=memory).changed
+
+
+@given(SIZE, st.floats(0.5, 10))
+def test_what_lasts_is_looked_at_for_two_minutes_before_it_is_usual(size: float, more: float) -> None:
+    """A picture that stands still takes several looks to tell."""
+    memory = usually(size)
+    for _ in range(LASTING):
+        memory = looked(seen(size + more, memory=memory), 10.0, calm=True)
+        assert memory.lasting
+    memory = looked(seen(size + more, memory=memory), 10.0, calm=True)
+    assert not memory.lasting
+    for _ in range(3):
+        memory = looked(seen(size + more, size, memory=memory), LOOK_S, calm=True)
+        assert (memory.changed, memory.lasting) == (False, 0)
+
+
+def test_what_is_suspected_for_hours_is_not_looked_at_for_its_sizes() -> None:
+    """A room that is dark each night."""
+    memory = looked(seen(6.0, memory=usually(16.0)), 10.0, calm=False)
+    for _ in range(600):
+        memory = seen(*[6.0] * 60, memory=memory)
+        assert (memory.changed, memory.lasting) == (False, 0)
+        memory = looked(memory, LOOK_S, calm=False)
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.5, 2.0])
@@ -93,6 +116,6 @@ def test_a_noisy_scene_makes_no_flood(spread: float, seed: int) -> None:
     for _second in range(3600):
         memory = seen(16 + random.gauss(0, spread), memory=memory)
         waited += 1
-        if waited >= 60 or (memory.changed and waited >= 10):
+        if waited >= 60 or ((memory.changed or memory.lasting) and waited >= 10):
             looks, waited, memory = looks + 1, 0, looked(memory, waited, calm=True)
     assert looks <= 60 + 15

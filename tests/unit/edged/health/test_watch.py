@@ -15,7 +15,7 @@ from edged.health import watch
 from edged.health.baseline import SELDOM_S, Trace
 from edged.health.judge import Memory
 from edged.health.sizes import SizeMemory, looked
-from edged.health.watch import ASIDE_MAX_S, HEAR_S, ROUND_S, DecoderBackoff, Watched
+from edged.health.watch import ASIDE_MAX_S, HEAR_S, ROUND_S, DecoderBackoff, LookSchedule
 from recorder.decoder.messages import BLOCKS
 from recorder.supervisor.runner import CameraView, Phase
 from recorder.words.messages import Connected, Stats
@@ -31,7 +31,7 @@ FEW = settings(max_examples=10, deadline=None)
 
 
 def looks(
-    cameras: dict[str, Watched], until_s: float, after: Callable[[float, str], Watched], now_s: float = 0.0
+    cameras: dict[str, LookSchedule], until_s: float, after: Callable[[float, str], LookSchedule], now_s: float = 0.0
 ) -> list[tuple[float, str]]:
     """When which was looked at from `now_s` on; `after`: what becomes of it then."""
     made = []
@@ -54,12 +54,13 @@ def by_camera(made: list[tuple[float, str]]) -> dict[str, list[float]]:
 @given(MANY, st.integers(0, 2**32))
 def test_no_camera_is_looked_at_too_often_and_none_is_forgotten(number: int, seed: int) -> None:
     """Whatever becomes of each look."""
-    random, some = Random(seed), [Watched(settled=True), Watched(), Watched(settled=True, sizes=CHANGED)]
+    random, settled = Random(seed), LookSchedule(settled=True)
+    some = [settled, LookSchedule(), replace(settled, sizes=CHANGED), replace(settled, sizes=SizeMemory(lasting=1))]
 
-    def after(now_s: float, _: str) -> Watched:
+    def after(now_s: float, _: str) -> LookSchedule:
         return replace(random.choice(some), looked_s=now_s)
 
-    made = looks({f"{n:03}": Watched() for n in range(number)}, 200, after)
+    made = looks({f"{n:03}": LookSchedule() for n in range(number)}, 200, after)
     assert all(later - earlier >= watch.pause_s(number) - 1e-6 for (earlier, _), (later, _) in pairwise(made))
     looked = by_camera(made)
     assert len(looked) == number
@@ -73,14 +74,16 @@ def test_no_camera_is_looked_at_too_often_and_none_is_forgotten(number: int, see
 @FEW
 @given(MANY)
 def test_cameras_that_are_learned_are_looked_at_once_a_round(number: int) -> None:
-    made = looks({f"{n:03}": Watched() for n in range(number)}, 50, lambda now_s, _: Watched(now_s))
+    made = looks({f"{n:03}": LookSchedule() for n in range(number)}, 50, lambda now_s, _: LookSchedule(now_s))
     assert len(made) == 5 * number
 
 
 @FEW
 @given(MANY)
 def test_where_nothing_changes_looks_are_few_and_spread_over_the_minute(number: int) -> None:
-    made = looks({f"{n:03}": Watched() for n in range(number)}, 310, lambda now_s, _: Watched(now_s, settled=True))
+    made = looks(
+        {f"{n:03}": LookSchedule() for n in range(number)}, 310, lambda now_s, _: LookSchedule(now_s, settled=True)
+    )
     steady = [(at_s, camera) for at_s, camera in made if at_s >= 130]
     for ten in range(130, 310, 10):
         assert sum(ten <= at_s < ten + 10 for at_s, _ in steady) <= number / 6 + 1
@@ -93,10 +96,10 @@ def test_where_nothing_changes_looks_are_few_and_spread_over_the_minute(number: 
 def test_when_all_change_at_once_the_decoder_has_no_more_to_do_than_while_all_are_learned(
     number: int, at_s: float
 ) -> None:
-    cameras = {f"{n:03}": Watched() for n in range(number)}
-    looks(cameras, at_s, lambda now_s, _: Watched(now_s, settled=True))
+    cameras = {f"{n:03}": LookSchedule() for n in range(number)}
+    looks(cameras, at_s, lambda now_s, _: LookSchedule(now_s, settled=True))
     cameras = {camera: replace(one, sizes=CHANGED) for camera, one in cameras.items()}
-    made = looks(cameras, at_s + 30, lambda now_s, _: Watched(now_s, settled=True), at_s)
+    made = looks(cameras, at_s + 30, lambda now_s, _: LookSchedule(now_s, settled=True), at_s)
     first = [times[0] for times in by_camera(made).values()]
     assert len(first) == number
     assert max(first) <= at_s + 2 * ROUND_S, "the one that was looked at just before must wait for a round"
@@ -119,9 +122,9 @@ def report(second: int, *, newest: int = 40_000, sound_s: int = 10**9, lag_ms: i
     )  # fmt: skip
 
 
-def settled() -> Watched:
+def settled() -> LookSchedule:
     """It was looked at a minute ago, and nothing has changed since."""
-    one = Watched(0.0)
+    one = LookSchedule(0.0)
     reports = [report(second) for second in range(60)]
     for second in range(1, 60):
         one.hear(view(*reports[: second + 1]), Memory(heard=True), None)
