@@ -12,7 +12,7 @@ coded in as many bytes as any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 from typing import Final, NamedTuple, TypeAlias
 
@@ -67,9 +67,9 @@ class SizeMemory:
     """Since the last look."""
     latest: Sizes = UNKNOWN
     judged: Sizes = UNKNOWN
-    """As they were at the last look."""
+    """As they were when the last look began."""
     changed: bool = False
-    """Since the last look something was as it never is."""
+    """Since then something was as it never is."""
     lasting: int = 0
     """Looks at sizes that are not usual yet, and last."""
 
@@ -100,16 +100,21 @@ def reported(memory: SizeMemory, seen: Sizes) -> SizeMemory:
     )
 
 
+def begun(memory: SizeMemory) -> SizeMemory:
+    """A look begins. What changes until it is judged, it may not have seen."""
+    return replace(memory, judged=memory.latest, changed=False)
+
+
 def looked(memory: SizeMemory, passed_s: float, *, calm: bool) -> SizeMemory:
-    """The picture and the sound were judged, `passed_s` after the look before. `calm`: nothing is suspected."""
-    usual, latest, lasting = memory.usual, memory.latest, 0
-    if calm and memory.lasting < LASTING and any(map(_is_unusual, latest, usual, NEAR)):
+    """The picture and the sound were judged, `passed_s` after those before. `calm`: nothing is suspected."""
+    usual, lasting = memory.usual, 0
+    if calm and memory.lasting < LASTING and any(map(_is_unusual, memory.judged, usual, NEAR)):
         lasting = memory.lasting + 1
     elif calm:
         faded = min(1.0, passed_s / HOUR_S)
         (key, other, sound), (new_key, new_other, new_sound) = usual, memory.since
         usual = _learned(key, new_key, faded), _learned(other, new_other, faded), _learned(sound, new_sound, faded)
-    return SizeMemory(usual=usual, latest=latest, judged=latest, lasting=lasting)
+    return replace(memory, usual=usual, since=NOTHING, lasting=lasting)
 
 
 def _mean(size: int, count: int) -> float | None:

@@ -33,7 +33,7 @@ from edged.health import judge
 from edged.health.baseline import EVERY_S, SELDOM_S, References, ReferenceView, write_whole
 from edged.health.faults import MediaHealth
 from edged.health.judge import Look, Memory
-from edged.health.sizes import SizeMemory, looked, reported, sizes
+from edged.health.sizes import SizeMemory, begun, looked, reported, sizes
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
 from recorder.decoder.client import DecoderClient, DecoderLost, LookResult
@@ -119,6 +119,7 @@ class LookSchedule:
     def begin(self, now_s: float) -> float:
         """A look begins: how long after the one before. Until it is judged it has left all open."""
         apart_s, self.looked_s, self.settled = now_s - self.looked_s, now_s, False
+        self.sizes = begun(self.sizes)
         return apart_s
 
     def judged(self, memory: Memory, look: Look) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.health.sizes import LASTING, NEAR, SHARE, SizeMemory, Sizes, looked, reported, sizes
+from edged.health.sizes import LASTING, NEAR, SHARE, SizeMemory, Sizes, begun, looked, reported, sizes
 from recorder.words.messages import Stats
 
 SIZE: Final = st.floats(6, 22)
@@ -27,9 +27,14 @@ def seen(*many: float | None, memory: SizeMemory | None = None) -> SizeMemory:
     return memory
 
 
+def judged(memory: SizeMemory, passed_s: float, *, calm: bool) -> SizeMemory:
+    """A look, at once."""
+    return looked(begun(memory), passed_s, calm=calm)
+
+
 def usually(*many: float) -> SizeMemory:
     """A look found nothing wrong after these."""
-    return looked(seen(*many), LOOK_S, calm=True)
+    return judged(seen(*many), LOOK_S, calm=True)
 
 
 def stats(pictures: int, size: int, keys: int, key_bytes: int, sounds: int = 0, sound_bytes: int = 0) -> Stats:
@@ -61,16 +66,16 @@ def test_what_lies_far_outside_of_the_usual_is_looked_at_once(usual: list[float]
     assert memory.changed
     assert seen(*usual, memory=memory).changed, "nobody has looked yet, and it is back already"
     for calm in (True, False):
-        assert not seen(other, None, other, memory=looked(memory, LOOK_S, calm=calm)).changed, "it was judged"
-    assert not seen(*usual, memory=looked(memory, LOOK_S, calm=False)).changed, "it is over"
+        assert not seen(other, None, other, memory=judged(memory, LOOK_S, calm=calm)).changed, "it was judged"
+    assert not seen(*usual, memory=judged(memory, LOOK_S, calm=False)).changed, "it is over"
 
 
 @given(st.lists(SIZE, min_size=1, max_size=30))
 def test_what_was_wrong_once_is_looked_at_again(usual: list[float]) -> None:
     """Nothing is learned of a lens that is covered."""
     black = min(usual) - 10
-    memory = looked(seen(black, memory=usually(*usual)), 10.0, calm=False)
-    memory = looked(seen(*usual, memory=memory), 10.0, calm=True)
+    memory = judged(seen(black, memory=usually(*usual)), 10.0, calm=False)
+    memory = judged(seen(*usual, memory=memory), 10.0, calm=True)
     assert seen(black, memory=memory).changed == (
         abs(black - usual[-1]) > max(KEY_NEAR, SHARE * (max(usual) - min(usual)))
     )
@@ -80,7 +85,7 @@ def test_what_was_wrong_once_is_looked_at_again(usual: list[float]) -> None:
 def test_what_came_and_went_in_the_last_ten_minutes_is_usual(rest: float, minutes: list[list[float]]) -> None:
     memory = usually(rest)
     for minute in minutes:
-        memory = looked(seen(*minute, rest, memory=memory), LOOK_S, calm=True)
+        memory = judged(seen(*minute, rest, memory=memory), LOOK_S, calm=True)
     for minute in minutes:
         assert not seen(*minute, memory=memory).changed
 
@@ -90,22 +95,28 @@ def test_what_lasts_is_looked_at_for_two_minutes_before_it_is_usual(size: float,
     """A picture that stands still takes several looks to tell."""
     memory = usually(size)
     for _ in range(LASTING):
-        memory = looked(seen(size + more, memory=memory), 10.0, calm=True)
+        memory = judged(seen(size + more, memory=memory), 10.0, calm=True)
         assert memory.lasting
-    memory = looked(seen(size + more, memory=memory), 10.0, calm=True)
+    memory = judged(seen(size + more, memory=memory), 10.0, calm=True)
     assert not memory.lasting
     for _ in range(3):
-        memory = looked(seen(size + more, size, memory=memory), LOOK_S, calm=True)
+        memory = judged(seen(size + more, size, memory=memory), LOOK_S, calm=True)
         assert (memory.changed, memory.lasting) == (False, 0)
+
+
+def test_what_changes_during_a_look_is_looked_at_once_more() -> None:
+    memory = seen(12.0, memory=begun(usually(16.0)))
+    assert looked(memory, LOOK_S, calm=True).changed
+    assert not judged(memory, LOOK_S, calm=True).changed
 
 
 def test_what_is_suspected_for_hours_is_not_looked_at_for_its_sizes() -> None:
     """A room that is dark each night."""
-    memory = looked(seen(6.0, memory=usually(16.0)), 10.0, calm=False)
+    memory = judged(seen(6.0, memory=usually(16.0)), 10.0, calm=False)
     for _ in range(600):
         memory = seen(*[6.0] * 60, memory=memory)
         assert (memory.changed, memory.lasting) == (False, 0)
-        memory = looked(memory, LOOK_S, calm=False)
+        memory = judged(memory, LOOK_S, calm=False)
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.5, 2.0])
@@ -117,5 +128,5 @@ def test_a_noisy_scene_makes_no_flood(spread: float, seed: int) -> None:
         memory = seen(16 + random.gauss(0, spread), memory=memory)
         waited += 1
         if waited >= 60 or ((memory.changed or memory.lasting) and waited >= 10):
-            looks, waited, memory = looks + 1, 0, looked(memory, waited, calm=True)
+            looks, waited, memory = looks + 1, 0, judged(memory, waited, calm=True)
     assert looks <= 60 + 15

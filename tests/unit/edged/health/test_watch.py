@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edged.health import watch
 from edged.health.baseline import SELDOM_S, Trace
 from edged.health.judge import Memory
-from edged.health.sizes import SizeMemory, looked
+from edged.health.sizes import SizeMemory, begun, looked
 from edged.health.watch import ASIDE_MAX_S, HEAR_S, ROUND_S, DecoderBackoff, LookSchedule
 from recorder.decoder.messages import BLOCKS
 from recorder.supervisor.runner import CameraView, Phase
@@ -128,7 +128,7 @@ def settled() -> LookSchedule:
     reports = [report(second) for second in range(60)]
     for second in range(1, 60):
         one.hear(view(*reports[: second + 1]), Memory(heard=True), None)
-    one.settled, one.sizes = True, looked(one.sizes, 60.0, calm=True)
+    one.settled, one.sizes = True, looked(begun(one.sizes), 60.0, calm=True)
     one.hear(view(*reports, report(60)), Memory(heard=True), None)
     assert one.due_s(0.5) == 30.0
     return one
