@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from edged.health.baseline import SELDOM_S
 from recorder.decoder.client import DecoderClient, LookResult
 from recorder.decoder.messages import THUMB_BYTES, LookKind
 from recorder.words.stream import Codec
@@ -28,7 +29,6 @@ from tests.support.keyframes import Encoder, packet, with_sound
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 
-ROUND_S: Final = 10
 WARM: Final = 10
 
 
@@ -85,15 +85,15 @@ async def measured(codec: str, width: int, height: int, looks: int) -> str:
     each_ms, memory = (spent_s(pid) - before) / looks * 1000, own_mb(pid)
     await eye.close()
     size = sum(len(body) for body in bodies) // len(bodies) // 1024
-    share = each_ms / ROUND_S / 10
-    return f"| {codec} {width}×{height} | {size} KiB | {each_ms:.1f} ms | {share:.2f} % | {memory:.0f} MB |"
+    share = each_ms / SELDOM_S / 10
+    return f"| {codec} {width}×{height} | {size} KiB | {each_ms:.1f} ms | {share:.3f} % | {memory:.0f} MB |"
 
 
 async def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--looks", type=int, default=200)
     looks = asked.parse_args().looks
-    print("| Key frame | With its sound | Processor time a look | Of a core, a camera | Memory of the eye |")
+    print("| Key frame | With its sound | Processor time a look | Of a core, a settled camera | Memory of the eye |")
     print("| --- | --- | --- | --- | --- |")
     for codec, width, height in (("h264", 1280, 720), ("h264", 1920, 1080), ("h265", 1920, 1080)):
         print(await measured(codec, width, height, looks), flush=True)
