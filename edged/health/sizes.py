@@ -44,13 +44,12 @@ SizeRanges: TypeAlias = tuple[SizeRange | None, SizeRange | None, SizeRange | No
 NOTHING: Final[SizeRanges] = (None, None, None)
 UNKNOWN: Final = Sizes(None, None, None)
 NEAR: Final = (0.05, 0.3, 0.3)
-"""So far outside of a span is as good as in it: 4 % of a key frame, a quarter of the others. Of a view in which only a
-sensor's noise moves, key frames stay within 3 % at a constant quality, and within 30 % at a constant bit rate; a sheet
-over a third of it takes 15 % from them, a blur 10 to 50 %.
+"""So far outside of a range is as good as in it: 4 % of a key frame, a quarter of the others. At a constant quality key
+frames of a view in which only a sensor's noise moves stay within 5 %; a sheet over a third of it makes 10 % of
+difference, a blur 6 to 46 %. At a constant bit rate they stay within a factor of two.
 """
 SHARE: Final = 0.1
-"""Of a span, if that is more: where sizes vary, those that were not seen yet vary, too."""
-
+"""Of a range, if that is more: where sizes vary, those that were not seen yet vary, too."""
 LASTING: Final = 12
 """Looks at sizes that last, before they are usual: two minutes, in which a picture that stands still is suspected. To
 any other fault one look is enough.

@@ -213,7 +213,7 @@ class HealthWatch:
         }
         due_s, camera = next_turn([(one, self._schedules[one]) for one in cameras], free)
         if due_s > now_s:
-            await asyncio.sleep(min(HEAR_S, due_s - now_s))
+            await asyncio.sleep(min(self._heard_s + HEAR_S, due_s) - now_s)
             return
         self._looks[camera] = asyncio.create_task(self._look(camera, now_s), name=f"look {camera}")
         await asyncio.sleep(pause_s(len(cameras)))
