@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from edged.health.baseline import SELDOM_S
 from recorder.decoder.client import DecoderClient, LookResult
 from recorder.decoder.messages import THUMB_BYTES, LookKind
 from recorder.words.stream import Codec
@@ -25,7 +26,6 @@ from recorder.worker.fan_out import Packet, SoundTrack, framed
 from tests.support.footage import Sound, clip, pictures
 from tests.support.keyframes import Encoder, packet, with_sound
 
-ROUND_S: Final = 10
 WARM: Final = 10
 SETTLED_S: Final = 0.2
 """After the last answer: what it needed for it has been given back."""
@@ -86,8 +86,8 @@ async def measured(codec: str, width: int, height: int, looks: int) -> str:
     memory = f"{memory_mb(pid, 'Rss'):.0f} MB | {memory_mb(pid, 'Anonymous'):.0f} MB"
     await decoder.close()
     size = sum(len(body) for body in bodies) // len(bodies) // 1024
-    share = each_ms / ROUND_S / 10
-    return f"| {codec} {width}×{height} | {size} KiB | {each_ms:.1f} ms | {share:.2f} % | {memory} |"
+    share = each_ms / SELDOM_S / 10
+    return f"| {codec} {width}×{height} | {size} KiB | {each_ms:.1f} ms | {share:.3f} % | {memory} |"
 
 
 async def main() -> None:

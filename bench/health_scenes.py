@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ FILMS: Final = frozenset({"bigbuckbunny, moving", "bikes, moving"})
 CLIPS: Final[tuple[Footage, ...]] = ("bigbuckbunny", "bikes", "carphone_pristine")
 SENSOR: Final = 2.0
 """Standard deviation of a sensor's noise by good light, of 255."""
+GRAIN: Final = 128
 RED, GREEN, BLUE = 0.299, 0.587, 0.114
 
 
@@ -64,13 +66,25 @@ def windows(whole: Scene, size: tuple[int, int], across: float, down: float) -> 
 
 
 def film(path: Path) -> Scene:
-    """One of a fixed camera as it runs, round and round, a look in ten seconds."""
+    """One of a fixed camera as it runs, round and round, a picture in ten seconds."""
     with av.open(str(path)) as container:
         step = round(10 * float(container.streams.video[0].average_rate or 25))
         frames: list[Rgb] = [
             np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)
         ]
     return Scene(path.name, tuple(frames[number * step % len(frames)] for number in range(len(frames))))
+
+
+def at_pace(path: Path, fps: int, width: int, height: int) -> Scene:
+    """The same as it runs, with so many pictures a second."""
+    with av.open(str(path)) as container:
+        step = round(float(container.streams.video[0].average_rate or 25) / fps)
+        frames: list[Any] = [
+            frame.reformat(width, height, "rgb24").to_ndarray()
+            for number, frame in enumerate(container.decode(video=0))
+            if number % step == 0
+        ]
+    return Scene(path.name, tuple(frames))
 
 
 def corridor(width: int, height: int) -> Rgb:
@@ -91,10 +105,22 @@ def shown(scene: Scene, number: int, chance: np.random.Generator, *changes: Chan
     real: Real = scene.frames[number % len(scene.frames)].astype(np.float32)
     for change in changes:
         real = change(real, number, chance)
-    if noise:
-        grain = chance.standard_normal(real.shape[:2], np.float32)[..., None] * noise
-        real = real + grain
-    return rounded(real)
+    return rounded(real + noise * grain(real.shape[0], real.shape[1], chance)) if noise else rounded(real)
+
+
+def grain(high: int, wide: int, chance: np.random.Generator) -> Real:
+    """Of a sensor, a standard deviation of 1: two windows into some that was made once, so that none comes again."""
+    first, second = (
+        _grain(high, wide)[down : down + high, across : across + wide]
+        for down, across in chance.integers(0, GRAIN, (2, 2))
+    )
+    both: Real = (first + second) * np.float32(0.5**0.5)
+    return both
+
+
+@cache
+def _grain(high: int, wide: int) -> Real:
+    return np.random.default_rng(0).standard_normal((high + GRAIN, wide + GRAIN, 1), np.float32)
 
 
 def rounded(real: Real) -> Rgb:
@@ -118,8 +144,15 @@ def even(share: float) -> Change:
 
 def blur(radius: int) -> Change:
     """Three box filters are nearly a Gaussian; `radius` in pixels."""
+    known: dict[bytes, Real] = {}
 
     def change(real: Real, _number: int, _chance: np.random.Generator) -> Real:
+        shown = real[::16, ::16].tobytes()
+        if shown not in known:
+            known[shown] = blurred(real)
+        return known[shown]
+
+    def blurred(real: Real) -> Real:
         span = 2 * radius + 1
         for _ in range(3):
             for axis in (0, 1):
@@ -212,5 +245,34 @@ def daylight(real: Real, number: int, _chance: np.random.Generator) -> Real:
     return real * np.float32(0.65 + 0.35 * np.cos(2 * np.pi * number / 1080))
 
 
+def clouds(real: Real, number: int, _chance: np.random.Generator) -> Real:
+    """Before the sun, now thicker and now thinner: from full light to two fifths of it, within half a minute or ten."""
+    waves = sum(np.sin(2 * np.pi * number / looks) for looks in (5.3, 17.9, 61.7))
+    return real * np.float32(0.7 + 0.1 * waves)
+
+
 def unchanged(real: Real, _number: int, _chance: np.random.Generator) -> Real:
     return real
+
+
+class AacSizes:
+    """What a camera's sound codec makes of it."""
+
+    def __init__(self, rate: int) -> None:
+        context: Any = av.CodecContext.create("aac", "w")
+        context.sample_rate, context.layout, context.format = rate, "mono", "fltp"
+        context.bit_rate = 3 * rate
+        context.open()
+        self._context, self._rate = context, rate
+        self._fifo: Any = av.AudioFifo()
+
+    def sizes(self, piece: NDArray[Any]) -> tuple[int, ...]:
+        """Of the packets, in bytes, that come of these samples, from −1 to 1, and what is left of those before."""
+        frame: Any = av.AudioFrame.from_ndarray(piece.astype(np.float32).reshape(1, -1), format="fltp", layout="mono")
+        frame.sample_rate = self._rate
+        self._fifo.write(frame)
+        found = []
+        while (whole := self._fifo.read(self._context.frame_size)) is not None:
+            whole.pts = None
+            found += [packet.size for packet in self._context.encode(whole)]
+        return tuple(found)

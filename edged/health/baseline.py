@@ -27,10 +27,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -40,10 +40,19 @@ from edged.health.faults import MediaFault
 from recorder.decoder.messages import THUMB_BYTES, PerBlock, PerDetail, Picture, Prints, Shift
 from storage.files import fsync_directory
 
+EVERY_S: Final = 10.0
+"""Between two looks while something is learned, suspected or found. Counts of looks that stand for time are of such."""
+SELDOM_S: Final = 60.0
+"""Between two looks while nothing is, and sizes stay as they are."""
 REMEMBERED: Final = 17
-"""Looks before this one: three minutes."""
+"""Looks before this one: three minutes, or a quarter of an hour while nothing is suspected."""
 LATEST: Final = 6
 """Looks, one of which is like an older one."""
+AWAY_S: Final = 45.0
+"""So much older. What comes back so late does so however far apart looks are, so that what is learned of seldom ones
+holds for those that a suspicion brings: light wanders, and what it leaves alike for ten seconds is not alike after a
+minute.
+"""
 EVEN_TONE: Final = 2.0
 """Grey levels by which no block of a picture that stands still changes; at a bit rate coding alone makes it up to 1."""
 SELDOM: Final = 0.05
@@ -65,6 +74,8 @@ class Trace(msgspec.Struct, frozen=True):
     tones: PerBlock
     prints: Prints
     shift: Shift | None = None
+    apart_s: float = EVERY_S
+    """Since the look before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +89,25 @@ class Repetition:
     whole: bool
 
 
-def trace(picture: Picture) -> Trace:
-    return Trace(picture.saturation, picture.tones, picture.prints, picture.shift)
+def trace(picture: Picture, apart_s: float) -> Trace:
+    return Trace(picture.saturation, picture.tones, picture.prints, picture.shift, apart_s)
 
 
-def repetition(now: Picture, before: Sequence[Trace]) -> Repetition:
+def repetition(before: Sequence[Trace], now: Trace) -> Repetition:
     """`before`: oldest first."""
-    looks = (trace(now), *reversed(before))
+    looks = (now, *reversed(before))
+    ages = tuple(accumulate((look.apart_s for look in looks), initial=0.0))
     stood = tuple(takewhile(lambda look: _stands(look, now.tones), looks))
     earlier = looks[len(stood) :]
+    older = [
+        (look.prints, _by_block(one for one, age in zip(stood, ages, strict=False) if age >= since_s + AWAY_S))
+        for look, since_s in zip(stood[:LATEST], ages, strict=False)
+    ]
     return Repetition(
-        blocks=tuple(_comes_back(stood, block) for block in range(len(now.prints))),
+        blocks=tuple(
+            bool(mark) and any(ones and prints[block] and prints[block] in ones[block] for prints, ones in older)
+            for block, mark in enumerate(now.prints)
+        ),
         by_itself=tuple(
             bool(mark) and any(mark == look.prints[block] for look in earlier) for block, mark in enumerate(now.prints)
         ),
@@ -102,6 +121,11 @@ def is_unusual(now: Repetition, seldom: PerBlock) -> bool:
     return sum(counting) >= max(LEAST, UNUSUAL * len(counting))
 
 
+def _by_block(looks: Iterable[Trace]) -> tuple[tuple[int, ...], ...]:
+    """The prints of each; none without looks."""
+    return tuple(zip(*(look.prints for look in looks), strict=True))
+
+
 def _stands(look: Trace, tones: PerBlock) -> bool:
     return sum(abs(a - b) > EVEN_TONE for a, b in zip(look.tones, tones, strict=True)) < LEAST
 
@@ -113,12 +137,6 @@ def _is_whole(looks: Sequence[Trace]) -> bool:
     return len(both) >= DETAILED and sum(a == b for a, b in both) >= WHOLE * len(both)
 
 
-def _comes_back(looks: Sequence[Trace], block: int) -> bool:
-    """`looks`: latest first."""
-    prints = [look.prints[block] for look in looks]
-    return bool(prints[0]) and any(mark and mark in prints[number + 1 :] for number, mark in enumerate(prints[:LATEST]))
-
-
 GREY: Final = 2.5
 """Mean distance from grey below which a picture has no colour: what coding leaves of none is below 1.5."""
 DIM: Final = 100.0
@@ -126,7 +144,7 @@ DIM: Final = 100.0
 ENOUGH: Final = 30
 """Looks, five minutes of them."""
 MEMORY: Final = 360
-"""Looks after which the older count for little: an hour."""
+"""Looks after which the older count for little: an hour. One that comes later counts for those that were left out."""
 AWARE: Final = 0.5
 """How often a block comes back, at the least, that did by itself: it is two hours until that is forgotten."""
 HABITUAL: Final = frozenset({MediaFault.BLACK, MediaFault.FLAT, MediaFault.SILENT})
@@ -191,32 +209,39 @@ def is_known(usual: Usual | None) -> bool:
     return usual is not None and usual.looks >= ENOUGH
 
 
-def learned(before: Usual | None, picture: Picture, back: Repetition) -> Usual:
-    """With one look more."""
+def learned(before: Usual | None, picture: Picture, back: Repetition, apart_s: float) -> Usual:
+    """With one look more, `apart_s` after the one before."""
     came = tuple(map(float, back.blocks))
     if before is None:
         likeness = picture.shift.likeness if picture.shift else 0.0
         likened = int(picture.shift is not None)
         return Usual(1, picture.sharpness, picture.spread, picture.edges, came, likeness, likened)
-    looks = min(before.looks + 1, MEMORY)
+    looks, share = _share(before.looks, apart_s)
     likeness, likened = before.likeness, before.likened
     if picture.shift is not None:
-        likened = min(likened + 1, MEMORY)
-        likeness += (picture.shift.likeness - likeness) / likened
+        likened, weight = _share(before.likened, apart_s)
+        likeness += (picture.shift.likeness - likeness) * weight
     return Usual(
         looks,
-        _drawn(before.sharpness, picture.sharpness, looks),
-        before.spread + (picture.spread - before.spread) / looks,
-        _drawn(before.edges, picture.edges, looks),
-        _drawn(before.back, came, looks),
+        _drawn(before.sharpness, picture.sharpness, share),
+        before.spread + (picture.spread - before.spread) * share,
+        _drawn(before.edges, picture.edges, share),
+        _drawn(before.back, came, share),
         likeness,
         likened,
     )
 
 
-def _drawn(mean: tuple[float, ...], new: tuple[float, ...], looks: int) -> tuple[float, ...]:
+def _share(looks: int, apart_s: float) -> tuple[int, float]:
+    """Looks with one more, and how much that one counts among them: as many as would have been in its time."""
+    looks = min(looks + 1, MEMORY)
+    stands_for = min(max(apart_s, EVERY_S), SELDOM_S) / EVERY_S
+    return looks, max(1 / looks, stands_for / MEMORY)
+
+
+def _drawn(mean: tuple[float, ...], new: tuple[float, ...], share: float) -> tuple[float, ...]:
     """The means towards what is new."""
-    return tuple(a + (b - a) / looks for a, b in zip(mean, new, strict=True))
+    return tuple(a + (b - a) * share for a, b in zip(mean, new, strict=True))
 
 
 def aware(before: Usual, back: Repetition) -> Usual:

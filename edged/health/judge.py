@@ -18,6 +18,7 @@ import msgspec
 
 from edged.health.baseline import (
     ENOUGH,
+    EVERY_S,
     GREY,
     HABITUAL,
     REMEMBERED,
@@ -223,6 +224,8 @@ class Look:
     """Whether there has to be colour by day; None: nobody says."""
     sound: bool | None = None
     """Whether there has to be sound; False: it is not judged."""
+    apart_s: float = EVERY_S
+    """Since the look before."""
 
 
 class Suspicion(msgspec.Struct, frozen=True):
@@ -256,23 +259,52 @@ def step(memory: Memory, look: Look) -> tuple[Memory, MediaHealth]:
     """With one look more."""
     lost = _colour_is_lost(memory, look)
     last = memory.before[-1] if memory.before else None
-    back = repetition(look.picture, memory.before)
+    now = trace(look.picture, look.apart_s)
+    back = repetition(memory.before, now)
     shown = dict(picture_suspicions(look.picture, last, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
         shown.setdefault(MediaFault.COLOURLESS, FaultEvidence.GREY_BY_DAY)
     if look.sound is not False:
-        overdue = look.overdue and (memory.heard or look.sound is True)
-        shown |= dict(sound_suspicions(look.heard, look.lag_ms, overdue=overdue))
+        shown |= dict(
+            sound_suspicions(look.heard, look.lag_ms, overdue=look.overdue and _is_missed(memory, look.sound))
+        )
     suspected, habits = _weighed(memory, look, shown)
     usual, by = dict(memory.usual), light(look.picture)
     calm = not any(not fault.of_sound for fault in suspected)
     if calm and not is_blind(look.picture):
-        usual[by] = learned(usual.get(by), look.picture, back)
+        usual[by] = learned(usual.get(by), look.picture, back, look.apart_s)
     if by in usual:
         usual[by] = aware(usual[by], back)
-    before = (*memory.before[-REMEMBERED + 1 :], trace(look.picture))
+    before = (*memory.before[-REMEMBERED + 1 :], now)
     after = Memory(usual, suspected, habits, before, lost, memory.heard or look.heard is not None)
     return after, judged(after, look)
+
+
+def is_settled(memory: Memory, look: Look) -> bool:
+    """Whether more looks would tell no more, as long as nothing changes. `memory`: with this look.
+
+    What has been suspected for long and is not found is expected at this hour: it would cost most of the night.
+    """
+    pending = any(one.found or one.score < SCORE_MAX for one in memory.suspected.values())
+    shift = look.picture.shift
+    return not (pending or memory.unseen or _shifted(shift, shift)) and (
+        is_blind(look.picture) or _is_learned(memory.usual.get(light(look.picture)), shift)
+    )
+
+
+def _is_learned(usual: Usual | None, shift: Shift | None) -> bool:
+    return usual is not None and is_known(usual) and (shift is None or usual.likened >= ENOUGH)
+
+
+def is_sound_wrong(memory: Memory, lag_ms: int | None, *, overdue: bool, wanted: bool | None) -> bool:
+    """Whether a look would find a fault of the sound that the worker's counters show. Arguments as in `Look`."""
+    shown = sound_suspicions(None, lag_ms, overdue=overdue and _is_missed(memory, wanted))
+    return wanted is not False and any(True for _ in shown)
+
+
+def _is_missed(memory: Memory, wanted: bool | None) -> bool:
+    """Sound that does not come: a camera may promise some that nobody wants."""
+    return memory.heard or wanted is True
 
 
 def missed(memory: Memory) -> Memory:

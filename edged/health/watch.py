@@ -1,11 +1,14 @@
 """Picture and sound of all cameras: who is looked at when, and what comes of it. The shell around `edged.health`.
 
-Lives on the event loop. Each camera is looked at once in ten seconds: its worker puts a key frame and the sound
-with it into a socket of which the decoder has the other end, so that no picture passes through the daemon. Nothing here
-costs recording: a look that fails is a look less. What was learned is kept over a restart.
+Lives on the event loop. For a look a camera's worker puts a key frame and the sound with it into a socket of which the
+decoder has the other end, so that no picture passes through the daemon. Nothing here costs recording: a look that fails
+is a look less. What was learned is kept over a restart.
 
-Cameras take turns, spread evenly over a round, so that the decoder never has more than it can do. A camera of which
-the decoder died is blamed; from the second time in a row on it is suspended, each time for twice as long (L4).
+A camera is looked at once in ten seconds while something of it is learned, suspected or found; at once when the sizes
+of what it sends change (`edged.health.sizes`), or its session; else once in a minute. No camera is looked at more than
+once in ten seconds, and no two at the same instant: when all change at once, as in a building whose lights go out, the
+decoder has no more to do than while all are learned. A camera of which the decoder died is blamed; from the second time
+in a row on it is suspended, each time for twice as long (L4).
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -25,15 +30,16 @@ import msgspec
 from edged.cameras import CameraRunners
 from edged.config.model import CameraConfig, Config
 from edged.health import judge
-from edged.health.baseline import References, ReferenceView, write_whole
+from edged.health.baseline import EVERY_S, SELDOM_S, References, ReferenceView, write_whole
 from edged.health.faults import MediaHealth
 from edged.health.judge import Look, Memory
+from edged.health.sizes import SizeMemory, begun, looked, reported, sizes
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
 from recorder.decoder.client import DecoderClient, DecoderLost, LookResult
 from recorder.decoder.messages import LookKind, Seen, UnseenReason
 from recorder.supervisor.runner import CameraView
-from recorder.words.messages import Kind
+from recorder.words.messages import Connected, Kind, Stats
 from storage.words.clock import Clock
 from storage.words.message import Message, message
 
@@ -41,10 +47,12 @@ log = logging.getLogger("edged.health")
 FILE: Final = "health.json"
 KEEP_EVERY_S: Final = 300.0
 """What is learned in less is learned again."""
-ROUND_S: Final = 10.0
-"""One look at each camera in this time."""
+ROUND_S: Final = EVERY_S
+"""No more than one look at each camera in this time."""
+HEAR_S: Final = 1.0
+"""How often a worker reports."""
 LEAST_S: Final = 0.05
-"""Between two looks."""
+"""Between two looks, whoever's."""
 PATIENT: Final = 2
 """Deaths in a row that a camera may be chance: the box may be out of memory."""
 ASIDE_S: Final = 60.0
@@ -76,17 +84,66 @@ class DecoderBackoff:
     """Set aside until then."""
 
 
+UNSEEN: Final = SizeMemory()
+
+
+@dataclass(slots=True)
+class LookSchedule:
+    """Of one camera."""
+
+    looked_s: float = -inf
+    """When it was looked at last."""
+    settled: bool = False
+    """The last look left nothing open (`judge.is_settled`), and it is still the same session."""
+    sizes: SizeMemory = UNSEEN
+    heard: Stats | None = None
+    """The newest report."""
+    session: Connected | None = None
+    """That which reports."""
+
+    def hear(self, view: CameraView, memory: Memory, sound: bool | None) -> Memory:
+        """What its worker reports, which costs no look. `sound`: whether there has to be some (`judge.Look`)."""
+        if view.connected is not self.session:
+            self.session, self.settled, self.heard = view.connected, False, None
+            memory = judge.interrupted(memory)
+        if not view.samples:
+            return memory
+        newest = view.samples[-1][1]
+        if self.heard is not None and newest is not self.heard:
+            self.sizes = reported(self.sizes, sizes(self.heard, newest))
+        self.heard = newest
+        if self.settled and judge.is_sound_wrong(memory, newest.sound_lag_ms, overdue=_is_overdue(view), wanted=sound):
+            self.settled = False
+        return memory
+
+    def begin(self, now_s: float) -> float:
+        """A look begins: how long after the one before. Until it is judged it has left all open."""
+        apart_s, self.looked_s, self.settled = now_s - self.looked_s, now_s, False
+        self.sizes = begun(self.sizes)
+        return apart_s
+
+    def judged(self, memory: Memory, look: Look) -> None:
+        """What came of it; `memory` is with this look."""
+        self.settled = judge.is_settled(memory, look)
+        self.sizes = looked(self.sizes, look.apart_s, calm=not memory.suspected)
+
+    def due_s(self, phase: float) -> float:
+        """When to look at it next. `phase`: where among the others its turn is, from 0 to 1."""
+        soon_s = self.looked_s + ROUND_S
+        if not self.settled or self.sizes.changed or self.sizes.lasting:
+            return soon_s
+        return soon_s + (phase * SELDOM_S - soon_s) % SELDOM_S
+
+
 def pause_s(cameras: int) -> float:
     """Between two looks, whoever's."""
-    return max(LEAST_S, ROUND_S / max(1, cameras))
+    return max(LEAST_S, min(HEAR_S, ROUND_S / max(1, cameras)))
 
 
-def next_of(cameras: Sequence[str], last: str) -> str | None:
-    """Whose turn it is."""
-    if not cameras:
-        return None
-    later = [camera for camera in cameras if camera > last]
-    return min(later or cameras)
+def next_turn(cameras: Sequence[tuple[str, LookSchedule]], free: Collection[str]) -> tuple[float, str]:
+    """When the next look is due, and at which of those that are `free`; never, if none is."""
+    dues = ((one.due_s(number / len(cameras)), camera) for number, (camera, one) in enumerate(cameras))
+    return min(((due_s, camera) for due_s, camera in dues if camera in free), default=(inf, ""))
 
 
 def blamed(before: DecoderBackoff, now_s: float) -> DecoderBackoff:
@@ -126,7 +183,8 @@ class HealthWatch:
         self._memories: dict[str, Memory] = {}
         self._records: dict[str, DecoderBackoff] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
-        self._last = ""
+        self._schedules: defaultdict[str, LookSchedule] = defaultdict(LookSchedule)
+        self._heard_s = -inf
         self._loaded = False
 
     def start(self, loops: Loops) -> None:
@@ -134,19 +192,30 @@ class HealthWatch:
         loops.every("health memory", KEEP_EVERY_S, self.keep)
 
     async def step(self) -> None:
-        """One camera's turn, and the pause until the next. Raises what a look failed with, if that was our fault."""
+        """The next camera's turn, if it is due, and a pause. Raises what a look failed with, if that was our fault."""
         if not self._loaded:
             await self._load()
-        cameras = [camera.id for camera in self._config().cameras if camera.enabled]
+        enabled = [camera for camera in self._config().cameras if camera.enabled]
+        cameras = [camera.id for camera in enabled]
         self._forget(cameras)
         done = [camera for camera, task in self._looks.items() if task.done()]
         for failed in [self._looks.pop(camera) for camera in done]:
             failed.result()
-        camera = next_of(cameras, self._last)
-        if camera is not None:
-            self._last = camera
-            if camera not in self._looks and not is_aside(self._records, camera, self._now_s()):
-                self._looks[camera] = asyncio.create_task(self._look(camera), name=f"look {camera}")
+        now_s = self._now_s()
+        if now_s - self._heard_s >= HEAR_S:
+            self._heard_s = now_s
+            for one in enabled:
+                view, memory = self._cameras.view(one.id), self._memories.get(one.id, Memory())
+                if view is not None:
+                    self._memories[one.id] = self._schedules[one.id].hear(view, memory, one.expect.audio)
+        free = {
+            camera for camera in cameras if camera not in self._looks and not is_aside(self._records, camera, now_s)
+        }
+        due_s, camera = next_turn([(one, self._schedules[one]) for one in cameras], free)
+        if due_s > now_s:
+            await asyncio.sleep(min(self._heard_s + HEAR_S, due_s) - now_s)
+            return
+        self._looks[camera] = asyncio.create_task(self._look(camera, now_s), name=f"look {camera}")
         await asyncio.sleep(pause_s(len(cameras)))
 
     async def _load(self) -> None:
@@ -201,6 +270,7 @@ class HealthWatch:
         return gone
 
     def _changed(self, camera: str) -> None:
+        self._schedules[camera].settled = False
         if camera in self._memories:
             self._memories[camera] = judge.referred(self._memories[camera])
 
@@ -223,7 +293,9 @@ class HealthWatch:
             raise NoPicture(WORDS[came])
         return came
 
-    async def _look(self, camera: str) -> None:
+    async def _look(self, camera: str, now_s: float) -> None:
+        schedule = self._schedules[camera]
+        apart_s = schedule.begin(now_s)
         reference = self.references.get(camera)
         hand: Callable[..., bool] = partial(self._hand, camera)
         try:
@@ -239,14 +311,16 @@ class HealthWatch:
         if isinstance(came, UnseenReason):
             self._miss(camera, view, WORDS[came])
             return
-        memory = self._memories.get(camera, Memory())
-        self._memories[camera], self.judged[camera] = judge.step(memory, self._as_look(configured, view, came.seen))
+        look = self._as_look(configured, view, came.seen, apart_s)
+        memory, self.judged[camera] = judge.step(self._memories.get(camera, Memory()), look)
+        self._memories[camera] = memory
+        schedule.judged(memory, look)
 
     def _hand(self, camera: str, to: socket.socket) -> bool:
         """Its next key frame and the sound with it go into this socket; False while nothing comes."""
         return self._cameras.hand(camera, Kind.LOOK, to)
 
-    def _as_look(self, configured: CameraConfig, view: CameraView, seen: Seen) -> Look:
+    def _as_look(self, configured: CameraConfig, view: CameraView, seen: Seen, apart_s: float) -> Look:
         now_ms = self._clock.now().wall_ms
         zone = self._config().site.zone
         offset = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).utcoffset()
@@ -260,6 +334,7 @@ class HealthWatch:
             overdue=_is_overdue(view),
             colour=configured.expect.colour,
             sound=configured.expect.audio,
+            apart_s=apart_s,
         )
 
     def _miss(self, camera: str, view: CameraView, why: Message) -> None:
@@ -287,6 +362,8 @@ class HealthWatch:
         """Of cameras that are no longer looked at nothing is told; what was learned of those in the file stays."""
         for gone in self.judged.keys() - set(cameras):
             del self.judged[gone]
+        for gone in self._schedules.keys() - set(cameras):
+            del self._schedules[gone]
         known = {camera.id for camera in self._config().cameras}
         for gone in self._memories.keys() - known:
             del self._memories[gone]
@@ -300,6 +377,8 @@ def _is_overdue(view: CameraView) -> bool:
     if view.connected is None or not view.connected.audio or len(view.samples) < 2:
         return False
     (first_ms, first), (last_ms, last) = view.samples[0], view.samples[-1]
+    if last.sound_units != view.samples[-2][1].sound_units:
+        return False
     since = [(at, one) for at, one in view.samples if last_ms - at >= SLOW_FOR_S * 1000]
     start = since[-1][1] if since else first
     long_enough = last_ms - first_ms >= SLOW_FOR_S * 1000

@@ -216,6 +216,11 @@ class Stats(WireMessage, frozen=True, tag="stats"):
     """How much later than it was due the camera was looked at, at the worst since the last report."""
     boottime_ms: Count = 0
     """When these counters stood so, which may be long before the daemon has time to hear of it; 0: when it hears."""
+    key_frames: Count = 0
+    """Of `video_frames`."""
+    key_bytes: Count = 0
+    """Of `bytes`, in key frames; what is neither here nor in `sound_bytes` is in the pictures between them."""
+    sound_bytes: Count = 0
 
 
 class Hole(WireMessage, frozen=True, tag="hole"):

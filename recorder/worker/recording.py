@@ -117,6 +117,7 @@ class Recording:
         self._seen = False
         self._spoilt = 0
         self._frames = self._sound_units = self._bytes = self._waits = 0
+        self._key_frames = self._key_bytes = self._sound_bytes = 0
 
     def feed(self, reading: Reading) -> None:
         """Take what one look brought, also if that is nothing: what waits for a next unit must not wait for ever."""
@@ -196,6 +197,9 @@ class Recording:
             sound_lag_ms=None if self._sync.lag_ns is None else self._sync.lag_ns // NS_PER_MS,
             late_ms=late_ms,
             boottime_ms=self._clock.now().boottime_ms,
+            key_frames=self._key_frames,
+            key_bytes=self._key_bytes,
+            sound_bytes=self._sound_bytes,
         )
 
     def _mended(self, items: list[Item], now: Moment) -> list[Stamp]:
@@ -218,9 +222,12 @@ class Recording:
                 self._frame_ns, self._spoilt = now_ns, self._source.losses.frames
                 if item.key:
                     self._key_ns = now_ns
+                    self._key_frames += 1
+                    self._key_bytes += len(item.data)
                 pictures.mend(item, now_ns, stamps)
             else:
                 self._sound_units += 1
+                self._sound_bytes += len(item.data)
                 sounds.mend(item, now_ns, stamps)
             if wanted:
                 self._fan_out.pass_on(item, self._source.video, self._source.sound)

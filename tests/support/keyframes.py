@@ -33,18 +33,19 @@ class Encoder:
         *,
         crf: int = 26,
         kbps: int | None = None,
+        gop: int = 1,
     ) -> None:
-        """`kbps`: at this constant bit rate, `FPS` frames a second and a key frame each `GOP`, instead of key frames
-        alone at a constant quality.
+        """`kbps`: at this constant bit rate, `FPS` frames a second, instead of a constant quality. A key frame each
+        `gop`.
         """
         self._codec = codec
         context: Any = av.CodecContext.create("libx264" if codec == "h264" else "libx265", "w")
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS)
-        context.gop_size, context.max_b_frames, context.thread_count = 1, 0, 1
-        quality = {"crf": str(crf)}
+        context.gop_size, context.max_b_frames, context.thread_count = gop, 0, 1
+        quality = {"crf": str(crf), "sc_threshold": "0"}
         if kbps is not None:
-            context.gop_size, context.bit_rate = GOP, kbps * 1000
+            context.bit_rate = kbps * 1000
             quality = {"maxrate": f"{kbps}k", "bufsize": f"{kbps}k", "sc_threshold": "0"}
         if codec == "h264":
             context.options = quality | {"preset": "veryfast", "tune": "zerolatency"}
@@ -67,7 +68,7 @@ class Encoder:
         return Tracks(found.codec, 90_000, found.width, found.height, found.record, None), data
 
     def coded(self, rgb: Rgb) -> bytes:
-        """The frame in the encoder's own form; with `kbps` only one in `GOP` is a key frame, the first one first."""
+        """The frame in the encoder's own form; one in `gop` is a key frame, the first one first."""
         frame: Any = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
         frame.pts, self._number = self._number, self._number + 1
         return b"".join(bytes(packet) for packet in self._context.encode(frame))

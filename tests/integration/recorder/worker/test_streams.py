@@ -182,6 +182,8 @@ def test_coded_frames_on_disk_are_those_sent_once_and_in_order(
     assert [at for path in paths for at in shown_in(path)] == [(at - shown[0]) % (2 * 90_000) for at in sorted(shown)]
     stats = session.recording.stats()
     assert stats.dropped == stats.repaired == 0
+    keys = [len(unit.data) for unit in made.units if unit.key]
+    assert (stats.key_frames, stats.key_bytes) == (len(keys), sum(keys))
 
 
 def silent_of_order(made: Footage) -> Footage:

@@ -45,13 +45,15 @@ class Camera:
         self.every_ms = EVERY_MS
         self.number = 0
         self.judged = MediaHealth(0)
+        self.settled = False
 
     def look(self, *, heard: Any = LOUD, **changed: Any) -> set[MediaFault]:
         self.number += 1
         self.at_ms += self.every_ms
         picture = view(self.number, **changed)
-        look = replace(Look(self.at_ms, self.at_ms, picture, heard), **self.about)
+        look = replace(Look(self.at_ms, self.at_ms, picture, heard, apart_s=self.every_ms / 1000), **self.about)
         self.memory, self.judged = judge.step(self.memory, look)
+        self.settled = judge.is_settled(self.memory, look)
         return {finding.fault for finding in self.judged.findings}
 
     def learn(self, **changed: Any) -> None:
@@ -167,9 +169,7 @@ def test_walls_that_come_back_since_their_noise_fell_are_known_as_soon_as_somebo
         prints = tuple(STILL[n] if n < 20 and n not in hidden else fresh(camera, n) for n in range(BLOCKS))
         return {"prints": prints, "tones": tuple(60.0 if n in hidden else 110.0 for n in range(BLOCKS))}
 
-    for _ in range(6):
-        found = camera.look(**seen(None))
-    assert found == {MediaFault.FROZEN}, "by now nothing tells it from one"
+    camera.until({MediaFault.FROZEN}, **seen(None))  # by now nothing tells it from one
     camera.look(**seen(3))
     for _ in range(LATEST):
         camera.look(**seen(None))
@@ -404,6 +404,101 @@ def test_colour_that_went_while_nothing_was_seen_went_perhaps_with_the_light() -
     camera.memory = judge.missed(camera.memory)
     for _ in range(30):
         assert camera.look(saturation=0.2) == set()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_camera_is_settled_once_it_is_learned_and_until_something_is_suspected(fault: MediaFault) -> None:
+    """From then on it is looked at as often as ever, until it is over."""
+    camera = Camera()
+    for _ in range(ENOUGH):
+        assert not camera.settled
+        camera.look()
+    assert camera.settled
+    if fault is MediaFault.FROZEN:
+        camera.look(**FAULTS[fault])
+    camera.look(**FAULTS[fault])
+    assert not camera.settled
+    for _ in range(40):
+        camera.look(**FAULTS[fault])
+        assert not camera.settled
+    while camera.memory.suspected:
+        assert not camera.settled
+        camera.look()
+    assert camera.settled
+
+
+def test_another_light_and_a_new_reference_are_learned_before_a_camera_is_settled_again() -> None:
+    camera = Camera()
+    camera.learn()
+    night: dict[str, Any] = {"saturation": 0.3, "tones": (60.0,) * BLOCKS}
+    camera.look(**night)
+    assert not camera.settled
+    camera.look()
+    assert camera.settled
+    camera.memory = judge.referred(camera.memory)
+    for _ in range(ENOUGH - 1):
+        camera.look(shift=Shift(0.0, 0.0, 0.5, 0.8))
+        assert not camera.settled
+    camera.look(shift=Shift(0.0, 0.0, 0.5, 0.8))
+    assert camera.settled
+
+
+def test_a_view_that_lies_beside_its_reference_for_the_first_time_is_looked_at_again_soon() -> None:
+    camera = Camera()
+    camera.learn(shift=Shift(0.0, 0.0, 0.5, 0.8))
+    assert camera.settled
+    camera.look(shift=Shift(0.1, 0.0, 0.3, 0.8))
+    assert (camera.memory.suspected, camera.settled) == ({}, False)
+
+
+def test_a_room_that_is_dark_at_its_hour_costs_no_more_looks_than_one_that_is_light() -> None:
+    camera = Camera()
+    nights(camera, range(3))
+    camera.at_ms = (20_000 + 3) * DAY_MS + 20 * HOUR_MS
+    for _ in range(judge.SCORE_MAX):
+        assert not camera.settled or not camera.memory.suspected
+        camera.look(**FAULTS[MediaFault.BLACK])
+    assert (camera.judged.findings, camera.settled) == ((), True)
+    camera.look()
+    assert not camera.settled, "in the morning it is soon seen that it is over"
+
+
+@given(st.integers(0, 2**32))
+def test_what_is_usual_is_a_mean_of_the_last_hour_however_far_apart_looks_are(seed: int) -> None:
+    """Half an hour of twice the contrast tells on it alike."""
+    random, means = Random(seed), []
+    for every_s in (10.0, 20.0, 60.0):
+        camera = Camera()
+        camera.learn(spread=40.0)
+        camera.every_ms = round(every_s * 1000)
+        for _ in range(round(3 * 3600 / every_s)):
+            camera.look(spread=40.0 + random.uniform(-2, 2))
+        for _ in range(round(1800 / every_s)):
+            camera.look(spread=80.0)
+        means.append(camera.memory.usual[Light.DAY].spread)
+    assert max(means) - min(means) < 2.0
+    assert 52.0 < means[0] < 60.0
+
+
+def test_walls_by_a_light_that_wanders_are_not_frozen_when_they_are_looked_at_often_after_hours_of_seldom() -> None:
+    """What is alike for half a minute is never seen to be by seldom looks, and so never known."""
+    camera = Camera()
+    for every_ms in (EVERY_MS, 60_000, EVERY_MS):
+        camera.every_ms = every_ms
+        for _ in range(5 * ENOUGH):
+            alike = 10_000 + (camera.at_ms + every_ms) // 30_000 * BLOCKS
+            prints = tuple(alike + n if n < 20 else fresh(camera, n) for n in range(BLOCKS))
+            assert camera.look(prints=prints) == set()
+
+
+def test_sound_that_the_worker_misses_or_hears_late_is_reason_to_look() -> None:
+    heard, never = Memory(heard=True), Memory()
+    assert judge.is_sound_wrong(heard, None, overdue=True, wanted=None)
+    assert judge.is_sound_wrong(never, None, overdue=True, wanted=True)
+    assert judge.is_sound_wrong(never, -1500, overdue=False, wanted=None)
+    assert not judge.is_sound_wrong(never, None, overdue=True, wanted=None)
+    assert not judge.is_sound_wrong(heard, 1500, overdue=True, wanted=False)
+    assert not judge.is_sound_wrong(heard, 200, overdue=False, wanted=True)
 
 
 def test_every_fault_has_words() -> None:

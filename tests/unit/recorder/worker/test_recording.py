@@ -237,6 +237,7 @@ def test_all_sound_of_an_honest_camera_lies_beside_its_picture(
     assert sounds[0] <= max(0, -lag_ms) // 40 + 1, "only what seems to be from before the first picture is left out"
     stats = session.recording.stats()
     assert (stats.dropped, stats.repaired, stats.sound_units) == (0, 0, 300)
+    assert stats.sound_bytes == sum(len(str(number)) for number in range(300))
     settled = [file for file in FILES if file.puts[0][3] != b"0"][1:]
     for file in settled:
         first = int(file.puts[0][3])
