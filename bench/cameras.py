@@ -1,16 +1,19 @@
 """Cameras that cost next to nothing: one process, one loop, one `send` a frame; RTSP and RTP over one TCP connection.
 
-    python -m bench.cameras CLIP_FOLDER CAMERAS
+    python -m bench.cameras CLIP_FOLDER CAMERAS [--codec H265] [--silent] [--udp]
 
-Prints its port. Every path that ends in a number is a camera, at an address of its own (`address`); `/edged/7` and
-`/ffmpeg/7` are two clients of one. The clip is put into RTP packets once; when it comes round, sequence numbers and
-times go on, written into a copy for all cameras together. No two cameras send at the same instant. A line on standard
-input is answered with a line of JSON: who was sent which pictures. Ends with its standard input.
+Prints its port. `--silent` offers no sound; `--udp` knows no other way than UDP, one `send` a packet. Every path that
+ends in a number is a camera, at an address of its own (`address`); `/edged/7` and `/ffmpeg/7` are two clients of one.
+The clip is put into RTP packets once; when it comes round, sequence numbers and times go on, written into a copy for
+all cameras together. No two cameras send at the same instant. A line on standard input is answered with a line of
+JSON: who was sent which pictures. Ends with its standard input.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
+import contextlib
 import heapq
 import json
 import random
@@ -20,11 +23,10 @@ import socket
 import struct
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
 
 from bench import clip as clips
 
@@ -39,6 +41,8 @@ SEED: Final = 7
 NTP_EPOCH: Final = 2_208_988_800
 AAC: Final = "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3"
 SSRC: Final = (0x1D0, 0x50D)
+NUMBERS: Final = struct.Struct(">HI")
+"""Of an RTP header: sequence number and time."""
 WALL: Final = time.time() - time.monotonic()
 
 
@@ -62,7 +66,7 @@ class Tape:
         for at, track, n in sorted(entries):
             start, first = len(data), len(heads[track])
             tick = n * (VIDEO_TICKS if track == 0 else clips.SAMPLES)
-            payloads = _video(clip.pictures[n]) if track == 0 else [_sound(clip.sound[n])]
+            payloads = _video(clip.codec, clip.pictures[n]) if track == 0 else [_sound(clip.sound[n])]
             for number, payload in enumerate(payloads):
                 marker = 0x80 if number == len(payloads) - 1 else 0
                 data += struct.pack(">cBH", b"$", 2 * track, 12 + len(payload))
@@ -71,21 +75,21 @@ class Tape:
                 data += struct.pack(">BBHII", 0x80, marker | 96 + track, 0, 0, SSRC[track]) + payload
             frames.append((at, track, n, start, len(data), first))
         self.frames = frames
-        self._data = np.frombuffer(bytes(data), np.uint8)
-        self._heads = [np.array(h) for h in heads]
-        self._ticks = [np.array(t, np.uint64) for t in ticks]
+        self._data = bytes(data)
+        self._heads = heads
+        self._ticks = ticks
         self._rounds: dict[int, memoryview] = {}
 
     def round(self, number: int) -> memoryview:
         """The clip with the numbers and times of this round; all cameras are in the same two or three."""
         if number not in self._rounds:
-            data = self._data.copy()
+            data = bytearray(self._data)
             for track, length in ((0, clips.PICTURES * VIDEO_TICKS), (1, clips.PACKETS * clips.SAMPLES)):
-                heads = self._heads[track]
-                _write(data, heads + 2, (np.arange(len(heads), dtype=np.uint64) + number * len(heads)) & 0xFFFF, 2)
-                _write(data, heads + 4, (self._ticks[track] + number * length) & 0xFFFFFFFF, 4)
+                first, begin = number * len(self._heads[track]), number * length
+                for n, (at, tick) in enumerate(zip(self._heads[track], self._ticks[track], strict=True), first):
+                    NUMBERS.pack_into(data, at + 2, n & 0xFFFF, (tick + begin) & 0xFFFFFFFF)
             self._rounds = {n: kept for n, kept in self._rounds.items() if n >= number - 2}
-            self._rounds[number] = data.data
+            self._rounds[number] = memoryview(data)
         return self._rounds[number]
 
     def numbers(self, track: int, entry: int) -> tuple[int, int]:
@@ -97,26 +101,40 @@ class Tape:
         return (first + number * len(self._heads[track])) & 0xFFFF, tick & 0xFFFFFFFF
 
 
-def _write(data: Any, at: Any, values: Any, size: int) -> None:
-    for byte in range(size):
-        data[at + byte] = (values >> np.uint64(8 * (size - 1 - byte))) & np.uint64(0xFF)
-
-
-def _video(units: tuple[bytes, ...]) -> list[bytes]:
+def _video(codec: clips.Codec, units: tuple[bytes, ...]) -> list[bytes]:
+    """RFC 6184 and RFC 7798: a NAL unit by itself, or in fragments."""
     payloads = []
     for unit in units:
         if len(unit) <= PAYLOAD_BYTES:
             payloads.append(unit)
             continue
-        parts = [unit[at : at + PAYLOAD_BYTES - 2] for at in range(1, len(unit), PAYLOAD_BYTES - 2)]
+        if codec is clips.Codec.H264:
+            head, kind, begin = bytes((unit[0] & 0xE0 | 28,)), unit[0] & 31, 1
+        else:
+            head, kind, begin = bytes((unit[0] & 0x81 | 49 << 1, unit[1])), unit[0] >> 1 & 63, 2
+        size = PAYLOAD_BYTES - len(head) - 1
+        parts = [unit[at : at + size] for at in range(begin, len(unit), size)]
         for number, part in enumerate(parts):
             flags = (0x80 if number == 0 else 0) | (0x40 if number == len(parts) - 1 else 0)
-            payloads.append(bytes((unit[0] & 0xE0 | 28, flags | unit[0] & 31)) + part)
+            payloads.append(head + bytes((flags | kind,)) + part)
     return payloads
 
 
 def _sound(packet: bytes) -> bytes:
     return struct.pack(">HH", 16, len(packet) << 3) + packet
+
+
+@dataclass(frozen=True, slots=True)
+class Datagrams:
+    """One track of one client, over UDP: where from, and where RTP and RTCP go."""
+
+    rtp: socket.socket
+    rtcp: socket.socket
+    to: tuple[tuple[str, int], tuple[str, int]]
+
+    def send(self, packet: memoryview | bytes, *, rtcp: bool) -> None:
+        with contextlib.suppress(OSError):  # lost on the way, which UDP is allowed to do
+            (self.rtcp if rtcp else self.rtp).sendto(packet, self.to[rtcp])
 
 
 @dataclass(eq=False)
@@ -125,6 +143,10 @@ class Session:
 
     sock: socket.socket
     path: str = ""
+    tracks: set[int] = field(default_factory=set)
+    """Which were set up."""
+    datagrams: dict[int, Datagrams] = field(default_factory=dict)
+    """Of each track that does not come over the connection."""
     epoch_s: float = 0.0
     """When the camera's first round began, on CLOCK_MONOTONIC."""
     entry: int = 0
@@ -142,8 +164,11 @@ class Session:
 class Server:
     """All cameras."""
 
-    def __init__(self, tape: Tape, cameras: int) -> None:
+    def __init__(self, tape: Tape, cameras: int, *, udp: bool) -> None:
         self.tape = tape
+        self._udp = udp
+        self._pairs: dict[tuple[str, int], tuple[socket.socket, socket.socket]] = {}
+        """By address and track: of RTP and RTCP, for all clients."""
         self.began_s = time.monotonic()
         self._phases = [random.Random(SEED + n).random() * ROUND_S for n in range(cameras)]
         self._listening = {}
@@ -221,27 +246,25 @@ class Server:
     def _request(self, session: Session, head: str) -> None:
         method, url, _ = head.split("\r\n", maxsplit=1)[0].split(" ")
         sequence = re.search(r"(?im)^cseq: *(\d+)", head)
-        extra, body = "", ""
+        status, extra, body = "200 OK", "", ""
         if method == "OPTIONS":
             extra = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n"
         elif method == "DESCRIBE":
             body = self._description()
             extra = f"Content-Base: {url}/\r\nContent-Type: application/sdp\r\n"
         elif method == "SETUP":
-            track = int(url[-1])
-            extra = (
-                f"Transport: RTP/AVP/TCP;unicast;interleaved={2 * track}-{2 * track + 1}\r\nSession: 1;timeout=60\r\n"
-            )
+            way = self._set_up(session, int(url[-1]), head)
+            status = status if way else "461 Unsupported Transport"
+            extra = f"Transport: {way}\r\nSession: 1;timeout=60\r\n" if way else ""
         elif method == "PLAY":
             session.path = re.sub(r"^rtsp://[^/]*|/$", "", url)
             infos = ",".join(
                 "url={}/track{};seq={};rtptime={}".format(url.rstrip("/"), track, *self._begin(session, track))
-                for track in (0, 1)
+                for track in sorted(session.tracks)
             )
             extra = f"Session: 1\r\nRTP-Info: {infos}\r\n"
-        head = (
-            f"RTSP/1.0 200 OK\r\nCSeq: {sequence[1] if sequence else 0}\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
-        )
+        number = sequence[1] if sequence else 0
+        head = f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
         self._send(session, [f"{head}{body}".encode()])
         if method == "PLAY" and not session.playing:
             session.playing = True
@@ -249,17 +272,42 @@ class Server:
         if method == "TEARDOWN":
             self._close(session)
 
+    def _set_up(self, session: Session, track: int, head: str) -> str:
+        """How the track comes; "" where it is asked for in another way than the camera knows."""
+        asked = re.search(r"(?im)^transport: *(.*?) *\r?$", head + "\r\n")
+        wanted = asked[1] if asked else ""
+        if self._udp == ("TCP" in wanted.upper()):
+            return ""
+        session.tracks.add(track)
+        if not self._udp:
+            return f"RTP/AVP/TCP;unicast;interleaved={2 * track}-{2 * track + 1}"
+        theirs = re.search(r"client_port=(\d+)-(\d+)", wanted)
+        if theirs is None:
+            return ""
+        here, there = session.sock.getsockname()[0], session.sock.getpeername()[0]
+        if (here, track) not in self._pairs:
+            self._pairs[here, track] = _pair(here)
+        rtp, rtcp = self._pairs[here, track]
+        session.datagrams[track] = Datagrams(rtp, rtcp, ((there, int(theirs[1])), (there, int(theirs[2]))))
+        ours = f"{rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
+        return f"RTP/AVP;unicast;client_port={theirs[1]}-{theirs[2]};server_port={ours}"
+
     def _description(self) -> str:
-        sps, pps = self.tape.clip.sets
-        sets = ",".join(base64.b64encode(unit).decode() for unit in (sps, pps))
+        clip = self.tape.clip
+        sets = [base64.b64encode(unit).decode() for unit in clip.sets]
+        if clip.codec is clips.Codec.H264:
+            profile = clip.sets[0][1:4].hex()
+            told = f"packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={','.join(sets)}"
+        else:
+            told = "sprop-vps={};sprop-sps={};sprop-pps={}".format(*sets)
+        sound = (
+            "m=audio 0 RTP/AVP 97", f"a=rtpmap:97 mpeg4-generic/{clips.SAMPLE_RATE}/1",
+            f"a=fmtp:97 {AAC};config={clip.config[:2].hex()}", "a=control:track1",
+        )  # fmt: skip
         return "\r\n".join((
             "v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=bench", "c=IN IP4 0.0.0.0", "t=0 0",
-            "m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000",
-            f"a=fmtp:96 packetization-mode=1;profile-level-id={sps[1:4].hex()};sprop-parameter-sets={sets}",
-            "a=control:track0",
-            "m=audio 0 RTP/AVP 97", f"a=rtpmap:97 mpeg4-generic/{clips.SAMPLE_RATE}/1",
-            f"a=fmtp:97 {AAC};config={self.tape.clip.config[:2].hex()}",
-            "a=control:track1", "",
+            "m=video 0 RTP/AVP 96", f"a=rtpmap:96 {clip.codec.value}/90000", f"a=fmtp:96 {told}", "a=control:track0",
+            *(sound if clip.sound else ()), "",
         ))  # fmt: skip
 
     def _begin(self, session: Session, track: int) -> tuple[int, int]:
@@ -283,6 +331,9 @@ class Server:
         return number * ROUND_S + self.tape.frames[place][0]
 
     def _schedule(self, session: Session) -> None:
+        """The next frame of a track that was set up."""
+        while self.tape.frames[session.entry % len(self.tape.frames)][1] not in session.tracks:
+            session.entry += 1
         self._serial += 1
         heapq.heappush(self._due, (session.epoch_s + self._at(session.entry), self._serial, session))
 
@@ -293,9 +344,13 @@ class Server:
         due_s = session.epoch_s + number * ROUND_S + at
         if due_s >= session.report_s:
             session.report_s += REPORT_S
-            pieces[:0] = [self._report(track, session.entry, due_s) for track in (0, 1)]
+            pieces[:0] = [self._report(one, session.entry, due_s) for one in sorted(session.tracks)]
         try:
-            self._send(session, pieces)
+            if session.datagrams:
+                for piece in pieces:
+                    _scatter(session, piece)
+            else:
+                self._send(session, pieces)
         except OSError:
             self._close(session)
             return
@@ -343,6 +398,34 @@ class Server:
             self._past.append(session)
 
 
+def _pair(host: str) -> tuple[socket.socket, socket.socket]:
+    """Two free ports next to each other, the first an even one."""
+    while True:
+        rtp, rtcp = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+        rtp.bind((host, 0))
+        port = rtp.getsockname()[1]
+        with contextlib.suppress(OSError):
+            if port % 2 == 0:
+                rtcp.bind((host, port + 1))
+                return rtp, rtcp
+        rtp.close()
+        rtcp.close()
+
+
+def _scatter(session: Session, piece: bytes | memoryview) -> None:
+    """What would go over the connection, as datagrams."""
+    for channel, packet in _packets(memoryview(piece)):
+        session.datagrams[channel >> 1].send(packet, rtcp=bool(channel & 1))
+
+
+def _packets(interleaved: memoryview) -> Iterator[tuple[int, memoryview]]:
+    at = 0
+    while at < len(interleaved):
+        end = at + 4 + (interleaved[at + 2] << 8 | interleaved[at + 3])
+        yield interleaved[at + 1], interleaved[at + 4 : end]
+        at = end
+
+
 def _told(session: Session) -> dict[str, Any]:
     return {
         "path": session.path,
@@ -356,8 +439,16 @@ def _told(session: Session) -> dict[str, Any]:
 
 
 def main() -> None:
-    folder, cameras = Path(sys.argv[1]), int(sys.argv[2])
-    server = Server(Tape(clips.load(folder)), cameras)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("folder", type=Path)
+    options.add_argument("cameras", type=int)
+    options.add_argument("--codec", type=clips.Codec, default=clips.Codec.H264)
+    options.add_argument("--silent", action="store_true")
+    options.add_argument("--udp", action="store_true")
+    chosen = options.parse_args()
+    clip = clips.load(chosen.folder, chosen.codec)
+    tape = Tape(replace(clip, sound=()) if chosen.silent else clip)
+    server = Server(tape, chosen.cameras, udp=chosen.udp)
     print(server.port, flush=True)
     server.run()
 

@@ -1,7 +1,12 @@
 """A catalog that is full: 5-minute segments of all cameras side by side, under one floor and ceiling.
 
+    python -m bench.filling FOLDER CAMERAS
+
+leaves a day of the cameras c0, c1 … that ended just now, for a daemon to start with: FOLDER/state, and FOLDER/volume
+with a file of the right size and without content for each segment.
+
 By set-based SQL, because twenty million facts would take an hour. `compare` fills a small one both ways, through
-storage's own facts and by SQL, and holds every table of them against each other. There are no files.
+storage's own facts and by SQL, and holds every table of them against each other. Otherwise there are no files.
 """
 
 from __future__ import annotations
@@ -9,6 +14,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,19 +24,25 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from bench.contenders import make_sparse
+from storage.integrity.service import SLACK_MS
 from storage.ledger import signer, table
 from storage.ledger.table import HASHED_SQL, LeafEntry
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.files import file_name, render
 from storage.pins import table as pins_table
+from storage.segments import findings_table
 from storage.segments import table as segments_table
+from storage.segments.findings_table import RescanProgress
 from storage.store import opening
 from storage.volumes.volume import VolumeSpec
+from storage.words.layout import segment_path
 from storage.words.model import Bounds, Closing, Moment, Opening, Parts
 
 SEGMENT_MS: Final = 300_000
 HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 BYTES: Final = 75_000_000
 """5 minutes at 2 Mbit/s."""
 FRAMES: Final = 7500
@@ -40,6 +53,8 @@ CHUNK: Final = 2_000
 WALL_MS: Final = 1_772_000_000_000
 DESTROYED: Final = 100_000
 """Segments destroyed while commits are timed, or a fifth of all."""
+CEILING_S: Final = 30 * 86_400
+"""Of a day of footage: nothing is destroyed, however long the box has been running since."""
 SMALL: Final = 40
 """Segments of each camera in the comparison of both ways to fill."""
 
@@ -49,11 +64,13 @@ class Clock:
 
     boot_id = "bench"
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, wall_ms: int = WALL_MS) -> None:
+        """`wall_ms`: when it booted."""
         self.now_ms = now_ms
+        self._wall_ms = wall_ms
 
     def now(self) -> Moment:
-        return Moment(WALL_MS + self.now_ms, self.now_ms)
+        return Moment(self._wall_ms + self.now_ms, self.now_ms)
 
     def synced(self) -> bool:
         return True
@@ -71,10 +88,15 @@ class Size:
 
     cameras: int
     each: int
+    name: str = "cam-{:02}"
+    wall_ms: int = WALL_MS
+    """When the first of them began."""
+    ceiling_s: int | None = None
+    """None: an hour after the last segment ended the first is past it, and one more every five minutes."""
 
     @property
     def names(self) -> list[str]:
-        return [f"cam-{number:02}" for number in range(self.cameras)]
+        return [self.name.format(number) for number in range(self.cameras)]
 
     @property
     def rows(self) -> int:
@@ -86,15 +108,14 @@ class Size:
 
     @property
     def bounds(self) -> Bounds:
-        """An hour after the last segment ended the first is past its ceiling, and one more every five minutes."""
-        return Bounds(3600, (self.end_ms + HOUR_MS) // 1000)
+        return Bounds(3600, self.ceiling_s or (self.end_ms + HOUR_MS) // 1000)
 
     @property
     def destroyed_each(self) -> int:
         return min(DESTROYED, self.rows // 5) // self.cameras
 
     def clock(self) -> Clock:
-        return Clock(self.end_ms)
+        return Clock(self.end_ms, self.wall_ms)
 
     def opening(self, camera: str, seq: int, volume: str, start: Moment) -> Opening:
         return Opening(camera, seq, volume, start, self.bounds, 1, True)
@@ -121,7 +142,7 @@ def held(folder: Path, size: Size) -> Iterator[opening.OpenState]:
 def fill_by_facts(folder: Path, size: Size, each: int | None = None) -> None:
     """As a daemon does. `each`: only so many of each camera."""
     with held(folder, size) as it:
-        volume, begin = it.pool.opened[0].id, Moment(WALL_MS, 0)
+        volume, begin = it.pool.opened[0].id, Moment(size.wall_ms, 0)
         todo: list[Callable[[sqlite3.Connection], object]]
         todo = [partial(segments_table.enrol, life=it.life, camera=camera, at=begin) for camera in size.names]
         for seq in range(1, (each or size.each) + 1):
@@ -156,7 +177,7 @@ def fill_by_sql(folder: Path, size: Size) -> None:
             db.execute(f"UPDATE leaves SET hash = leaf_hash({HASHED_SQL}) WHERE number >= :leaf", chunk)  # noqa: S608
             db.execute("COMMIT")
         db.execute("UPDATE holdings SET segments = ?1, bytes = ?1 * ?2", (size.each, BYTES))
-        db.execute(_CAMERAS, {"each": size.each, "ms": SEGMENT_MS, "wall": WALL_MS})
+        db.execute(_CAMERAS, {"each": size.each, "ms": SEGMENT_MS, "wall": size.wall_ms})
         mirrored(folder, db)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     subprocess.run(["/usr/bin/sync", "-f", str(folder)], check=True)  # or the first to commit would pay for it
@@ -174,6 +195,25 @@ def mirrored(folder: Path, db: sqlite3.Connection) -> None:
     finally:
         os.close(volume)
     db.execute("UPDATE volumes SET mirrored = ?, reconciled = 1", (last.number,))
+
+
+def day(folder: Path, cameras: int) -> None:
+    """See above."""
+    each = DAY_MS // SEGMENT_MS
+    size = Size(cameras, each, "c{}", time.time_ns() // 1_000_000 - DAY_MS, CEILING_S)
+    state = folder / "state"
+    state.mkdir(parents=True)
+    fill_by_sql(state, size)
+    grow(state)
+    volume = (state / "volume").rename(folder / "volume")  # edged refuses one within the other
+    for camera in size.names:
+        for seq in range(1, each + 1):
+            path = volume / segment_path(camera, size.wall_ms + (seq - 1) * SEGMENT_MS, seq)
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            make_sparse(path, BYTES)
+    time.sleep(2 * SLACK_MS / 1000)  # or edged would read them all, because they changed long after they ended
+    with closing(sqlite3.connect(state / opening.DATABASE_NAME)) as db, db:
+        findings_table.remember_rescan(db, RescanProgress(time.time_ns() // 1_000_000, 0, 0, "", done=True))
 
 
 def grow(folder: Path) -> None:
@@ -260,3 +300,7 @@ def _dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         return value
 
     return {name: [tuple(plain(value) for value in row) for row in found] for name, found in rows.items()}
+
+
+if __name__ == "__main__":
+    day(Path(sys.argv[1]), int(sys.argv[2]))

@@ -47,12 +47,12 @@ def run(phase: Phase, reader: Reader, kills: int) -> list[str]:
 
 
 def _edged(phase: Phase, reader: Reader, camera: int) -> float:
-    """Its worker; what was left is salvaged beside the next session."""
+    """The process that writes it; what was left is salvaged beside the next session."""
     epoch_s = _epoch_s(phase, "edged", camera)
     mine = f"/volume/c{camera}/"
     wait_for("it records", lambda: any(mine in str(path) for path in phase.edged.writing()))
     writing = [path for path in phase.edged.writing() if mine in str(path)]
-    worker = next(pid for pid in phase.edged.workers if _writes(pid, writing))
+    worker = next(pid for pid in phase.edged.pids if pid != phase.edged.pid and _writes(pid, writing))
     killed_s = time.monotonic()
     os.kill(worker, signal.SIGKILL)
     wait_for("what it left is salvaged", lambda: not any(path.exists() for path in writing), SALVAGED_S)

@@ -18,8 +18,8 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -193,17 +193,29 @@ def _pages(db: sqlite3.Connection) -> int:
     return int((count - free) * size)
 
 
-def measured(folder: Path, size: Size) -> dict[str, float]:
+def make(folder: Path, size: Size) -> None:
+    """A whole ledger, signed."""
     fill_by_sql(folder, size)
     grow(folder)
     lists(folder)
     sign(folder, size)
+
+
+@contextmanager
+def all_processors() -> Iterator[Spread]:
+    """They have begun, which takes half a second whatever there is to check."""
+    with Processes() as processes:
+        list(processes(abs, range(WORTH)))
+        yield processes
+
+
+def measured(folder: Path, size: Size) -> dict[str, float]:
+    make(folder, size)
     found: dict[str, float] = {"segments": size.rows}
     found |= append(folder)
     found |= prove(folder)
-    with Processes() as processes:
+    with all_processors() as processes:
         ways: list[tuple[str, Spread]] = [("one processor", map), ("all processors", processes)]
-        list(processes(abs, range(WORTH)))  # they have begun: half a second, whatever there is to check
         for name, spread in ways:
             found[f"hashes and tree alone, {name}, leaves a second"] = hash_all(folder, spread)
             found[f"whole check, {name}, leaves a second"] = verify(folder, spread)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from bench import clip as clips
-from bench.contenders import Cameras, Edged, wait_for
+from bench.contenders import Cameras, Edged, scratch, wait_for
 from bench.gauges import Group, command, median
-from bench.recorder import WARM_UP_S, scratch
+from bench.recorder import WARM_UP_S
 
 NEVER: Final = "from edged.health import watch\nwatch.ROUND_S = 1e12\n"
 LEARNED_S: Final = 20.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -31,11 +32,18 @@ class Strip:
         ]
 
 
+def name_of(picture: list[bytes] | tuple[bytes, ...]) -> str:
+    """What a picture is known by, whatever lies around it."""
+    return hashlib.md5(
+        b"".join(unit for unit in picture if unit and unit[0] & 31 in clips.SLICES), usedforsecurity=False
+    ).hexdigest()
+
+
 class Reader:
     """Knows each picture and each packet of sound of the clip by its bytes."""
 
     def __init__(self, clip: clips.Clip) -> None:
-        self._pictures = {clips.name_of(picture): n for n, picture in enumerate(clip.pictures)}
+        self._pictures = {name_of(picture): n for n, picture in enumerate(clip.pictures)}
         self._sound = {packet: n for n, packet in enumerate(clip.sound)}
 
     def read(self, path: Path) -> tuple[list[int | None], list[int | None]]:
@@ -45,7 +53,7 @@ class Reader:
         with suppress(av.FFmpegError, IndexError), av.open(str(path)) as container:
             for packet in container.demux():
                 if packet.size and packet.stream.type == "video":
-                    pictures.append(self._pictures.get(clips.name_of(clips.units(bytes(packet)))))
+                    pictures.append(self._pictures.get(name_of(clips.units(bytes(packet)))))
                 elif packet.size:
                     sound.append(self._sound.get(bytes(packet)))
         return pictures, sound

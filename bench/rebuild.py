@@ -15,6 +15,7 @@ import json
 import sqlite3
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from storage.database.migrations import migrate
@@ -35,6 +36,47 @@ FLOOR_S, CEILING_S = 31 * 86_400, 365 * 86_400
 NODE = "bench"
 
 
+@dataclass(frozen=True)
+class FromLeaves:
+    """The database made anew from its mirror."""
+
+    leaves: int
+    took_s: float
+    busy_s: float
+    """Processor time."""
+    opened_s: float
+    """Until the store could record, without a head."""
+    line_bytes: float
+
+    @property
+    def a_second(self) -> float:
+        return self.leaves / self.took_s
+
+    def __str__(self) -> str:
+        busy = f"{self.leaves / self.busy_s:.0f} per processor second"
+        year_mb = self.line_bytes * 2 * 105_120 / 1e6
+        return (
+            f"from leaves: {self.leaves} in {self.took_s:.1f} s, {self.a_second:.0f}/s, {busy}\n"
+            f"open for recording after {self.opened_s:.2f} s, without a head\n"
+            f"a line: {self.line_bytes:.0f} bytes; a camera-year: {year_mb:.0f} MB"
+        )
+
+
+@dataclass(frozen=True)
+class FromFiles:
+    """The database made anew from files alone."""
+
+    files: int
+    took_s: float
+
+    @property
+    def a_second(self) -> float:
+        return self.files / self.took_s
+
+    def __str__(self) -> str:
+        return f"from files alone: {self.files} in {self.took_s:.1f} s, {self.a_second:.0f}/s"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--segments", type=int, default=200_000)
@@ -42,8 +84,8 @@ def main() -> None:
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         print(f"a leaf in a commit: {cost_of_a_leaf(Path(folder)):.0f} µs")
-        from_leaves(Path(folder) / "leaves", wanted.segments)
-        from_files(Path(folder) / "files", wanted.files)
+        print(from_leaves(Path(folder) / "leaves", wanted.segments))
+        print(from_files(Path(folder) / "files", wanted.files))
 
 
 def cost_of_a_leaf(folder: Path, count: int = 20_000) -> float:
@@ -99,7 +141,7 @@ def open_store(folder: Path) -> Store:
     return Store.open(state=folder / "state", node=NODE, volumes=(spec,), clock=Clock())
 
 
-def from_leaves(folder: Path, segments: int) -> None:
+def from_leaves(folder: Path, segments: int) -> FromLeaves:
     volume, numbers, written = volume_of(folder), 0, 0
     days: dict[str, list[bytes]] = {}
     for index in range(segments):
@@ -130,12 +172,10 @@ def from_leaves(folder: Path, segments: int) -> None:
     store.ledger.rebuild(told, everything=True, paced=False)
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     store.close()
-    print(f"from leaves: {applied} in {took:.1f} s, {applied / took:.0f}/s, {applied / busy:.0f} per processor second")
-    print(f"open for recording after {opened:.2f} s, without a head")
-    print(f"a line: {written / numbers:.0f} bytes; a camera-year: {written / numbers * 2 * 105_120 / 1e6:.0f} MB")
+    return FromLeaves(applied, took, busy, opened, written / numbers)
 
 
-def from_files(folder: Path, files: int) -> None:
+def from_files(folder: Path, files: int) -> FromFiles:
     volume_of(folder)
     for index in range(files):
         start_ms = WALL_MS + index * SEGMENT_MS
@@ -151,7 +191,7 @@ def from_files(folder: Path, files: int) -> None:
     report = store.ledger.rebuild(everything=True, paced=False)
     took = time.perf_counter() - begun
     store.close()
-    print(f"from files alone: {report.adopted} in {took:.1f} s, {report.adopted / took:.0f}/s")
+    return FromFiles(report.adopted, took)
 
 
 if __name__ == "__main__":

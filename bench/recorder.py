@@ -12,16 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from bench import clip as clips
 from bench import kills, profiling, proof
+from bench.contenders import scratch
 from bench.gauges import Group, median
 from bench.phase import Phase
 
@@ -40,9 +37,8 @@ def measure(phase: Phase, seconds: int, windows: int) -> list[str]:
     edged = phase.edged
     groups = {
         "ffmpeg": Group(phase.ffmpeg.pids),
-        "edged: workers": Group(edged.workers),
         "edged: daemon": Group([edged.pid]),
-        "edged: forkserver": Group([edged.forkserver, *edged.helpers]),
+        "edged: all that it started": Group([pid for pid in edged.pids if pid != edged.pid]),
     }
     load = Group([phase.load.pid])
     for _ in range(windows):
@@ -148,15 +144,6 @@ def main() -> None:
     if chosen.profile:
         with scratch(state) as folder:
             print("\n".join(profiling.run(folder, state, chosen.seconds)))
-
-
-@contextmanager
-def scratch(state: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=state, prefix="run-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

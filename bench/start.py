@@ -31,6 +31,11 @@ PICTURE: Final = "test://?size=640x360&fps=15&gop=1"
 NO_LIMIT: Final = "1000000TB"
 LOOK_S: Final = 0.005
 WITHIN_S: Final = 60.0
+FIGURES: Final = (
+    "first start to the first bytes recorded, s",
+    "start after SIGKILL, median s",
+    "start after SIGKILL, worst s",
+)
 RECORDED_S: Final = 12.0
 """Before each kill, and before memory is looked at: longer than a heartbeat and a sweep."""
 
@@ -85,9 +90,7 @@ def measured(folder: Path, size: Size, kills: int) -> dict[str, float]:
         edged.kill_everything()
     return {
         "segments": size.rows,
-        "first start to the first bytes recorded, s": first_s,
-        "start after SIGKILL, median s": median(took_s),
-        "start after SIGKILL, worst s": max(took_s),
+        **dict(zip(FIGURES, (first_s, median(took_s), max(took_s)), strict=True)),
         "memory of the daemon (PSS), MB": 0.0 if memory is None else memory.pss / 1024,
     }
 

@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import Final, Self
 from unittest.mock import patch
 
-from bench.filling import BYTES, HOUR_MS, SEGMENT_MS, WALL_MS, Clock, Size, compare, fill_by_sql, grow, spec
+from bench.filling import BYTES, DAY_MS, HOUR_MS, SEGMENT_MS, WALL_MS, Clock, Size, compare, fill_by_sql, grow, spec
 from storage.retention.plan import Policy
 from storage.ring import sweep
 from storage.store import opening
 from storage.store.facade import Store
 
-DAY_MS: Final = 24 * HOUR_MS
 LOOKUPS: Final = 1000
 PAUSE_S: Final = 0.01
 """Between two commits that are timed: 64 cameras make one in 5 s."""

@@ -217,8 +217,8 @@ def _settings(config: Config, camera: CameraConfig) -> CameraSettings:
 def sync_ms(max_loss_ms: int) -> int:
     """How long written bytes may wait for their sync so that a power cut costs at most `max_loss_ms` (S6).
 
-    The rest is what a worker holds in memory at the worst instant, and the sync itself. Bytes come twice a second, so
-    there are at most two syncs a second of each file.
+    The rest is what a worker holds in memory at the worst instant, and the sync itself. Where there is time for it, a
+    worker syncs once for each look, not oftener (`recorder.worker.disk.SYNC_S`).
     """
     return max_loss_ms - HELD_MS - SYNC_ITSELF_MS
 

@@ -1028,7 +1028,7 @@ def load_troubles(load: BoxLoad) -> Iterator[tuple[str, AlarmCondition]]:
         "See what else runs on it (top), give it fewer cameras or lower bit rates, or a faster processor; `edgectl "
         "status` shows how busy it is",
     )
-    yield "load", AlarmCondition(Severity.WARNING, text, action, OVERLOADED_AFTER_S)
+    yield "box.load", AlarmCondition(Severity.WARNING, text, action, OVERLOADED_AFTER_S)
 
 
 def tampering_troubles(tampered: Iterable[TamperedFiles]) -> Iterator[tuple[str, AlarmCondition]]:

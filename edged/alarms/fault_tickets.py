@@ -91,7 +91,7 @@ NONE: Final[Mapping[str, str]] = {
     "database": "it mends itself",
     "journal": "it is written once the disk takes it",
     "roles": "the system's groups",
-    "load": "too many cameras, or other programs: to be decided, not mended",
+    "box": "too many cameras, or other programs: to be decided, not mended",
     "mqtt": "the network to the centre and its certificates: the centre sees that the box is silent",
     "fault": "tells of faults",
     "office": "people decide; keys that cannot be read are no device",

@@ -211,7 +211,7 @@ OF_THE_BOX: Final[Mapping[str, str]] = {
     "storage.away": "a disk that is being changed",
     "storage.failing": "a disk whose cable is being changed",
     "storage.slow": "a disk that is being copied",
-    "load": "programs that whoever is at work runs",
+    "box.load": "programs that whoever is at work runs",
     "storage.ballast": "a system disk that is being worked on",
     "ledger.unwritten": "a disk that is being changed does not get the ledger's copy",
     "clock.stepped": "a clock that is being set",

@@ -67,8 +67,8 @@ SEGMENT_MIN: Final = timedelta(seconds=2)
 SEGMENT_MAX: Final = timedelta(hours=1)
 """A segment is destroyed whole: longer ones would keep an hour too much, or lose it to one bad file."""
 MAX_LOSS_MIN: Final = timedelta(milliseconds=1500)
-"""A worker holds up to 0.9 s in memory (recorder.words.messages.HELD_MS), and a sync takes its time: below this
-there is nothing left to wait for it (fleet.SYNC_ITSELF_MS)."""
+"""A worker holds up to 0.65 s in memory (recorder.words.messages.HELD_MS), and a slow sync takes 0.6 s
+(edged.cameras.SYNC_ITSELF_MS): what is left is between two syncs."""
 MAX_LOSS_MAX: Final = timedelta(minutes=1)
 """More than a minute lost at a power cut is no longer a recorder."""
 DEFAULT_RESERVE_PERCENT: Final = 5.0

@@ -35,7 +35,7 @@ _STAKES: Final = {
     "storage.ballast": Urgency.ENDING,
     "storage.failing": Urgency.NOT_RECORDED,
     "storage.slow": Urgency.ENDING,
-    "load": Urgency.ENDING,
+    "box.load": Urgency.ENDING,
     "clock.stepped": Urgency.PAST,
     "storage.lost": Urgency.PAST,
 }

@@ -70,6 +70,33 @@ def shortened(*constants: tuple[ModuleType, str, float]) -> str:
     return "".join(["if __name__ == '__main__':\n", *lines])
 
 
+FORKSERVER: Final = """import os, sys, traceback
+from recorder.supervisor import forkserver
+
+be_child = forkserver._Forkserver._be_child
+
+
+def be_planted_child(server, target, sock):
+    try:
+        exec({sabotage!r}, {{"__name__": "worker"}})
+    except BaseException:
+        traceback.print_exc()
+        os._exit(forkserver.EXIT_FAULT)
+    be_child(server, target, sock)
+
+
+forkserver._Forkserver._be_child = be_planted_child
+try:
+    forkserver.main(int(sys.argv[1]), sys.argv[2:])
+except (BrokenPipeError, ConnectionResetError):
+    pass
+"""
+"""As `recorder.supervisor.forkserver`, but that its children run `sabotage` first."""
+PLANTED: Final = """if __name__ == '__main__':
+    import sys
+    from recorder.supervisor import processes
+    processes.COMMAND = (sys.executable, {forkserver!r})
+"""
 TOLD_SOON: Final = shortened((daemon, "HEALTH_EVERY_S", 0.2))
 """How its cameras are is looked at five times a second and not once: for that every test waits, most of them often."""
 
@@ -86,8 +113,8 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
         standing: Path | None = None,
     ) -> None:
-        """`sabotage` is Python that the daemon and each of its workers runs first: a planted bug that must show, or
-        what `shortened` makes.
+        """`sabotage` is Python that the daemon and each of its workers runs first, these not as `__main__`: a planted
+        bug that must show, or what `shortened` makes.
 
         `environment` is added to that of the daemon and of `edgectl`. `standing` is the directory that the daemon is
         started in, if not its own folder.
@@ -107,8 +134,11 @@ class Daemon:
         for place in (folder, self.state, self.volume, self.socket.parent):
             place.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._script = folder / "edged"
+        self._forkserver = folder / "forkserver"
+        self._forkserver.write_text(FORKSERVER.format(sabotage=sabotage))
+        planted = PLANTED.format(forkserver=str(self._forkserver)) if sabotage else ""
         self._script.write_text(
-            f"import gc\ngc.disable()\n{sabotage}{TOLD_SOON}gc.enable()\n"  # it would look in vain at what is imported
+            f"import gc\ngc.disable()\n{sabotage}{TOLD_SOON}{planted}gc.enable()\n"  # it would look in vain at imports
             "import sys\nfrom edged.main.entry import daemon\n"
             "if __name__ == '__main__':\n    sys.exit(daemon())\n"
         )

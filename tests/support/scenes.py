@@ -41,6 +41,11 @@ def watched(server: RtspServer, *names: str) -> list[Watched]:
     return [Watched(camera.id, server.url(camera.id), camera.user, camera.password) for camera in chosen]
 
 
+def connections(server: RtspServer) -> dict[str, int]:
+    """How often each camera was connected to so far."""
+    return {name: len({entry.run for entry in server.sent(name)}) for name in server.cameras}
+
+
 def recording_faults(edged: Daemon, server: RtspServer, camera: Camera) -> list[str]:
     """All that must hold of what one camera sent and what lies on disk."""
     segments = edged.segments(camera.id)

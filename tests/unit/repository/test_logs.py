@@ -58,6 +58,7 @@ NOBODY: Final = {
     "reloaded: %s": "cameras, volumes, and groups, which the configuration names",
     "still without a broker: %s": "an error of the network",
     "the centre commands a restart": "no value",
+    "%s: it is read by a process of its own from now on": "a camera's id",
     "the configuration loosens what is agreed upon, which takes two persons: %s": "groups and keys, as configured",
     "%s; its links are left as they are": "an error, with a path",
     "pin %s is not filed as it should be: %s": "a pin's number and an error, with a path",

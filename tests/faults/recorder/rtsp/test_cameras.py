@@ -138,12 +138,12 @@ def test_whatever_they_do_it_is_recorded_or_explained(group: Sequence[Bad], tmp_
         everybody = replace(only_well, cameras=[*only_well.cameras, *(watched(n, c) for n, c in ill.items())])
         edged = stack.enter_context(Daemon(tmp_path / "edged", only_well))
         edged.wait_for_states("recording", well)
-        before = holdings(edged, len(well))
+        before = holdings(edged)
         configure(edged, everybody)
         misbehave(edged, group, ill, profile.camera_faults_s)
         told = {camera.id: camera for camera in documents.Cameras.model_validate(edged.ctl("cameras").document).cameras}
         configure(edged, only_well)
-        after = holdings(edged, len(well))
+        after = holdings(edged)
         assert edged.stop() == 0
         edged.wait_for_no_process()
         for device in (*well.values(), *ill.values()):
@@ -236,9 +236,9 @@ def account_faults(edged: Daemon, camera: Bad, played: FaultCamera, profile: Pro
     return faults
 
 
-def holdings(edged: Daemon, workers: int) -> dict[str, list[Held]]:
-    """Once only so many workers are there."""
-    edged.until(lambda: len(edged.workers()) == workers, 20, f"{workers} workers")
+def holdings(edged: Daemon) -> dict[str, list[Held]]:
+    """Once only the one process is there that reads them all."""
+    edged.until(lambda: len(edged.workers()) == 1, 20, "one worker")
     return {"daemon": [held(edged.pid)], "workers": [held(pid) for pid in edged.workers()]}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -68,12 +68,11 @@ failpoints.arm(pull)
 """
 SENT: Final = """
 from recorder.worker import process as worker
-connect = worker._Session._connect
+play = worker._Worker._play
 
-def noted(session):
-    source = connect(session)
+def noted(one, source):
     encode = source._encoder.encode
-    place = os.open(f"{SENT}/{session._start.camera}.{os.getpid()}", os.O_WRONLY | os.O_CREAT, 0o600)
+    place = os.open(f"{SENT}/{one._session.start.camera}.{os.getpid()}", os.O_WRONLY | os.O_CREAT, 0o600)
 
     def encoded(number):
         items = encode(number)
@@ -81,9 +80,9 @@ def noted(session):
         return items
 
     source._encoder.encode = encoded
-    return source
+    play(one, source)
 
-worker._Session._connect = noted
+worker._Worker._play = noted
 """
 """A test pattern puts down when it sent its last picture: one whose processor is taken away sends late, or nothing."""
 
@@ -212,6 +211,14 @@ class Killed:
         self.edged.until(self.edged.status, UP_S, "it answers")
         self.edged.wait_for_footage(self.names, BACK_S)
         self.edged.wait_for(lambda status: not status.recovering, BACK_S, "what was in progress is adopted")
+        self.edged.until(lambda: all(map(self._is_written, self.names)), BACK_S, "there is something to be lost")
+
+    def _is_written(self, name: str) -> bool:
+        """A fragment lies on the disk: what was recorded in the second before is no loss of what was there."""
+        parts = [part for part in self.edged.parts() if name in part.parts]
+        with suppress(FileNotFoundError):
+            return any(b"moof" in part.read_bytes() for part in parts)
+        return True
 
     def reaches_s(self, name: str, dead_s: float) -> float:
         """Up to when a camera was recorded, of what was begun before the kill. The ring may have turned over that."""

@@ -37,9 +37,9 @@ def test_each_camera_is_in_one_part_and_only_the_same_stay(before: dict[str, str
 
 
 def test_syncs_leave_room_for_a_slow_disk_within_max_loss() -> None:
-    assert sync_ms(2000) == 500
+    assert sync_ms(2000) == 750
     assert HELD_MS + sync_ms(2000) < 2000
-    assert sync_ms(round(MAX_LOSS_MIN.total_seconds() * 1000)) == 0
+    assert sync_ms(round(MAX_LOSS_MIN.total_seconds() * 1000)) > 0
 
 
 class FakeRunner:

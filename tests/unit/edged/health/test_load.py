@@ -42,7 +42,7 @@ def test_a_camera_lags_when_it_was_looked_at_late_often(late: int) -> None:
 )
 def test_too_much(seen: BoxLoad, over: bool) -> None:
     assert seen.is_over is over
-    assert [key for key, _ in load_troubles(seen)] == ["load"] * over
+    assert [key for key, _ in load_troubles(seen)] == ["box.load"] * over
 
 
 @given(st.integers(1, 200), st.floats(0.01, 1.0))
