@@ -97,8 +97,9 @@ class Child:
         if self.process.stderr is not None:
             self.process.stderr.close()
 
-    def send(self, message: WireMessage) -> None:
-        messages.send(self.sock, message)
+    def send(self, message: WireMessage, fd: int | None = None) -> None:
+        """With a `Start`: `fd` is where the group takes sessions in."""
+        messages.send(self.sock, message, fd)
 
     def hear(self, deadline_s: float = DEADLINE_S) -> FromWorker | None:
         """The next message, None at EOF; answers an `Opening`."""

@@ -44,6 +44,7 @@ from recorder.worker import session as subject
 from recorder.worker.group import _Group
 from recorder.worker.session import Session
 from storage.segments.segment_file import SegmentFile
+from storage.words.clock import SystemClock
 from storage.words.layout import part_path, segment_path
 from storage.words.message import Message
 from storage.words.model import GapCause
@@ -106,7 +107,7 @@ class Metronome:
 class Member:
     """A session and the daemon's end of it, which grants every segment unless told otherwise."""
 
-    def __init__(self, process: Process, name: str, volume: Path, segment_ms: int) -> None:
+    def __init__(self, process: Process, name: str, volume: Path, tried_for_s: float) -> None:
         self.name, self.volume = name, volume
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.setblocking(False)
@@ -115,8 +116,8 @@ class Member:
         """Its socket is at its end."""
         self.granting = True
         self.film = Film()
-        start = make_start(volume, "rtsp://10.0.0.1/x", segment_ms=segment_ms, username="viewer")
-        self.session = Session(theirs, msgspec.structs.replace(start, camera=name), process)
+        start = make_start(volume, "rtsp://10.0.0.1/x", segment_ms=60_000, username="viewer")
+        self.session = Session(theirs, msgspec.structs.replace(start, camera=name), process, tried_for_s)
         process._reader.add(self.session)
 
     def play(self) -> None:
@@ -182,8 +183,8 @@ class Process(_Group):
         self.metronome = Metronome()
         self._reader.add(cast("Session", self.metronome))
 
-    def member(self, name: str, segment_ms: int = 60_000) -> Member:
-        self.members.append(Member(self, name, self.volume, segment_ms))
+    def member(self, name: str, tried_for_s: float = 0.0) -> Member:
+        self.members.append(Member(self, name, self.volume, tried_for_s))
         return self.members[-1]
 
     def until(self, what: Callable[[], bool], told: str) -> None:
@@ -480,6 +481,16 @@ def test_of_a_source_whose_picture_is_not_known_nothing_is_said(process: Process
     member.send(Stop())
     process.until(lambda: member.over, "it ends")
     assert len(member.all(Opening)) == 1
+
+
+def test_what_was_sent_while_another_process_connected_was_recorded_then(process: Process) -> None:
+    """S9: a segment begins when its first picture was taken, not when the stream was taken over."""
+    member = process.member("lobby", tried_for_s=1.5)
+    now_ms = SystemClock().now().boottime_ms
+    member.film.began_s -= 1.0
+    member.play()
+    process.until(lambda: bool(member.all(Opening)), "it records")
+    assert now_ms - 1_500 <= member.all(Opening)[0].boottime_ms <= now_ms - 500
 
 
 def test_one_that_is_stopped_before_its_picture_is_known_ends_at_once(process: Process) -> None:
