@@ -93,8 +93,8 @@ def negotiated(wire: Wire, description: str = SDP) -> Negotiated:
     return _Setup(dialogue(wire), sdp.parse(description.encode(), URL)).run()
 
 
-def source_of(wire: Wire, stream: Negotiated) -> RtspSource:
-    return RtspSource(stream, began=wire.now, now=lambda: wire.now)
+def source_of(wire: Wire, stream: Negotiated, buffer: bytearray | None = None) -> RtspSource:
+    return RtspSource(stream, began=wire.now, now=lambda: wire.now, buffer=buffer)
 
 
 def sent(channel: int, packet: bytes) -> bytes:

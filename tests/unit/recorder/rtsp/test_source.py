@@ -18,18 +18,20 @@ from recorder.words.stream import Item, SenderReport, Unit
 from storage.words.model import GapCause
 from tests.support.packing import Line, sender_report
 from tests.unit.recorder.rtsp import scripted
-from tests.unit.recorder.rtsp.scripted import KEY, PICTURE, SDP, Wire, answer, sent
+from tests.unit.recorder.rtsp.scripted import FRAMES, KEY, PICTURE, SDP, Wire, answer, frames_of, sent
 
 UNTOLD: Final = "\r\n".join(line for line in SDP.split("\r\n") if "sprop" not in line)
 """It does not say what the picture is like."""
 SETS: Final = [base64.b64decode(one) for one in ("Z0IAKeKQFAe2AtwEBAaQeJEV", "aM48gA==")]
 
 
-def playing(*said: bytes | SessionEnded | None, description: str = SDP) -> tuple[Wire, RtspSource]:
+def playing(
+    *said: bytes | SessionEnded | None, description: str = SDP, buffer: bytearray | None = None
+) -> tuple[Wire, RtspSource]:
     """A stream of picture and sound; `said` comes once it plays."""
     told = [answer(number, 200, "Transport: RTP/AVP/TCP;unicast", "Session: 7") for number in (1, 2, 3)]
     wire = Wire(*told, *said)
-    return wire, scripted.source_of(wire, scripted.negotiated(wire, description))
+    return wire, scripted.source_of(wire, scripted.negotiated(wire, description), buffer)
 
 
 def over_udp(description: str = SDP) -> tuple[Wire, RtspSource]:
@@ -64,6 +66,26 @@ def test_a_look_takes_what_has_come_and_waits_for_nothing() -> None:
 def test_more_than_the_buffer_holds_is_taken_at_several_looks() -> None:
     _, source = playing(unwanted(2 * BUFFER_BYTES + 1))
     assert [source.take([]) for _ in range(3)] == [False, False, True]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 400)), max_size=30), st.lists(st.sampled_from(FRAMES)))
+def test_several_that_share_a_buffer_take_what_each_would_alone(turns: list[tuple[int, int]], kinds: list[str]) -> None:
+    """Wherever the one had to leave off when it was the other's turn."""
+    data = b"".join(frames_of(kinds))
+    wire, alone = playing(data)
+    whole: list[Item] = []
+    while not alone.take(whole) or wire.said:
+        pass
+    buffer = bytearray(BUFFER_BYTES)
+    both = [playing(buffer=buffer) for _ in range(2)]
+    left = [data, data]
+    got: list[list[Item]] = [[], []]
+    for one, count in (*turns, (0, len(data)), (1, len(data))):
+        wire, source = both[one]
+        wire.said.append(left[one][:count])
+        left[one] = left[one][count:]
+        source.take(got[one])
+    assert got == [whole, whole]
 
 
 @pytest.mark.parametrize("last", [b"TEARDOWN rtsp://x RTSP/1.0\r\nCSeq: 1\r\n\r\n", b"\xa5" * 70_000])
