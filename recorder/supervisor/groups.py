@@ -142,11 +142,7 @@ class Groups:
             with os.fdopen(os.memfd_create("turn", os.MFD_CLOEXEC), "r+b", buffering=0) as file:
                 file.truncate(mmap.PAGESIZE)
                 page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
-                try:
-                    intake, process = await self._forkserver.make_group()
-                except BaseException:
-                    page.close()
-                    raise
+                intake, process = await self._forkserver.make_group()
                 along = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", file.fileno()))]
                 with suppress(OSError):  # it is gone: whoever is to be handed over there learns that
                     intake.sendmsg([b"page"], along)
