@@ -55,9 +55,9 @@ def u64(*values: int) -> bytes:
     return struct.pack(f">{len(values)}Q", *values)
 
 
-FRAGMENT_MS: Final = 1000
-"""Where more is read at once than one look brings (a network that hung), it goes into fragments of this length. As a
-rule whoever reads ends them, by `Muxer.flush`."""
+FRAGMENT_MS: Final = 500
+"""A little more than one look brings: whoever reads ends fragments, by `Muxer.flush`. Where more is read at once (a
+network that hung), it goes into fragments of this length."""
 KEY_MS: Final = 250
 """A fragment of at least this length ends where a key frame comes, so that key frames stand at the beginning, where
 players jump to; a camera that sends nothing but key frames does not get a fragment for each."""

@@ -94,7 +94,7 @@ def test_the_page_leads_to_a_recording_camera_and_a_doctor_who_is_content(follow
     assert told["edgectl status"].rstrip().splitlines()[-1].startswith("OK")
     document = Doctor.model_validate_json(followed.box.call("edgectl", "doctor", "--json").stdout)
     ill = {one.name: one for one in document.checks if one.result != "ok"}
-    assert set(ill) <= {"clock", "load", "memory"}, ill
+    assert set(ill) <= {"clock", "load", "load.cameras", "memory"}, ill
     assert ("clock" in ill) == (not kernel_synced())
     assert "clock" not in ill or "its host" in ill["clock"].action
     assert followed.box.call("smartctl", "--version").returncode == 0
