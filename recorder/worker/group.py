@@ -111,5 +111,6 @@ def _content(page: int) -> bytes:
 
 
 def _close(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
+    """The daemon's socket, which is the first, last: it tells that all is given back."""
+    for descriptor in reversed(descriptors):
         os.close(descriptor)

@@ -23,6 +23,8 @@ from tests.support.waiting import let_run
 
 CHANNELS: Final = 8
 BACK_S: Final = 15.0
+FRAGMENT_S: Final = 1.0
+"""After which something of a file that was begun is whole."""
 TINY: Final = replace(SMALL, width=192, height=112, kbps=100, seconds=4)
 SOON: Final = shortened(
     (stream, "DOWN_AFTER_S", 4.0), (conditions, "LINGER_MS", 5000), (tracking, "CLEAR_AFTER_S", 4.0)
@@ -99,6 +101,7 @@ def test_a_camera_that_drops_every_few_seconds_is_degraded_and_a_worker_that_die
         with Daemon(tmp_path / "edged", setup) as edged:
             edged.wait_for_states("recording", ["pattern"])
             worker = edged.until(lambda: edged.worker_of("pattern"), BACK_S, "its worker writes")
+            let_run(FRAGMENT_S, edged.check_alive)
             os.kill(worker or 0, signal.SIGSEGV)
             edged.until(lambda: len(edged.gaps("pattern")) == 2, 5, "a gap says so")
             edged.wait_for_states("recording", ["pattern"], BACK_S)

@@ -28,6 +28,8 @@ from tests.support.worker import DEADLINE_S, Child, make_start, make_terms, make
 
 SMALL = "test://?size=320x180&fps=25&gop=0.4"
 TICK = Fraction(1, 25)
+SOUND_BEHIND = 12
+"""Frames: of a segment that had just begun when all ended, the sound may not have come yet."""
 BUSY_MS = 500
 """So late a busy machine may hear of a picture; a segment that lacks half of its pictures is found."""
 DEAF_PORT = 1
@@ -83,7 +85,8 @@ def test_segments_are_whole_and_follow_each_other(recording: Recording) -> None:
         assert (closed.bytes, closed.sha256) == (len(data), hashlib.sha256(data).hexdigest())
         assert check_file(path) == closed.video_frames
         assert times(path, "video") == [TICK * index for index in range(closed.video_frames)]
-        assert [0 <= at < 0.05 for at in times(path, "audio")[:1]] == ([True] if connected.audio else [])
+        heard = [0 <= at < 0.05 for at in times(path, "audio")[:1]]
+        assert heard == ([True] if connected.audio else []) or closed.video_frames < SOUND_BEHIND
         assert closed.end_boottime_ms > opening.boottime_ms
     for (_, before, _), (after, _, _) in pairwise(segments):
         assert (after.wall_ms, after.boottime_ms) == (before.end_wall_ms, before.end_boottime_ms)
