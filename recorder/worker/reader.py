@@ -27,7 +27,7 @@ from recorder.worker.session import Session
 WAKE_S: Final = WAKE_MS / 1000
 EARLY_S: Final = 0.01
 """So much before it is due a camera is looked at with the others."""
-TURN_S: Final = 1.0
+TURN_S: Final = 0.5
 """Of processor time, for one camera's turn. A MiB, which is the most, takes some 20 ms."""
 
 
