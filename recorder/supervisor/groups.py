@@ -25,7 +25,7 @@ from recorder.words.messages import PLACE
 log = logging.getLogger("edged.process")
 
 MEMBERS_MAX: Final = 8
-"""More saves little more (bench/README.md), and each is one more that loses two seconds with the others."""
+"""Each more is one more that loses what it holds with the others, and the process itself is shared well enough."""
 NUMBERS: Final = 1 << 8 * PLACE.size
 """Of places, with 0 for nobody's."""
 STRIKES_MAX: Final = 2
@@ -47,8 +47,8 @@ class Group:
         """By their numbers: those that are read there, and those that still connect."""
         self.heard_s = float("-inf")
         self.ended = asyncio.Event()
-        self.at_turn: frozenset[int] = frozenset()
-        """Once it has ended: whose turn it was; all that it read, if it was nobody's."""
+        self.at_turn = 0
+        """Once it has ended: whose turn it was; 0: nobody's."""
 
     @property
     def has_room(self) -> bool:
@@ -97,7 +97,7 @@ class GroupPlace:
             async with asyncio.timeout(ENDING_S):
                 await group.ended.wait()
                 code = await asyncio.shield(group.process.code)
-        return Exited(code, by_another=group.ended.is_set() and self.number not in group.at_turn)
+        return Exited(code, by_another=group.at_turn not in (0, self.number))
 
 
 class Groups:
@@ -158,23 +158,21 @@ class Groups:
 
     def _has_ended(self, group: Group) -> None:
         if group.members:
-            self._blame(group)
+            (group.at_turn,) = PLACE.unpack_from(group.page, 0)
+            self._blame(group.members.get(group.at_turn))
         self._close(group)
         group.ended.set()
 
-    def _blame(self, group: Group) -> None:
-        """Who only connects did no harm there."""
-        read = {number: place.camera for number, place in group.members.items() if place.read_since_s is not None}
-        (number,) = PLACE.unpack_from(group.page, 0)
-        group.at_turn = frozenset({number} if number else read)
-        if not number:
-            log.warning("the process that read %s ended in no camera's turn", ", ".join(read.values()) or "no camera")
-        for camera in [place.camera for one, place in group.members.items() if one in group.at_turn]:
-            self._strikes[camera] = strikes = self._strikes.get(camera, 0) + 1
-            if number:
-                log.warning("%s: the process that read it ended in its turn", camera)
-            if strikes == STRIKES_MAX:
-                log.warning("%s: it is read by a process of its own from now on", camera)
+    def _blame(self, place: GroupPlace | None) -> None:
+        """None: in nobody's turn it was no camera. The box may be out of memory, and eight processes need more."""
+        if place is None:
+            log.warning("a process that reads cameras ended in no camera's turn")
+            return
+        camera = place.camera
+        self._strikes[camera] = strikes = self._strikes.get(camera, 0) + 1
+        log.warning("%s: the process that read it ended in its turn", camera)
+        if strikes == STRIKES_MAX:
+            log.warning("%s: it is read by a process of its own from now on", camera)
 
     def _close(self, group: Group) -> None:
         if group in self._groups:

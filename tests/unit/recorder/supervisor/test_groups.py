@@ -217,16 +217,14 @@ async def test_who_ends_a_group_in_its_turn_twice_is_read_alone_from_then_on(sit
     assert not await site.is_alone("lobby")
 
 
-async def test_in_nobodys_turn_all_are_blamed_that_were_read(site: Site) -> None:
+async def test_in_nobodys_turn_nobody_is_blamed_and_all_count_it_as_their_failure(site: Site) -> None:
     for _ in range(STRIKES_MAX):
         await site.enter("lobby", "stairs")
-        await site.enter("connecting", read=False)
         site.end("lobby", None)
         assert await site.places["lobby"].verdict() == await site.places["stairs"].verdict() == Exited(SIGNAL)
         site.leave()
-    assert await site.is_alone("lobby")
-    assert await site.is_alone("stairs")
-    assert not await site.is_alone("connecting")
+    assert not await site.is_alone("lobby")
+    assert not await site.is_alone("stairs")
 
 
 async def test_nobody_is_blamed_for_the_turn_of_one_that_has_left(site: Site) -> None:
@@ -348,9 +346,7 @@ class Walk(Site):
 
     def to_blame(self, group: Group, turn: GroupPlace | None) -> list[str]:
         own = [(name, place) for name, place in self.places.items() if self.group(name) is group]
-        if turn is None:
-            return [name for name, place in own if place.read_since_s is not None]
-        return [name for name, place in own if place.number == turn.number]
+        return [name for name, place in own if turn is not None and place.number == turn.number]
 
     def check(self) -> None:
         groups = self.groups._groups
