@@ -5,6 +5,7 @@ Over TCP without TLS and over UDP; what TLS agreed upon cannot be handed over.
 
 from __future__ import annotations
 
+import array
 import os
 import socket
 import stat
@@ -22,8 +23,8 @@ from recorder.rtsp.negotiation import Lane, Negotiated
 from recorder.words.messages import Start, pack, unpack
 from storage.words.message import Message
 
-DESCRIPTORS_MAX: Final = 5
-"""The connection, and a pair of ports for picture and for sound."""
+ALONG_MAX: Final = 7
+"""Descriptors in a datagram: the daemon's socket, what is told, the connection, and two ports for each track."""
 
 
 class PassedLane(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +68,40 @@ def passed(start: Start, stream: Negotiated, tried_for_s: float) -> tuple[bytes,
     stream.early += stream.dialogue.inbox.rest()
     told = Passed(start, stream.dialogue.state, stream.control, lanes, stream.detail, bytes(stream.early), tried_for_s)
     return pack(told), descriptors
+
+
+def send(intake: int, sock: socket.socket, told: bytes, descriptors: Sequence[int]) -> bool:
+    """To whoever reads at the other end of `intake`: the daemon's socket, what is told, and the stream's descriptors.
+    What is told lies in memory of its own: it may be longer than a datagram. False: it is not taken."""
+    page = os.memfd_create("session", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(page, "wb", closefd=False) as file:
+            file.write(told)
+        along = array.array("i", [sock.fileno(), page, *descriptors])
+        with socket.socket(fileno=os.dup(intake)) as group:
+            group.sendmsg([b"session"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, along)])
+    except OSError:
+        return False
+    finally:
+        os.close(page)
+    return True
+
+
+def receive(intake: socket.socket) -> tuple[bytes, list[int]]:
+    """The next datagram, empty at the end, and the descriptors that came with it, in the order of `send`."""
+    along = array.array("i")
+    data, control, _, _ = intake.recvmsg(64, socket.CMSG_LEN(ALONG_MAX * along.itemsize), socket.MSG_CMSG_CLOEXEC)
+    for level, kind, payload in control:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            along.frombytes(payload[: len(payload) - len(payload) % along.itemsize])
+    return data, along.tolist()
+
+
+def content(page: int) -> bytes:
+    """What is told; the descriptor stays open. Raises OSError."""
+    with os.fdopen(page, "rb", closefd=False) as file:
+        file.seek(0)
+        return file.read()
 
 
 def received(data: bytes) -> Passed:

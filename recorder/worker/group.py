@@ -7,12 +7,11 @@ learns from the page that it shares whose turn it was.
 
 from __future__ import annotations
 
-import array
 import mmap
 import os
 import socket
 import time
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from recorder.rtsp import handover
 from recorder.rtsp.message import BUFFER_BYTES
@@ -22,15 +21,12 @@ from recorder.worker.process import EXIT_DONE, EXIT_FAULT, EXIT_ORPHANED, leave_
 from recorder.worker.reader import Reader
 from recorder.worker.session import Session, tell
 
-ALONG_MAX: Final = 2 + handover.DESCRIPTORS_MAX
-"""Descriptors of one session: the daemon's socket, what is told of it, and the stream's own."""
-
 
 def main(sock: socket.socket) -> NoReturn:
     """`sock`: where sessions come in, after one page of memory. At its end nobody is left who would hand any over."""
     leave_signals_to_the_daemon()
     try:
-        _, descriptors = _receive(sock)
+        _, descriptors = handover.receive(sock)
         if len(descriptors) != 1:
             os._exit(EXIT_ORPHANED)
         _Group(sock, mmap.mmap(descriptors[0], mmap.PAGESIZE)).run()
@@ -74,14 +70,14 @@ class _Group:
         self.orphaned(session)
 
     def _take_in(self) -> None:
-        data, descriptors = _receive(self._intake)
+        data, descriptors = handover.receive(self._intake)
         if not data:
             self._closing = True
             self._reader.unwatch(self._intake.fileno())
             return
         try:
             control, page, *streams = descriptors
-            told = handover.received(_content(page))
+            told = handover.received(handover.content(page))
             stream = handover.resumed(told, streams, time.monotonic)
         except (WireError, ValueError, OSError) as error:
             tell(error)
@@ -92,22 +88,6 @@ class _Group:
         began = time.monotonic() - told.tried_for_s
         session.play(RtspSource(stream, began=began, buffer=self._buffer), time.monotonic())
         self._reader.add(session)
-
-
-def _receive(sock: socket.socket) -> tuple[bytes, list[int]]:
-    """The next datagram, empty at the end, and the descriptors that came with it."""
-    along = array.array("i")
-    data, control, _, _ = sock.recvmsg(64, socket.CMSG_LEN(ALONG_MAX * along.itemsize), socket.MSG_CMSG_CLOEXEC)
-    for level, kind, payload in control:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            along.frombytes(payload[: len(payload) - len(payload) % along.itemsize])
-    return data, along.tolist()
-
-
-def _content(page: int) -> bytes:
-    with os.fdopen(page, "rb", closefd=False) as file:
-        file.seek(0)
-        return file.read()
 
 
 def _close(descriptors: list[int]) -> None:

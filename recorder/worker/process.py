@@ -8,13 +8,11 @@ when it hangs.
 
 from __future__ import annotations
 
-import array
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Sequence
 from functools import partial
 from typing import Final, NoReturn
 
@@ -109,26 +107,9 @@ class _Worker:
         session = self._session
         if session.start.fd >= 0 and not session.over and handover.can_be_passed(stream):
             told, descriptors = handover.passed(session.start, stream, time.monotonic() - began)
-            if hand_over(session.start.fd, session.sock, told, descriptors):
+            if handover.send(session.start.fd, session.sock, told, descriptors):
                 os._exit(EXIT_DONE)
         self._play(RtspSource(stream, began=began))
 
     def _play(self, source: Source) -> None:
         self._session.play(source, time.monotonic())
-
-
-def hand_over(group: int, sock: socket.socket, told: bytes, descriptors: Sequence[int]) -> bool:
-    """A session to a group: its socket, what is told of it, and the descriptors of its stream. False: it does not take
-    it."""
-    page = os.memfd_create("session", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(page, "wb", closefd=False) as file:
-            file.write(told)
-        all_of_them = array.array("i", [sock.fileno(), page, *descriptors])
-        with socket.socket(fileno=os.dup(group)) as intake:
-            intake.sendmsg([b"session"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, all_of_them)])
-    except OSError:
-        return False
-    finally:
-        os.close(page)
-    return True
