@@ -13,7 +13,6 @@ the socket is the end of the session, or of a watcher too many.
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -104,7 +103,7 @@ class _Waiting(NamedTuple):
 
 
 class _Watcher:
-    """One socket and what waits for it. Under the lock of its `FanOut`."""
+    """One socket and what waits for it."""
 
     def __init__(self, sock: socket.socket, kind: Kind, now_s: float) -> None:
         self.sock = sock
@@ -213,12 +212,11 @@ class _Watcher:
 
 
 class FanOut:
-    """All watchers of one session. Thread-safe; nothing here waits for anybody."""
+    """All watchers of one session. Belongs to the thread that reads the camera; nothing here waits for anybody."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` in seconds."""
         self._clock = clock
-        self._lock = threading.Lock()
         self._watchers: list[_Watcher] = []
         self.wanted = False
         """Somebody watches: hand units to `pass_on`."""
@@ -227,35 +225,31 @@ class FanOut:
 
     def admit(self, sock: socket.socket, kind: Kind) -> None:
         """Another watcher, from the next key frame on. The socket is ours now; one too many is closed."""
-        with self._lock:
-            if len(self._watchers) >= MAX_WATCHERS:
-                sock.close()
-                return
-            self._watchers.append(_Watcher(sock, kind, self._clock()))
-            self._note()
+        if len(self._watchers) >= MAX_WATCHERS:
+            sock.close()
+            return
+        self._watchers.append(_Watcher(sock, kind, self._clock()))
+        self._note()
 
     def pass_on(self, unit: Unit, video: Video, sound: Sound | None) -> None:
         """Hand out copies, in decoding order; `video` and `sound` as the source has them now."""
-        with self._lock:
-            frame = b""
-            for watcher in self._watchers:
-                if watcher.wants(unit):
-                    frame = frame or framed(Packet(*unit[:5]))
-                    watcher.offer(unit, frame, video, sound)
-            self._flush()
+        frame = b""
+        for watcher in self._watchers:
+            if watcher.wants(unit):
+                frame = frame or framed(Packet(*unit[:5]))
+                watcher.offer(unit, frame, video, sound)
+        self._flush()
 
     def tick(self) -> None:
         """Once a second: the rest of what waits must not depend on what comes next."""
-        with self._lock:
-            self._flush()
+        self._flush()
 
     def close(self) -> None:
         """The session is over."""
-        with self._lock:
-            for watcher in self._watchers:
-                watcher.sock.close()
-            self._watchers.clear()
-            self._note()
+        for watcher in self._watchers:
+            watcher.sock.close()
+        self._watchers.clear()
+        self._note()
 
     def _flush(self) -> None:
         now_s = self._clock()

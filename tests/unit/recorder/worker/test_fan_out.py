@@ -4,8 +4,6 @@ bounded."""
 from __future__ import annotations
 
 import socket
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
@@ -35,7 +33,7 @@ class Clock:
 
 
 LOOKS: Final = 40
-"""In one reading: more than may ever wait for a watcher, and an end where a thread sends as fast as it can."""
+"""In one reading: more than may ever wait for a watcher."""
 
 
 class Viewer:
@@ -290,36 +288,4 @@ def test_the_end_of_the_session_is_the_end_of_the_socket(hall: Hall) -> None:
     hall.handout.close()
     assert len(viewer.read()) == 3
     assert viewer.over
-    assert not hall.handout.wanted
-
-
-@pytest.fixture
-def turns() -> Iterator[None]:
-    """Two busy threads take turns each 0.1 ms: fifty times as many meetings as with Python's 5 ms, in less time."""
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)
-    yield
-    sys.setswitchinterval(before_s)
-
-
-@pytest.mark.usefixtures("turns")
-def test_watchers_may_come_and_go_while_the_camera_is_read(hall: Hall) -> None:
-    stop = threading.Event()
-
-    def read_the_camera() -> None:
-        while not stop.is_set():
-            hall.send(1)
-
-    reader = threading.Thread(target=read_the_camera)
-    reader.start()
-    try:
-        for number in range(20):
-            viewer = Viewer(hall.handout, Kind.ALL if number % 2 else Kind.KEY)
-            while not viewer.read() and not viewer.over:
-                pass
-            viewer.sock.close()
-    finally:
-        stop.set()
-        reader.join()
-    hall.send(GOP)
     assert not hall.handout.wanted
