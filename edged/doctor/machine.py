@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
-from edged.documents.site import Load as BoxLoad
+from edged.documents.site import Load
 from storage.words import errors
 from storage.words.message import Message, message
 
@@ -169,7 +169,7 @@ def _load(machine: MachineLoad) -> Diagnosis:
     return ok("load", said)
 
 
-def judge_cameras_carried(load: BoxLoad) -> Diagnosis | None:
+def judge_cameras_carried(load: Load) -> Diagnosis | None:
     """What the running daemon says; None while it does not know."""
     if load.busy is None:
         return None

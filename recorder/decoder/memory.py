@@ -1,6 +1,6 @@
 """Memory that a process gives back to the machine, where Python would keep it.
 
-For a process that stays and mostly waits. Imports ctypes, which a camera's worker has no use for.
+For a process that stays and mostly waits. Standard library only.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from recorder.words.stream import Item
 from storage.words.message import Message as Told
 
 BUFFER_BYTES: Final = 262_144
-"""0.1 s of 20 Mbit/s, which is what gathers during a nap, and more than the longest of anything below."""
+"""What one look brings of 4.7 Mbit/s, so that a usual camera takes one read, and more than the longest of anything
+below."""
 MAX_HEAD_BYTES: Final = 16_384
 """Start line and headers; real ones are below 1 KiB."""
 MAX_BODY_BYTES: Final = 65_536

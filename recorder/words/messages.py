@@ -41,8 +41,8 @@ WAKE_MS: Final = 450
 """Between two looks at what a camera sent: one look, one fragment, one sync. Less costs more, each millisecond of it is
 lost at a power cut."""
 SLOW_MS: Final = 200
-"""A picture is complete when the next one begins, unless the camera marks its last packet (and can be believed). Those
-of slower cameras are not waited for: they are written one by one."""
+"""A picture is complete when the next one begins, unless the camera marks its last packet (and can be believed): this
+is five a second. Of a camera that sends fewer and marks none, that one picture waits for longer."""
 HELD_MS: Final = WAKE_MS + SLOW_MS
 """S6: a power cut costs at most this, `sync_ms`, and as long as the last sync takes. What is in memory at the worst
 instant: what gathers until the next look, and a picture that is not followed by another yet. The first second of a
