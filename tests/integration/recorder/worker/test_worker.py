@@ -49,7 +49,9 @@ def record(child: Child, url: str, *, segments: int, segment_ms: int = 1000) -> 
     child.hear_until(Stats)
     child.send(Stop())
     assert child.hear_all().cause is None
-    openings, closed = child.all(Opening), child.all(Closed)
+    openings = child.all(Opening)
+    # Each is committed by a thread of its own: the last two may change places.
+    closed = sorted(child.all(Closed), key=lambda one: one.seq)
     assert [one.seq for one in openings] == [one.seq for one in closed] == list(range(1, len(closed) + 1))
     return [(opening, end, child.path(opening)) for opening, end in zip(openings, closed, strict=True)]
 
