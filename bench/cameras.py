@@ -1,6 +1,6 @@
 """Cameras that cost next to nothing: one process, one loop, one `send` a frame; RTSP and RTP over one TCP connection.
 
-    python -m bench.cameras CLIP_FOLDER CAMERAS [--codec H265] [--silent] [--udp]
+    python -m bench.cameras CLIP_FOLDER CAMERAS [--codec H265] [--bit-rate 1000000] [--silent] [--udp]
 
 Prints its port. `--silent` offers no sound; `--udp` knows no other way than UDP, one `send` a packet. Every path that
 ends in a number is a camera, at an address of its own (`address`); `/edged/7` and `/ffmpeg/7` are two clients of one.
@@ -443,10 +443,11 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     options.add_argument("cameras", type=int)
     options.add_argument("--codec", type=clips.Codec, default=clips.Codec.H264)
+    options.add_argument("--bit-rate", type=int, default=clips.BIT_RATE)
     options.add_argument("--silent", action="store_true")
     options.add_argument("--udp", action="store_true")
     chosen = options.parse_args()
-    clip = clips.load(chosen.folder, chosen.codec)
+    clip = clips.load(chosen.folder, chosen.codec, chosen.bit_rate)
     tape = Tape(replace(clip, sound=()) if chosen.silent else clip)
     server = Server(tape, chosen.cameras, udp=chosen.udp)
     print(server.port, flush=True)

@@ -1,4 +1,5 @@
-"""One real stream, encoded once: 1080p30 H.264 or H.265 at 4 Mbit/s, a key frame every two seconds, and AAC.
+"""One real stream, encoded once: 1080p30 H.264 or H.265, 4 Mbit/s if not said otherwise, a key frame every two seconds,
+and AAC.
 
 Eight seconds of moving, noisy picture, which is 240 pictures and exactly 375 packets of sound, so that it can go round
 for ever. Encoded by Debian's ffmpeg, kept below the benchmark's folder, as film and as JSON: whoever sends it needs no
@@ -54,13 +55,13 @@ class Clip:
     config: bytes
 
 
-def load(folder: Path, codec: Codec = Codec.H264) -> Clip:
-    """The clip, made if it is not there yet."""
+def load(folder: Path, codec: Codec = Codec.H264, bit_rate: int = BIT_RATE) -> Clip:
+    """The clip, made if it is not there yet. `bit_rate`: of the pictures."""
     suffix = "" if codec is Codec.H264 else f"-{codec.value.lower()}"
-    film = folder / f"clip-{SECONDS}s-{BIT_RATE // 1000}k{suffix}.mp4"
+    film = folder / f"clip-{SECONDS}s-{bit_rate // 1000}k{suffix}.mp4"
     path = film.with_suffix(".json")
     if not film.exists():
-        _encode(film, codec)
+        _encode(film, codec, bit_rate)
     if not path.exists():
         path.write_text(json.dumps(_taken_apart(film, codec)))
     found = json.loads(path.read_text())
@@ -123,7 +124,7 @@ def _hevc_sets(record: bytes) -> tuple[bytes, ...]:
     return tuple(unit for unit in sets if unit[0] >> 1 & 63 in (32, 33, 34))
 
 
-def _encode(path: Path, codec: Codec) -> None:
+def _encode(path: Path, codec: Codec, bit_rate: int) -> None:
     """Both encoders make one slice a picture, no B-frames and no key frame of their own accord."""
     draft = path.with_suffix(".draft.mp4")
     subprocess.run(
@@ -133,7 +134,7 @@ def _encode(path: Path, codec: Codec) -> None:
             *("-f", "lavfi", "-i", f"anoisesrc=amplitude=0.2:color=pink:sample_rate={SAMPLE_RATE}"),
             *("-t", str(SECONDS + 1), "-pix_fmt", "yuv420p"),
             *ENCODER[codec],
-            *("-b:v", str(BIT_RATE), "-maxrate", str(BIT_RATE * 5 // 4), "-bufsize", str(BIT_RATE // 2)),
+            *("-b:v", str(bit_rate), "-maxrate", str(bit_rate * 5 // 4), "-bufsize", str(bit_rate // 2)),
             *("-c:a", "aac", "-b:a", "64k", "-ac", "1", str(draft)),
         ],
         check=True,

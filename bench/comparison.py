@@ -4,10 +4,10 @@
         [--cameras 8,32,64] [--lines installed,bare] [--rounds 5] [--results FILE] [--picture FILE]
 
 Each contender of `bench.contenders` has the box for itself: it starts with a day of footage on disk, records all
-cameras (`bench.cameras`: 1080p30, 4 Mbit/s, AAC), is left alone for the warm-up, and is measured. The order changes
-with each round. edged has its default configuration, and a broker with somebody who listens there. Prints one Markdown
-table. 90 s after a minute have one of Moonfire's cuts and one of its syncs, and none of edged's cuts, which are every
-five minutes: with `--warm-up 240 --seconds 120` they have one.
+cameras (`bench.cameras`: 1080p30, 4 Mbit/s, AAC), is left alone for the warm-up and until it has settled, and is
+measured. The order changes with each round. edged has its default configuration, and a broker with somebody who listens
+there. Prints one Markdown table. 90 s after a minute have one of Moonfire's cuts and one of its syncs, and those of
+edged, five minutes after its start and a minute later, none of its cuts, which are every five minutes.
 
 - CPU: all processes that it started, however deep, also those that ended meanwhile.
 - The whole box: what was not idle, less the cameras, the broker, whoever watches, and this program. It has what no tree
@@ -161,7 +161,7 @@ class Bench:
             contender.start()
             contender.wait_until_ready()
             viewer = going.enter_context(contender.watch()) if line.watched else None
-            time.sleep(self._warm_up_s)
+            time.sleep(self._warm_up_s + (contender.SETTLES_S if line.health else 0.0))
             watch = Watch(contender, load, who.lower(), line, viewer)
             before = Spent.now(contender, load, broker)
             time.sleep(self._seconds)

@@ -84,10 +84,17 @@ class Cameras:
     """The load, in a process of its own."""
 
     def __init__(
-        self, folder: Path, count: int, *, codec: Codec = Codec.H264, sound: bool = True, udp: bool = False
+        self,
+        folder: Path,
+        count: int,
+        *,
+        codec: Codec = Codec.H264,
+        bit_rate: int = BIT_RATE,
+        sound: bool = True,
+        udp: bool = False,
     ) -> None:
         self.udp = udp
-        options = ["--codec", codec.value, *["--silent"] * (not sound), *["--udp"] * udp]
+        options = ["--codec", codec.value, "--bit-rate", str(bit_rate), *["--silent"] * (not sound), *["--udp"] * udp]
         self._process = subprocess.Popen(
             [*NO_ORPHAN, sys.executable, "-m", "bench.cameras", str(folder), str(count), *options],
             cwd=ROOT,
@@ -173,6 +180,9 @@ class Contender(ABC):
     running: dict[int, subprocess.Popen[bytes]] = field(init=False, default_factory=dict)
     """Processes that were started here: one, or one for each camera."""
 
+    SETTLES_S: ClassVar[float] = 0.0
+    """After the start it does more than later on."""
+
     @abstractmethod
     def fill(self) -> None:
         """Before the start: a day of footage of each camera lies there, in files without blocks on disk."""
@@ -245,6 +255,9 @@ class Edged(Contender):
     """Lines of Python that the daemon runs first, and no process that it starts."""
     broker_port: int | None = None
     _viewers: list[Viewer] = field(init=False, default_factory=list)
+
+    SETTLES_S: ClassVar[float] = 300.0
+    """A camera is looked at each ten seconds until it is known what it shows; while nothing changes, once a minute."""
 
     def fill(self) -> None:
         subprocess.run([sys.executable, "-m", "bench.filling", self.folder, str(self.count)], check=True, cwd=ROOT)

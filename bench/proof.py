@@ -9,10 +9,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, Final
 
 import av
 
 from bench import clip as clips
+from bench.contenders import Edged
+
+LATE_S: Final = 1.5
+"""How much of what was sent before a stop may be missing: it was on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +81,35 @@ def committed(state: Path) -> dict[str, int]:
                 " WHERE s.state = 'committed' GROUP BY c.id"
             ).fetchall()
         )
+
+
+def held_against(edged: Edged, sent: Sequence[dict[str, Any]], reader: Reader, compared: int) -> str:
+    """A sentence on what is on disk, once edged has stopped; the first word tells.
+
+    `sent`: what the cameras say of each session. `compared`: so many cameras' files are read back whole.
+    """
+    catalog = committed(edged.folder / "state")
+    sessions = {told["path"]: told for told in sent}
+    faults: list[str] = []
+    read = 0
+    for camera in range(edged.count):
+        told = sessions[f"/edged/{camera}"]
+        number = sum(told["path"] == f"/edged/{camera}" for told in sent)
+        first = -(-told["first"] // clips.GOP) * clips.GOP
+        whole = told["last"] + 1 - first
+        kept = catalog.get(f"c{camera}", 0)
+        if number != 1 or told["cut_off"]:
+            faults.append(f"camera {camera}: {number} sessions")
+        if not whole - LATE_S * clips.FPS <= kept <= whole:
+            faults.append(f"camera {camera}: {kept} pictures in the catalog, {whole} were sent")
+        if camera < compared:
+            pictures, sound = reader.strips(edged.files(camera))
+            read += len(pictures.numbers)
+            faults += [f"camera {camera}, picture {fault}" for fault in pictures.faults()]
+            faults += [f"camera {camera}, sound {fault}" for fault in sound.faults()]
+            if len(pictures.numbers) != kept or pictures.numbers[:1] != (first % clips.PICTURES,):
+                faults.append(f"camera {camera}: {len(pictures.numbers)} pictures in files, {kept} in the catalog")
+    words = (
+        f"{sum(catalog.values())} pictures in the catalog; {read} of them and their sound read back and compared with"
+    )
+    return f"{words} what was sent: {'; '.join(faults[:5]) if faults else 'none missing, none twice, all in order'}."

@@ -27,8 +27,6 @@ COLUMNS: Final = (
     "per camera", "CPU ms a second (median; from – to)", "× ffmpeg", "in user mode", "wake-ups a second", "PSS MiB",
     "× ffmpeg", "own MiB",
 )  # fmt: skip
-LATE_S: Final = 1.5
-"""How much of what was sent before a stop may be missing: it was on its way."""
 
 
 def measure(phase: Phase, seconds: int, windows: int) -> list[str]:
@@ -82,38 +80,6 @@ def _table(groups: dict[str, Group], load: Group, count: int) -> list[str]:
     return [*rows, "", f"The cameras: {share}. Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.", ""]
 
 
-def verify(phase: Phase, reader: proof.Reader, compared: int) -> list[str]:
-    """Sentences about what is on disk; the first word tells. Called when both have stopped."""
-    catalog = proof.committed(phase.edged.folder / "state")
-    sessions = {told["path"]: told for told in phase.sent}
-    faults: list[str] = []
-    read = 0
-    for camera in range(phase.count):
-        told = sessions[f"/edged/{camera}"]
-        number = sum(told["path"] == f"/edged/{camera}" for told in phase.sent)
-        first = -(-told["first"] // clips.GOP) * clips.GOP
-        sent = told["last"] + 1 - first
-        kept = catalog.get(f"c{camera}", 0)
-        if number != 1 or told["cut_off"]:
-            faults.append(f"camera {camera}: {number} sessions")
-        if not sent - LATE_S * clips.FPS <= kept <= sent:
-            faults.append(f"camera {camera}: {kept} pictures in the catalog, {sent} were sent")
-        if camera < compared:
-            pictures, sound = reader.strips(phase.edged.files(camera))
-            read += len(pictures.numbers)
-            faults += [f"camera {camera}, picture {fault}" for fault in pictures.faults()]
-            faults += [f"camera {camera}, sound {fault}" for fault in sound.faults()]
-            if len(pictures.numbers) != kept or pictures.numbers[:1] != (first % clips.PICTURES,):
-                faults.append(f"camera {camera}: {len(pictures.numbers)} pictures in files, {kept} in the catalog")
-    total = sum(catalog.values())
-    words = f"{total} pictures in the catalog; {read} of them and their sound read back and compared with what was sent"
-    unexplained = f"unexplained {phase.unexplained_s:g} s, gaps {phase.gaps} (one at the start of each camera)"
-    return [
-        f"{words}: {'; '.join(faults[:5]) if faults else 'none missing, none twice, all in order'}. {unexplained}.",
-        "",
-    ]
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--state", type=Path, required=True, help="an existing directory on the disk to be measured")
@@ -137,7 +103,9 @@ def main() -> None:
             phase = Phase(folder, state, count, chosen.segment)
             with phase.running():
                 table = measure(phase, chosen.seconds, chosen.windows)
-            print("\n".join([*table, *verify(phase, reader, chosen.compare)]), flush=True)
+            held = proof.held_against(phase.edged, phase.sent, reader, chosen.compare)
+            unexplained = f"unexplained {phase.unexplained_s:g} s, gaps {phase.gaps} (one at the start of each camera)"
+            print("\n".join([*table, f"{held} {unexplained}.", ""]), flush=True)
     if chosen.kills:
         with scratch(state) as folder:
             print("\n".join(kills.run(Phase(folder, state, kills.CAMERAS, chosen.segment), reader, chosen.kills)))
