@@ -296,7 +296,7 @@ def test_a_byte_planted_in_a_segment_is_named(daemon: Daemon, tmp_path: Path) ->
 def test_what_is_missing_is_told_as_such_and_what_lasts_as_far_as_it_has(tmp_path: Path) -> None:
     """An outage that lasts, as a gap; what was destroyed in its time, by its tombstones."""
     with Daemon(tmp_path / "box", Setup([LOBBY, GATE], segment="2s", floor="2s", ceiling="8s")) as box:
-        box.until(lambda: len(box.listed("lobby")) >= 3, 60, "there is footage")
+        box.until(lambda: all(len(box.listed(one)) >= 3 for one in ("lobby", "gate")), 60, "there is footage")
         kept = box.listed("lobby")[-1]
         pin = box.ctl("pin", "add", "--camera", "lobby", "--camera", "gate", "--from", kept.start, "--to", "+1h",
                       "--case", "1", "--ground", "law:刑訴法第133條", "--approver", "chen", "--yes")  # fmt: skip
@@ -308,8 +308,9 @@ def test_what_is_missing_is_told_as_such_and_what_lasts_as_far_as_it_has(tmp_pat
             found: list[dict[str, Any]] = (box.ask("/v1/destroyed") or {"destroyed": []})["destroyed"]
             return found
 
-        before = {one.seq for one in box.listed("lobby") if one.end <= kept.start}
-        box.until(lambda: before <= {one["seq"] for one in gone() if one["camera"] == "lobby"}, 60, "some is gone")
+        both = ("lobby", "gate")
+        before = {(camera, one.seq) for camera in both for one in box.listed(camera) if one.end <= kept.start}
+        box.until(lambda: before <= {(one["camera"], one["seq"]) for one in gone()}, 60, "all before the pin is gone")
         first = min(one["start"] for one in gone() if one["camera"] == "lobby")
         out = tmp_path / "stick"
         out.mkdir()
