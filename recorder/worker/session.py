@@ -185,6 +185,11 @@ class Session:
             self._tick_s = now_s + TICK_S
             self._tick()
 
+    def hand_over(self) -> None:
+        """What `serve` took, to the disk."""
+        if self._recording is not None:
+            self._recording.hand_over()
+
     def end(self, ended: Ended) -> None:
         """Once: what the camera sent is closed and written, then `ended` are the last words."""
         if self._ended is not None:
