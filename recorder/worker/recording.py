@@ -238,6 +238,8 @@ class Recording:
                 sounds.mend(item, now_ns, stamps)
             if wanted:
                 self._fan_out.pass_on(item, self._source.video, self._source.sound)
+        if wanted:
+            self._fan_out.flush()
         self._seen = self._frames > 0
         pictures.flush(now_ns, stamps)
         self._learn(stamps, now_ns)

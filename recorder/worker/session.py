@@ -284,7 +284,7 @@ class Session:
             self._host.orphaned(self)
 
     def _tick(self) -> None:
-        self._fan_out.tick()
+        self._fan_out.flush()
         recording = self._recording
         if recording is None:
             return
