@@ -26,6 +26,7 @@ time, each used as end of one segment and start of the next (S9: no holes).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import threading
@@ -34,6 +35,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from recorder.words import messages
@@ -62,8 +64,8 @@ class _Segment:
     seq: int
     start: Moment
     terms: Terms
-    news: threading.Condition
-    """For the thread that has it in hand."""
+    news: SimpleQueue[None] = field(default_factory=SimpleQueue)
+    """Wakes the thread that has it in hand. A condition would do the same for several times the processor time."""
     pieces: deque[bytes] = field(default_factory=deque)
     queued_bytes: int = 0
     answered: bool = False
@@ -141,7 +143,7 @@ class Writer:
     def begin(self, seq: int, start: Moment, terms: Terms) -> None:
         """A segment begins; bytes may follow at once. Numbers only grow."""
         with self._lock:
-            segment = _Segment(seq, start, terms, threading.Condition(self._lock))
+            segment = _Segment(seq, start, terms)
             self._segments[seq] = segment
             self._begun.append(segment)
             self._changed.notify_all()
@@ -162,7 +164,7 @@ class Writer:
                 furthest = max(self._segments.values(), key=lambda one: one.queued_bytes)
                 behind = message("session.disk-behind", "the disk is {mebibytes} MiB behind", mebibytes=waiting >> 20)
                 self._lose(furthest, GapCause.IO_ERROR, behind)
-            segment.news.notify_all()
+            segment.news.put(None)
 
     def end(self, seq: int, end: Moment, frames: int, camera_offset_ms: int | None) -> None:
         """The segment is complete. `camera_offset_ms`: the camera's clock minus ours, where it told."""
@@ -170,7 +172,7 @@ class Writer:
             segment = self._segments.get(seq)
             if segment is not None:
                 segment.end, segment.frames, segment.camera_offset_ms = end, frames, camera_offset_ms
-                segment.news.notify_all()
+                segment.news.put(None)
 
     def is_lost(self, seq: int) -> bool:
         """Whether this segment, begun and not yet ended, was refused or abandoned."""
@@ -187,7 +189,7 @@ class Writer:
                 if isinstance(message, Refused):
                     segment.told = True
                     self._lose(segment, message.cause, NOTHING)
-                segment.news.notify_all()
+                segment.news.put(None)
 
     def finish(self, ended: Ended) -> None:
         """Write what is left, say these last words, end. Only the first call counts."""
@@ -248,8 +250,8 @@ class Writer:
             self._changed.notify_all()
 
     def _write(self, segment: _Segment) -> None:
-        with self._lock:
-            segment.news.wait_for(lambda: segment.answered)
+        while not segment.answered:
+            segment.news.get()
         if segment.lost is None:
             try:
                 self._record(segment)
@@ -281,8 +283,10 @@ class Writer:
         unsynced, due = False, 0.0
         while True:
             wait_s = max(0.0, due - time.monotonic()) if unsynced else None
+            if not segment.pieces and segment.end is None and segment.lost is None:
+                with contextlib.suppress(Empty):
+                    segment.news.get(timeout=wait_s)
             with self._lock:
-                segment.news.wait_for(lambda: segment.pieces or segment.end or segment.lost, wait_s)
                 batch = _batch(segment)
                 done = segment.lost is not None or (segment.end is not None and not batch)
             if done:
@@ -335,7 +339,7 @@ class Writer:
         segment.queued_bytes = 0
         if segment.answered and not segment.told:
             segment.told = messages.offer(self._sock, segment.lost)
-        segment.news.notify_all()
+        segment.news.put(None)
 
     def _written(self, segment: _Segment, batch: list[bytes]) -> None:
         with self._lock:

@@ -29,6 +29,8 @@ MAX_WAITING_BYTES: Final = 4 << 20
 """What waits in memory for one watcher, beside a frame that is half sent: seconds of any camera."""
 MAX_FRAME_BYTES: Final = 4 << 20
 """Longest message either side makes or takes; a key frame of a 4K camera has under 2 MiB."""
+TOGETHER_BYTES: Final = 64 << 10
+"""Frames up to so many bytes go with one system call, and wake the watcher once: packets of sound have 200."""
 PATIENCE_S: Final = 10.0
 """A watcher that takes nothing for so long is let go: a live one keeps the reader from its naps."""
 LENGTH_BYTES: Final = 4
@@ -109,7 +111,7 @@ class _Watcher:
         self.sock = sock
         self.kind = kind
         self._begun = memoryview(b"")
-        """The rest of a frame that is partly sent: nothing else may come before it."""
+        """The rest of frames that are partly sent: nothing else may come before it."""
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._started = self._in_step = False
@@ -162,9 +164,7 @@ class _Watcher:
         """Send what can be sent at once. False: it is gone, or took nothing for too long."""
         while self._begun or self._waiting:
             if not self._begun:
-                frame = self._waiting.popleft().frame
-                self._waiting_bytes -= len(frame)
-                self._begun = memoryview(frame)
+                self._begun = memoryview(self._next())
             try:
                 sent = self.sock.send(self._begun, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             except BlockingIOError:
@@ -175,6 +175,16 @@ class _Watcher:
             self._took_s = now_s
         self._took_s = now_s
         return True
+
+    def _next(self) -> bytes:
+        """What goes at once; at least a frame."""
+        frames = [self._waiting.popleft().frame]
+        size = len(frames[0])
+        while self._waiting and size + len(self._waiting[0].frame) <= TOGETHER_BYTES:
+            frames.append(self._waiting.popleft().frame)
+            size += len(frames[-1])
+        self._waiting_bytes -= size
+        return b"".join(frames)
 
     def _introduce(self, parameters: Parameters, rate: int, sound: Sound | None) -> None:
         """What comes before a key frame."""
@@ -232,26 +242,15 @@ class FanOut:
         self._note()
 
     def pass_on(self, unit: Unit, video: Video, sound: Sound | None) -> None:
-        """Hand out copies, in decoding order; `video` and `sound` as the source has them now."""
+        """Keep copies, in decoding order, for the next `flush`; `video` and `sound` as the source has them now."""
         frame = b""
         for watcher in self._watchers:
             if watcher.wants(unit):
                 frame = frame or framed(Packet(*unit[:5]))
                 watcher.offer(unit, frame, video, sound)
-        self._flush()
 
-    def tick(self) -> None:
-        """Once a second: the rest of what waits must not depend on what comes next."""
-        self._flush()
-
-    def close(self) -> None:
-        """The session is over."""
-        for watcher in self._watchers:
-            watcher.sock.close()
-        self._watchers.clear()
-        self._note()
-
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what can be sent: after each look, and once a second, for what waits must not depend on what comes next."""
         now_s = self._clock()
         gone = [watcher for watcher in self._watchers if not watcher.flush(now_s) or watcher.is_over(now_s)]
         for watcher in gone:
@@ -259,6 +258,13 @@ class FanOut:
             self._watchers.remove(watcher)
         if gone:
             self._note()
+
+    def close(self) -> None:
+        """The session is over."""
+        for watcher in self._watchers:
+            watcher.sock.close()
+        self._watchers.clear()
+        self._note()
 
     def _note(self) -> None:
         self.wanted = bool(self._watchers)

@@ -2,7 +2,8 @@
 
 Waking up is the most of what reading costs: after a sleep the same code takes thrice as long as when it has just run.
 So cameras that may be left alone for long (`Source.nap_s`) are looked at together, others in between, and one that
-somebody watches live when something comes.
+somebody watches live when something comes. Disks are given what came when all are looked at: their threads would take
+the interpreter in turns with this one.
 
 Keeps of L4: a parser that never returns is ended by the kernel after `TURN_S` of processor time, with its process; a
 page that the daemon shares says whose turn it was.
@@ -93,10 +94,14 @@ class Reader:
             if session in self._sessions.values():
                 self._in_turn(session, session.hear)
         now_s = self._now()
+        served = []
         for session in self.sessions:
             if session.due_s <= now_s + EARLY_S:
                 self._in_turn(session, partial(session.serve, now_s, self._next_look))
+                served.append(session)
             self._attend(session)
+        for session in served:
+            _guarded(session, session.hand_over)
 
     def _next_look(self, nap_s: float) -> float:
         """Those that can wait wait for each other."""
@@ -109,10 +114,7 @@ class Reader:
         if self._page is not None:
             PLACE.pack_into(self._page, 0, session.start.place)
         signal.setitimer(signal.ITIMER_VIRTUAL, TURN_S)  # whose SIGVTALRM ends the process
-        try:
-            what()
-        except Exception as error:  # noqa: BLE001  (whatever it is, it is this session's, and the others go on)
-            session.fail(error)
+        _guarded(session, what)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         if self._page is not None:
             PLACE.pack_into(self._page, 0, 0)
@@ -136,3 +138,10 @@ class Reader:
         os.eventfd_read(self._bell)
         while self._posted:
             self._posted.popleft()()
+
+
+def _guarded(session: Session, what: Callable[[], None]) -> None:
+    try:
+        what()
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is this session's, and the others go on)
+        session.fail(error)

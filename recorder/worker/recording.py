@@ -120,7 +120,8 @@ class Recording:
         self._key_frames = self._key_bytes = self._sound_bytes = 0
 
     def feed(self, reading: Reading) -> None:
-        """Take what one look brought, also if that is nothing: what waits for a next unit must not wait for ever."""
+        """Take what one look brought, also if that is nothing: what waits for a next unit must not wait for ever. The
+        disk has it after `hand_over`."""
         if self._finished:
             return
         now = self._clock.now()
@@ -141,7 +142,13 @@ class Recording:
             self._flushed_ns = now_ns
             for file in self._open.values():
                 file.pieces += file.muxer.flush()
-        self._hand_over()
+
+    def hand_over(self) -> None:
+        """What files were given, to the disk: all of one look at once."""
+        for file in self._open.values():
+            if file.pieces:
+                self._writer.add(file.seq, file.pieces)
+                file.pieces = []
 
     def overdue(self) -> Overdue | None:
         """Why the session has no more sense; to be asked once a second."""
@@ -231,6 +238,8 @@ class Recording:
                 sounds.mend(item, now_ns, stamps)
             if wanted:
                 self._fan_out.pass_on(item, self._source.video, self._source.sound)
+        if wanted:
+            self._fan_out.flush()
         self._seen = self._frames > 0
         pictures.flush(now_ns, stamps)
         self._learn(stamps, now_ns)
@@ -354,13 +363,6 @@ class Recording:
         self._writer.add(file.seq, file.pieces + file.muxer.close())
         moment = file.end or self._timeline.boundary(end.at_ns, now)
         self._writer.end(file.seq, moment, file.muxer.video_frames, file.camera_offset_ms)
-
-    def _hand_over(self) -> None:
-        """What files were given, to the disk: all of one look at once."""
-        for file in self._open.values():
-            if file.pieces:
-                self._writer.add(file.seq, file.pieces)
-                file.pieces = []
 
     def _check_writer(self, now_ns: int) -> None:
         """Give up a file that disk or daemon does not want, and do not begin another before the disk is free."""

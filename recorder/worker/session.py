@@ -185,6 +185,11 @@ class Session:
             self._tick_s = now_s + TICK_S
             self._tick()
 
+    def hand_over(self) -> None:
+        """What `serve` took, to the disk."""
+        if self._recording is not None:
+            self._recording.hand_over()
+
     def end(self, ended: Ended) -> None:
         """Once: what the camera sent is closed and written, then `ended` are the last words."""
         if self._ended is not None:
@@ -279,7 +284,7 @@ class Session:
             self._host.orphaned(self)
 
     def _tick(self) -> None:
-        self._fan_out.tick()
+        self._fan_out.flush()
         recording = self._recording
         if recording is None:
             return

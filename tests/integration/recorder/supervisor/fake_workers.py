@@ -315,6 +315,7 @@ def handing_out(session: Session) -> None:
             session.end()
         unit = Unit(True, number * 1800, 0, number % 10 == 0, number.to_bytes(4, "big") * 500, parameters)
         handout.pass_on(unit, Video(Codec.H264, 90_000, parameters), None)
+        handout.flush()
         number += 1
         session.report()
 

@@ -99,6 +99,9 @@ class Metronome:
     def serve(self, now_s: float, _: object) -> None:
         self.due_s = now_s + BEAT_S
 
+    def hand_over(self) -> None:
+        """It has nothing."""
+
     def close(self) -> None:
         self.sock.close()
         self._other.close()

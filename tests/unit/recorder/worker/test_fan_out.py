@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -87,6 +87,7 @@ class Hall:
             for unit in (picture, Unit(False, self.number * 1920, 1024, True, b"sound"))[: 1 if sound is None else 2]:
                 self.sent.append(unit)
                 self.handout.pass_on(unit, video, sound)
+                self.handout.flush()
             self.number += 1
 
 
@@ -135,6 +136,33 @@ def test_a_look_without_sound_is_over_with_its_picture(hall: Hall) -> None:
     assert viewer.over
 
 
+class Counted(socket.socket):
+    """Knows how long what was sent at once is."""
+
+    sent: list[int]
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        self.sent.append(len(data))
+        return super().send(data, flags)
+
+
+def test_what_one_look_brought_crosses_at_once_as_far_as_it_is_small(hall: Hall) -> None:
+    """Each time that something is sent wakes the watcher."""
+    ours, theirs = socket.socketpair()
+    counted = Counted(fileno=theirs.detach())
+    counted.sent = []
+    hall.handout.admit(counted, Kind.ALL)
+    large = fan_out.TOGETHER_BYTES
+    for size in (10, 1_000, large, 20, 30):
+        hall.handout.pass_on(Unit(True, 0, 0, size == 10, bytes(size), PARAMETERS), VIDEO, SOUND)
+    assert counted.sent == []
+    hall.handout.flush()
+    assert [size > large for size in counted.sent] == [False, True, False]
+    hall.handout.close()
+    with ours:
+        assert len(ours.recv(1 << 20)) == sum(counted.sent)
+
+
 def test_a_look_does_not_wait_for_ever(hall: Hall) -> None:
     """Neither for a key frame nor for sound that is promised; its place is free again."""
     hall.send(1)
@@ -143,7 +171,7 @@ def test_a_look_does_not_wait_for_ever(hall: Hall) -> None:
     keyless = hall.viewer(Kind.LOOK)
     for seconds, over in ((fan_out.LOOK_LIFE_S, False), (1.0, True)):
         hall.clock.now_s += seconds
-        hall.handout.tick()
+        hall.handout.flush()
         for viewer in (keyless, mute):
             viewer.read()
         assert (keyless.over, mute.over, hall.handout.wanted) == (over, over, not over)
@@ -269,13 +297,13 @@ def test_who_takes_nothing_is_let_go_and_who_has_nothing_to_take_is_not(hall: Ha
     stuck, idle = hall.viewer(Kind.ALL), hall.viewer(Kind.KEY)
     hall.send(GOP * 3, size=100_000)
     idle.read()
-    hall.handout.tick()
+    hall.handout.flush()
     hall.clock.now_s = fan_out.PATIENCE_S
-    hall.handout.tick()
+    hall.handout.flush()
     assert hall.handout.live
     hall.clock.now_s = fan_out.PATIENCE_S + 1
     idle.read()
-    hall.handout.tick()
+    hall.handout.flush()
     assert (hall.handout.wanted, hall.handout.live) == (True, False)
     stuck.read()
     assert stuck.over

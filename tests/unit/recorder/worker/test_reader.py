@@ -82,14 +82,20 @@ class Played:
         self.descriptors: tuple[int, ...] = ()
         self.looks: list[float] = []
         self.heard: list[float] = []
+        self.handed_over: list[float] = []
         self.failed: list[Exception] = []
         self.in_turn: Callable[[], None] = lambda: None
+        self.at_hand_over: Callable[[], None] = lambda: None
 
     def serve(self, now_s: float, next_look: Callable[[float], float]) -> None:
         assert now_s <= self.world.now_s
         self.looks.append(self.world.now_s)
         self.due_s = next_look(self.nap_s)
         self.in_turn()
+
+    def hand_over(self) -> None:
+        self.handed_over.append(self.world.now_s)
+        self.at_hand_over()
 
     def hear(self) -> None:
         self.heard.append(self.world.now_s)
@@ -210,6 +216,23 @@ def test_without_a_session_it_sleeps_until_somebody_calls() -> None:
     loop.comes(7, 1.0)
     with pytest.raises(AssertionError, match="for ever"):
         loop.reader.turn()
+
+
+def test_disks_are_given_what_came_once_all_are_looked_at() -> None:
+    """Also if it is somebody's fault that another cannot be given it."""
+    loop = Loop()
+    played = [loop.add() for _ in range(3)]
+    later = loop.add(after_s=WAKE_S / 2)
+
+    def stumble() -> None:
+        assert all(session.looks for session in played)
+        raise RuntimeError("what nobody expected")
+
+    played[0].at_hand_over = stumble
+    loop.reader.turn()
+    assert [len(session.handed_over) for session in played] == [1, 1, 1]
+    assert [len(session.failed) for session in played] == [1, 0, 0]
+    assert not later.handed_over, "nothing was taken of it"
 
 
 # Who cannot wait
