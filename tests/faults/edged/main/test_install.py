@@ -22,7 +22,7 @@ from edged.host.journal import MessageId
 from edged.words.roles import Role
 from storage.words.clock import kernel_synced
 from tests.faults.edged.main import installed
-from tests.faults.edged.main.booted import PROJECT, Booted
+from tests.faults.edged.main.booted import Booted
 from tests.faults.edged.main.installed import NOTICED_S
 from tests.faults.edged.main.night import unsaid
 from tests.support.waiting import let_run, wait_until
