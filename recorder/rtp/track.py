@@ -354,7 +354,8 @@ class RtpVideoTrack(Reception):
         """One RTP packet, `buffer[start:end]`; appends the pictures that it completes."""
         lead = start + self._lead
         if lead < end:
-            plain, sequence, together, begins = self._unpack(buffer, start)
+            head: tuple[int, int, int, bytes] = self._unpack(buffer, start)
+            plain, sequence, together, begins = head
             pictures = self._pictures
             if (
                 begins == pictures.middle
