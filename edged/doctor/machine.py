@@ -203,6 +203,8 @@ def judge_versions(here: InstalledVersions, running: str) -> Diagnosis:
     said = Message(f"edged {here.edged}, Python {here.python}, PyAV {here.av}, SQLite {here.sqlite}")
     if here.reader == "compiled":
         said = message("doctor.versions.compiled", "{versions}, reader compiled", versions=said)
+    else:
+        said = message("doctor.versions.interpreted", "{versions}, reader interpreted", versions=said)
     if running and running != here.edged:
         other = message(
             "doctor.versions.other",

@@ -276,7 +276,7 @@ def test_memory_load_and_versions() -> None:
     assert "mended in 3.51.3" in machine.judge_versions(here, "").said
     assert "mended in" not in machine.judge_versions(replace(here, sqlite="3.51.3"), "0.1.0").said
     assert machine.judge_versions(here, "0.0.9").result is Result.WARN
-    assert "compiled" not in machine.judge_versions(here, "").said
+    assert "reader interpreted" in machine.judge_versions(here, "").said
     assert "reader compiled" in machine.judge_versions(replace(here, reader="compiled"), "").said
     assert machine.judge_console("UTF-8") is None
     assert machine.judge_console("ANSI_X3.4-1968") is not None
