@@ -32,6 +32,7 @@ COMPILED = (
     "recorder/rtp/track.py",
     "recorder/rtsp/message.py",
     "recorder/words/stream.py",
+    "recorder/worker/recording.py",
     "recorder/worker/segmenter.py",
     "recorder/worker/timestamp_repair.py",
 )

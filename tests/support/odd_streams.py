@@ -18,15 +18,14 @@ from typing import Final
 from recorder.codec import aac, h264, h265
 from recorder.codec.bits import Garbage
 from recorder.codec.sets import H264Sets, H265Sets
-from recorder.mp4 import Muxer
 from recorder.rtp.packet import Reorder
 from recorder.rtp.sdp import Media
 from recorder.rtp.track import RtpSoundTrack, RtpVideoTrack, Unsupported, sound_track, video_track
 from recorder.rtsp import message
 from recorder.rtsp.message import BadData, Handler, Inbox
 from recorder.words.stream import Item, Losses, Unit
-from recorder.worker.segmenter import Action, Begin, Put, Segmenter
-from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp, TimestampRepair
+from recorder.worker.timestamp_repair import NS_PER_S
+from tests.support import session
 from tests.support.packing import Line, Marking, Packing, sender_report
 
 VIDEO_RATE: Final = 90_000
@@ -120,14 +119,11 @@ class Session:
             self.sound = sound_track(Media("audio", 97, encoding, rate, 1, {**fmtp, **told}, ""), self.losses)
         except Unsupported as refusal:
             self.said(refusal.why)
-        self.rate = rate
         self.reorder = Reorder() if self.chance.random() < 0.2 else None
         self.inbox = Inbox()
-        depth = self.chance.choice((None, 0, 0, 2))
-        self.repairs = TimestampRepair(VIDEO_RATE, depth), TimestampRepair(rate, 0)
-        self.segmenter = Segmenter(self.chance.randrange(1, 5) * NS_PER_S, Scale(VIDEO_RATE), Scale(rate))
-        self.files: dict[int, Muxer] = {}
-        self.now_ns = 0
+        self.segment_ms = self.chance.randrange(1, 5) * 1000
+        self.recorded: session.Session | None = None
+        self.now_ms = session.FIRST_MS
 
     # What the camera sends.
 
@@ -211,13 +207,18 @@ class Session:
         self._record(items, end=True)
         tracks = [self.picture] if sound is None else [self.picture, sound]
         for track in tracks:
-            self.said(track.late, track.nonsense, track.bye, track.aligned, track.receiver_report(7, self.now_ns))
+            self.said(track.late, track.nonsense, track.bye, track.aligned, track.receiver_report(7, self._now_ns))
         self.said(self.losses.packets, self.losses.frames, self.picture.video, sound and sound.sound)
-        self.said(self.segmenter.dropped, *((repair.repaired, repair.offset) for repair in self.repairs))
+        if self.recorded is not None:
+            self.said(self.recorded.segments, self.recorded.sizes, self.recorded.pauses)
         return self.said.digest.hexdigest()[:32]
 
     def _rtcp(self, track: RtpVideoTrack | RtpSoundTrack) -> Handler:
-        return lambda buffer, start, end, out: track.rtcp(buffer, start, end, out, self.now_ns)
+        return lambda buffer, start, end, out: track.rtcp(buffer, start, end, out, self._now_ns)
+
+    @property
+    def _now_ns(self) -> int:
+        return self.now_ms * 1_000_000
 
     def _stream(self, handlers: list[Handler | None]) -> None:
         data, inbox = self.bytes_of(60), self.inbox
@@ -246,61 +247,37 @@ class Session:
             packets[index], packets[other] = packets[other], packets[index]
         for packet in packets:
             items: list[Item] = []
-            for ready in reorder.push(packet, self.now_ns):
+            for ready in reorder.push(packet, self._now_ns):
                 self.picture.rtp(ready, 0, len(ready), items)
             self._record(items)
-        self.said(reorder.late, reorder.overdue(self.now_ns + NS_PER_S))
+        self.said(reorder.late, reorder.overdue(self._now_ns + NS_PER_S))
 
     def _record(self, items: list[Item], *, end: bool = False) -> None:
+        """One look's, from there on as a camera's worker does it."""
         chance = self.chance
-        self.now_ns += chance.choice((0, 1, 40, 200, 1500)) * 1_000_000
-        stamps: list[Stamp] = []
-        for repair in self.repairs:
-            repair.expect(chance.choice((None, self.now_ns)))
+        self.now_ms += chance.choice((0, 1, 40, 200, 1500))
         for item in items:
             if isinstance(item, Unit):
-                data = hashlib.sha256(item.data).hexdigest()
-                self.said(item.video, item.pts, item.duration, item.key, data, item.parameters)
-                self.repairs[not item.video].mend(item, self.now_ns, stamps)
+                self.said(item.video, item.pts, item.duration, item.key, item.data, item.parameters)
             else:
                 self.said(item)
-                self.segmenter.shift(item.at % 1000 * 1_000_000)
-        for repair in self.repairs:
-            repair.flush(self.now_ns, stamps, end=end)
-        actions: list[Action] = []
-        if chance.random() < 0.1:
-            chance.choice((self.segmenter.caught_up, self.segmenter.cut))()
-        for stamp in stamps:
-            self.said(stamp.pts, stamp.dts, stamp.duration, stamp.jumped)
-            (self.segmenter.picture if stamp.unit.video else self.segmenter.sound)(stamp, actions)
+        video, sound = self.picture.video, None if self.sound is None else self.sound.sound
+        if video is None:
+            return
+        if self.recorded is None:
+            self.recorded = session.Session(session.MadeSource(video, sound, losses=self.losses), self.segment_ms)
+        recorded = self.recorded
+        recorded.source.video, recorded.source.sound = video, sound
+        recorded.source.aligned = self.picture.aligned
+        recorded.clock.boottime_ms = self.now_ms
+        if chance.random() < 0.05:
+            recorded.recording.cut()
+        if recorded.kept.segments and chance.random() < 0.03:
+            recorded.kept.lost.add(max(recorded.kept.segments))
+        recorded.feed(*items, waited=chance.random() < 0.7)
         if end:
-            self.segmenter.finish(actions)
-        else:
-            self.segmenter.tick(self.now_ns, actions)
-        for action in actions:
-            self._write(action)
-
-    def _write(self, action: Action) -> None:
-        match action:
-            case Begin(file, at_ns, sound, first, why):
-                self.said(file, at_ns, sound, why)
-                parameters = first.unit.parameters
-                if parameters is not None:
-                    kept = self.sound.sound if sound and self.sound is not None else None
-                    self.files[file] = Muxer(parameters, VIDEO_RATE, kept, "a comment")
-                    self.files[file].tell_clock(5, at_ns)
-            case Put():
-                unit = action.unit
-                if (muxer := self.files.get(action.file)) is not None:
-                    self.said(
-                        muxer.put(
-                            video=unit.video, pts=action.pts, dts=action.dts, duration=action.duration, key=unit.key,
-                            data=unit.data,
-                        )
-                    )  # fmt: skip
-            case _:
-                muxer = self.files.pop(action.file, None)
-                self.said(action, muxer and muxer.close())
+            recorded.recording.finish()
+        self.said(recorded.recording.stats(), recorded.recording.overdue())
 
     def _parsers(self) -> None:
         """Each on its own, with what it can hardly have been made for."""
