@@ -17,6 +17,5 @@ def version(*, as_json: bool) -> None:
         click.echo(known.model_dump_json())
         return
     click.echo(
-        f"edged {known.version}, its reader {known.reader} "
-        f"(Python {known.python}, PyAV {known.av}, FFmpeg {known.ffmpeg}, SQLite {known.sqlite})"
+        f"edged {known.version} (Python {known.python}, PyAV {known.av}, FFmpeg {known.ffmpeg}, SQLite {known.sqlite})"
     )
