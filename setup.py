@@ -3,8 +3,8 @@ All else stands in pyproject.toml.
 
 The reader is what each packet of a camera passes through, made by mypyc into extension modules. They lie in what is
 built, each beside its source, and never in this folder: so none is ever older than what is edited here.
-`script/compile` and `script/install --gather` ask for them. They take what the extra `compile` names, a C compiler, and
-the headers of this Python. What is built without them is the same program.
+`script/install` and `script/compile` ask for them. They take what the extra `compile` names, a C compiler, and the
+headers of this Python. What is built without them is the same program.
 """
 
 from __future__ import annotations
