@@ -2,11 +2,11 @@
 
     .venv/bin/python -m bench.reader --state /var/tmp
 
-One stream of `bench.cameras` (1080p30 H.264 at 4 Mbit/s with AAC), 0.2 s at a time as a worker reads it, through
-`Inbox`, tracks, `TimestampRepair`, `Segmenter` and `Muxer` in one process: no socket, no disk, no hash. Told in ms of
-processor per second of the camera, the median of all seconds of all turns; both ways take turns. "Hot" is one reading
-after the other. For "cold" the caches are filled with something else before each reading, as they are in a process
-that has slept. The compiled part is made by `script/compile`, or lies where `--compiled` says.
+One stream of `bench.cameras` (1080p30 H.264 at 4 Mbit/s with AAC), as much at a time as a worker takes, through
+`Inbox`, tracks and `Recording` in one process: no socket, no disk, no hash. Told in ms of processor per second of the
+camera, the median of all of all turns; both ways take turns. "Hot" is one look after the other. For "cold" the caches
+are filled with something else before each look, as they are in a process that has slept. The compiled part is made by
+`script/compile`, or lies where `--compiled` says.
 """
 
 from __future__ import annotations
@@ -28,22 +28,21 @@ from typing import Final, TypeAlias
 from bench import clip as clips
 from bench.cameras import AAC, Tape
 from recorder import mp4
-from recorder.mp4 import Muxer
 from recorder.rtp.sdp import Media
 from recorder.rtp.track import sound_track, video_track
 from recorder.rtsp.message import Handler, Inbox
-from recorder.words.stream import Item, Losses, Unit
-from recorder.worker.segmenter import Action, Begin, Put, Segmenter
-from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp, TimestampRepair
+from recorder.words.messages import WAKE_MS
+from recorder.words.stream import Item, Losses, Reading, Unit
+from tests.support.session import MadeSource, Session
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-READING_S: Final = 0.2
-SEGMENT_NS: Final = 300 * NS_PER_S
+LOOK_S: Final = WAKE_MS / 1000
+SEGMENT_MS: Final = 300_000
 CACHES_BYTES: Final = 48 << 20
 """More than any cache of the processor holds."""
 Costs: TypeAlias = dict[str, list[list[float]]]
-"""For "hot" and "cold": what each second cost, in ms, by stage."""
-STAGES: Final = ("packets to pictures and sound", "their times", "their segments", "fragments")
+"""For "hot" and "cold": what each look cost, in ms a second of the camera, by stage."""
+STAGES: Final = ("packets to pictures and sound", "these to a file's bytes")
 
 
 class Reader:
@@ -52,63 +51,44 @@ class Reader:
     def __init__(self, clip: clips.Clip) -> None:
         losses = Losses()
         fmtp = dict(part.split("=") for part in AAC.lower().split(";")) | {"config": clip.config[:2].hex()}
-        picture = video_track(Media("video", 96, "H264", 90_000, 1, {}, ""), losses)
-        sound = sound_track(Media("audio", 97, "MPEG4-GENERIC", clips.SAMPLE_RATE, 1, fmtp, ""), losses)
-        self._handlers: list[Handler | None] = [picture.rtp, picture.rtcp, sound.rtp, sound.rtcp, *[None] * 252]
+        self._picture = video_track(Media("video", 96, "H264", 90_000, 1, {}, ""), losses)
+        self._voice = sound_track(Media("audio", 97, "MPEG4-GENERIC", clips.SAMPLE_RATE, 1, fmtp, ""), losses)
+        picture, voice = self._picture, self._voice
+        self._handlers: list[Handler | None] = [picture.rtp, picture.rtcp, voice.rtp, voice.rtcp, *[None] * 252]
         self._inbox = Inbox()
-        self._pictures, self._sounds = TimestampRepair(90_000, 0), TimestampRepair(clips.SAMPLE_RATE, 0)
-        self._segmenter = Segmenter(SEGMENT_NS, Scale(90_000), Scale(clips.SAMPLE_RATE))
-        self._segmenter.caught_up()
-        self._sound = sound.sound
-        self._muxer: Muxer | None = None
+        self._session: Session | None = None
         self.frames = 0
 
-    def read(self, data: memoryview, now_ns: int) -> list[int]:
-        """Takes 0.2 s; what each stage cost, in ns."""
+    def look(self, data: memoryview) -> list[int]:
+        """What each stage cost, in ns."""
         marks = [time.thread_time_ns()]
         items: list[Item] = []
-        self._inbox.room()[: len(data)] = data
-        self._inbox.received(len(data))
-        self._inbox.take(self._handlers, items)
+        while data:
+            room = self._inbox.room()
+            count = min(len(room), len(data))
+            room[:count], data = data[:count], data[count:]
+            self._inbox.received(count)
+            self._inbox.take(self._handlers, items)
         marks.append(time.thread_time_ns())
-        stamps: list[Stamp] = []
-        for item in items:
-            if isinstance(item, Unit):
-                (self._pictures if item.video else self._sounds).mend(item, now_ns, stamps)
+        session = self._session
+        if session is None and self._picture.video is not None:
+            session = self._session = Session(MadeSource(self._picture.video, self._voice.sound), SEGMENT_MS)
+        if session is not None:
+            session.clock.boottime_ms += WAKE_MS
+            session.recording.feed(Reading(items, waited=True))
         marks.append(time.thread_time_ns())
-        actions: list[Action] = []
-        for stamp in stamps:
-            if stamp.unit.video:
-                self._segmenter.picture(stamp, actions)
-            else:
-                self._segmenter.sound(stamp, actions)
-        marks.append(time.thread_time_ns())
-        for action in actions:
-            if isinstance(action, Put) and self._muxer is not None:
-                unit = action.unit
-                self._muxer.put(
-                    video=unit.video,
-                    pts=action.pts,
-                    dts=action.dts,
-                    duration=action.duration,
-                    key=unit.key,
-                    data=unit.data,
-                )
-                self.frames += unit.video
-            elif isinstance(action, Begin) and action.first.unit.parameters is not None:
-                self._muxer = Muxer(action.first.unit.parameters, 90_000, self._sound, "")
-        marks.append(time.thread_time_ns())
+        self.frames += sum(isinstance(item, Unit) and item.video for item in items)
         return [after - before for before, after in pairwise(marks)]
 
 
 def readings(tape: Tape, rounds: int) -> Iterator[memoryview]:
-    """The stream, as much of it as comes in 0.2 s."""
+    """The stream, as much of it as comes between two looks."""
     for number in range(rounds):
-        data, begin, due = tape.round(number), 0, READING_S
+        data, begin, due = tape.round(number), 0, LOOK_S
         for at, _, _, start, _, _ in tape.frames:
             if at >= due:
                 yield data[begin:start]
-                begin, due = start, due + READING_S
+                begin, due = start, due + LOOK_S
         yield data[begin:]
 
 
@@ -118,17 +98,13 @@ def turn(folder: Path, rounds: int) -> Costs:
     found: Costs = {}
     for name in ("hot", "cold"):
         reader, costs = Reader(clip), []
-        for count, data in enumerate(readings(tape, rounds)):
+        for data in readings(tape, rounds):
             if name == "cold":
                 caches[:] = bytes(CACHES_BYTES)
-            costs.append(reader.read(data, round(count * READING_S * NS_PER_S)))
+            costs.append([cost / 1e6 / LOOK_S for cost in reader.look(data)])
         if reader.frames < rounds * clips.PICTURES - 2:
             raise SystemExit(f"{reader.frames} pictures came out of {rounds * clips.PICTURES}")
-        each = round(1 / READING_S)
-        found[name] = [
-            [sum(stage) / 1e6 for stage in zip(*costs[at : at + each], strict=True)]
-            for at in range(0, len(costs), each)
-        ]
+        found[name] = costs
     return found
 
 
@@ -142,7 +118,7 @@ def table(found: dict[str, Costs]) -> list[str]:
         cells = []
         for state in ("hot", "cold"):
             plain, compiled = (
-                median(sum(second[number] for number in numbers) for second in found[way][state])
+                median(sum(look[number] for number in numbers) for look in found[way][state])
                 for way in ("interpreted", "compiled")
             )
             cells += [f"{plain:.3f}", f"{compiled:.3f}", f"{compiled / plain:.2f}"]
@@ -171,8 +147,8 @@ def main() -> None:
         found: dict[str, Costs] = {"interpreted": defaultdict(list), "compiled": defaultdict(list)}
         for _ in range(asked.turns):
             for way, path in (("interpreted", [ROOT]), ("compiled", [compiled, ROOT])):
-                for state, seconds in _asked(way, path, asked.state, asked.rounds).items():
-                    found[way][state] += seconds
+                for state, looks in _asked(way, path, asked.state, asked.rounds).items():
+                    found[way][state] += looks
     print("\n".join(table(found)))
 
 
