@@ -1,15 +1,41 @@
-"""Compiles the catalogues of what people read when edged is built. All else stands in pyproject.toml."""
+"""Compiles the catalogues of what people read when edged is built; the reader too, where `EDGED_COMPILE=1` asks for it.
+All else stands in pyproject.toml.
+
+The reader is what each packet of a camera passes through, made by mypyc into extension modules. They lie in what is
+built, each beside its source, and never in this folder: so none is ever older than what is edited here.
+`script/install` and `script/compile` ask for them. They take what the extra `compile` names, a C compiler, and the
+headers of this Python. What is built without them is the same program.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
+COMPILED = (
+    "recorder/codec/aac.py",
+    "recorder/codec/bits.py",
+    "recorder/codec/h264.py",
+    "recorder/codec/h265.py",
+    "recorder/codec/sets.py",
+    "recorder/mp4.py",
+    "recorder/rtp/packet.py",
+    "recorder/rtp/pictures.py",
+    "recorder/rtp/sound.py",
+    "recorder/rtp/track.py",
+    "recorder/rtsp/message.py",
+    "recorder/words/stream.py",
+    "recorder/worker/recording.py",
+    "recorder/worker/segmenter.py",
+    "recorder/worker/timestamp_repair.py",
+)
 LOCALE = Path(__file__).resolve().parent / "edged" / "words" / "locale"
 
 
@@ -46,5 +72,16 @@ class Build(build_py):
         super().run()
 
 
+def compiled() -> list[Extension]:
+    """Not where edged is installed as it lies here (`editable_wheel`): that would write them beside what is edited."""
+    if os.environ.get("EDGED_COMPILE") != "1" or not {"build", "bdist_wheel"} & {*sys.argv}:
+        return []
+    from mypyc.build import mypycify  # noqa: PLC0415  (a box that builds edged has no mypy)
+
+    # Errors of what they import are none of theirs: its libraries need not be there. Level 2 would take the compiler
+    # twice as long for nothing: most of the time is spent in Python's own functions.
+    return mypycify(["--follow-imports=silent", *COMPILED], group_name="edged_reader", opt_level="1", debug_level="0")
+
+
 if __name__ == "__main__":
-    setup(cmdclass={"build_py": Build})
+    setup(cmdclass={"build_py": Build}, ext_modules=compiled())

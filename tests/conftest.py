@@ -75,6 +75,8 @@ class Profile:
     """Of the first of them."""
     page_flips: int
     """Bits that are turned in an export before its page checks it."""
+    damaged_streams: int
+    """Of which the reader, compiled, must make what it makes as it lies here."""
 
 
 SHORT: Final = Profile(
@@ -105,6 +107,7 @@ SHORT: Final = Profile(
     export_s=240,
     export_kbps=400,
     page_flips=8,
+    damaged_streams=100,
 )
 LONG: Final = Profile(
     name="long",
@@ -134,6 +137,7 @@ LONG: Final = Profile(
     export_s=3600,
     export_kbps=2000,
     page_flips=24,
+    damaged_streams=30_000,
 )
 
 

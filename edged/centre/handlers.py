@@ -263,7 +263,7 @@ class CommandHandlers:
         seen = self.site.overview()
         depth = await asyncio.to_thread(self.store.outbox.depth)
         more = {
-            "versions": versions().model_dump(exclude={"schema_"}),
+            "versions": versions().model_dump(exclude={"schema_", "reader"}),
             "pid": seen.pid,
             "run": self.store.run,
             "boot": seen.boot_id,

@@ -307,7 +307,7 @@ class Reporter:
             volumes=[status.id for status in seen.measured.volumes if status.id],
             capabilities=capabilities(seen.config),
             config_sha256=seen.config.config_hash(),
-            **versions().model_dump(exclude={"schema_"}),
+            **versions().model_dump(exclude={"schema_", "reader"}),
         )
 
     def _checkpoint(self, head: IssuedHead) -> Payload:

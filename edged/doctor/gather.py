@@ -45,7 +45,7 @@ from edged.host import accounts
 from edged.host.accounts import become_owner
 from edged.host.clock import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
 from edged.host.file_access import Barred, barred, is_unreadable, of_unit
-from edged.host.versions import av_version
+from edged.host.versions import av_version, reader
 from edged.office import calendars
 from edged.papers import template_check
 from edged.profiles.loader import profile
@@ -216,7 +216,7 @@ def _pressed() -> float | None:
 
 
 def versions() -> InstalledVersions:
-    return InstalledVersions(version("edged"), platform.python_version(), av_version(), sqlite_version())
+    return InstalledVersions(version("edged"), platform.python_version(), av_version(), sqlite_version(), reader())
 
 
 CONFIG_MAX_BYTES: Final = 1_048_576

@@ -129,6 +129,8 @@ class InstalledVersions:
     python: str
     av: str
     sqlite: str
+    reader: str
+    """"compiled" or "interpreted"."""
 
 
 def judge_machine(machine: MachineLoad | Missing) -> list[Diagnosis]:
@@ -199,6 +201,10 @@ def judge_cameras_carried(load: Load) -> Diagnosis | None:
 def judge_versions(here: InstalledVersions, running: str) -> Diagnosis:
     """`running`: the daemon's own; "" while it is down."""
     said = Message(f"edged {here.edged}, Python {here.python}, PyAV {here.av}, SQLite {here.sqlite}")
+    if here.reader == "compiled":
+        said = message("doctor.versions.compiled", "{versions}, reader compiled", versions=said)
+    else:
+        said = message("doctor.versions.interpreted", "{versions}, reader interpreted", versions=said)
     if running and running != here.edged:
         other = message(
             "doctor.versions.other",

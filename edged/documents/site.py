@@ -411,6 +411,7 @@ class Version(Document):
     av: str
     ffmpeg: str
     sqlite: str
+    reader: Literal["compiled", "interpreted"] = Field(description="what takes in each packet of a camera")
 
 
 class Error(Document):

@@ -9,7 +9,8 @@ import platform
 import re
 from functools import cache
 from importlib.metadata import files, version
-from typing import Final
+from importlib.util import find_spec
+from typing import Final, Literal
 
 from edged.documents import site as documents
 from storage.database.readers import sqlite_version
@@ -35,6 +36,12 @@ def ffmpeg_version() -> str:
     return UNKNOWN
 
 
+def reader() -> Literal["compiled", "interpreted"]:
+    """What records cameras here: the same program either way, at another cost (setup.py)."""
+    found = find_spec("recorder.mp4")
+    return "compiled" if found is not None and (found.origin or "").endswith(".so") else "interpreted"
+
+
 def versions() -> documents.Version:
     """Asks the libraries themselves; `ffmpeg` is the one inside av's wheel."""
     return documents.Version(
@@ -43,4 +50,5 @@ def versions() -> documents.Version:
         av=av_version(),
         ffmpeg=ffmpeg_version(),
         sqlite=sqlite_version(),
+        reader=reader(),
     )

@@ -10,7 +10,7 @@ counted. Over TCP none of this is needed.
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 HEADER_BYTES: Final = 12
@@ -21,23 +21,29 @@ MISORDER_MAX: Final = 100
 _HEADER: Final = struct.Struct(">BBHII")
 
 
-class RtpHeader(NamedTuple):
-    marker: bool
-    payload_type: int
-    sequence: int
-    timestamp: int
-    ssrc: int
-    start: int
-    """Where the payload begins in the buffer, behind CSRC list and extension."""
-    end: int
-    """Where it ends, before padding."""
+class RtpHeader:
+    __slots__ = ("end", "marker", "payload_type", "sequence", "ssrc", "start", "timestamp")
+
+    def __init__(
+        self, marker: bool, payload_type: int, sequence: int, timestamp: int, ssrc: int, start: int, end: int
+    ) -> None:
+        self.marker = marker
+        self.payload_type = payload_type
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.ssrc = ssrc
+        self.start = start
+        """Where the payload begins in the buffer, behind CSRC list and extension."""
+        self.end = end
+        """Where it ends, before padding."""
 
 
 def parse(buffer: Buffer, start: int, end: int) -> RtpHeader | None:
     """None for what is no RTP packet."""
     if end - start < HEADER_BYTES or end > len(buffer):
         return None
-    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(buffer, start)
+    head: tuple[int, int, int, int, int] = _HEADER.unpack_from(buffer, start)
+    first, second, sequence, timestamp, ssrc = head
     at = start + HEADER_BYTES
     if first != 0x80:
         if first >> 6 != 2:

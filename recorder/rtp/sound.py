@@ -7,7 +7,7 @@ configuration stands in the SDP (cpresent=0); others are `Garbage`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
 from recorder.codec.aac import AacConfig, read_config
@@ -169,11 +169,11 @@ class Aac:
 
     def flush(self, out: list[Item]) -> None:
         held, self._held = self._held, []
-        out.extend(sorted(held, key=itemgetter(1)))
+        out.extend(sorted(held, key=attrgetter("pts")))
 
     def _release(self, ticks: int, out: list[Item]) -> None:
         """What is interleaved waits until a packet shows that nothing older comes."""
-        held = sorted(self._held, key=itemgetter(1))
+        held = sorted(self._held, key=attrgetter("pts"))
         latest = ticks + HELD_MAX * self._duration
         crowded = len(held) > HELD_MAX
         self._held = []

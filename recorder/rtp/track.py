@@ -213,13 +213,11 @@ class Reception:
         self._report: tuple[int, int | None] | None = None
         self._stats = ReceptionCounts()
 
-    def start(self, ssrc: int | None, rtptime: int | None, seq: int | None) -> None:
-        """RTP-Info of the PLAY answer. Of it only the time is used: SSRC and sequence number are read off the packets,
-        because too many cameras name those of another session.
+    def begin_at(self, rtptime: int) -> None:
+        """As RTP-Info of the PLAY answer says. SSRC and sequence number, which it names too, are read off the packets:
+        too many cameras name those of another session.
         """
-        del ssrc, seq
-        if rtptime is not None:
-            self._clock.begin_at(rtptime)
+        self._clock.begin_at(rtptime)
 
     @property
     def aligned(self) -> bool:
@@ -354,7 +352,8 @@ class RtpVideoTrack(Reception):
         """One RTP packet, `buffer[start:end]`; appends the pictures that it completes."""
         lead = start + self._lead
         if lead < end:
-            plain, sequence, together, begins = self._unpack(buffer, start)
+            head: tuple[int, int, int, bytes] = self._unpack(buffer, start)
+            plain, sequence, together, begins = head
             pictures = self._pictures
             if (
                 begins == pictures.middle

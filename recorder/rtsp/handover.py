@@ -18,7 +18,6 @@ from recorder.rtp.sdp import Media
 from recorder.rtsp.connection import Connection
 from recorder.rtsp.datagrams import Peer, Ports
 from recorder.rtsp.dialogue import Dialogue, DialogueState
-from recorder.rtsp.message import Beginning
 from recorder.rtsp.negotiation import Lane, Negotiated
 from recorder.words.messages import Start, pack, unpack
 from storage.words.message import Message
@@ -33,7 +32,7 @@ class PassedLane(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media: Media
     channels: tuple[int, int] | None
     peer: Peer | None
-    begins: Beginning | None
+    rtptime: int | None
 
 
 class Passed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +61,7 @@ def passed(start: Start, stream: Negotiated, tried_for_s: float) -> tuple[bytes,
         if lane.ports is not None:
             descriptors += [lane.ports.rtp.fileno(), lane.ports.rtcp.fileno()]
     lanes = [
-        PassedLane(lane.media, lane.channels, None if lane.ports is None else lane.ports.peer, lane.begins)
+        PassedLane(lane.media, lane.channels, None if lane.ports is None else lane.ports.peer, lane.rtptime)
         for lane in stream.lanes
     ]
     stream.early += stream.dialogue.inbox.rest()
@@ -119,7 +118,7 @@ def resumed(told: Passed, descriptors: Sequence[int], now: Callable[[], float]) 
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     connection = Connection(told.dialogue.target, sockets[0])
     pairs = iter(sockets[1:])
-    lanes = [Lane(lane.media, lane.channels, _ports(lane.peer, pairs), lane.begins) for lane in told.lanes]
+    lanes = [Lane(lane.media, lane.channels, _ports(lane.peer, pairs), lane.rtptime) for lane in told.lanes]
     dialogue = Dialogue.resumed(connection, told.dialogue, now)
     return Negotiated(dialogue, told.control, lanes, told.detail, bytearray(told.early))
 

@@ -201,14 +201,14 @@ class Inbox:
 
     def _frames(self, handlers: Handlers, out: list[Item]) -> None:
         """The hot path: 400 frames a second of each camera."""
-        buffer, at, end, frames = self._buffer, self._at, self._end, 0
+        buffer, view, at, end, frames = self._buffer, self._view, self._at, self._end, 0
         while end - at >= 4 and buffer[at] == _DOLLAR:
             after = at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
             if after > end:
                 break
             handler = handlers[buffer[at + 1]]
             if handler is not None:
-                handler(buffer, at + 4, after, out)
+                handler(view, at + 4, after, out)
             at = after
             frames += 1
         self._at = at

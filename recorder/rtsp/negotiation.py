@@ -22,7 +22,7 @@ from recorder.rtsp import message as transport
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.datagrams import Ports, open_ports
 from recorder.rtsp.dialogue import Credentials, Dialogue, Login
-from recorder.rtsp.message import Answer, Beginning, Buffer, Handler, interleaved
+from recorder.rtsp.message import Answer, Buffer, Handler, interleaved
 from recorder.words import outcome
 from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
@@ -48,8 +48,8 @@ class Lane:
     channels: tuple[int, int] | None
     """Of RTP and RTCP on the connection; None over UDP."""
     ports: Ports | None
-    begins: Beginning | None = None
-    """What RTP-Info says of it."""
+    rtptime: int | None = None
+    """Where it begins, as RTP-Info says."""
 
 
 @dataclass(slots=True)
@@ -311,4 +311,5 @@ class _Setup:
             raise SessionEnded(outcome.declined(dialogue.target, answer.status))
         begun = transport.rtp_info(answer.headers.get("RTP-Info"), control)
         for lane in lanes:
-            lane.begins = transport.beginning_of(lane.media.control, begun, alone=len(lanes) == 1)
+            begins = transport.beginning_of(lane.media.control, begun, alone=len(lanes) == 1)
+            lane.rtptime = None if begins is None else begins.rtptime

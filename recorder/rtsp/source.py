@@ -65,8 +65,8 @@ class RtspSource:
         self._shares_buffer = buffer is not None
         self._dialogue.handlers = _handlers(self._lanes)
         for lane, track in self._lanes:
-            if lane.begins is not None:
-                track.start(None, lane.begins.rtptime, lane.begins.seq)
+            if lane.rtptime is not None:
+                track.begin_at(lane.rtptime)
         self._played = self._reported = self._drained_at = now()
         self._gathered = 0
         self._nap_s = START_NAP_S

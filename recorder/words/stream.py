@@ -63,21 +63,27 @@ class Sound:
     """AAC: AudioSpecificConfig (ISO/IEC 14496-3)."""
 
 
-class Unit(NamedTuple):
-    """One coded frame, or one packet of sound, in decoding order. Cheap to make: there are a hundred a second."""
+class Unit:
+    """One coded frame, or one packet of sound, in decoding order. There are a hundred a second: compiled, a class like
+    this one is made in a tenth of the time that a named tuple takes."""
 
-    video: bool
-    pts: int
-    """When it is shown, in ticks of its track."""
-    duration: int
-    """Ticks; 0 where the stream does not say (pictures)."""
-    key: bool
-    """Decoding can begin here."""
-    data: bytes
-    """As it lies in a file: a picture's NAL units each with its length in 4 bytes before it, nothing left out; sound
-    as it is."""
-    parameters: Parameters | None = None
-    """On each key frame: the sets in force there, the very same object as long as they do not change."""
+    __slots__ = ("data", "duration", "key", "parameters", "pts", "video")
+
+    def __init__(
+        self, video: bool, pts: int, duration: int, key: bool, data: bytes, parameters: Parameters | None = None
+    ) -> None:
+        self.video = video
+        self.pts = pts
+        """When it is shown, in ticks of its track."""
+        self.duration = duration
+        """Ticks; 0 where the stream does not say (pictures)."""
+        self.key = key
+        """Decoding can begin here."""
+        self.data = data
+        """As it lies in a file: a picture's NAL units each with its length in 4 bytes before it, nothing left out;
+        sound as it is."""
+        self.parameters = parameters
+        """On each key frame: the sets in force there, the very same object as long as they do not change."""
 
 
 class SenderReport(NamedTuple):

@@ -77,6 +77,10 @@ class Packet(Frame, frozen=True):
     key: bool
     data: bytes
 
+    @classmethod
+    def of(cls, unit: Unit) -> Packet:
+        return cls(unit.video, unit.pts, unit.duration, unit.key, unit.data)
+
 
 class Missed(Frame, frozen=True):
     """Lost since the packet before, because the watcher did not keep up."""
@@ -246,7 +250,7 @@ class FanOut:
         frame = b""
         for watcher in self._watchers:
             if watcher.wants(unit):
-                frame = frame or framed(Packet(*unit[:5]))
+                frame = frame or framed(Packet.of(unit))
                 watcher.offer(unit, frame, video, sound)
 
     def flush(self) -> None:

@@ -57,14 +57,17 @@ class Begin(NamedTuple):
     why: CutReason
 
 
-class Put(NamedTuple):
+class Put:
     """A unit for a file that is open, in that file's time."""
 
-    file: int
-    pts: int
-    dts: int
-    duration: int
-    unit: Unit
+    __slots__ = ("dts", "duration", "file", "pts", "unit")
+
+    def __init__(self, file: int, pts: int, dts: int, duration: int, unit: Unit) -> None:
+        self.file = file
+        self.pts = pts
+        self.dts = dts
+        self.duration = duration
+        self.unit = unit
 
 
 class End(NamedTuple):
@@ -301,11 +304,10 @@ class Segmenter:
             self._close(out)
 
     def _put_picture(self, file: _File, stamp: Stamp, out: list[Action]) -> None:
-        unit, pts, dts, duration, _, _ = stamp
+        pts, dts, duration, origin = stamp.pts, stamp.dts, stamp.duration, file.origin
         self._video_ns = self._video.ns(dts)
         file.end = max(file.end, pts + duration)
-        origin = file.origin
-        out.append(Put(file.number, pts - origin, dts - origin, duration, unit))
+        out.append(Put(file.number, pts - origin, dts - origin, duration, stamp.unit))
 
     def _put_sound(self, stamp: Stamp, out: list[Action]) -> None:
         """Sound from before its file began, or for a file that has none, has no place any more."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from recorder.words.stream import Parameters, Unit
 
@@ -56,16 +56,19 @@ class Scale:
         return ns * self.rate // NS_PER_S
 
 
-class Stamp(NamedTuple):
+class Stamp:
     """A unit with times one can rely on, in ticks of its track."""
 
-    unit: Unit
-    pts: int
-    dts: int
-    duration: int
-    arrival_ns: int
-    jumped: bool
-    """The camera's clock jumped before this unit."""
+    __slots__ = ("arrival_ns", "dts", "duration", "jumped", "pts", "unit")
+
+    def __init__(self, unit: Unit, pts: int, dts: int, duration: int, arrival_ns: int, jumped: bool) -> None:
+        self.unit = unit
+        self.pts = pts
+        self.dts = dts
+        self.duration = duration
+        self.arrival_ns = arrival_ns
+        self.jumped = jumped
+        """The camera's clock jumped before this unit."""
 
 
 class TimestampRepair:

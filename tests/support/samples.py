@@ -1093,6 +1093,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "av": "18.1.0",
         "ffmpeg": "8.1.2",
         "sqlite": "3.40.1",
+        "reader": "compiled",
     },
     pins.PinAdd: {"schema": "edged.pin-add/1", "pin": PIN, "cost": PIN_COST},
     pins.PinList: {

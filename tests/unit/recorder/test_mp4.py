@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder import mp4 as writer
-from recorder.mp4 import ALONE_MS, FRAGMENT_MAX_SAMPLES, FRAGMENT_MS, Muxer
+from recorder.mp4 import ALONE_MS, FRAGMENT_MAX_BYTES, FRAGMENT_MAX_SAMPLES, FRAGMENT_MS, KEY_MS, Muxer
 from recorder.words.stream import Codec, Sound
 from storage.segments.mp4 import summary
 from tests.support.footage import Picture
@@ -312,7 +311,7 @@ def test_a_camera_that_sends_only_key_frames_gets_no_fragment_for_each() -> None
     frames = [replace(frame, key=True) for frame in pictures(PLAIN, 4)]
     data = file_of(PLAIN, None, frames)
     fragments = [box.at for box in boxes(data) if box.kind == b"moof"]
-    assert 4_000 // FRAGMENT_MS <= len(fragments) <= 4_000 // writer.KEY_MS
+    assert 4_000 // FRAGMENT_MS <= len(fragments) <= 4_000 // KEY_MS
     tfra = inside(data, b"mfra", b"tfra")
     assert [point[1] for point in struct.iter_unpack(">QQHHI", tfra[16:])] == fragments
     assert all(packet.key for packet in found(data)["video"])
@@ -344,13 +343,13 @@ def test_the_camera_tells_its_clock() -> None:
 # --- bounds, and times that make no sense ------------------------------------------------------------------------
 
 
-def test_a_fragment_that_grows_too_large_goes_out_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = pictures(PLAIN, 1)
-    monkeypatch.setattr(writer, "FRAGMENT_MAX_BYTES", 3 * max(len(frame.data) for frame in frames))
+def test_a_fragment_that_grows_too_large_goes_out_early() -> None:
+    filler = (FRAGMENT_MAX_BYTES // 4).to_bytes(4, "big") + b"\x0c" + b"\xff" * (FRAGMENT_MAX_BYTES // 4 - 1)
+    frames = [replace(frame, data=frame.data + filler) for frame in pictures(PLAIN, 1)]
     data = file_of(PLAIN, AAC, frames, sounds(AAC, 1))
     mdats = [box for box in boxes(data) if box.kind == b"mdat"]
     assert len(mdats) > 2
-    assert all(len(box.body) <= writer.FRAGMENT_MAX_BYTES for box in mdats)
+    assert all(len(box.body) <= FRAGMENT_MAX_BYTES for box in mdats)
     assert found(data)["video"] == put_in(frames, RATE)
 
 

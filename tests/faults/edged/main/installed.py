@@ -185,9 +185,9 @@ def variant(box: Booted, name: str, *changes: tuple[str, str, str]) -> str:
 def built_variant(box: Booted, name: str, *changes: tuple[str, str, str]) -> str:
     """The same, built already: a copy of the version that runs, with the changes in it. For what comes after."""
     install = variant(box, name, *changes)
-    named = f"source=/root/{name}; eval \"$(sed -n '/^name_version/,/^}}/p' {install})\"; name_version"
-    new = box.must("bash", "-c", named).strip()
+    named = f"eval \"$(sed '/^wheels=$/,$d' {install})\"; source=/root/{name}; name_version"
     old = box.must("readlink", "/opt/edged/current").strip().partition("/")[2]
+    new = box.must("bash", "-c", named).strip() + ("-compiled" if old.endswith("-compiled") else "")
     copied = f"cd /opt/edged/versions && cp -a {old} {new} && cd {new} && "
     moved = f"grep -rlI {old} bin pyvenv.cfg | xargs sed -i s/{old}/{new}/g"
     box.must("sh", "-c", copied + moved)

@@ -7,8 +7,10 @@ installation before it.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -20,7 +22,7 @@ from edged.host.journal import MessageId
 from edged.words.roles import Role
 from storage.words.clock import kernel_synced
 from tests.faults.edged.main import installed
-from tests.faults.edged.main.booted import PROJECT, Booted
+from tests.faults.edged.main.booted import Booted
 from tests.faults.edged.main.installed import NOTICED_S
 from tests.faults.edged.main.night import unsaid
 from tests.support.waiting import let_run, wait_until
@@ -98,6 +100,11 @@ def test_the_page_leads_to_a_recording_camera_and_a_doctor_who_is_content(follow
     assert ("clock" in ill) == (not kernel_synced())
     assert "clock" not in ill or "its host" in ill["clock"].action
     assert followed.box.call("smartctl", "--version").returncode == 0
+
+
+def test_its_reader_is_compiled_and_the_compiler_gone(box: Booted) -> None:
+    assert box.asked("version")["reader"] == "compiled"
+    assert box.call("sh", "-c", "command -v gcc || ls /usr/include/python3*").returncode != 0
 
 
 def test_it_records_and_people_reach_it_by_their_roles(box: Booted) -> None:
@@ -281,7 +288,7 @@ def test_hung_it_is_restarted_by_the_watchdog(box: Booted, request: pytest.Fixtu
 def test_after_a_reboot_it_records_without_a_hand(box: Booted) -> None:
     box.reboot()
     installed.wait_for_recording(box)
-    of_this_machine = {"clock.unsynced", "clock.unsynchronised", "storage.slow"}  # its disk has others to serve, too
+    of_this_machine = {"clock.unsynced", "clock.unsynchronised", "storage.slow", "box.load"}  # it has others to serve
     assert installed.alarms(box) <= of_this_machine
 
 
@@ -347,26 +354,33 @@ def test_run_again_it_changes_nothing(box: Booted) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheels(installed: Booted) -> str:
-    """What docs/install.md says to bring along where there is no network."""
-    pip = ("/opt/edged/current/bin/python", "-m", "pip", "download", "--quiet", "--dest", "/root/wheels")
-    installed.must(*pip, PROJECT, "setuptools>=68", "babel>=2.14")
-    installed.must("sync")  # they are there after a power cut
+def newer(followed: installed.Followed) -> str:
+    """`script/install` of another version."""
+    return installed.variant(followed.box, "newer", ("pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"'))
+
+
+@pytest.fixture(scope="module")
+def wheels(followed: installed.Followed, newer: str) -> str:
+    """What docs/install.md says to bring along where there is no network: gathered by this machine, which has one."""
+    root = followed.box.root
+    gather = [f"{root}{newer}", "--gather", f"{root}/root/wheels"]
+    subprocess.run(gather, env={**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=True)
+    followed.box.must("sync")  # they are there after a power cut
     return "/root/wheels"
 
 
-def test_an_upgrade_costs_no_more_than_a_restart(box: Booted, wheels: str) -> None:
-    """In place, recording, without a network."""
+def test_an_upgrade_costs_no_more_than_a_restart(box: Booted, newer: str, wheels: str) -> None:
+    """In place, recording, without network or compiler."""
     before = installed.kept(box)
     box.must("systemctl", "restart", "edged")
     installed.wait_for_recording(box)
     _, restart_s = installed.gaps(box)[-1]
     count = len(installed.gaps(box))
-    version = ("pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"')
-    done = box.call("unshare", "--net", installed.variant(box, "newer", version), "--wheels", wheels)
+    done = box.call("unshare", "--net", newer, "--wheels", wheels)
     assert done.returncode == 0, done.stderr
     installed.wait_for_recording(box)
-    assert box.asked("version")["version"] == "0.2.0"
+    known = box.asked("version")
+    assert (known["version"], known["reader"]) == ("0.2.0", "compiled")
     assert len(installed.gaps(box)) == count + 1
     _, upgrade_s = installed.gaps(box)[-1]
     assert upgrade_s <= restart_s + UPGRADE_MORE_S, f"a restart takes {restart_s:.1f} s"

@@ -104,7 +104,7 @@ class _Film:
         """Packet n is full with sample n * SOUND_FRAME: the first one lies before 0."""
         first, last = (ms * SOUND_RATE // 1000 // SOUND_FRAME + 1 for ms in (since_ms, until_ms))
         for unit in units[first:last]:
-            yield unit._replace(pts=unit.pts + self._sound_base)
+            yield Unit(False, unit.pts + self._sound_base, unit.duration, True, unit.data)
 
     def _report(self, video: bool, at: int, since_ms: int, true_ms: int) -> SenderReport:
         return SenderReport(video, at, (true_ms + since_ms + self.camera.clock_off_ms) * NS_PER_MS)

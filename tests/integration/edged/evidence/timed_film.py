@@ -99,7 +99,8 @@ def padded(unit: Unit, size: int) -> Unit:
     if lacking <= 0:
         return unit
     nothing = bytes((FILLER,)) + b"\xff" * lacking + b"\x80"
-    return unit._replace(data=unit.data + len(nothing).to_bytes(4, "big") + nothing)
+    data = unit.data + len(nothing).to_bytes(4, "big") + nothing
+    return Unit(unit.video, unit.pts, unit.duration, unit.key, data, unit.parameters)
 
 
 def numbers(path: str) -> Iterator[int]:

@@ -188,7 +188,10 @@ def test_coded_frames_on_disk_are_those_sent_once_and_in_order(
 
 def silent_of_order(made: Footage) -> Footage:
     parameters = replace(made.video.parameters, reorder=None)
-    units = [unit._replace(parameters=parameters if unit.key else None) for unit in made.units]
+    units = [
+        Unit(unit.video, unit.pts, unit.duration, unit.key, unit.data, parameters if unit.key else None)
+        for unit in made.units
+    ]
     return Footage(replace(made.video, parameters=parameters), made.sound, units)
 
 

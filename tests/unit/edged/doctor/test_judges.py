@@ -272,10 +272,12 @@ def test_memory_load_and_versions() -> None:
     assert machine.judge_machine(replace(well, memory_free=100 << 20))[0].result is Result.WARN
     assert machine.judge_machine(replace(well, pressed=25.0))[0].result is Result.CRITICAL
     assert machine.judge_machine(replace(well, load=9.0))[1].result is Result.WARN
-    here = InstalledVersions("0.1.0", "3.11.2", "18.1.0", "3.40.1")
+    here = InstalledVersions("0.1.0", "3.11.2", "18.1.0", "3.40.1", "interpreted")
     assert "mended in 3.51.3" in machine.judge_versions(here, "").said
     assert "mended in" not in machine.judge_versions(replace(here, sqlite="3.51.3"), "0.1.0").said
     assert machine.judge_versions(here, "0.0.9").result is Result.WARN
+    assert "reader interpreted" in machine.judge_versions(here, "").said
+    assert "reader compiled" in machine.judge_versions(replace(here, reader="compiled"), "").said
     assert machine.judge_console("UTF-8") is None
     assert machine.judge_console("ANSI_X3.4-1968") is not None
 

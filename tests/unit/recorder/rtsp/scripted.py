@@ -15,6 +15,7 @@ from recorder.rtsp.negotiation import Negotiated, _Setup
 from recorder.rtsp.source import RtspSource
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Item, Unit
 from tests.support.packing import Line, sender_report
 
 URL: Final = "rtsp://10.0.0.11/x"
@@ -118,6 +119,14 @@ def frames_of(kinds: Sequence[str]) -> list[bytes]:
             case _:
                 frames.append(sent(0, picture.packet(KEY if kind == "key" else PICTURE, number * 3600)))
     return frames
+
+
+def values(items: Sequence[Item]) -> list[object]:
+    """To be compared: a unit itself is equal to none but itself."""
+    return [
+        (item.video, item.pts, item.duration, item.key, item.data, item.parameters) if isinstance(item, Unit) else item
+        for item in items
+    ]
 
 
 def answer(cseq: int | str, status: int = 200, *lines: str) -> bytes:

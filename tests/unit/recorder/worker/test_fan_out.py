@@ -92,7 +92,7 @@ class Hall:
 
 
 def packets(units: list[Unit]) -> list[Handed]:
-    return [Packet(*unit[:5]) for unit in units]
+    return [Packet.of(unit) for unit in units]
 
 
 @pytest.fixture
