@@ -16,12 +16,13 @@ import signal
 import socket
 import sys
 import time
+from math import inf
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from recorder.decoder import decode, memory
+from recorder.decoder import decode
 from recorder.decoder.decode import TooLarge, Unreadable
 from recorder.decoder.messages import (
     MAX_JPEG_BYTES,
@@ -37,7 +38,7 @@ from recorder.decoder.messages import (
     Unseen,
     UnseenReason,
 )
-from recorder.words import messages
+from recorder.words import memory, messages
 from recorder.worker.fan_out import (
     LENGTH_BYTES,
     LOOK_LIFE_S,
@@ -56,6 +57,11 @@ MEMORY_MAX: Final = 1 << 30
 LOOKS_MAX: Final = 64
 """Under way at once; each may hold a key frame of a few MiB. The daemon asks for two or three at a time."""
 TICK_S: Final = 1.0
+REST_S: Final = 1.0
+"""After a picture was decoded, what it needed (10 MB) is given back, unless another one comes first, which uses it
+again. Who comes later pays for that with 2 of its 20 ms."""
+LARGE: Final = 1 << 18
+"""Bytes of a library that are worth a call to the kernel."""
 PATIENCE_S: Final = LOOK_LIFE_S + 5
 """The worker ends a look by itself before that; one that hangs does not."""
 SOUND_PATIENCE_S: Final = 3.0
@@ -88,10 +94,13 @@ class _Decoder:
         self._looks: set[KeyFrameReader] = set()
         self._selector = selectors.DefaultSelector()
         self._selector.register(daemon, selectors.EVENT_READ)
+        self._code = [(start, end) for start, end in memory.file_pages() if end - start >= LARGE]
+        self._rests_s = inf
+        """When to let go of what the last look needed."""
 
     def run(self) -> None:
         while True:
-            for key, _ in self._selector.select(TICK_S):
+            for key, _ in self._selector.select(min(TICK_S, max(0.0, self._rests_s - time.monotonic()))):
                 if key.data is not None:
                     self._read(key.data)
                 elif not self._hear():
@@ -99,6 +108,10 @@ class _Decoder:
             now_s = time.monotonic()
             for overdue in [one for one in self._looks if one.is_overdue(now_s)]:
                 self._finish(overdue)
+            if now_s >= self._rests_s:
+                self._rests_s = inf
+                memory.release_heap()
+                memory.release_pages(self._code)
 
     def _hear(self) -> bool:
         """False: the daemon is gone, or talks nonsense."""
@@ -141,8 +154,7 @@ class _Decoder:
         except (TooLarge, MemoryError):
             said = Unseen(number, UnseenReason.TOO_LARGE)
         messages.send(self._daemon, said)
-        if not self._looks:
-            memory.release_heap()
+        self._rests_s = time.monotonic() + REST_S
 
     def _see(self, reader: KeyFrameReader, tracks: Tracks) -> Seen:
         look = reader.look

@@ -255,6 +255,7 @@ _HASHES: Final[Mapping[str, Callable[[bytes], str]]] = {
 _SCHEME: Final = re.compile(r"(?:^|,)\s*(Digest|Basic)(?=\s|,|$)", re.IGNORECASE)
 _TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _FIELD: Final = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
+_ESCAPED: Final = re.compile(r"\\(.)")
 MAX_CHALLENGE: Final = 4_096
 """Characters; what is behind is left out."""
 
@@ -398,7 +399,7 @@ def _challenges(header: str) -> list[Challenge]:
 def _challenge(scheme: str, text: str) -> Challenge | None:
     fields: dict[str, str] = {}
     for name, quoted, plain in _FIELD.findall(text):
-        fields.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
+        fields.setdefault(name.lower(), _ESCAPED.sub(r"\1", quoted) or plain)
     if scheme.lower() == "basic":
         return Challenge(basic=True, realm=fields.get("realm", ""))
     algorithm = fields.get("algorithm", "")

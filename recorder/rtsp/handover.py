@@ -19,7 +19,7 @@ from recorder.rtsp.connection import Connection
 from recorder.rtsp.datagrams import Peer, Ports
 from recorder.rtsp.dialogue import Dialogue, DialogueState
 from recorder.rtsp.negotiation import Lane, Negotiated
-from recorder.words.messages import Start, pack, unpack
+from recorder.words.messages import Start, pack, unpacker
 from storage.words.message import Message
 
 ALONG_MAX: Final = 7
@@ -103,9 +103,8 @@ def content(page: int) -> bytes:
         return file.read()
 
 
-def received(data: bytes) -> Passed:
-    """Raises `WireError`."""
-    return unpack(data, Passed)
+received: Final = unpacker(Passed)
+"""Bytes to what was told. Raises `WireError`."""
 
 
 def resumed(told: Passed, descriptors: Sequence[int], now: Callable[[], float]) -> Negotiated:

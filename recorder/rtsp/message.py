@@ -52,6 +52,12 @@ _WORDS: Final = frozenset(
 """How a message may begin."""
 _ANSWER: Final = re.compile(r"RTSP/\d\.\d +(\d{3})\b")
 _REQUEST: Final = re.compile(r"([A-Z_]+) +(\S+) +RTSP/\d\.\d\s*$")
+_NUMBER: Final = re.compile(r"\s*(\d{1,12})\b", re.ASCII)
+_TIMEOUT: Final = re.compile(r"timeout\s*=\s*\"?(\d{1,9})", re.IGNORECASE | re.ASCII)
+_COMMA: Final = re.compile(r",\s*(?=url\s*=)", re.IGNORECASE)
+_URL: Final = re.compile(r"\s*url\s*=\s*(.*?)(?=;\s*(?:seq|rtptime|ssrc)\s*=|;?\s*$)", re.IGNORECASE | re.DOTALL)
+_SEQ: Final = re.compile(r"\bseq\s*=\s*(\d{1,5})\b", re.IGNORECASE | re.ASCII)
+_RTPTIME: Final = re.compile(r"\brtptime\s*=\s*(\d{1,10})\b", re.IGNORECASE | re.ASCII)
 _BLANK: Final = b"\r\n\0 "
 """What may stand between two messages and harms nobody."""
 
@@ -106,7 +112,7 @@ Message: TypeAlias = Answer | Request
 
 def number(text: str, highest: int = 2**31) -> int | None:
     """A plain number, as lenient as cameras demand; None where there is none."""
-    found = re.match(r"\s*(\d{1,12})\b", text, re.ASCII)
+    found = _NUMBER.match(text)
     value = int(found[1]) if found else -1
     return value if 0 <= value <= highest else None
 
@@ -360,7 +366,7 @@ def session(header: str) -> SessionHeader | None:
     name = name.strip()
     if not name or len(name) > MAX_ID:
         return None
-    found = re.search(r"timeout\s*=\s*\"?(\d{1,9})", rest, re.IGNORECASE | re.ASCII)
+    found = _TIMEOUT.search(rest)
     timeout_s = int(found[1]) if found else 0
     return SessionHeader(name, min(timeout_s, MAX_SESSION_S) or None)
 
@@ -389,15 +395,15 @@ def _pair(text: str, highest: int) -> tuple[int, int] | None:
 
 def rtp_info(header: str, base: str) -> list[Beginning]:
     """ "url=trackID=1;seq=1;rtptime=0,url=…"; its URLs made absolute."""
-    entries = re.split(r",\s*(?=url\s*=)", header[:MAX_RTP_INFO].strip(), flags=re.IGNORECASE)[:MAX_TRACKS]
+    entries = _COMMA.split(header[:MAX_RTP_INFO].strip())[:MAX_TRACKS]
     return [_beginning(entry, base) for entry in entries if entry]
 
 
 def _beginning(entry: str, base: str) -> Beginning:
-    found = re.match(r"\s*url\s*=\s*(.*?)(?=;\s*(?:seq|rtptime|ssrc)\s*=|;?\s*$)", entry, re.IGNORECASE | re.DOTALL)
+    found = _URL.match(entry)
     rest = entry[found.end() :] if found else entry
-    seq = re.search(r"\bseq\s*=\s*(\d{1,5})\b", rest, re.IGNORECASE | re.ASCII)
-    rtptime = re.search(r"\brtptime\s*=\s*(\d{1,10})\b", rest, re.IGNORECASE | re.ASCII)
+    seq = _SEQ.search(rest)
+    rtptime = _RTPTIME.search(rest)
     return Beginning(
         join(base, found[1].strip(' "')) if found else "",
         number(seq[1], 0xFFFF) if seq else None,

@@ -37,6 +37,9 @@ MAX_REDIRECTS: Final = 3
 """More is a circle."""
 MAX_LOCATION: Final = 2_000
 """Characters of an address that a camera sends us to; as many as one of ours may have."""
+_METHOD: Final = re.compile(r"[A-Z_]+")
+_ZONE: Final = re.compile(r"%[^]]*(?=\])")
+_HOST: Final = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]{0,252}")
 Now: TypeAlias = Callable[[], float]
 
 
@@ -141,7 +144,7 @@ def _describe(
         dialogue = Dialogue(connection.connect(target, trust, deadline, now), login, deadline, now)
         try:
             public = dialogue.ask("OPTIONS", url).headers.all("Public")
-            dialogue.methods = frozenset(re.findall(r"[A-Z_]+", " ".join(public).upper()))
+            dialogue.methods = frozenset(_METHOD.findall(" ".join(public).upper()))
             return dialogue, dialogue.ask("DESCRIBE", url, {"Accept": "application/sdp"})
         except SessionEnded as end:
             dialogue.connection.close()
@@ -156,7 +159,7 @@ def _describe(
 def _plain(url: str) -> str:
     """The address as requests carry it: with a path, without user, fragment and interface, which is this box's own."""
     parts = urlsplit(url)
-    netloc = re.sub(r"%[^]]*(?=\])", "", parts.netloc.rpartition("@")[2])
+    netloc = _ZONE.sub("", parts.netloc.rpartition("@")[2])
     return parts._replace(netloc=netloc, path=parts.path or "/", fragment="").geturl()
 
 
@@ -175,7 +178,7 @@ def _elsewhere(home: Target, asked: str, answer: Answer) -> str:
     try:
         location = urljoin(asked, answer.headers.get("Location")[:MAX_LOCATION])
         parts = urlsplit(location)
-        sound = bool(re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9._:-]{0,252}", parts.hostname or "")) and parts.port != 0
+        sound = bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
     except ValueError:
         raise SessionEnded(outcome.led_astray(home, _NOWHERE)) from None
     if not sound or not location.isprintable() or " " in location or parts.scheme not in ("rtsp", "rtsps"):

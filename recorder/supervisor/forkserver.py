@@ -18,7 +18,7 @@ from typing import Annotated, Final, NoReturn, TypeAlias
 
 import msgspec
 
-from recorder.words import messages
+from recorder.words import memory, messages
 from recorder.words.messages import Count, WireMessage
 
 EXIT_FAULT: Final = 3
@@ -56,6 +56,9 @@ def main(fd: int, modules: list[str]) -> None:
         import_module(module)
     gc.collect()
     gc.freeze()  # a collection in a child would write into what all share
+    memory.share_heap()  # also of the children
+    memory.release_heap()
+    memory.release_start_pages()
     _Forkserver(socket.socket(fileno=fd)).run()
 
 

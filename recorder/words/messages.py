@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
@@ -329,12 +330,17 @@ def pack(value: msgspec.Struct) -> bytes:
     return msgspec.msgpack.encode(value, enc_hook=_told)
 
 
-def unpack(data: bytes, kind: type[T]) -> T:
-    """Raises `WireError`."""
-    try:
-        return msgspec.msgpack.decode(data, type=kind, dec_hook=_message)
-    except (ValueError, RecursionError):
-        raise WireError(f"{len(data)} bytes that are no {kind.__name__}") from None
+def unpacker(kind: type[T]) -> Callable[[bytes], T]:
+    """The contrary of `pack`; it raises `WireError`. To be made once: what it needs of `kind` is costly to find."""
+    decoder = msgspec.msgpack.Decoder(kind, dec_hook=_message)
+
+    def unpack(data: bytes) -> T:
+        try:
+            return decoder.decode(data)
+        except (ValueError, RecursionError):
+            raise WireError(f"{len(data)} bytes that are no {kind.__name__}") from None
+
+    return unpack
 
 
 def send(sock: socket.socket, message: WireMessage, fd: int | None = None) -> None:

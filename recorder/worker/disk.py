@@ -289,14 +289,9 @@ class Writer:
             with self._lock:
                 batch = _batch(segment)
                 done = segment.lost is not None or (segment.end is not None and not batch)
-            if done:
-                return
-            for piece in batch:
-                if segment.lost is not None:  # meanwhile: its lock is let go of as soon as can be
-                    return
-                file.write(piece)
-            self._written(segment, batch)
             unsynced = unsynced or bool(batch)
+            if done or not self._put(file, segment, batch):
+                return
             if unsynced and time.monotonic() >= due:
                 due = max(due + self._sync_s, time.monotonic())  # one slow sync delays no later one
                 self._sync(file)
@@ -341,10 +336,18 @@ class Writer:
             segment.told = messages.offer(self._sock, segment.lost)
         segment.news.put(None)
 
-    def _written(self, segment: _Segment, batch: list[bytes]) -> None:
+    def _put(self, file: SegmentFile, segment: _Segment, batch: list[bytes]) -> bool:
+        """Write the batch, and keep nothing of it: the thread waits next, and each camera's would hold one. False: the
+        segment was lost meanwhile; its lock is let go of as soon as can be."""
+        for piece in batch:
+            if segment.lost is not None:
+                return False
+            file.write(piece)
         with self._lock:
             if segment.lost is None:
                 segment.queued_bytes -= sum(map(len, batch))
+        batch.clear()
+        return True
 
 
 def _batch(segment: _Segment) -> list[bytes]:

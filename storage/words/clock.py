@@ -87,7 +87,7 @@ class SystemClock:
     """The real one."""
 
     def __init__(self) -> None:
-        self._boot_id = BOOT_ID.read_text(encoding="ascii").strip()
+        self._boot_id = BOOT_ID.read_bytes().decode("ascii").strip()
 
     @property
     def boot_id(self) -> str:

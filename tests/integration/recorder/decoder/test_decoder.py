@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -21,6 +22,7 @@ from recorder.words.stream import Codec
 from recorder.worker.fan_out import LENGTH_BYTES, Packet, SoundTrack, Tracks, framed
 from tests.support import keyframes
 from tests.support.keyframes import Encoder, packet, with_sound
+from tests.support.waiting import wait_until
 
 PATIENCE_S: Final = 60.0
 FAILED_LOOKS: Final = 50
@@ -115,6 +117,20 @@ async def test_a_snapshot_is_a_whole_jpeg_of_the_full_size(eye: DecoderClient, t
         frame = next(container.decode(video=0))
     assert (frame.width, frame.height) == (640, 360)
     assert abs(frame.to_ndarray(format="rgb24").mean() - SCENE.mean()) < 5
+
+
+async def test_between_two_looks_it_holds_nothing_that_looks_need(eye: DecoderClient) -> None:
+    """Once a minute somebody looks at a camera."""
+    tracks, data = one_picture()
+    await seen(eye, sending(framed(tracks), framed(packet(data))))
+
+    def code_kb() -> int:
+        text = Path(f"/proc/{eye.pid}/smaps").read_text()
+        (found,) = re.findall(r" r-xp .*/libavcodec[^/]*\nSize: .*\n(?:.*\n){2}Rss: *(\d+) kB", text)
+        return int(found)
+
+    await asyncio.to_thread(wait_until, lambda: code_kb() == 0, PATIENCE_S, "it lets go of what it needed")
+    await seen(eye, sending(framed(tracks), framed(packet(data))))
 
 
 async def test_what_cannot_be_decoded_is_told_and_the_next_is_seen(eye: DecoderClient) -> None:

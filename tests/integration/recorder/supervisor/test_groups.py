@@ -28,6 +28,7 @@ from tests.support.recorders import Recorders, descriptors
 
 NAMES: Final = ("lobby", "stairs", "gate")
 PLANTED: Final = planted.__name__
+HEAP_BYTES: Final = 64 << 20
 L1_S: Final = 15.0
 HUNG: Final = Limits(silence_ms=4_000)
 NOISE: Final = Faults(noise_after_s=0)
@@ -87,6 +88,18 @@ async def test_three_cameras_are_read_by_one_process_and_leave_nothing_behind(me
                 (segment,) = recorders.segments(name)
                 assert segment.bytes > 0
     assert descriptors() == before
+
+
+async def test_its_threads_share_one_heap(three: Recorders[FaultCamera]) -> None:
+    """Each camera has two, and what one heap has free is of no use to another."""
+    assert heaps_of_threads(the_group(three)) == 0
+
+
+def heaps_of_threads(pid: int) -> int:
+    """The C library reserves 64 MiB for each and opens it little by little."""
+    maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    spans = (line.split()[0].split("-") for line in maps if " ---p 00000000 00:00 0" in line)
+    return sum(int(end, 16) - int(start, 16) > HEAP_BYTES // 2 for start, end in spans)
 
 
 async def test_one_that_is_not_wanted_any_more_leaves_and_comes_back(three: Recorders[FaultCamera]) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import queue
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -155,6 +156,18 @@ def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.Monkey
     assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 1, root, 25, -40)
     assert desk.writer.last_committed == LastCommitted(1, digest)
     assert not part(path).exists()
+
+
+def test_a_thread_that_waits_for_more_keeps_nothing_of_what_it_wrote(desk: Desk) -> None:
+    """S12: a process of eight cameras would hold all that they bring at one look."""
+    piece = bytes(100)
+    held = sys.getrefcount(piece)
+    desk.begin(1)
+    desk.hear(Opening)
+    desk.writer.answer(Granted(1))
+    desk.writer.add(1, [piece])
+    wait_until(lambda: sys.getrefcount(piece) == held, WITHIN_S, "it is let go of", every_s=0.001)
+    assert desk.writer.queued_bytes == 0
 
 
 def test_every_segment_and_the_last_words_last(desk: Desk) -> None:

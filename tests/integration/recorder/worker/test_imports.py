@@ -11,12 +11,14 @@ import av
 ROOT = Path(__file__).parents[4]
 HEAVY = {
     "av", "numpy", "sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "sqlite_utils", "edged", "mqtt", "click",
-    "rich",
+    "rich", "ssl", "logging", "subprocess", "email", "http",
 }  # fmt: skip
 
 
-def test_a_worker_imports_nothing_that_it_does_not_need() -> None:
-    program = "import recorder.worker.process, sys; print(*sys.modules)"
+def test_a_process_that_records_imports_nothing_that_it_does_not_need() -> None:
+    program = (
+        "import sys, recorder.supervisor.forkserver, recorder.worker.process, recorder.worker.group;print(*sys.modules)"
+    )
     listed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     modules = {name.partition(".")[0] for name in listed.stdout.split()}
     assert {"recorder", "storage", "msgspec"} <= modules
