@@ -218,10 +218,3 @@ class SegmentSizes:
                 self._last = Paces(windows, self._database.read(ring_table.pinned_bytes))
                 self._at_ms = now_ms
             return self._last
-
-    def recorded_ms(self, camera: str, start_ms: int, end_ms: int) -> int:
-        """How much of an interval of wall time is recorded."""
-        length_ms = max(0, end_ms - start_ms)
-        return length_ms - self._database.read(
-            partial(ring_table.gaps_ms, camera=camera, start_ms=start_ms, end_ms=start_ms + length_ms)
-        )

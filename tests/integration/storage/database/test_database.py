@@ -9,13 +9,17 @@ from concurrent.futures import wait
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storage.ages.table import boots
 from storage.database import readers
 from storage.database import writer as module
-from storage.database.writer import Database
+from storage.database.writer import Database, Remembered, RememberedRows
 from storage.ring import table as ring_table
 from storage.segments import coverage_queries
 from storage.segments.queries import boot_that_ran
@@ -393,3 +397,61 @@ def test_of_boots_of_one_id_the_one_that_ran_then_is_meant(
 
     database.submit(fact).result(DEADLINE_S)
     assert database.read(partial(boot_that_ran, boot_id="b", boottime_ms=boottime_ms)) == number
+
+
+ACTS: Final = st.tuples(st.sampled_from(["add", "give", "count", "take", "fail"]), st.integers(1, 3), st.integers(1, 3))
+
+
+def act_on(connection: sqlite3.Connection, act: tuple[str, int, int]) -> None:
+    """Something happens to things that have an owner each."""
+    what, owner, other = act
+    match what:
+        case "add":
+            connection.execute("INSERT INTO things VALUES (?, 0)", (owner,))
+        case "give":
+            connection.execute("UPDATE things SET owner = ? WHERE owner = ?", (other, owner))
+        case "count":
+            connection.execute("UPDATE things SET times = times + 1 WHERE owner = ?", (owner,))
+        case "take":
+            connection.execute("DELETE FROM things WHERE owner = ?", (owner,))
+        case "fail":
+            connection.execute("INSERT INTO things VALUES (?, 9)", (owner,))
+            raise KeyError("half-way")
+
+
+def things(connection: sqlite3.Connection, owner: int) -> list[int]:
+    return [times for (times,) in connection.execute("SELECT times FROM things WHERE owner = ? ORDER BY 1", (owner,))]
+
+
+@given(st.lists(ACTS, max_size=8))
+def test_what_is_remembered_is_what_would_be_read(acts: list[tuple[str, int, int]]) -> None:
+    with TemporaryDirectory() as folder, closing(Database(Path(folder, "edged.db"))) as database:
+        database.submit(lambda db: db.execute("CREATE TABLE things (owner, times)")).result(DEADLINE_S)
+        changes, of_one = database.follow("things", "owner"), RememberedRows[list[int]]()
+        of_all = Remembered(database)
+        for act in acts:
+            wait([database.submit(partial(act_on, act=act))], DEADLINE_S)
+            for owner in (1, 2, 3):
+                counts, query = changes.counts(), partial(things, owner=owner)
+                expected = database.read(query)
+                assert of_one.get(counts, owner, lambda query=query: database.read(query)) == expected  # type: ignore[misc]
+                assert of_all.read(query, owner) == expected
+
+
+def test_what_nobody_wrote_is_not_read_again(database: Database) -> None:
+    reads: list[object] = []
+    kept = Remembered(database)
+    rows: RememberedRows[None] = RememberedRows()
+    changes = database.follow("boots", "number")
+    asks: list[Callable[[], None]] = [
+        lambda: kept.read(reads.append, 1),
+        lambda: rows.get(changes.counts(), 1, lambda: reads.append(1)),
+    ]
+    expected = 0
+    for fact, changed in ((None, (1, 1)), (None, (0, 0)), (boots, (0, 0)), (insert(2), (1, 0)), (insert(1), (1, 1))):
+        if fact is not None:
+            database.submit(fact).result(DEADLINE_S)
+        for ask, more in zip(asks, changed, strict=True):
+            ask()
+            expected += more
+            assert len(reads) == expected
