@@ -2,8 +2,6 @@
 
 Asks `edged.words.roles` for the rule and the system's databases for the groups, at each call anew. Refuses before
 the handler runs, so that whoever may not ask learns nothing, not even whether what they named exists.
-
-`AccessService` puts the guard and its parts together: who calls, as what, and what of it is on record.
 """
 
 from __future__ import annotations
@@ -18,17 +16,13 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from edged.access import journal, role_watch
-from edged.access.callers import CALLER, REASON, Caller, Details, Refusal, Route, logged_in, peer_of, refuse_cameras
+from edged.access.callers import Caller, Details, Refusal, Route, peer_of, refuse_cameras
 from edged.access.journal import ActEntry, ActJournal
-from edged.access.role_watch import RoleHistory, RolesSeen, RoleWatch
+from edged.access.request_state import CALLER, REASON, logged_in
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory, HostAccount
-from edged.host.loops import Loops
 from edged.words import exit_codes, roles
 from edged.words.roles import Assignment, Holding, Record, Verb, VerbRule
-from storage.store.facade import Store
-from storage.words.clock import Clock
 from storage.words.message import as_message, message
 
 ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?|[0-9]{1,4}-[0-9]{4,9}")
@@ -197,48 +191,3 @@ def _ids(request: web.Request) -> Details:
     """A request of another box is named by its number alone: whatever stands behind it was typed by somebody."""
     named = {name: text.partition(".")[0] for name, text in request.match_info.items()}
     return {name: text for name, text in named.items() if len(text) <= ID_MAX and ID.fullmatch(text)}
-
-
-class AccessService:
-    """Of one daemon run. `guard` goes to the control API."""
-
-    def __init__(
-        self,
-        assignment: Callable[[], Assignment | None],
-        store: Store,
-        clock: Clock,
-        tell: Callable[[RolesSeen], None],
-    ) -> None:
-        """`assignment`: `[roles]` as it is now. `tell` hears what there is to tell of roles."""
-        self._tell = tell
-        self._seen = RolesSeen()
-        self._assignment = assignment
-        self._directory = AccountDirectory()
-        self._journal = ActJournal(store.journal, lambda: clock.now().boottime_ms)
-        self._watch = RoleWatch(assignment, self._directory)
-        self._holders = RoleHistory(store.journal, store.ledger.leaves, self._directory)
-        self.guard = Guard(assignment, self._directory, self._journal, self._watch.clash)
-
-    @property
-    def journal(self) -> ActJournal:
-        """For what others than people ask for."""
-        return self._journal
-
-    def start(self, loops: Loops) -> None:
-        loops.every("roles", role_watch.LOOK_EVERY_S, self._look)
-        loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.poll(self._assignment()))
-        loops.every("journal", journal.MAINTAIN_EVERY_S, self._maintain)
-
-    async def close(self) -> None:
-        """When nobody can call any more, and while the store is still open."""
-        self._directory.close()
-        await self._journal.close()
-
-    async def _look(self) -> None:
-        self._seen = await self._watch.poll(self._journal.owed)
-        self._tell(self._seen)
-
-    async def _maintain(self) -> None:
-        await self._journal.maintain()
-        self._seen = replace(self._seen, owed=self._journal.owed)
-        self._tell(self._seen)

@@ -7,9 +7,11 @@ that breaks off again and again (`edged.cameras`); recording is only what is bei
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from storage.words.message import NOTHING, Message, joined, message
@@ -163,15 +165,19 @@ def bit_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> int | N
     return None if pair is None else round(8000 * (pair[1].bytes - pair[0].bytes) / (pair[1].at_ms - pair[0].at_ms))
 
 
+_AT_MS: Final = attrgetter("at_ms")
+
+
 def _span(samples: Sequence[Sample], window_s: float) -> tuple[Sample, Sample] | None:
     if not samples:
         return None
     newest = samples[-1]
     # Measured from the first frame on: the wait before it must not make a start look slow.
-    started = [s for s in samples if s.video_frames > 0 and newest.at_ms - s.at_ms <= window_s * 1000]
-    if not started or newest.at_ms - started[0].at_ms < RATE_WINDOW_S * 1000:
+    begin = bisect_left(samples, newest.at_ms - window_s * 1000, key=_AT_MS)
+    first = next((samples[at] for at in range(begin, len(samples)) if samples[at].video_frames > 0), None)
+    if first is None or newest.at_ms - first.at_ms < RATE_WINDOW_S * 1000:
         return None
-    return started[0], newest
+    return first, newest
 
 
 def assess(seen: Observation, expect: Expectation) -> Condition:

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import platform
 import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import files, version
 from typing import Final
 
-from edged.documents import site as documents
 from storage.database.readers import sqlite_version
 
 _FFMPEG: Final = re.compile(rb"FFmpeg version ([!-~]+)\0")
 """libavutil carries this text so that a binary can be told what it is (av_util_ffversion)."""
 UNKNOWN: Final = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    version: str
+    """Of edged."""
+    python: str
+    av: str
+    ffmpeg: str
+    sqlite: str
 
 
 def av_version() -> str:
@@ -35,9 +45,9 @@ def ffmpeg_version() -> str:
     return UNKNOWN
 
 
-def versions() -> documents.Version:
+def versions() -> Versions:
     """Asks the libraries themselves; `ffmpeg` is the one inside av's wheel."""
-    return documents.Version(
+    return Versions(
         version=version("edged"),
         python=platform.python_version(),
         av=av_version(),

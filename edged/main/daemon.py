@@ -20,14 +20,15 @@ from typing import Final, Protocol
 
 from edged.access.acts import LOOK_EVERY_S as BOUNDS_EVERY_S
 from edged.access.acts import Acts, Agreement
-from edged.access.guard import AccessService
+from edged.access.service import AccessService
 from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
 from edged.alarms.fault_tickets import FaultWatch
-from edged.api.server import Control, Parts, Service, routes
+from edged.api.listening import Calls, ControlSocket
+from edged.api.reloading import Reloading
 from edged.cameras import LOOK_EVERY_S as VOLUMES_EVERY_S
 from edged.cameras import CameraRunners, StoreAdapter
 from edged.centre.commands import CentreCommands
-from edged.centre.handlers import CommandHandlers, or_key
+from edged.centre.handlers import CommandHandlers
 from edged.centre.reports import STEP_EVERY_S as ANCHOR_EVERY_S
 from edged.centre.reports import CheckpointPublisher, Reporter
 from edged.config import secrets
@@ -35,19 +36,14 @@ from edged.config.load import load
 from edged.config.model import Config
 from edged.config.problem import ConfigError
 from edged.evidence import watches
-from edged.evidence.export_service import ExportService
 from edged.evidence.watches import LedgerWatch
 from edged.health.watch import HealthWatch
 from edged.host import journal, notify
 from edged.host.clock import LOOK_EVERY_S, HostClock
 from edged.host.journal import MessageId, marked
 from edged.host.loops import Loops, OwnThread
-from edged.office.looks import Looks
-from edged.office.service import OfficeService
-from edged.office.viewing_copies import ViewingCopies
+from edged.main.late_office import LateOffice
 from edged.overview import MEASURE_EVERY_S
-from edged.site.compliance_watch import ComplianceWatch
-from edged.site.office_watch import OfficeWatch
 from edged.site.rounds import RebuildTask, SiteState
 from edged.words import exit_codes
 from edged.words.roles import Assignment
@@ -139,31 +135,35 @@ class Daemon:
         reporter = Reporter(config, store.run, self._clock, store.outbox)
         self._site = site = SiteState(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
-        service = Service(site, store, reporter, agreement, self._config_path)
+        reloading = Reloading(site, store, reporter, agreement, self._config_path)
         people = AccessService(self._assignment, store, self._clock, site.see_roles)
         orders = self._orders(store, acts, reporter, people)
-        office = OfficeService(store, lambda: site.config, self._clock)
-        compliance = ComplianceWatch(site, store, office, lambda: control.routes)
+        office = LateOffice(site, store, self._clock)
         lookout = HealthWatch(lambda: site.config, cameras, DecoderClient(), self._clock, self._config.paths.state)
         site.judged = lookout.judged
-        parts = self._parts(store, acts, people, lookout, compliance, office)
-        control = Control(service, config.paths.socket, people.guard, routes(parts))
+
+        def calls() -> Calls:
+            from edged.main.control_api import control
+
+            return control(
+                site, store, self._clock, acts, people, self._keys, reloading, lookout, office.parts()
+            )  # fmt: skip
+
+        socket = ControlSocket(config.paths.socket, calls)
         loops, sweeper, anchoring = Loops(), OwnThread("sweep"), CheckpointPublisher(store.ledger, reporter)
-        rebuilder, itself = RebuildTask(store), LedgerWatch(store)
         besides: tuple[Beside, ...] = (
             watches.TamperWatch(store, lambda: site.recovering, site.see_tampering),
-            rebuilder,
-            itself,
+            RebuildTask(store),
+            LedgerWatch(store),
             people,
             lookout,
-            compliance,
-            OfficeWatch(site, store, office, parts.copies, parts.looks),
+            office,
         )
         async with AsyncExitStack() as going:
             going.push_async_callback(sweeper.close)
             for one in besides:
                 going.push_async_callback(one.close)
-            going.push_async_callback(control.stop)
+            going.push_async_callback(socket.stop)
             going.push_async_callback(reporter.stop)
             going.push_async_callback(anchoring.end)
             going.push_async_callback(loops.stop)
@@ -172,6 +172,7 @@ class Daemon:
             going.callback(store.interrupt)
             await site.start()
             await anchoring.begin()
+            await office.begin()
             orders.start()
             reporter.start(site.overview, anchoring, orders)
             self._start_loops(loops, store, keeper, sweeper)
@@ -179,9 +180,9 @@ class Daemon:
                 one.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
             loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
-            loops.every("control socket", CONTROL_EVERY_S, control.listen)
-            loops.every("bounds", BOUNDS_EVERY_S, service.keep_agreement, wake=agreement.approved)
-            loops.every("reload", 0.0, lambda: self._reloaded(service))
+            loops.every("control socket", CONTROL_EVERY_S, socket.listen)
+            loops.every("bounds", BOUNDS_EVERY_S, reloading.keep_agreement, wake=agreement.approved)
+            loops.every("reload", 0.0, lambda: self._reloaded(reloading))
             await loops.first_round("control socket")
             notify.ready(site.one_line())
             log.info(
@@ -191,26 +192,6 @@ class Daemon:
             notify.stopping("finishing the last segments")
             log.info("stopping: finishing the last segments", extra=marked(MessageId.STOPPING))
         log.info("stopped")
-
-    def _parts(
-        self,
-        store: Store,
-        acts: Acts,
-        people: AccessService,
-        lookout: HealthWatch,
-        compliance: ComplianceWatch,
-        office: OfficeService,
-    ) -> Parts:
-        """What the control API serves; the guard asks the office who has a part in a request."""
-        site, clock = self._site, self._clock
-        exports = ExportService(store, clock, lambda: site.config)
-        copies = ViewingCopies(exports, store.exports, site.config.viewings)
-        people.guard.has_part, people.guard.accompanies = office.has_part, office.accompanies
-        people.guard.cameras_of = office.cameras_of
-        may_ask = or_key(people.guard.may, self._keys)
-        return Parts(
-            site, store, clock, acts, may_ask, lookout, compliance, office, copies, Looks(copies, clock), exports
-        )
 
     def _tell_of_clauses(self, profile: str | None) -> None:
         """What falls short of the profile that holds, where the file names another, stops no start. Blocking."""
@@ -241,10 +222,10 @@ class Daemon:
     def _segment_ms(self) -> int:
         return self._site.config.recording.segment_ms
 
-    async def _reloaded(self, service: Service) -> None:
+    async def _reloaded(self, reloading: Reloading) -> None:
         await self._reload.wait()
         self._reload.clear()
-        await service.reload_and_tell()
+        await reloading.reload_and_tell()
 
     def _start_loops(self, loops: Loops, store: Store, keeper: StoreAdapter, sweeper: OwnThread) -> None:
         site = self._site

@@ -53,7 +53,7 @@ ANOTHER_TABLE: Final = (
     "storage/database/migrations.py",
     "def migrate(connection:",
     (  # a step of the database that the running version does not know
-        '@MIGRATIONS(name="9999_later")\ndef _later(db: Database) -> None:\n'
+        '@step("9999_later")\ndef _later(db: Connection) -> None:\n'
         '    db.execute("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT")\n\n\ndef migrate(connection:'
     ),
 )

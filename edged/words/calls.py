@@ -1,0 +1,112 @@
+"""All calls of the control API, as they are served: what the clauses of a regulation are judged by.
+
+Made by script/roles from edged/api. Change it there. It stands here because the daemon loads edged/api when somebody
+first calls, and clauses are judged before.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from edged.words.roles import Verb
+
+
+class ServedCall(NamedTuple):
+    method: str
+    path: str
+    verb: Verb
+
+
+CALLS: Final = (
+    ServedCall("GET", "/v1/status", Verb.STATUS),
+    ServedCall("GET", "/v1/cameras", Verb.CAMERAS),
+    ServedCall("GET", "/v1/retention", Verb.RETENTION),
+    ServedCall("GET", "/v1/alarms", Verb.ALARMS),
+    ServedCall("GET", "/v1/version", Verb.VERSION),
+    ServedCall("GET", "/v1/retention/explain", Verb.RETENTION),
+    ServedCall("GET", "/v1/segments", Verb.SEGMENTS),
+    ServedCall("GET", "/v1/gaps", Verb.GAPS),
+    ServedCall("POST", "/v1/reload", Verb.RELOAD),
+    ServedCall("POST", "/v1/alarms/ack", Verb.ALARMS_ACK),
+    ServedCall("GET", "/v1/faults", Verb.FAULTS),
+    ServedCall("GET", "/v1/faults/{fault}", Verb.FAULTS_SHOW),
+    ServedCall("POST", "/v1/faults", Verb.FAULTS_ADD),
+    ServedCall("POST", "/v1/faults/{fault}/report", Verb.FAULTS_REPORT),
+    ServedCall("POST", "/v1/faults/{fault}/repair", Verb.FAULTS_REPAIR),
+    ServedCall("POST", "/v1/faults/{fault}/check", Verb.FAULTS_CHECK),
+    ServedCall("GET", "/v1/maintenance", Verb.MAINTENANCE),
+    ServedCall("POST", "/v1/maintenance/start", Verb.MAINTENANCE_START),
+    ServedCall("POST", "/v1/maintenance/end", Verb.MAINTENANCE_END),
+    ServedCall("POST", "/v1/fsck", Verb.FSCK),
+    ServedCall("GET", "/v1/volumes", Verb.VOLUME_LIST),
+    ServedCall("POST", "/v1/volumes/init", Verb.VOLUME_INIT),
+    ServedCall("POST", "/v1/volumes/retire", Verb.VOLUME_RETIRE),
+    ServedCall("POST", "/v1/volumes/replace", Verb.VOLUME_REPLACE),
+    ServedCall("GET", "/v1/cameras/{camera}/snapshot", Verb.SNAPSHOT),
+    ServedCall("GET", "/v1/references", Verb.REFERENCE_LIST),
+    ServedCall("POST", "/v1/references/{camera}/set", Verb.REFERENCE_SET),
+    ServedCall("POST", "/v1/references/{camera}/clear", Verb.REFERENCE_CLEAR),
+    ServedCall("POST", "/v1/rebuild", Verb.REBUILD),
+    ServedCall("GET", "/v1/pins", Verb.PIN_LIST),
+    ServedCall("POST", "/v1/pins", Verb.PIN_ADD),
+    ServedCall("POST", "/v1/pins/{pin}/approve", Verb.PIN_APPROVE),
+    ServedCall("POST", "/v1/pins/{pin}/extend", Verb.PIN_EXTEND),
+    ServedCall("POST", "/v1/pins/{pin}/release", Verb.PIN_RELEASE),
+    ServedCall("GET", "/v1/acts", Verb.APPROVE),
+    ServedCall("POST", "/v1/acts/{act}/approve", Verb.APPROVE_ID),
+    ServedCall("GET", "/v1/boots", Verb.BOOTS),
+    ServedCall("POST", "/v1/boots/attest", Verb.BOOTS_ATTEST),
+    ServedCall("GET", "/v1/ledger", Verb.LEDGER),
+    ServedCall("POST", "/v1/ledger/verify", Verb.LEDGER_VERIFY),
+    ServedCall("POST", "/v1/ledger/renew", Verb.LEDGER_RENEW),
+    ServedCall("GET", "/v1/exports", Verb.EXPORT),
+    ServedCall("POST", "/v1/exports", Verb.EXPORT),
+    ServedCall("POST", "/v1/exports/{export}/prepare", Verb.EXPORT),
+    ServedCall("GET", "/v1/exports/{export}/file", Verb.EXPORT),
+    ServedCall("POST", "/v1/exports/{export}/seal", Verb.EXPORT),
+    ServedCall("POST", "/v1/exports/{export}/finish", Verb.EXPORT),
+    ServedCall("POST", "/v1/exports/{export}/abandon", Verb.EXPORT),
+    ServedCall("GET", "/v1/procedures", Verb.POST_LIST),
+    ServedCall("POST", "/v1/requests", Verb.REQUEST_NEW),
+    ServedCall("GET", "/v1/requests", Verb.REQUEST_LIST),
+    ServedCall("GET", "/v1/requests/{request}", Verb.REQUEST_SHOW),
+    ServedCall("POST", "/v1/requests/received", Verb.REQUEST_RECEIVE),
+    ServedCall("POST", "/v1/requests/{request}/supplement", Verb.REQUEST_SUPPLEMENT),
+    ServedCall("POST", "/v1/requests/{request}/check", Verb.REQUEST_CHECK),
+    ServedCall("POST", "/v1/requests/{request}/sign", Verb.REQUEST_SIGN),
+    ServedCall("POST", "/v1/requests/{request}/scans", Verb.REQUEST_SIGN),
+    ServedCall("GET", "/v1/requests/{request}/scans/{scan}", Verb.REQUEST_SHOW),
+    ServedCall("POST", "/v1/requests/{request}/return", Verb.REQUEST_RETURN),
+    ServedCall("POST", "/v1/requests/{request}/grant", Verb.REQUEST_GRANT),
+    ServedCall("POST", "/v1/requests/{request}/refuse", Verb.REQUEST_REFUSE),
+    ServedCall("POST", "/v1/requests/{request}/withdraw", Verb.REQUEST_WITHDRAW),
+    ServedCall("POST", "/v1/requests/{request}/reply", Verb.REQUEST_REPLY),
+    ServedCall("POST", "/v1/requests/{request}/appoint", Verb.REQUEST_APPOINT),
+    ServedCall("POST", "/v1/requests/{request}/receipt", Verb.REQUEST_RECEIPT),
+    ServedCall("POST", "/v1/requests/{request}/destroyed", Verb.REQUEST_DESTROYED),
+    ServedCall("POST", "/v1/requests/{request}/entry", Verb.REGISTER_SIGN),
+    ServedCall("POST", "/v1/requests/{request}/close", Verb.REQUEST_CLOSE),
+    ServedCall("POST", "/v1/requests/{request}/expire", Verb.REQUEST_EXPIRE),
+    ServedCall("GET", "/v1/registers/{register}", Verb.REGISTER),
+    ServedCall("GET", "/v1/requests/{request}/papers/{paper}", Verb.REQUEST_PRINT),
+    ServedCall("GET", "/v1/persons", Verb.PERSON_LIST),
+    ServedCall("POST", "/v1/persons", Verb.PERSON_ADD),
+    ServedCall("POST", "/v1/persons/{person}/tie", Verb.PERSON_TIE),
+    ServedCall("GET", "/v1/posts", Verb.POST_LIST),
+    ServedCall("POST", "/v1/posts/hold", Verb.POST_HOLD),
+    ServedCall("POST", "/v1/posts/deputise", Verb.POST_DEPUTISE),
+    ServedCall("POST", "/v1/posts/deputise-by-two", Verb.POST_HOLD),
+    ServedCall("POST", "/v1/office/open", Verb.OFFICE_OPEN),
+    ServedCall("POST", "/v1/requests/{request}/copy", Verb.REQUEST_COPY),
+    ServedCall("POST", "/v1/requests/{request}/view", Verb.REQUEST_VIEW),
+    ServedCall("POST", "/v1/look", Verb.LOOK),
+    ServedCall("GET", "/v1/leaks", Verb.LEAK_LIST),
+    ServedCall("POST", "/v1/leaks", Verb.LEAK_OPEN),
+    ServedCall("GET", "/v1/leaks/{leak}", Verb.LEAK_SHOW),
+    ServedCall("POST", "/v1/leaks/{leak}/report", Verb.LEAK_REPORT),
+    ServedCall("POST", "/v1/leaks/{leak}/close", Verb.LEAK_CLOSE),
+    ServedCall("GET", "/v1/destroyed", Verb.DESTROYED),
+    ServedCall("POST", "/v1/proof-of-retention", Verb.PROOF),
+    ServedCall("GET", "/v1/compliance", Verb.COMPLIANCE),
+    ServedCall("POST", "/v1/compliance/close", Verb.COMPLIANCE_CLOSE),
+)
