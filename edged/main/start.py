@@ -45,7 +45,10 @@ def run(config_path: Path, *, verbose: bool) -> int:
     import asyncio
 
     from edged.main.daemon import Daemon
+    from recorder.words import memory
 
+    memory.share_heap()
+    memory.release_start_pages()
     try:
         return asyncio.run(Daemon(config, config_path, forkserver).run())
     finally:
