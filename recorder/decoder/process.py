@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from recorder.decoder import decode, memory
+from recorder.decoder import decode
 from recorder.decoder.decode import TooLarge, Unreadable
 from recorder.decoder.messages import (
     MAX_JPEG_BYTES,
@@ -37,7 +37,7 @@ from recorder.decoder.messages import (
     Unseen,
     UnseenReason,
 )
-from recorder.words import messages
+from recorder.words import memory, messages
 from recorder.worker.fan_out import (
     LENGTH_BYTES,
     LOOK_LIFE_S,

@@ -1,6 +1,6 @@
 """Memory that a process gives back to the machine, where Python would keep it.
 
-For a process that stays and mostly waits. Standard library only.
+For a process that stays and mostly waits. Imports ctypes, which a worker that only records has no use for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""recorder.decoder.memory: pages that only the start needed are let go of, and none that holds what is nowhere else."""
+"""recorder.words.memory: pages that only the start needed are let go of, and none that holds what is nowhere else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.decoder import memory
+from recorder.words import memory
 
 MAPPING: Final = """\
 {start:x}-{end:x} {mode} 0001f000 fe:00 {inode}                  {name}
@@ -22,7 +22,7 @@ VmFlags: rd mr mw me
 NAMES: Final = ("/usr/lib/libx.so.1", "/opt/a name/in words.so (deleted)", "[heap]", "[vdso]", "")
 GROWN: Final = """
 import decimal, email.message, ssl, sqlite3, sys
-from recorder.decoder import memory
+from recorder.words import memory
 
 def of_files_kb():
     fields = dict(line.split(":") for line in open("/proc/self/status"))
