@@ -1,14 +1,14 @@
-"""How edged.db comes to its present form, which is `schema.sql`.
+"""How edged.db comes to its present form, which is `schema.sql` (sqlite_utils.Migrations).
 
 A database is known by the last step that it has taken. A new one takes them all: the first makes it as `schema.sql`
 says, and the later ones find nothing to do. An existing one takes the steps that it lacks, each in one transaction with
-the record that it was taken. Steps only go forward, and a released one never changes.
+the record that it was taken. Steps only go forward, and a released one never changes. sqlite_utils is imported where a
+step is due, which is once in many starts: it brings numpy, where that is installed, and together they are 21 MB.
 
-To change the form: change `schema.sql`, and add a step at the end of the steps, for databases that exist:
+To change the form: change `schema.sql`, and add a step at the end of `STEPS`, for databases that exist:
 
-    @step("0035_lens")
-    def _lens(db: Connection) -> None:
-        if "lens" not in columns(db, "cameras"):  # a new database has it already
+    def _lens(db: Database) -> None:
+        if "lens" not in db["cameras"].columns_dict:  # a new database has it already
             db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
 
 tests/unit/storage/database/test_migrations.py brings the database of the version before to today's
@@ -18,61 +18,37 @@ form, and holds it against a new one and against `schema.sql`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from sqlite3 import Connection
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from storage.words.errors import DatabaseDamaged
 from storage.words.message import message
 
-Step: TypeAlias = Callable[[Connection], None]
-STEPS: Final[dict[str, Step]] = {}
-"""By name, in their order."""
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Step: TypeAlias = "Callable[[Database], None]"
 FIRST: Final = "0030_compliance"
 """The first step bears the name of the last one of before the first release, which led to the same form: a database
 that took that one is taken over as it stands."""
 RECORD: Final = "_sqlite_migrations"
-"""The table of the steps that were taken. It and its index are written as sqlite-utils did, by which the first release
-came to its form: an old database and a new one have the same."""
+"""The table of the steps that were taken, as sqlite_utils keeps it."""
 _SET: Final = "edged"
-_RECORD_SQL: Final = (
-    f"""CREATE TABLE IF NOT EXISTS "{RECORD}" (
-   "id" INTEGER PRIMARY KEY,
-   "migration_set" TEXT,
-   "name" TEXT,
-   "applied_at" TEXT
-)""",
-    f"""CREATE UNIQUE INDEX IF NOT EXISTS "idx_{RECORD}_migration_set_name"
-    ON "{RECORD}" ("migration_set", "name")""",
-)
 
 
-def step(name: str) -> Callable[[Step], Step]:
-    """The decorated function is the next step."""
-
-    def entered(taken: Step) -> Step:
-        STEPS[name] = taken
-        return taken
-
-    return entered
-
-
-@step(FIRST)
-def _schema(db: Connection) -> None:
+def _schema(db: Database) -> None:
     for statement in statements(resources.files("storage.database").joinpath("schema.sql").read_text(encoding="utf-8")):
         db.execute(statement)
 
 
-@step("0031_messages")
-def _messages(db: Connection) -> None:
+def _messages(db: Database) -> None:
     """What people are told has a code and values: alarms, and details of gaps."""
-    if "told" not in columns(db, "alarms"):
+    if "told" not in db["alarms"].columns_dict:
         db.execute("ALTER TABLE alarms ADD COLUMN told TEXT")
-    if "told" not in columns(db, "gaps"):
+    if "told" not in db["gaps"].columns_dict:
         db.execute("ALTER TABLE gaps ADD COLUMN told TEXT")
 
 
@@ -89,17 +65,15 @@ OFFICE: Final = (
 )
 
 
-@step("0032_office")
-def _office(db: Connection) -> None:
+def _office(db: Database) -> None:
     """Requests for footage."""
-    if "office_requests" not in tables(db):
+    if "office_requests" not in db.table_names():
         _add(db, OFFICE)
 
 
-@step("0033_copies_of_requests")
-def _copies_of_requests(db: Connection) -> None:
+def _copies_of_requests(db: Database) -> None:
     """Exports know by which request they are made, and which are copies to be viewed."""
-    if "viewing" in columns(db, "exports"):
+    if "viewing" in db["exports"].columns_dict:
         return
     db.execute("ALTER TABLE exports ADD COLUMN request TEXT")
     db.execute("ALTER TABLE exports ADD COLUMN request_row TEXT")
@@ -112,29 +86,30 @@ def _copies_of_requests(db: Connection) -> None:
 LEAKS: Final = ("office_leaks", "office_leak_ids")
 
 
-@step("0034_leaks")
-def _leaks(db: Connection) -> None:
+def _leaks(db: Database) -> None:
     """Leak cases."""
-    if "office_leaks" not in tables(db):
+    if "office_leaks" not in db.table_names():
         _add(db, LEAKS)
 
 
-def _add(db: Connection, names: Collection[str]) -> None:
+def _add(db: Database, names: Collection[str]) -> None:
     """Tables and indexes, as the schema says."""
     for statement in statements(resources.files("storage.database").joinpath("schema.sql").read_text(encoding="utf-8")):
         if any(f" {name} " in statement.partition("(")[0] for name in names):
             db.execute(statement)
 
 
-def columns(db: Connection, table: str) -> set[str]:
-    return {name for _, name, *_ in db.execute(f'PRAGMA table_info("{table}")')}
+STEPS: Final[Mapping[str, Step]] = {
+    FIRST: _schema,
+    "0031_messages": _messages,
+    "0032_office": _office,
+    "0033_copies_of_requests": _copies_of_requests,
+    "0034_leaks": _leaks,
+}
+"""By name, in their order."""
 
 
-def tables(db: Connection) -> set[str]:
-    return {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-
-
-def migrate(connection: Connection) -> None:
+def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the present form. DatabaseDamaged where it is of a later version, or has not come as far as
     `FIRST`: then nothing is changed.
     """
@@ -144,7 +119,7 @@ def migrate(connection: Connection) -> None:
             "database.later-version", "edged.db was written by a later version ({versions})", versions=sorted(later)
         )
         raise DatabaseDamaged(what, message("database.later-version.action", "install that version again"))
-    if not taken and not {RECORD}.issuperset(tables(connection)):
+    if not taken and not {RECORD}.issuperset(_tables(connection)):
         what = message(
             "database.earlier-version",
             "edged.db was written by an earlier version, of before the first release, that is not taken over",
@@ -156,27 +131,17 @@ def migrate(connection: Connection) -> None:
                 "start edged of commit e4b2f7f8 once, which brings it up to date; then this one",
             ),
         )
-    for name, take in STEPS.items():
-        if name not in taken:
-            _take(connection, name, take)
+    if taken != STEPS.keys():
+        _take_due(connection)
 
 
-def _take(connection: Connection, name: str, take: Step) -> None:
-    """One step and the record of it, or neither."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in _RECORD_SQL:
-            connection.execute(statement)
-        take(connection)
-        connection.execute(
-            f'INSERT INTO "{RECORD}" (migration_set, name, applied_at) VALUES (?, ?, ?)',  # noqa: S608  (constants)
-            (_SET, name, str(datetime.now(UTC))),
-        )
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk has rolled it back by itself
-            connection.execute("ROLLBACK")
-        raise
+def _take_due(connection: sqlite3.Connection) -> None:
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations(_SET)
+    for name, step in STEPS.items():
+        migrations(name=name)(step)
+    migrations.apply(Database(connection, execute_plugins=False))
 
 
 def would_change(path: Path) -> bool:
@@ -190,15 +155,19 @@ def would_change(path: Path) -> bool:
         return True
 
 
-def _taken(connection: Connection) -> set[str]:
+def _taken(connection: sqlite3.Connection) -> set[str]:
     """The steps that it has taken, from `FIRST` on: names begin with a number."""
-    if RECORD not in tables(connection):
+    if RECORD not in _tables(connection):
         return set()
     found = connection.execute(
         f'SELECT name FROM "{RECORD}" WHERE migration_set = ? AND name >= ?',  # noqa: S608  (constants)
         (_SET, FIRST),
     )
     return {name for (name,) in found}
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
 
 
 def statements(script: str) -> Iterator[str]:
