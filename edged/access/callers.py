@@ -1,9 +1,9 @@
 """The calls of the control API and who makes them: routes, refusals, callers, and the process at the other end.
 
-The guard (`edged.access.guard`) stands between a route and its handler, and leaves in the request who asks
-(`edged.access.request_state`). Who stands at the other end of a connection is found out once, when the connection is
-made, as the kernel tells it (`meet`). Later the number of that process may have gone to somebody else's, and would lend
-a login to whoever holds the connection.
+The guard (`edged.access.guard`) stands between a route and its handler, and leaves in the request who asks. Who
+stands at the other end of a connection is found out once, when the connection is made, as the kernel tells it
+(`meet`). Later the number of that process may have gone to somebody else's, and would lend a login to whoever holds
+the connection.
 
 A login counts where a person sits behind it: the kernel lets any process that no login began name one of its
 choice, and cron names that of whoever a job is for. So what a service began is nobody's word, nor is a login that

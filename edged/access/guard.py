@@ -1,7 +1,8 @@
 """The guard before every call: who it is, whether a role of theirs has the verb, and that it goes on record.
 
 Asks `edged.words.roles` for the rule and the system's databases for the groups, at each call anew. Refuses before
-the handler runs, so that whoever may not ask learns nothing, not even whether what they named exists.
+the handler runs, so that whoever may not ask learns nothing, not even whether what they named exists. It leaves in the
+request who asks, and why.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from aiohttp import web
 
 from edged.access.callers import Caller, Details, Refusal, Route, peer_of, refuse_cameras
 from edged.access.journal import ActEntry, ActJournal
-from edged.access.request_state import CALLER, REASON, logged_in
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory, HostAccount
 from edged.words import exit_codes, roles
@@ -40,6 +40,39 @@ BY_COMPANY: Final = frozenset({Verb.REQUEST_SHOW, Verb.REQUEST_VIEW})
 """What whoever has to be there at a viewing may call, to see what it is and to say that they are there."""
 BY_POST: Final = "post"
 """What leaves name as the role of whoever was let in by a post of the request."""
+CALLER: Final = web.RequestKey("caller", Caller)
+"""Under this key the guard leaves in the request who makes it."""
+REASON: Final = web.RequestKey("reason", str)
+"""Why, as whoever calls has typed it: `about` leaves it there for the leaf, which has it as a commitment alone."""
+
+
+def caller(request: web.Request) -> Caller:
+    """Who makes this call; the guard has found out before."""
+    return request[CALLER]
+
+
+def logged_in(request: web.Request) -> Caller:
+    """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
+    login_of_caller(request)
+    return caller(request)
+
+
+def login_of_caller(request: web.Request) -> int:
+    """The account that logged in: the person who acts. Refusal: no login vouches for one."""
+    who = caller(request)
+    if who.login is None:
+        what = message(
+            "access.no-login",
+            "no login vouches for this process, so nobody can tell which person {account} is",
+            account=who.account,
+        )
+        raise Refusal(
+            what,
+            message("access.no-login.action", "log in (console, ssh) and run it from there"),
+            exit_codes.NOT_ALLOWED,
+            status=403,
+        )
+    return who.login
 
 
 class Guard:

@@ -32,7 +32,7 @@ class AccessService:
         """`assignment`: `[roles]` as it is now. `tell` hears what there is to tell of roles."""
         self._tell = tell
         self._seen = RolesSeen()
-        self._assignment = assignment
+        self.assignment: Final = assignment
         self.directory: Final = AccountDirectory()
         self.journal: Final = ActJournal(store.journal, lambda: clock.now().boottime_ms)
         self._watch = RoleWatch(assignment, self.directory)
@@ -44,7 +44,7 @@ class AccessService:
 
     def start(self, loops: Loops) -> None:
         loops.every("roles", role_watch.LOOK_EVERY_S, self._look)
-        loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.poll(self._assignment()))
+        loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.poll(self.assignment()))
         loops.every("journal", journal.MAINTAIN_EVERY_S, self._maintain)
 
     async def close(self) -> None:

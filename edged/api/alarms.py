@@ -14,7 +14,7 @@ from aiohttp import web
 
 from edged.access.acts import person
 from edged.access.callers import Details, Refusal, Route, get, instant, post
-from edged.access.request_state import caller
+from edged.access.guard import caller
 from edged.alarms import fault_tickets
 from edged.api.base import answer, asked, carried_out
 from edged.documents import site as documents

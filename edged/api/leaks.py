@@ -11,7 +11,7 @@ from aiohttp import web
 
 from edged.access.acts import person
 from edged.access.callers import Caller, Details, Route, get, instant, iso_day, post, refuse_cameras
-from edged.access.request_state import caller, logged_in, login_of_caller
+from edged.access.guard import caller, logged_in, login_of_caller
 from edged.api.base import answer, asked
 from edged.api.register import known_camera
 from edged.api.request_documents import copies_of, parts_of

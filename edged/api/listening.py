@@ -1,8 +1,7 @@
 """The control socket: it is there from the start, and what answers behind it is loaded when somebody first comes.
 
-aiohttp, the documents and what the calls need are a third of the daemon, and there are boxes that nobody asks for
-months. So nothing here imports them. Whoever comes first waits for them, half a second, and his connection is read as
-soon as they are there; the loop goes on meanwhile.
+What the calls need is a third of the daemon (`edged.main.late_loading`), and there are boxes that nobody asks for
+months. So nothing here imports it. Whoever comes first waits for it, half a second; the loop goes on meanwhile.
 
 Every account may connect (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
 who was refused and why. So that nobody can hold the daemon's file descriptors, each account has only so many
@@ -17,12 +16,11 @@ import asyncio
 import logging
 import os
 import socket
-import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias, cast
 
-from edged.access.callers import Peer, Route, meet
+from edged.access.callers import Peer, meet
 from edged.words.roles import is_of_the_house
 
 log = logging.getLogger("edged.api")
@@ -32,6 +30,8 @@ EACH_MAX: Final = 16
 ALL_MAX: Final = 128
 """Of all: what is left of the 4096 file descriptors is the cameras'. Root comes in all the same."""
 BACKLOG: Final = 64
+GOODBYE_S: Final = 1.0
+"""How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 
 
 class Answering(Protocol):
@@ -42,38 +42,18 @@ class Answering(Protocol):
     async def cleanup(self) -> None: ...
 
 
-class Calls(Protocol):
-    """All calls; `edged.api.server.Control` is some."""
-
-    @property
-    def routes(self) -> Sequence[Route]: ...
-    async def runner(self) -> Answering: ...
-
-
 Load: TypeAlias = Callable[[], Awaitable[Answering]]
 
 
 class ControlSocket:
     """The socket, and what answers on it once that is loaded."""
 
-    def __init__(self, path: Path, load: Callable[[], Calls]) -> None:
-        """`load` blocks, and is called when somebody first connects, on a thread; and again if it failed."""
+    def __init__(self, path: Path, load: Load) -> None:
+        """`load` is awaited when somebody first connects; again by who comes next, if it failed."""
         self._path = path
         self._load = load
-        self._loading = threading.Lock()
-        self._calls: Calls | None = None
         self._limit: ConnectionLimit | None = None
         self._listening = False
-
-    def calls(self) -> Calls:
-        """Blocks where they are not loaded yet."""
-        with self._loading:
-            if self._calls is None:
-                self._calls = self._load()
-            return self._calls
-
-    async def _answering(self) -> Answering:
-        return await (await asyncio.to_thread(self.calls)).runner()
 
     async def listen(self) -> None:
         """Listen, unless it does already. A socket that nobody listens on any more is replaced.
@@ -85,7 +65,7 @@ class ControlSocket:
         await self.stop()
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         await asyncio.to_thread(_remove_stale, self._path)
-        self._limit = ConnectionLimit(self._answering)
+        self._limit = ConnectionLimit(self._load)
         await self._limit.open(self._path)
         self._listening = True
         self._path.chmod(SOCKET_MODE)
@@ -136,11 +116,12 @@ class ConnectionLimit:
         loading, self._loading = self._loading, None
         if loading is None:
             return
-        try:
-            answering = await loading
-        except Exception:  # noqa: BLE001  (told by `_hand_on`)
+        await asyncio.wait([loading], timeout=GOODBYE_S)
+        if loading.done() and _is_well(loading):
+            await loading.result().cleanup()
             return
-        await answering.cleanup()
+        for transport in self._inside:
+            transport.abort()
 
     def admit(self, transport: asyncio.Transport) -> None:
         """Hand it on to what answers, as soon as that is loaded; or close it."""
@@ -154,21 +135,22 @@ class ConnectionLimit:
         self._inside[transport] = visitor
         if self._loading is None:
             self._loading = asyncio.ensure_future(self._load())
+            self._loading.add_done_callback(self._loaded)
         if self._loading.done():
             self._hand_on(transport, self._loading)
         else:
             self._loading.add_done_callback(lambda done: self._hand_on(transport, done))
 
+    def _loaded(self, loaded: asyncio.Task[Answering]) -> None:
+        if not loaded.cancelled() and (error := loaded.exception()) is not None:
+            log.error("the calls of the control socket could not be loaded", exc_info=error)
+        if self._loading is loaded and not _is_well(loaded):
+            self._loading = None  # whoever comes next tries again
+
     def _hand_on(self, transport: asyncio.Transport, loaded: asyncio.Task[Answering]) -> None:
         if transport.is_closing():
             return
-        server = None
-        if not loaded.cancelled():
-            if loaded.exception() is None:
-                server = loaded.result().server
-            elif self._loading is loaded:
-                log.error("the calls of the control socket could not be loaded", exc_info=loaded.exception())
-                self._loading = None  # whoever comes next tries again
+        server = loaded.result().server if _is_well(loaded) else None
         if server is None:
             transport.abort()
             return
@@ -188,6 +170,10 @@ class ConnectionLimit:
         del self._inside[unknown]
         unknown.abort()
         return True
+
+
+def _is_well(loaded: asyncio.Task[Answering]) -> bool:
+    return not loaded.cancelled() and loaded.exception() is None
 
 
 class _Knock(asyncio.Protocol):

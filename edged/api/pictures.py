@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from edged.access.callers import Details, Refusal, Route, get, post
-from edged.access.request_state import REASON
+from edged.access.guard import REASON
 from edged.alarms.conditions import site_time
 from edged.api.base import answer, asked
 from edged.api.grounds import Grounds

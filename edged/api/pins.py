@@ -13,7 +13,7 @@ from aiohttp import web
 
 from edged.access.acts import EXTEND, Acts, Kind, doing, person
 from edged.access.callers import Details, Route, get, instant, post
-from edged.access.request_state import caller, logged_in
+from edged.access.guard import caller, logged_in
 from edged.api import approvals
 from edged.api.base import answer, asked, carried_out
 from edged.config.model import Config

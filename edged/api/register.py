@@ -16,7 +16,7 @@ from aiohttp import web
 from edged.access import callers
 from edged.access.acts import person
 from edged.access.callers import Details, Refusal, Route, get, post
-from edged.access.request_state import logged_in
+from edged.access.guard import logged_in
 from edged.api import listings
 from edged.api.base import answer, asked, carried_out, stream
 from edged.api.requests import fitting

@@ -29,8 +29,7 @@ from edged.access.callers import (
     post,
     refuse_cameras,
 )
-from edged.access.guard import Guard
-from edged.access.request_state import caller
+from edged.access.guard import Guard, caller
 from edged.api import (
     alarms,
     approvals,
@@ -50,6 +49,7 @@ from edged.api import (
 )
 from edged.api.base import answer, failed, in_words, stream
 from edged.api.grounds import Grounds
+from edged.api.listening import GOODBYE_S
 from edged.api.listings import Page
 from edged.api.reloading import Reloading
 from edged.documents import site as documents
@@ -73,8 +73,6 @@ from storage.words.errors import OrderRefused, StoreError
 from storage.words.message import NOTHING, Message, message
 
 log = logging.getLogger("edged.api")
-GOODBYE_S: Final = 1.0
-"""How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 REQUEST_MAX_BYTES: Final = 64 * 1024
 
 

@@ -1,5 +1,5 @@
-"""Start, compose, stop. May enter every room. Begin with `daemon`, the composition root; `late_office` and
-`control_api` compose what is only loaded when it is needed.
+"""Start, compose, stop. May enter every room. Begin with `daemon`, the composition root; `office_and_calls`
+puts together what `late_loading` loads when somebody asks.
 
 `entry` imports nothing at module level: each process that checks the ledger runs the importing script again.
 """

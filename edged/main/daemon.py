@@ -16,14 +16,14 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edged.access.acts import LOOK_EVERY_S as BOUNDS_EVERY_S
 from edged.access.acts import Acts, Agreement
 from edged.access.service import AccessService
 from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
 from edged.alarms.fault_tickets import FaultWatch
-from edged.api.listening import Calls, ControlSocket
+from edged.api.listening import ControlSocket
 from edged.api.reloading import Reloading
 from edged.cameras import LOOK_EVERY_S as VOLUMES_EVERY_S
 from edged.cameras import CameraRunners, StoreAdapter
@@ -42,7 +42,7 @@ from edged.host import journal, notify
 from edged.host.clock import LOOK_EVERY_S, HostClock
 from edged.host.journal import MessageId, marked
 from edged.host.loops import Loops, OwnThread
-from edged.main.late_office import LateOffice
+from edged.main.late_loading import LateLoading
 from edged.overview import MEASURE_EVERY_S
 from edged.site.rounds import RebuildTask, SiteState
 from edged.words import exit_codes
@@ -56,6 +56,9 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, RetryError, StoreError
 from storage.words.model import Bounds
+
+if TYPE_CHECKING:
+    from edged.main.office_and_calls import OfficeAndCalls
 
 log = logging.getLogger("edged")
 
@@ -138,18 +141,10 @@ class Daemon:
         reloading = Reloading(site, store, reporter, agreement, self._config_path)
         people = AccessService(self._assignment, store, self._clock, site.see_roles)
         orders = self._orders(store, acts, reporter, people)
-        office = LateOffice(site, store, self._clock)
         lookout = HealthWatch(lambda: site.config, cameras, DecoderClient(), self._clock, self._config.paths.state)
         site.judged = lookout.judged
-
-        def calls() -> Calls:
-            from edged.main.control_api import control
-
-            return control(
-                site, store, self._clock, acts, people, self._keys, reloading, lookout, office.parts()
-            )  # fmt: skip
-
-        socket = ControlSocket(config.paths.socket, calls)
+        late = self._late(store, acts, people, reloading, lookout)
+        socket = ControlSocket(config.paths.socket, late.answering)
         loops, sweeper, anchoring = Loops(), OwnThread("sweep"), CheckpointPublisher(store.ledger, reporter)
         besides: tuple[Beside, ...] = (
             watches.TamperWatch(store, lambda: site.recovering, site.see_tampering),
@@ -157,11 +152,10 @@ class Daemon:
             LedgerWatch(store),
             people,
             lookout,
-            office,
         )
         async with AsyncExitStack() as going:
             going.push_async_callback(sweeper.close)
-            for one in besides:
+            for one in (*besides, late):
                 going.push_async_callback(one.close)
             going.push_async_callback(socket.stop)
             going.push_async_callback(reporter.stop)
@@ -172,7 +166,8 @@ class Daemon:
             going.callback(store.interrupt)
             await site.start()
             await anchoring.begin()
-            await office.begin()
+            late.start(loops)
+            await loops.first_round("late loading")
             orders.start()
             reporter.start(site.overview, anchoring, orders)
             self._start_loops(loops, store, keeper, sweeper)
@@ -192,6 +187,16 @@ class Daemon:
             notify.stopping("finishing the last segments")
             log.info("stopping: finishing the last segments", extra=marked(MessageId.STOPPING))
         log.info("stopped")
+
+    def _late(
+        self, store: Store, acts: Acts, people: AccessService, reloading: Reloading, lookout: HealthWatch
+    ) -> LateLoading:
+        def load() -> OfficeAndCalls:
+            from edged.main.office_and_calls import OfficeAndCalls
+
+            return OfficeAndCalls(self._site, store, self._clock, acts, people, self._keys, reloading, lookout)
+
+        return LateLoading(self._site, store, load)
 
     def _tell_of_clauses(self, profile: str | None) -> None:
         """What falls short of the profile that holds, where the file names another, stops no start. Blocking."""

@@ -9,7 +9,7 @@ programs get of it; it is pure.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,13 +19,12 @@ from edged.compliance import Call, ClauseFinding, ClauseStatus, Facts, advanced,
 from edged.documents import register as documents
 from edged.documents.base import Told
 from edged.host.file_access import OpenFileWatch
-from edged.host.loops import OwnThread
+from edged.host.loops import Loops, OwnThread
 from edged.office.findings import CaseFinding, OfficeRecord, findings
 from edged.office.service import OfficeService
 from edged.overview import DAY_MS, Overview
 from edged.profiles.loader import Profile, profile
 from edged.site.rounds import SiteState
-from edged.words.calls import CALLS, ServedCall
 from edged.words.catalogue import Reader
 from edged.words.units import optional_timestamp, timestamp
 from storage.ledger.signer import IssuedHead
@@ -36,6 +35,8 @@ from storage.words.errors import StoreError
 from storage.words.message import NOTHING, Message
 from storage.words.model import VolumeState
 
+LOOK_EVERY_S: Final = 10.0
+"""What breaks is told within a minute, and what is mended, too."""
 SETTLED_MS: Final = 60_000
 """A start has this long to have everything measured; what is still unknown then is how the box stands."""
 DECLARATION: Final = (
@@ -59,27 +60,25 @@ class ComplianceStanding:
 
 
 class ComplianceWatch:
-    """Judges the clauses in the background."""
+    """Judges the clauses in the background. `routes`: the calls of the control API as they are served."""
 
     def __init__(
-        self,
-        site: SiteState,
-        store: Store,
-        office: OfficeService,
-        wake: asyncio.Event,
-        calls: Callable[[], Iterable[ServedCall | Route]] = lambda: CALLS,
+        self, site: SiteState, store: Store, office: OfficeService, routes: Callable[[], Sequence[Route]]
     ) -> None:
-        """`wake` is set when something has changed: then the next look is now. `calls` of the control API."""
         self._site = site
         self._store = store
         self._office = office
-        self._calls = calls
+        self._routes = routes
         self._openness = OpenFileWatch()
         self._thread = OwnThread("compliance")
         self._settled = False
         self.standing: ComplianceStanding | None = None
         """None before the first look, and without a profile."""
-        self.wake: Final = wake
+        self.wake = asyncio.Event()
+        """Something has changed: the next look is now."""
+
+    def start(self, loops: Loops) -> None:
+        loops.every("compliance", LOOK_EVERY_S, self.poll, wake=self.wake)
 
     async def close(self) -> None:
         """When the loops have ended."""
@@ -112,7 +111,7 @@ class ComplianceWatch:
         live = [camera.id for camera in config.cameras if camera.enabled and camera.id in seen.measured.usage]
         facts = Facts(
             seen,
-            tuple(Call(one.method, one.path, one.verb.value) for one in self._calls()),
+            tuple(Call(one.method, one.path, one.verb.value) for one in self._routes()),
             self._openness.poll(config.paths.state, there),
             self._store.compliance.read_on(),
             {camera: self._store.compliance.shares(camera, now_ms - DAY_MS, now_ms) for camera in live},

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Final
 
 from edged.alarms.conditions import told_deadlines
-from edged.host.loops import OwnThread
+from edged.host.loops import Loops, OwnThread
 from edged.office import legal_days
 from edged.office.cases import Unreadable
 from edged.office.deadlines import RunningAge
@@ -35,6 +35,7 @@ from storage.words.errors import StoreError
 from storage.words.message import Message, joined, message
 
 log = logging.getLogger("edged.site")
+LOOK_EVERY_S: Final = 30.0
 CLOSED_FOR_MS: Final = 365 * 86_400_000
 """So long a closed case is counted."""
 _UNREADABLE: Final = "unreadable"
@@ -57,6 +58,9 @@ class OfficeWatch:
         """Viewings that an earlier run left open are cut."""
         self._gone: set[str] = set()
         """Requests whose viewing copy went, and whose viewing is to be cut."""
+
+    def start(self, loops: Loops) -> None:
+        loops.every("office", LOOK_EVERY_S, self.poll, wake=self._site.recovered)
 
     async def close(self) -> None:
         """When the loops have ended."""

@@ -5,7 +5,6 @@ Who calls is said and not found out; all else is as a daemon has it. No camera r
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import sqlite3
@@ -304,7 +303,7 @@ def _parts(box: Office, known: Site, guard: Guard, viewings: Path, keep_free_byt
         acts=Acts(box.store),
         may_ask=may,
         lookout=Lookout(lambda: config, runners, DecoderClient(), box.clock, box.state),
-        compliance=ComplianceWatch(cast("Any", known), box.store, office, asyncio.Event(), lambda: calls),
+        compliance=ComplianceWatch(cast("Any", known), box.store, office, lambda: calls),
         office=office,
         copies=copies,
         looks=Looks(copies, box.clock),

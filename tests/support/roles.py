@@ -59,4 +59,4 @@ def guard(assignment: Assignment | None = None, journal: Memory | None = None) -
 
 def control_socket(site: object, path: Path, guarding: Guard, calls: Sequence[Route] = ()) -> ControlSocket:
     """The control socket of a daemon of which `site` tells."""
-    return ControlSocket(path, lambda: Control(cast("StatusSource", site), guarding, calls))
+    return ControlSocket(path, Control(cast("StatusSource", site), guarding, calls).runner)

@@ -22,7 +22,7 @@ from aiohttp import web
 from edged import overview
 from edged.access.acts import Acts, Agreement
 from edged.access.callers import Caller
-from edged.access.request_state import CALLER
+from edged.access.guard import CALLER
 from edged.api import approvals as boot_calls
 from edged.api import ledger as ledger_api
 from edged.api.pins import PinCalls

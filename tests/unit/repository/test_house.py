@@ -63,7 +63,7 @@ LEAN: Final = {
     },
     "edged.main.daemon": {
         "av", "numpy", "aiohttp", "jinja2", "markdown_it", "click", "rich", "difflib", "multiprocessing",
-        "cryptography.x509", "edged.api.server", "edged.documents", "edged.papers", "edged.compliance",
+        "sqlite_utils", "cryptography.x509", "edged.api.server", "edged.documents", "edged.papers", "edged.compliance",
     },
 }  # fmt: skip
 """What a process cannot afford from its start on. A camera's worker would pay several MB for each camera; its test

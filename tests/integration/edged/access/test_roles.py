@@ -18,12 +18,12 @@ import pytest
 from edged.access import role_watch
 from edged.words.roles import APART, TABLE, Record, Role, Verb
 from edged.words.units import parse_duration
-from script.generate.calls import served
 from tests.integration.edged.access.peopled import CAMERA, START_S, Office, opened
 from tests.support.configuration import Setup
 from tests.support.daemon import shortened
 from tests.support.people import Answer, Call, Town, can_be_others, leave
 from tests.support.waiting import wait_until
+from tests.unit.edged.words.test_roles import served
 
 pytestmark = pytest.mark.skipif(not can_be_others(), reason="nobody can be somebody else here: needs root")
 

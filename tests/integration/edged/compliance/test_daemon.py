@@ -14,7 +14,7 @@ import pytest
 from edged import overview
 from edged.access import role_watch
 from edged.health import watch
-from edged.main import late_office
+from edged.site import compliance_watch, office_watch
 from edged.words.roles import Role
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon, shortened
@@ -24,11 +24,11 @@ MINUTE_S: Final = 60.0
 FLIPS_S: Final = 60.0
 START_S: Final = 60.0
 SOON: Final = shortened(
-    (late_office, "CLAUSES_EVERY_S", 0.5),
+    (compliance_watch, "LOOK_EVERY_S", 0.5),
     (role_watch, "LOOK_EVERY_S", 0.5),
-    (late_office, "OFFICE_EVERY_S", 0.5),
+    (office_watch, "LOOK_EVERY_S", 0.5),
     (overview, "MEASURE_EVERY_S", 1.0),
-    (late_office, "CLAUSES_EVERY_S", 0.5),
+    (compliance_watch, "LOOK_EVERY_S", 0.5),
     (role_watch, "LOOK_EVERY_S", 0.5),
     (watch, "ROUND_S", 1.0),
 )
@@ -134,8 +134,8 @@ def footage(daemon: Daemon) -> Path:
 
 def test_what_breaks_a_clause_is_told_within_a_minute() -> None:
     """The longest way is that of who holds a role: looked at, then judged. All below runs with shorter rounds."""
-    for every_s in (role_watch.LOOK_EVERY_S, late_office.OFFICE_EVERY_S):
-        assert every_s + late_office.CLAUSES_EVERY_S < MINUTE_S
+    for one in (role_watch, office_watch):
+        assert one.LOOK_EVERY_S + compliance_watch.LOOK_EVERY_S < MINUTE_S
 
 
 def test_what_a_person_gets(box: Daemon, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ from edged.cli.client import DaemonClient
 from edged.cli.export import ExportFolder
 from edged.documents import exports as documents
 from edged.evidence import verify
-from edged.main import late_office
 from edged.profiles.loader import profile
 from edged.profiles.procedures import FieldKind, Procedure, Use
+from edged.site import office_watch
 from edged.words.roles import Role
 from tests.support.brokers import Centre, Heard, mosquitto
 from tests.support.configuration import Setup, Watched
@@ -51,7 +51,7 @@ NOBODY: Final = {Role.AUDITOR: ["adm"], Role.TECHNICIAN: ["daemon"]}
 SEGMENTS: Final = 2
 SOON_S: Final = 60.0
 """Nothing here is measured: a loaded machine may take its time."""
-HASTE: Final = shortened((late_office, "OFFICE_EVERY_S", 0.5), (tracking, "CLEAR_AFTER_S", 1.0))
+HASTE: Final = shortened((office_watch, "LOOK_EVERY_S", 0.5), (tracking, "CLEAR_AFTER_S", 1.0))
 SCAN: Final = b"\xff\xd8\xff\xe0 a paper as it was scanned \xff\xd9"
 PRIVATE: Final = (
     *dict.fromkeys(text for text in TEXTS.values() if len(text) > 3),

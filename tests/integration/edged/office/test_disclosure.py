@@ -37,7 +37,6 @@ from edged.words.roles import TABLE, Role, Verb
 from edged.words.units import timestamp
 from mqtt.commands import ARGS, ValidCommand, validate
 from mqtt.commands import Verb as Command
-from script.generate.calls import served
 from storage.words.errors import StoreError
 from storage.words.message import Message
 from storage.words.model import Severity
@@ -60,6 +59,7 @@ from tests.integration.edged.office.disclosed import (
 from tests.support.commanding import NEEDED, NODE, Desk
 from tests.support.counter import PEOPLE, Counter, Reply, opened
 from tests.support.office_story import CLERK, DECIDES, HEAD, SECOND, Story, form, number_of, staffed
+from tests.unit.edged.words.test_roles import served
 
 ONCE: Final = "dahu-township"
 AGENCY: Final = "D-agency"

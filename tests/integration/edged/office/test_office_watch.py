@@ -13,7 +13,6 @@ import pytest
 from edged import compliance
 from edged.evidence.export_service import ExportService
 from edged.host.loops import Loops
-from edged.main.late_office import OFFICE_EVERY_S
 from edged.office.looks import Looks
 from edged.office.service import OfficeService
 from edged.office.viewing_copies import ViewingCopies
@@ -53,7 +52,7 @@ async def test_requests_are_there_as_soon_as_the_database_is_whole(memory: Path)
     office = OfficeService(box.store, lambda: config, box.clock)
     copies = ViewingCopies(ExportService(box.store, box.clock, lambda: config), box.store.exports, memory / "viewings")
     watch = OfficeWatch(cast("SiteState", cast("Any", site)), box.store, office, copies, Looks(copies, box.clock))
-    loops.every("office", OFFICE_EVERY_S, watch.poll, wake=site.recovered)
+    watch.start(loops)
     await loops.first_round("office")
     assert not site.office.not_opened, "nobody has looked yet"
     site.seen.clear()

@@ -16,8 +16,8 @@ from typing import Any, Final
 import pytest
 
 from edged.config.load import load
-from edged.main import late_office
 from edged.profiles.loader import profile
+from edged.site import office_watch
 from tests.faults.storage.store.scenario import OfficeAt
 from tests.integration.storage.recovery.test_lost_database import gone, rebuilt
 from tests.support import version_before as before
@@ -36,7 +36,7 @@ AUTHORITY: Final = "wang"
 LATER_MS: Final = 3_600_000
 REFUSED: Final = 403
 ALARM_S: Final = 60.0
-SOON: Final = shortened((late_office, "OFFICE_EVERY_S", 0.5))
+SOON: Final = shortened((office_watch, "LOOK_EVERY_S", 0.5))
 SNAPSHOT: Final = f"/v1/cameras/{CAMERA}/snapshot?purpose=inspection"
 OPEN: Final = [one["id"] for one in SAID["exports"]["exports"] if one["state"] == "open"]
 

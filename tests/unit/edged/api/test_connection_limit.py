@@ -225,3 +225,36 @@ async def test_a_stop_while_it_is_loaded_waits_for_it(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         await closing
     writer.close()
+
+
+async def test_a_stop_does_not_wait_for_what_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "GOODBYE_S", 0.0)
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    await until(lambda: loading.begun)
+    async with asyncio.timeout(10):
+        await door.close()
+        assert await reader.read() == b""
+    loading.ends()
+    writer.close()
+
+
+async def test_what_could_not_be_loaded_for_one_who_left_is_tried_again_for_the_next(tmp_path: Path) -> None:
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    _, gone = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    await until(lambda: door._inside)
+    gone.close()
+    await until(next(iter(door._inside)).is_closing)
+    loading.ends(OSError("no memory"))
+    await until(lambda: door._loading is None)
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    writer.write(b"here")
+    loading.ends()
+    await said_back(reader, b"here")
+    assert loading.begun == 2
+    writer.close()
+    await door.close()
