@@ -23,15 +23,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from storage.words.errors import said
 from storage.words.message import Message, message
-
-if TYPE_CHECKING:  # of certificates the daemon loads what reads them where its link has some
-    from cryptography import x509
 
 log = logging.getLogger(__name__)
 WARN_MS: Final = 30 * 86_400_000
@@ -148,8 +148,6 @@ def examine(files: Files, held: Contents, node: str, username: str) -> Examined:
 
 
 def _certificates(key: str, path: str, pem: bytes, faults: list[CertificateFault]) -> tuple[x509.Certificate, ...]:
-    from cryptography import x509
-
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
     except (ValueError, UnsupportedAlgorithm):
@@ -175,8 +173,6 @@ def _key_faults(files: Files, held: Contents, box: x509.Certificate | None) -> I
             path=path,
         )
         yield CertificateFault("key_file", problem, instead, Weight.WRONG)
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-
     try:
         key = load_pem_private_key(held.key, None)
     except TypeError:
@@ -210,9 +206,6 @@ def _key_faults(files: Files, held: Contents, box: x509.Certificate | None) -> I
 
 
 def _purpose(files: Files, box: x509.Certificate) -> Iterator[CertificateFault]:
-    from cryptography import x509
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
     try:
         uses = set(box.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
     except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
@@ -232,8 +225,6 @@ def _purpose(files: Files, box: x509.Certificate) -> Iterator[CertificateFault]:
 
 def _name(files: Files, box: x509.Certificate, node: str, username: str) -> Iterator[CertificateFault]:
     """A broker that knows its boxes by their certificates gives each the topics of the common name in it."""
-    from cryptography.x509.oid import NameOID
-
     names = [str(name.value) for name in box.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names == [node] or username:
         return
@@ -437,8 +428,6 @@ class Keyring:
         shown = sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
         if shown is None:
             return
-        from cryptography import x509
-
         with self._lock:
             try:
                 self._shown = x509.load_der_x509_certificate(shown)
@@ -583,8 +572,6 @@ def _context(
     """None where nothing can be tried with it; all faults, those that only OpenSSL finds with them."""
     if examined.broken:
         return None, examined.faults
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name of the broker
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _Socket

@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Final
 
 from edged.config.model import CameraRetentionConfig, Commander, Config, RetentionConfig, Roles
+from edged.profiles.loader import PROFILES
 from edged.words import units
 from edged.words.roles import Role
-from edged.words.value_types import PROFILES
 from storage.retention.bounds import ApprovedLimits, Grants, LoosenedBound, Loosening, loosenings
 from storage.words.message import Message, joined, message
 from storage.words.model import Bounds

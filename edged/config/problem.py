@@ -6,6 +6,7 @@ be secret; an url, a user or a password never is.
 
 from __future__ import annotations
 
+import difflib
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -155,8 +156,6 @@ def _limit(kind: str, limit: str, *, tables: bool) -> Message:
 
 def _near(wrong: str, model: type[BaseModel] | None) -> Message:
     known = [] if model is None else [name for name in model.model_fields if not _internal(model, name)]
-    import difflib  # late: a daemon that runs has no mistake in its configuration
-
     close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     if close:
         return message("config.near", "{key} (did you mean that?), or leave it out", key=close[0])

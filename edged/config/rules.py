@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -36,15 +36,13 @@ from edged.config.model import MQTT_PORT, MQTTS_PORT, BrokerConfig, CameraConfig
 from edged.config.problem import ConfigMistake, Location, key_path
 from edged.host import accounts
 from edged.host.file_access import FileReader, barred
+from edged.profiles.loader import PROFILES, Profile, ProfileClause, profile
 from edged.words import units
-from edged.words.value_types import DEFAULT_STATE, DEFAULT_VOLUME, PROFILES
+from edged.words.value_types import DEFAULT_STATE, DEFAULT_VOLUME
 from mqtt import tls
 from mqtt.tls import KEYS, WARN_MS, CertificateFault, Weight, day
 from recorder.words.address import Target
 from storage.words.message import Message, message
-
-if TYPE_CHECKING:
-    from edged.profiles.loader import Profile, ProfileClause
 
 Raw = Mapping[str, Any]
 """A table as it stands in the file."""
@@ -735,8 +733,6 @@ def refuse_against_profile(problem: Tell, raw: Raw, in_force: str | None) -> Non
     named = _table(raw, "site").get("profile")
     for name in dict.fromkeys((named, in_force)):
         if isinstance(name, str) and name in PROFILES:
-            from edged.profiles.loader import profile  # late: most of a profile is for judging a running box
-
             chosen = profile(name)
             for clause in chosen.clauses:
                 for location, words, instead in _short(clause, raw):

@@ -15,13 +15,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from storage.ages.history import History
 from storage.audit import ledger_state, ranges
@@ -43,9 +45,6 @@ from storage.mirror import table as mirror_table
 from storage.segments.coverage_queries import ReadQuery
 from storage.words.errors import StoreBusy, said
 from storage.words.message import Message, message
-
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -304,8 +303,5 @@ class Processes:
     def __call__(self, check: Callable[[W], R], work: Iterable[W]) -> Iterator[R]:
         wanted = list(work)
         if self._pool is None and len(wanted) >= WORTH:
-            from concurrent.futures import ProcessPoolExecutor  # late: no daemon has them
-            from multiprocessing import get_context
-
             self._pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
         return map(check, wanted) if self._pool is None else self._pool.map(check, wanted)

@@ -62,13 +62,13 @@ LEAN: Final = {
         "sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "click", "rich", "watchdog", "av", "numpy",
     },
     "edged.main.daemon": {
-        "av", "numpy", "aiohttp", "jinja2", "markdown_it", "click", "rich", "difflib", "multiprocessing",
-        "sqlite_utils", "cryptography.x509", "edged.api.server", "edged.documents", "edged.papers", "edged.compliance",
+        "av", "numpy", "aiohttp", "jinja2", "markdown_it", "rich", "sqlite_utils", "edged.api.server",
+        "edged.compliance", "edged.documents", "edged.office.service", "edged.papers",
     },
 }  # fmt: skip
 """What a process cannot afford from its start on. A camera's worker would pay several MB for each camera; its test
 pattern loads libav when it starts. The daemon loads what answers callers, and what only an office needs, when somebody
-asks: 25 MB."""
+asks: 25 MB. sqlite_utils takes the steps of the database, which is seldom, and brings numpy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,8 @@ TOLD: Final = """\
     atexit.register(lambda: pathlib.Path({told!r}).write_text(' '.join(sys.modules)))
 """
 UNLOADED: Final = {
-    "av", "numpy", "aiohttp", "jinja2", "markdown_it", "click", "rich", "difflib", "multiprocessing",
-    "concurrent.futures.process", "cryptography.x509", "sqlite_utils", "edged.access.guard",
-    "edged.api.server", "edged.compliance", "edged.documents", "edged.main.command_line",
-    "edged.office.service", "edged.papers", "edged.site.documents", "edged.profiles.profile",
+    "av", "numpy", "aiohttp", "jinja2", "markdown_it", "rich", "sqlite_utils", "edged.access.guard",
+    "edged.api.server", "edged.compliance", "edged.documents", "edged.office.service", "edged.papers",
 }  # fmt: skip
 
 

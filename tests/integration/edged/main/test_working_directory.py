@@ -23,13 +23,12 @@ POOLED: Final = """\
 import sys
 from edged.main.entry import ctl
 if __name__ == '__main__':
-    from concurrent import futures
     from storage.audit import verify
-    class Pool(futures.ProcessPoolExecutor):
+    class Pool(verify.ProcessPoolExecutor):
         def map(self, *arguments):
             print('shared out', file=sys.stderr)
             return super().map(*arguments)
-    verify.WORTH, futures.ProcessPoolExecutor = 1, Pool
+    verify.WORTH, verify.ProcessPoolExecutor = 1, Pool
     sys.exit(ctl())
 """
 """`edgectl`, which takes a short ledger for one that is worth a process for each processor."""

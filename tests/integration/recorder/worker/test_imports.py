@@ -10,7 +10,7 @@ import av
 
 ROOT = Path(__file__).parents[4]
 HEAVY = {
-    "av", "numpy", "sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "edged", "mqtt", "click",
+    "av", "numpy", "sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "sqlite_utils", "edged", "mqtt", "click",
     "rich",
 }  # fmt: skip
 
