@@ -100,6 +100,8 @@ class Database:
         self._closed = False
         self._connection = _opened(path, relief)
         self._commits = 0
+        self._version = 0
+        """As SQLite counts what other connections commit."""
         self._followed: list[RowChanges] = []
         self._readers = Readers(path, BUSY_MS / 1000)
         self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
@@ -112,7 +114,8 @@ class Database:
     @property
     def commits(self) -> int:
         """Grows with each commit that changed something: as long as it is the same, every read says what it said.
-        Whoever waited for a fact sees it grown.
+        Whoever waited for a fact sees it grown. What somebody else does to the file counts with our next commit, ten
+        seconds later at the most (`Store.heartbeat`).
         """
         return self._commits
 
@@ -219,11 +222,21 @@ class Database:
                 job.error = told
             self._roll_back()
             return error
-        if connection.total_changes != before:
+        by_others = self._is_changed_by_others()
+        if by_others or connection.total_changes != before:
             self._commits += 1
         for changes in self._followed:
-            changes.committed()
+            changes.committed(by_others=by_others)
         return None
+
+    def _is_changed_by_others(self) -> bool:
+        """Since the last time, or nobody can tell. Nobody else writes, but for a person with a tool of their own."""
+        before = self._version
+        try:
+            self._version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error:
+            return True
+        return self._version != before
 
     def _run(self, job: _Job) -> None:
         """One fact inside the group's transaction. Raises only when the transaction itself is lost."""
@@ -275,15 +288,15 @@ class RowChanges:
                 f" BEGIN SELECT {name}({row}.{column}); END"
             )
 
-    def committed(self) -> None:
-        """In the writer's thread, before anybody hears of it."""
-        for value in self._touched:
+    def committed(self, *, by_others: bool = False) -> None:
+        """In the writer's thread, before anybody hears of it. `by_others`: somebody may have written any row."""
+        for value in self._touched | {None} if by_others else self._touched:
             self._counts[value] = self._counts.get(value, 0) + 1
         self._touched.clear()
 
     def counts(self) -> Mapping[Any, int]:
-        """By value, how many commits wrote such rows; none of the others. To be taken before a read: rows of which the
-        count is the same later are what was read.
+        """By value, how many commits wrote such rows, and under None, how many may have written any; 0 is left out. To
+        be taken before a read: rows of which both are the same later are what was read.
         """
         return dict(self._counts)
 
@@ -292,11 +305,11 @@ class RememberedRows(Generic[T]):
     """What is made of rows that are followed, by their value; made anew once one of them was written. Thread-safe."""
 
     def __init__(self) -> None:
-        self._known: dict[Any, tuple[int, T]] = {}
+        self._known: dict[Any, tuple[tuple[int, int], T]] = {}
 
     def get(self, counts: Mapping[Any, int], value: Any, make: Callable[[], T]) -> T:
         """`counts`: of before this read."""
-        count, known = counts.get(value, 0), self._known.get(value)
+        count, known = (counts.get(value, 0), counts.get(None, 0)), self._known.get(value)
         if known is None or known[0] != count:
             known = self._known[value] = count, make()
         return known[1]
@@ -304,8 +317,7 @@ class RememberedRows(Generic[T]):
 
 class Remembered:
     """What queries say, read anew once something was committed since: for what is asked far more often than it changes.
-    What somebody else does to the file is seen with the next commit, ten seconds later at the most
-    (`Store.heartbeat`). Thread-safe.
+    Thread-safe.
     """
 
     def __init__(self, database: Database) -> None:

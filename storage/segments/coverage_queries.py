@@ -33,6 +33,8 @@ class ReadQuery(Protocol):
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T: ...
 
 
+SPANS_MAX: Final = 3 * PAGE_MAX
+"""Of one camera that are kept: a day of segments of half a minute. They take 48 kB."""
 SEAM_MS: Final = JOIN_MS + STEP_MS
 """A hole in wall time up to this is a seam between two segments under a clock that is being slewed."""
 
@@ -85,9 +87,9 @@ class DaySpans:
         rows = connection.execute(
             "SELECT start_wall_ms, duration_ms FROM segments WHERE camera = ? AND state = 'committed'"
             " AND start_wall_ms >= ? ORDER BY start_wall_ms LIMIT ?",
-            (camera, start_ms - longest_ms, PAGE_MAX + 1),
+            (camera, start_ms - longest_ms, SPANS_MAX + 1),
         ).fetchall()
-        self._is_all = len(rows) <= PAGE_MAX
+        self._is_all = len(rows) <= SPANS_MAX
         self._starts = array("q", (start for start, _ in rows))
         self._lengths = array("q", (length for _, length in rows))
 

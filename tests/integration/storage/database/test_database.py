@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -399,12 +399,14 @@ def test_of_boots_of_one_id_the_one_that_ran_then_is_meant(
     assert database.read(partial(boot_that_ran, boot_id="b", boottime_ms=boottime_ms)) == number
 
 
-ACTS: Final = st.tuples(st.sampled_from(["add", "give", "count", "take", "fail"]), st.integers(1, 3), st.integers(1, 3))
+ACTS: Final = st.tuples(
+    st.sampled_from(["add", "give", "count", "take", "fail"]), st.integers(1, 3), st.integers(1, 3), st.booleans()
+)
+"""What is done to whom, and whether somebody does it to the file behind our back."""
 
 
-def act_on(connection: sqlite3.Connection, act: tuple[str, int, int]) -> None:
+def act_on(connection: sqlite3.Connection, what: str, owner: int, other: int) -> None:
     """Something happens to things that have an owner each."""
-    what, owner, other = act
     match what:
         case "add":
             connection.execute("INSERT INTO things VALUES (?, 0)", (owner,))
@@ -424,18 +426,26 @@ def things(connection: sqlite3.Connection, owner: int) -> list[int]:
 
 
 @given(st.lists(ACTS, max_size=8))
-def test_what_is_remembered_is_what_would_be_read(acts: list[tuple[str, int, int]]) -> None:
-    with TemporaryDirectory() as folder, closing(Database(Path(folder, "edged.db"))) as database:
+def test_what_is_remembered_is_what_would_be_read(acts: list[tuple[str, int, int, bool]]) -> None:
+    with (
+        TemporaryDirectory() as folder,
+        closing(Database(Path(folder, "edged.db"))) as database,
+        closing(sqlite3.connect(Path(folder, "edged.db"))) as of_others,
+    ):
         database.submit(lambda db: db.execute("CREATE TABLE things (owner, times)")).result(DEADLINE_S)
         changes, of_one = database.follow("things", "owner"), RememberedRows[list[int]]()
         of_all = Remembered(database)
-        for act in acts:
-            wait([database.submit(partial(act_on, act=act))], DEADLINE_S)
-            for owner in (1, 2, 3):
-                counts, query = changes.counts(), partial(things, owner=owner)
+        for what, owner, other, is_by_others in acts:
+            fact = partial(act_on, what=what, owner=owner, other=other)
+            if is_by_others:
+                with suppress(KeyError), of_others:
+                    fact(of_others)
+            wait([database.submit(boots if is_by_others else fact)], DEADLINE_S)
+            for one in (1, 2, 3):
+                counts, query = changes.counts(), partial(things, owner=one)
                 expected = database.read(query)
-                assert of_one.get(counts, owner, lambda query=query: database.read(query)) == expected  # type: ignore[misc]
-                assert of_all.read(query, owner) == expected
+                assert of_one.get(counts, one, lambda query=query: database.read(query)) == expected  # type: ignore[misc]
+                assert of_all.read(query, one) == expected
 
 
 def test_what_nobody_wrote_is_not_read_again(database: Database) -> None:
