@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from operator import attrgetter
 from typing import Final
 
@@ -188,10 +189,6 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
     if not seen.enabled:
         return Condition(CameraState.DISABLED, message("camera.disabled", "disabled in the configuration"))
     found = _at_this_instant(seen, expect)
-    if found.state is CameraState.DOWN:
-        found = replace(found, cause=seen.cause)
-    if seen.recorded_ms is not None:
-        found = replace(found, lost_s=max(0, seen.now_ms - seen.recorded_ms) / 1000)
     if not seen.unsteady or found.lost_s is None or found.lost_s >= DOWN_AFTER_S:
         return found
     also = found.reason if found.state is CameraState.DEGRADED else NOTHING
@@ -202,21 +199,23 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
 def _at_this_instant(seen: Observation, expect: Expectation) -> Condition:
     last_ms = seen.samples[-1].last_frame_ms if seen.samples else 0
     age_s = max(0, seen.now_ms - last_ms) / 1000 if last_ms else None
+    lost_s = None if seen.recorded_ms is None else max(0, seen.now_ms - seen.recorded_ms) / 1000
+    down = partial(Condition, CameraState.DOWN, lost_s=lost_s, cause=seen.cause)
     if seen.stream is None:
-        return Condition(CameraState.DOWN, seen.trouble or CONNECTING, seen.check, last_frame_age_s=age_s)
-    fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
+        return down(seen.trouble or CONNECTING, seen.check, last_frame_age_s=age_s)
     if age_s is None:
-        return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check)
+        return down(seen.trouble or WAITING, seen.check)
+    fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
     if age_s >= DOWN_AFTER_S:
         reason = seen.trouble or message("camera.no-picture", "connected, but no picture arrives")
         check = seen.check or message("camera.no-picture.check", "the camera's encoder and its network")
-        return Condition(CameraState.DOWN, reason, check, fps, bitrate, age_s)
+        return down(reason, check, fps, bitrate, age_s)
     if not seen.writing:
-        return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check, fps, bitrate, age_s)
+        return down(seen.trouble or WAITING, seen.check, fps, bitrate, age_s)
     faults = [*_mismatches(seen.stream, expect), *_slow(seen.samples, expect)]
     state = CameraState.DEGRADED if faults else CameraState.RECORDING
     check = message("camera.check-settings", "the camera's settings") if faults else NOTHING
-    return Condition(state, joined(faults), check, fps, bitrate, age_s)
+    return Condition(state, joined(faults), check, fps, bitrate, age_s, lost_s)
 
 
 def _mismatches(stream: Stream, expect: Expectation) -> list[Message]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class ReadQuery(Protocol):
 
 
 SPANS_MAX: Final = 3 * PAGE_MAX
-"""Of one camera that are kept: a day of segments of half a minute. They take 48 kB."""
+"""Of one camera that are remembered: a day of segments of half a minute. They take 48 kB."""
 SEAM_MS: Final = JOIN_MS + STEP_MS
 """A hole in wall time up to this is a seam between two segments under a clock that is being slewed."""
 
@@ -78,7 +78,7 @@ class CoverageClaims:
 
 
 class DaySpans:
-    """Committed segments that touch the last hours of a camera, as two columns: so a thousand of them take 16 kB."""
+    """Committed segments that touch the last hours of a camera, as runs: mostly there is one, of hundreds of them."""
 
     def __init__(self, connection: sqlite3.Connection, camera: int, longest_ms: int, start_ms: int) -> None:
         """Those that touch what lies behind `start_ms`, also what has not happened yet."""
@@ -91,17 +91,28 @@ class DaySpans:
         ).fetchall()
         self._is_all = len(rows) <= SPANS_MAX
         self._starts = array("q", (start for start, _ in rows))
-        self._lengths = array("q", (length for _, length in rows))
+        self._reaches = array("q")
+        """Of each segment: how far its run reaches with it."""
+        self._runs = array("q")
+        """Which segments begin a run: there is more than a seam before them."""
+        for number, (start, length_ms) in enumerate(rows):
+            goes_on = number > 0 and start <= self._reaches[-1] + SEAM_MS
+            self._reaches.append(max(self._reaches[-1], start + length_ms) if goes_on else start + length_ms)
+            if not goes_on:
+                self._runs.append(number)
 
     def touching(self, start_ms: int, end_ms: int) -> list[tuple[int, int]] | None:
-        """The same as all pages of `claimed_page`; None where not all of it is here."""
+        """What all pages of `claimed_page` come to, seams closed; None where not all of it is here."""
         if not self._is_all or start_ms < self._start_ms:
             return None
         first = bisect_left(self._starts, start_ms - self._longest_ms)
         last = bisect_left(self._starts, end_ms)
+        if first >= last:
+            return []
+        begins = [first, *self._runs[bisect_right(self._runs, first) : bisect_left(self._runs, last)]]
         return [
-            (start, start + length)
-            for start, length in zip(self._starts[first:last], self._lengths[first:last], strict=True)
+            (self._starts[begin], self._reaches[end - 1])
+            for begin, end in zip(begins, [*begins[1:], last], strict=True)
         ]
 
 
@@ -316,7 +327,7 @@ def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
 
 
 Spans: TypeAlias = Callable[[str, int, int], list[tuple[int, int]] | None]
-"""Of a camera and an interval all that `claimed_page` tells; None: nobody remembers it."""
+"""Of a camera and an interval what `claimed_page` tells, as `DaySpans.touching`; None: nobody remembers it."""
 
 
 def of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Final, TypeVar
 from unittest.mock import patch
@@ -207,3 +208,30 @@ def test_of_what_lies_before_what_is_remembered_nothing_is_said(book: Book) -> N
     day = coverage_queries.DaySpans(book.db, 1, 0, WALL)
     assert day.touching(WALL, WALL + 1) == []
     assert day.touching(WALL - 1, WALL + 1) is None
+
+
+LONGEST_MS: Final = 2 * coverage_queries.SEAM_MS
+NEAR_A_SEAM: Final = st.builds(
+    lambda seams, more: seams * coverage_queries.SEAM_MS + more, st.integers(0, 12), st.integers(-1, 1)
+).filter(lambda ms: ms >= 0)
+
+
+@given(
+    st.lists(st.tuples(NEAR_A_SEAM, NEAR_A_SEAM.filter(lambda ms: ms <= LONGEST_MS)), max_size=12),
+    NEAR_A_SEAM,
+    NEAR_A_SEAM,
+    st.lists(st.tuples(NEAR_A_SEAM, NEAR_A_SEAM), max_size=2),
+)
+def test_runs_of_segments_measure_as_the_segments_do(
+    found: list[tuple[int, int]], left: int, right: int, gaps: list[tuple[int, int]]
+) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE cameras (number, id, longest_ms)")
+        db.execute("CREATE TABLE segments (camera, state, start_wall_ms, duration_ms)")
+        db.execute("INSERT INTO cameras VALUES (1, 'lobby', ?)", (LONGEST_MS,))
+        db.executemany("INSERT INTO segments VALUES (1, 'committed', ?, ?)", found)
+        told = coverage_queries.DaySpans(db, 1, LONGEST_MS, 0).touching(left, right)
+        each, _ = coverage_queries.claimed_page(db, "lobby", left, right)
+    claim = coverage_queries.CoverageClaims(0, [], [(begin, begin + length) for begin, length in gaps], [])
+    assert told is not None
+    assert coverage_queries.measure(claim, told, left, right) == coverage_queries.measure(claim, each, left, right)
