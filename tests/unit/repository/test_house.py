@@ -62,7 +62,7 @@ LEAN: Final = {
         "sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "click", "rich", "watchdog", "av", "numpy",
     },
     "edged.main.daemon": {
-        "av", "numpy", "aiohttp", "jinja2", "markdown_it", "rich", "sqlite_utils", "edged.api.server",
+        "av", "numpy", "aiohttp", "jinja2", "markdown_it", "click", "rich", "sqlite_utils", "edged.api.server",
         "edged.compliance", "edged.documents", "edged.office.service", "edged.papers",
     },
 }  # fmt: skip

@@ -17,7 +17,7 @@ TOLD: Final = """\
     atexit.register(lambda: pathlib.Path({told!r}).write_text(' '.join(sys.modules)))
 """
 UNLOADED: Final = {
-    "av", "numpy", "aiohttp", "jinja2", "markdown_it", "rich", "sqlite_utils", "edged.access.guard",
+    "av", "numpy", "aiohttp", "jinja2", "markdown_it", "click", "rich", "sqlite_utils", "edged.access.guard",
     "edged.api.server", "edged.compliance", "edged.documents", "edged.office.service", "edged.papers",
 }  # fmt: skip
 
