@@ -141,7 +141,7 @@ def _spans(loads: Sequence[Load], left: int) -> dict[str, float]:
 
 
 def _reached(turns: Sequence[float], used: Callable[[float], float], left: int) -> float:
-    """Where `used`, which grows in straight lines between the turns, comes to `left`; the last turn if it never does."""
+    """Where `used`, which grows in straight lines between the turns, comes to `left`; if it never does, the last."""
     after = bisect_right(turns, left, key=used)
     if after == len(turns):
         return turns[-1]
