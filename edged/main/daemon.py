@@ -51,6 +51,7 @@ from mqtt import tls
 from mqtt.commands import Commanders
 from recorder.decoder.client import DecoderClient
 from recorder.supervisor.processes import Forkserver
+from recorder.words import memory
 from storage.ledger.key import NAME as KEY_NAME
 from storage.store.facade import Store
 from storage.words.clock import Clock
@@ -71,6 +72,8 @@ ALIVE_EVERY_S: Final = 10.0
 """How often the boot's running time is written down, and the watchdog fed when the writer answered."""
 ALIVE_PATIENCE_S: Final = 20.0
 """A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
+PAGES_EVERY_S: Final = 60.0
+"""How often pages of libraries are let go of that are not in use: those of a start, of a message now and then."""
 STOP_LIMIT_S: Final = 9.5
 """A stop takes at most 10 s, whatever a disk does: what is not finished by then is adopted at the next start."""
 
@@ -93,10 +96,12 @@ class Daemon:
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._site: SiteState
+        self._pages: list[tuple[int, int]]
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit code."""
         loop = asyncio.get_running_loop()
+        self._pages = memory.file_pages()  # before there are threads that may map something else
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
@@ -254,6 +259,10 @@ class Daemon:
                 raise
             notify.watchdog(site.one_line())
 
+        async def let_go() -> None:
+            memory.release_pages(self._pages)
+
+        loops.every("pages", PAGES_EVERY_S, let_go)
         loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
         loops.every("volumes", VOLUMES_EVERY_S, site.watch_volumes)
         loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(store, self._clock, lambda: site.waiting).poll)

@@ -63,22 +63,22 @@ class LateLoading:
 
     async def look(self) -> None:
         """One round: what is needed is loaded."""
-        if self._loaded is None and (
-            self._site.config.site.profile is not None or await asyncio.to_thread(self._is_left_over)
-        ):
+        if self._loaded is not None:
+            return
+        has_profile = self._site.config.site.profile is not None
+        if has_profile or (not self._is_clear and await asyncio.to_thread(self._is_left_over)):
             await self.loaded()
 
     def _is_left_over(self) -> bool:
         """Something of a viewing copy lies there, or may; looked for until nothing does. Blocking."""
-        if not self._is_clear:
-            try:
-                if self._store.exports.viewed() or any(self._site.config.viewings.iterdir()):
-                    return True
-            except FileNotFoundError:
-                pass
-            except StoreError:
-                return False  # nobody knows yet: the next round asks again
-            except OSError:
+        try:
+            if self._store.exports.viewed() or any(self._site.config.viewings.iterdir()):
                 return True
-            self._is_clear = True
+        except FileNotFoundError:
+            pass
+        except StoreError:
+            return False  # nobody knows yet: the next round asks again
+        except OSError:
+            return True
+        self._is_clear = True
         return False

@@ -48,7 +48,6 @@ def run(config_path: Path, *, verbose: bool) -> int:
     from recorder.words import memory
 
     memory.share_heap()
-    memory.release_start_pages()
     try:
         return asyncio.run(Daemon(config, config_path, forkserver).run())
     finally:

@@ -1,6 +1,6 @@
 """Memory that a process gives back to the machine, where Python would keep it.
 
-For a process that stays and mostly waits. Imports ctypes, which a worker that only records has no use for.
+For a process that stays and mostly waits. Imports ctypes.
 """
 
 from __future__ import annotations
@@ -16,16 +16,25 @@ _LIBC: Final[Any] = ctypes.CDLL(None)
 
 
 def release_start_pages() -> None:
-    """Let go of the pages of programs and libraries; those in use come back from the kernel's cache by themselves.
+    """`release_pages` of a process that has no threads yet: another one may map something else where a library was when
+    this read the list. With threads nothing is done.
 
-    Most were needed once, to link and to import: tables of symbols, code that builds tables. Nothing is done while
-    the process has several threads: another one may map something else where a library was when this read the list.
+    Most pages were needed once, to link and to import: tables of symbols, code that builds tables.
     """
     if len([*Path("/proc/self/task").iterdir()]) == 1:
-        with Path("/proc/self/smaps").open() as smaps:
-            spans = [*unwritten(smaps)]
-        for start, end in spans:
-            _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED)
+        release_pages(file_pages())
+
+
+def file_pages() -> list[tuple[int, int]]:
+    """From where to where programs and libraries are mapped to be read."""
+    with Path("/proc/self/smaps").open() as smaps:
+        return [*unwritten(smaps)]
+
+
+def release_pages(spans: Iterable[tuple[int, int]]) -> None:
+    """Let go of what is in memory of them; what is in use comes back from the kernel's cache by itself."""
+    for start, end in spans:
+        _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED)
 
 
 def unwritten(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:

@@ -136,11 +136,11 @@ def _spans(loads: Sequence[Load], left: int) -> dict[str, float]:
         return sum(load.a_day * held(load, reach_s) / DAY_S for load in live)
 
     turns = sorted({0.0, *(float(bound_s) for load in live for bound_s in (load.floor_s, load.ceiling_s))})
-    reach_s = _reached(turns, used, left)
+    reach_s = _reached(turns, used, float(left))
     return {load.camera: held(load, reach_s) for load in live}
 
 
-def _reached(turns: Sequence[float], used: Callable[[float], float], left: int) -> float:
+def _reached(turns: Sequence[float], used: Callable[[float], float], left: float) -> float:
     """Where `used`, which grows in straight lines between the turns, comes to `left`; if it never does, the last."""
     after = bisect_right(turns, left, key=used)
     if after == len(turns):
