@@ -33,7 +33,7 @@ from edged.host.file_access import OpenFiles
 from edged.office.findings import KINDS, CaseFinding, JudgedCase, OfficeRecord, is_look
 from edged.office.leaks import LeakStatus
 from edged.office.request import ViewingState
-from edged.overview import DAY_MS, CameraHealth, ComplianceSummary, Overview
+from edged.overview import CEILING_GRACE_S, DAY_MS, CameraHealth, ComplianceSummary, Overview
 from edged.profiles.loader import Judgement, Picture, Profile, ProfileClause
 from edged.profiles.loader import profile as profile_of
 from edged.profiles.procedures import Procedure
@@ -476,8 +476,6 @@ def _and(one: Message, other: Message) -> Message:
 
 REGISTER_MS: Final = 365 * DAY_MS
 """What was destroyed against a bound breaks a clause for so long: what an auditor of a year would find."""
-CEILING_GRACE_S: Final = 3600
-"""S3: destroying what is past its ceiling takes at most this much running time."""
 UNMEASURED: Final = message("clause.unmeasured", "not measured yet: edged has just started, or could not measure it")
 NO_CAMERA: Final = message("clause.no-camera", "no camera is enabled")
 

@@ -181,8 +181,10 @@ PATIENCE_S: Final = 5.0
 
 class Post(Protocol):
     """Where events wait for the centre; `storage.outbox.table.Outbox` is some. Reads block; all may fail with
-    StoreError."""
+    StoreError. `commits` does neither: as long as it is the same, `last` is."""
 
+    @property
+    def commits(self) -> int: ...
     def last(self) -> int: ...
     def following(self, kind: EventKind, after: int, limit: int) -> list[Event]: ...
     def done(self, seqs: Collection[int]) -> Future[None]: ...
@@ -201,11 +203,14 @@ class OutboxSender:
         self._then: Callable[[Any], None] = _nothing
         self._asks: Sequence[Ask] = ()
         self._last = 0
+        self._looked_at: int | None = None
+        """Of so many commits; None: look again whatever was committed."""
         self._look_at_s = self._delete_at_s = self._tell_at_s = self._idle_until_s = 0.0
         self._failing = False
 
     def connected(self, now_s: float) -> None:
         """A new connection."""
+        self._looked_at = None
         self._look_at_s = self._tell_at_s = now_s
 
     def poll(self, now_s: float) -> None:
@@ -230,8 +235,8 @@ class OutboxSender:
         elif now_s >= self._delete_at_s and (arrived := self._outbox.arrived):
             self._delete_at_s = now_s + DELETE_EVERY_S
             self._do(self._deletion(arrived))
-        elif (asks := self._outbox.asks(now_s)) or now_s >= self._look_at_s:
-            self._look_at_s, self._asks = now_s + LOOK_EVERY_S, asks
+        elif (asks := self._outbox.asks(now_s)) or (now_s >= self._look_at_s and self._post.commits != self._looked_at):
+            self._look_at_s, self._asks, self._looked_at = now_s + LOOK_EVERY_S, asks, self._post.commits
             self._do(asyncio.get_running_loop().run_in_executor(None, _read, self._post, asks), self._handed)
 
     def _do(self, job: asyncio.Future[Any], then: Callable[[Any], None] | None = None) -> None:
@@ -258,7 +263,7 @@ class OutboxSender:
         except StoreError as error:
             for ask in self._asks:
                 self._outbox.missed(ask)
-            self._idle_until_s = now_s + PATIENCE_S
+            self._idle_until_s, self._looked_at = now_s + PATIENCE_S, None
             if not self._failing:
                 log.warning("events for the centre cannot be read or deleted at the moment: %s", error)
             self._failing = True

@@ -100,18 +100,19 @@ class Acts:
         """Once, before anybody asks."""
         self._kinds[name] = kind
 
-    def ask(self, name: str, arguments: Arguments, caller: Caller) -> Act:
+    def ask(self, name: str, arguments: Arguments, caller: Caller, asked_by: Verb | None = None) -> Act:
         """It waits from now on, and its leaf says under which id; what this person asked for already goes on waiting.
 
-        OrderWrong where the reason would show the second person something else than it is.
+        `asked_by`: for whoever asks while nobody has called yet, so that no kind is registered. OrderWrong where the
+        reason would show the second person something else than it is.
         """
         if not str(arguments.get("reason", "-")).isprintable():
             raise OrderWrong(
                 message("approval.reason-one-line", "the reason is not one line of plain text"),
                 message("approval.reason-one-line.action", "write it without line ends"),
             )
-        verb = self._kinds[name].asked_by.value
-        leaf = DoneAct(verb, "asked", caller.role, {"who": caller.who}, caller.ids)
+        verb = self._kinds[name].asked_by if asked_by is None else asked_by
+        leaf = DoneAct(verb.value, "asked", caller.role, {"who": caller.who}, caller.ids)
         return self._store.acts.ask(name, arguments, person(caller), caller.uid, leaf)
 
     def listed(self) -> tuple[list[Act], list[Act]]:

@@ -20,16 +20,18 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
-from aiohttp import web
-
-from edged.documents import site as documents
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ledger.table import Value
 from storage.words.message import message
+
+if TYPE_CHECKING:  # the daemon loads aiohttp and the documents when somebody calls
+    from aiohttp import web
+
+    from edged.documents import site as documents
 
 PEERCRED: Final = struct.Struct("3i")
 NO_LOGIN: Final = 2**32 - 1
@@ -44,15 +46,24 @@ class Refusal(Exception):
 
     def __init__(self, error: str, action: str, exit_code: int, status: int = 400) -> None:
         super().__init__(error)
-        self.document = documents.Error.of(error, action, exit_code)
+        self.error = error
+        self.action = action
+        self.exit_code = exit_code
         self.status = status
 
+    @property
+    def document(self) -> documents.Error:
+        """As it is answered."""
+        from edged.documents import site as documents
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+        return documents.Error.of(self.error, self.action, self.exit_code)
+
+
+Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 Details: TypeAlias = "Mapping[str, Value]"
 """What a leaf names of a call besides who and what: ids, known cameras, times; no text that somebody typed."""
-About: TypeAlias = Callable[[web.Request], Awaitable[Details]]
-Ground: TypeAlias = Callable[[web.Request, "Caller"], Awaitable[None]]
+About: TypeAlias = "Callable[[web.Request], Awaitable[Details]]"
+Ground: TypeAlias = "Callable[[web.Request, Caller], Awaitable[None]]"
 """Looks whether a call that discloses footage has a ground to: Refusal where it has none."""
 MayAsk: TypeAlias = Callable[[int, Verb], Awaitable[bool]]
 """Whether an account has a verb now (`edged.access.guard`)."""
@@ -108,43 +119,6 @@ class Caller:
         """For the record: "chen", "chen as root", "root without a login"."""
         as_what = "" if self.name == self.account else f" as {self.account}"
         return f"{self.name}{as_what}" if self.login is not None else f"{self.account} without a login"
-
-
-CALLER: Final = web.RequestKey("caller", Caller)
-"""Under this key the guard leaves in the request who makes it."""
-
-
-REASON: Final = web.RequestKey("reason", str)
-"""Why, as whoever calls has typed it: `about` leaves it there for the leaf, which has it as a commitment alone."""
-
-
-def caller(request: web.Request) -> Caller:
-    """Who makes this call; the guard has found out before."""
-    return request[CALLER]
-
-
-def logged_in(request: web.Request) -> Caller:
-    """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
-    login_of_caller(request)
-    return caller(request)
-
-
-def login_of_caller(request: web.Request) -> int:
-    """The account that logged in: the person who acts. Refusal: no login vouches for one."""
-    who = caller(request)
-    if who.login is None:
-        what = message(
-            "access.no-login",
-            "no login vouches for this process, so nobody can tell which person {account} is",
-            account=who.account,
-        )
-        raise Refusal(
-            what,
-            message("access.no-login.action", "log in (console, ssh) and run it from there"),
-            exit_codes.NOT_ALLOWED,
-            status=403,
-        )
-    return who.login
 
 
 def refuse_cameras(who: Caller, cameras: Iterable[str]) -> None:

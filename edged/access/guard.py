@@ -1,9 +1,8 @@
 """The guard before every call: who it is, whether a role of theirs has the verb, and that it goes on record.
 
 Asks `edged.words.roles` for the rule and the system's databases for the groups, at each call anew. Refuses before
-the handler runs, so that whoever may not ask learns nothing, not even whether what they named exists.
-
-`AccessService` puts the guard and its parts together: who calls, as what, and what of it is on record.
+the handler runs, so that whoever may not ask learns nothing, not even whether what they named exists. It leaves in the
+request who asks, and why.
 """
 
 from __future__ import annotations
@@ -18,17 +17,12 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from edged.access import journal, role_watch
-from edged.access.callers import CALLER, REASON, Caller, Details, Refusal, Route, logged_in, peer_of, refuse_cameras
+from edged.access.callers import Caller, Details, Refusal, Route, peer_of, refuse_cameras
 from edged.access.journal import ActEntry, ActJournal
-from edged.access.role_watch import RoleHistory, RolesSeen, RoleWatch
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory, HostAccount
-from edged.host.loops import Loops
 from edged.words import exit_codes, roles
 from edged.words.roles import Assignment, Holding, Record, Verb, VerbRule
-from storage.store.facade import Store
-from storage.words.clock import Clock
 from storage.words.message import as_message, message
 
 ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?|[0-9]{1,4}-[0-9]{4,9}")
@@ -46,6 +40,39 @@ BY_COMPANY: Final = frozenset({Verb.REQUEST_SHOW, Verb.REQUEST_VIEW})
 """What whoever has to be there at a viewing may call, to see what it is and to say that they are there."""
 BY_POST: Final = "post"
 """What leaves name as the role of whoever was let in by a post of the request."""
+CALLER: Final = web.RequestKey("caller", Caller)
+"""Under this key the guard leaves in the request who makes it."""
+REASON: Final = web.RequestKey("reason", str)
+"""Why, as whoever calls has typed it: `about` leaves it there for the leaf, which has it as a commitment alone."""
+
+
+def caller(request: web.Request) -> Caller:
+    """Who makes this call; the guard has found out before."""
+    return request[CALLER]
+
+
+def logged_in(request: web.Request) -> Caller:
+    """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
+    login_of_caller(request)
+    return caller(request)
+
+
+def login_of_caller(request: web.Request) -> int:
+    """The account that logged in: the person who acts. Refusal: no login vouches for one."""
+    who = caller(request)
+    if who.login is None:
+        what = message(
+            "access.no-login",
+            "no login vouches for this process, so nobody can tell which person {account} is",
+            account=who.account,
+        )
+        raise Refusal(
+            what,
+            message("access.no-login.action", "log in (console, ssh) and run it from there"),
+            exit_codes.NOT_ALLOWED,
+            status=403,
+        )
+    return who.login
 
 
 class Guard:
@@ -197,48 +224,3 @@ def _ids(request: web.Request) -> Details:
     """A request of another box is named by its number alone: whatever stands behind it was typed by somebody."""
     named = {name: text.partition(".")[0] for name, text in request.match_info.items()}
     return {name: text for name, text in named.items() if len(text) <= ID_MAX and ID.fullmatch(text)}
-
-
-class AccessService:
-    """Of one daemon run. `guard` goes to the control API."""
-
-    def __init__(
-        self,
-        assignment: Callable[[], Assignment | None],
-        store: Store,
-        clock: Clock,
-        tell: Callable[[RolesSeen], None],
-    ) -> None:
-        """`assignment`: `[roles]` as it is now. `tell` hears what there is to tell of roles."""
-        self._tell = tell
-        self._seen = RolesSeen()
-        self._assignment = assignment
-        self._directory = AccountDirectory()
-        self._journal = ActJournal(store.journal, lambda: clock.now().boottime_ms)
-        self._watch = RoleWatch(assignment, self._directory)
-        self._holders = RoleHistory(store.journal, store.ledger.leaves, self._directory)
-        self.guard = Guard(assignment, self._directory, self._journal, self._watch.clash)
-
-    @property
-    def journal(self) -> ActJournal:
-        """For what others than people ask for."""
-        return self._journal
-
-    def start(self, loops: Loops) -> None:
-        loops.every("roles", role_watch.LOOK_EVERY_S, self._look)
-        loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.poll(self._assignment()))
-        loops.every("journal", journal.MAINTAIN_EVERY_S, self._maintain)
-
-    async def close(self) -> None:
-        """When nobody can call any more, and while the store is still open."""
-        self._directory.close()
-        await self._journal.close()
-
-    async def _look(self) -> None:
-        self._seen = await self._watch.poll(self._journal.owed)
-        self._tell(self._seen)
-
-    async def _maintain(self) -> None:
-        await self._journal.maintain()
-        self._seen = replace(self._seen, owed=self._journal.owed)
-        self._tell(self._seen)

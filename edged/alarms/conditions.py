@@ -51,8 +51,10 @@ from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition
 from edged.overview import (
     CRITICAL_S,
     OWED_BY_THE_OFFICE,
+    SLOW_SYNC_MS,
     WARN_S,
     AlarmCondition,
+    CameraHealth,
     DeadlineKind,
     OfficeFacts,
     Overview,
@@ -771,8 +773,6 @@ def pin_trouble(standing: Left) -> Iterator[tuple[str, AlarmCondition]]:
 
 OVERLOADED_AFTER_S: Final = 60.0
 """An export, a check or a start may take all there is for a while."""
-SLOW_SYNC_MS: Final = 500
-"""A sync above this endangers S6 (docs/design/recording.md)."""
 PATIENCE_S: Final = 60.0
 """Rates of the first minute are no forecast."""
 OF_THE_BOX: Final = frozenset(WITHHELD)
@@ -998,9 +998,9 @@ def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> It
         yield "storage.failing", AlarmCondition(Severity.CRITICAL, text, action, DOWN_AFTER_S)
 
 
-def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, AlarmCondition]]:
+def slow_sync_troubles(health: Iterable[CameraHealth]) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
-    if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
+    if any(one.slow_syncs for one in health):
         text = message(
             "alarm.disk-slow",
             "The disk takes more than {limit} ms to make footage durable: a power cut would cost more of it",

@@ -167,7 +167,7 @@ def troubles(
             *conditions.camera_troubles(seen, told, patient),
             *conditions.picture_troubles(seen),
             *conditions.device_troubles(episodes, known).items(),
-            *conditions.slow_sync_troubles(views),
+            *conditions.slow_sync_troubles(seen.health.values()),
             *conditions.load_troubles(seen.load),
             *conditions.failed_write_troubles(seen, views),
             *conditions.away_volume_troubles(seen),

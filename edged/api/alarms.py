@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from edged.access.acts import person
-from edged.access.callers import Details, Refusal, Route, caller, get, instant, post
+from edged.access.callers import Details, Refusal, Route, get, instant, post
+from edged.access.guard import caller
 from edged.alarms import fault_tickets
 from edged.api.base import answer, asked, carried_out
 from edged.documents import site as documents

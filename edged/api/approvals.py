@@ -13,7 +13,8 @@ from typing import Final
 from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
-from edged.access.callers import Details, MayAsk, Refusal, Route, get, logged_in, post
+from edged.access.callers import Details, MayAsk, Refusal, Route, get, post
+from edged.access.guard import logged_in
 from edged.api.base import answer, asked, carried_out
 from edged.documents import machine as machine_documents
 from edged.documents import pins as documents

@@ -11,18 +11,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from edged.access.acts import person
-from edged.access.callers import (
-    Caller,
-    Details,
-    Refusal,
-    Route,
-    caller,
-    instant,
-    login_of_caller,
-    post,
-    refuse_cameras,
-)
-from edged.access.guard import BY_POST
+from edged.access.callers import Caller, Details, Refusal, Route, instant, post, refuse_cameras
+from edged.access.guard import BY_POST, caller, login_of_caller
 from edged.api import pins
 from edged.api.base import Progress, answer, asked, follow
 from edged.api.request_documents import Pages

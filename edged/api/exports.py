@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from edged.access.callers import Details, Refusal, Route, caller, get, post
+from edged.access.callers import Details, Refusal, Route, get, post
+from edged.access.guard import caller
 from edged.api.base import Progress, answer, asked, carried_out, follow
 from edged.api.grounds import Grounds
 from edged.documents import exports as documents

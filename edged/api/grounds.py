@@ -9,7 +9,8 @@ from typing import Final
 from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
-from edged.access.callers import Caller, Refusal, instant, logged_in, refuse_cameras
+from edged.access.callers import Caller, Refusal, instant, refuse_cameras
+from edged.access.guard import logged_in
 from edged.api.base import asked
 from edged.api.requests import fitting
 from edged.documents import exports as export_documents

@@ -10,19 +10,8 @@ from typing import Final
 from aiohttp import web
 
 from edged.access.acts import person
-from edged.access.callers import (
-    Caller,
-    Details,
-    Route,
-    caller,
-    get,
-    instant,
-    iso_day,
-    logged_in,
-    login_of_caller,
-    post,
-    refuse_cameras,
-)
+from edged.access.callers import Caller, Details, Route, get, instant, iso_day, post, refuse_cameras
+from edged.access.guard import caller, logged_in, login_of_caller
 from edged.api.base import answer, asked
 from edged.api.register import known_camera
 from edged.api.request_documents import copies_of, parts_of

@@ -19,7 +19,8 @@ from aiohttp import web
 
 from edged.access import callers
 from edged.access.acts import Acts, Kind
-from edged.access.callers import Caller, Refusal, Route, get, logged_in, post
+from edged.access.callers import Caller, Refusal, Route, get, post
+from edged.access.guard import logged_in
 from edged.api import approvals
 from edged.api.base import Progress, answer, asked, carried_out, follow, stream
 from edged.api.register import known_camera

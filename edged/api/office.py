@@ -14,7 +14,8 @@ from typing import Final
 from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
-from edged.access.callers import Refusal, Route, get, instant, logged_in, login_of_caller, post
+from edged.access.callers import Refusal, Route, get, instant, post
+from edged.access.guard import logged_in, login_of_caller
 from edged.api import approvals
 from edged.api.base import answer, asked
 from edged.api.requests import fitting

@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from edged.access.callers import Details, Refusal, Route, caller, get
+from edged.access.callers import Details, Refusal, Route, get
+from edged.access.guard import caller
 from edged.api.requests import fitting, refuse_others, sees_words
 from edged.office.request import Unfit
 from edged.office.service import OfficeService

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from edged.access.callers import REASON, Details, Refusal, Route, get, post
+from edged.access.callers import Details, Refusal, Route, get, post
+from edged.access.guard import REASON
 from edged.alarms.conditions import site_time
 from edged.api.base import answer, asked
 from edged.api.grounds import Grounds
@@ -20,8 +21,7 @@ from edged.config.model import CameraConfig
 from edged.documents import site as documents
 from edged.health.stream import CameraState
 from edged.health.watch import HealthWatch, NoPicture
-from edged.overview import CameraHealth
-from edged.site import documents as site_documents
+from edged.overview import CameraHealth, told
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -136,7 +136,7 @@ def down(health: CameraHealth, zone: ZoneInfo) -> Message:
     condition = health.condition
     if condition.state is not CameraState.DOWN:
         return NOTHING
-    why, since = site_documents.told(condition.reason, condition.check), site_time(health.since_ms, zone)
+    why, since = told(condition.reason, condition.check), site_time(health.since_ms, zone)
     if why:
         return message("api.down-because", "it is down since {since}: {reason}", since=since, reason=why)
     return message("api.down", "it is down since {since}", since=since)

@@ -12,7 +12,8 @@ from typing import Final, Literal
 from aiohttp import web
 
 from edged.access.acts import EXTEND, Acts, Kind, doing, person
-from edged.access.callers import Details, Route, caller, get, instant, logged_in, post
+from edged.access.callers import Details, Route, get, instant, post
+from edged.access.guard import caller, logged_in
 from edged.api import approvals
 from edged.api.base import answer, asked, carried_out
 from edged.config.model import Config

@@ -15,7 +15,8 @@ from aiohttp import web
 
 from edged.access import callers
 from edged.access.acts import person
-from edged.access.callers import Details, Refusal, Route, get, logged_in, post
+from edged.access.callers import Details, Refusal, Route, get, post
+from edged.access.guard import logged_in
 from edged.api import listings
 from edged.api.base import answer, asked, carried_out, stream
 from edged.api.requests import fitting

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from edged.access.callers import Caller, Details, Refusal, Route, caller, get, iso_day
+from edged.access.callers import Caller, Details, Refusal, Route, get, iso_day
+from edged.access.guard import caller
 from edged.api.requests import fitting, may_see, sees_words
 from edged.documents import registers as documents
 from edged.office.cases import Unreadable

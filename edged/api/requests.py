@@ -15,21 +15,8 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
-from edged.access.callers import (
-    Caller,
-    Details,
-    Refusal,
-    Route,
-    caller,
-    get,
-    instant,
-    iso_day,
-    logged_in,
-    login_of_caller,
-    post,
-    refuse_cameras,
-)
-from edged.access.guard import BY_POST
+from edged.access.callers import Caller, Details, Refusal, Route, get, instant, iso_day, post, refuse_cameras
+from edged.access.guard import BY_POST, caller, logged_in, login_of_caller
 from edged.api import approvals
 from edged.api.base import answer, asked, carried_out
 from edged.api.request_documents import Pages, procedure_document

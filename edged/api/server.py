@@ -1,12 +1,5 @@
-"""The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
-
-Every account may connect (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
-who was refused and why.
-
-So that nobody can hold the daemon's file descriptors, each account has only so many connections (S12).
-`ConnectionLimit` sits before aiohttp, which takes what comes. A connection too many of one account is closed at
-once, before a byte of it is read. Where all places are taken, the oldest of whom the guard has let nothing through
-makes room: one account may have thousands of numbers (subuid), and must not keep out who has a role.
+"""The control API: HTTP over a Unix socket (`edged.api.listening`), for `edgectl` on the box. Serves `edged.documents`,
+decides nothing.
 
 `routes` has all calls of `edged.api` in one list; `StatusSource` is what they ask of the site and change in it.
 """
@@ -15,34 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Protocol, cast
+from dataclasses import asdict, dataclass
+from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
 from edged.access import callers
-from edged.access.acts import Acts, Agreement
+from edged.access.acts import Acts
 from edged.access.callers import (
     Caller,
     Details,
     Handler,
     MayAsk,
-    Peer,
     Refusal,
     Route,
-    caller,
     get,
-    meet,
     post,
     refuse_cameras,
 )
-from edged.access.guard import Guard
+from edged.access.guard import Guard, caller
 from edged.api import (
     alarms,
     approvals,
@@ -62,22 +49,15 @@ from edged.api import (
 )
 from edged.api.base import answer, failed, in_words, stream
 from edged.api.grounds import Grounds
+from edged.api.listening import GOODBYE_S
 from edged.api.listings import Page
-from edged.cameras import Difference
-from edged.centre.reports import Reporter
-from edged.config import rules as config_rules
-from edged.config.load import load
-from edged.config.loosened_bounds import granted, tightened
-from edged.config.model import Config
-from edged.config.problem import ConfigError
+from edged.api.reloading import Reloading
 from edged.documents import site as documents
-from edged.documents.base import Told
 from edged.documents.site import Explanation
 from edged.evidence.export_service import ExportService
 from edged.health.watch import HealthWatch
 from edged.host.journal import PERSONAL
-from edged.host.versions import versions
-from edged.office import calendars
+from edged.host.versions import reader, versions
 from edged.office.disclosure import Disclosure
 from edged.office.looks import Looks
 from edged.office.service import OfficeService
@@ -86,22 +66,14 @@ from edged.site import documents as site_documents
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rounds import SiteState
 from edged.words import exit_codes
-from edged.words.roles import Verb, is_of_the_house
+from edged.words.roles import Verb
 from storage.store.facade import Store
 from storage.words.clock import Clock
-from storage.words.errors import NodeChanged, OrderRefused, StoreError, VolumeRefused
-from storage.words.message import NOTHING, Message, in_lines, message
+from storage.words.errors import OrderRefused, StoreError
+from storage.words.message import NOTHING, Message, message
 
 log = logging.getLogger("edged.api")
-SOCKET_MODE: Final = 0o666
-GOODBYE_S: Final = 1.0
-"""How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 REQUEST_MAX_BYTES: Final = 64 * 1024
-EACH_MAX: Final = 16
-"""Connections of one account: edgectl needs one, a screen that redraws itself another."""
-ALL_MAX: Final = 128
-"""Of all: what is left of the 4096 file descriptors is the cameras'. Root comes in all the same."""
-BACKLOG: Final = 64
 
 
 class StatusSource(Protocol):
@@ -119,17 +91,13 @@ class StatusSource(Protocol):
 
 
 class Control:
-    """The server on its socket."""
+    """All calls, and what answers them."""
 
-    def __init__(self, site: StatusSource, path: Path, guard: Guard, more: Sequence[Route] = ()) -> None:
+    def __init__(self, site: StatusSource, guard: Guard, more: Sequence[Route] = ()) -> None:
         """`more` are the routes of `edged.api`."""
         self._site = site
         self._guard = guard
         self._more = more
-        self._path = path
-        self._runner: web.AppRunner | None = None
-        self._doorway: ConnectionLimit | None = None
-        self._listening = False
 
     @property
     def routes(self) -> list[Route]:
@@ -148,38 +116,15 @@ class Control:
             *self._more,
         ]
 
-    async def listen(self) -> None:
-        """Listen, unless it does already. A socket that nobody listens on any more is replaced.
-
-        Raises OSError when the path cannot be used; may be called again.
-        """
-        if self._listening:
-            return
-        await self.stop()
+    async def runner(self) -> web.AppRunner:
+        """Answers on whatever connection it is given."""
         app = web.Application(middlewares=[in_one_word], client_max_size=REQUEST_MAX_BYTES)
         app.add_routes([self._guard.guarded(route) for route in self.routes])
-        self._runner = web.AppRunner(
+        runner = web.AppRunner(
             app, access_log=None, logger=_http_log(), handle_signals=False, shutdown_timeout=GOODBYE_S
         )
-        await self._runner.setup()
-        self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        await asyncio.to_thread(_remove_stale, self._path)
-        self._doorway = ConnectionLimit(self._runner)
-        await self._doorway.open(self._path)
-        self._listening = True
-        self._path.chmod(SOCKET_MODE)
-
-    async def stop(self) -> None:
-        """Answer what is being asked, then close; the socket file goes."""
-        if self._doorway is not None:
-            self._doorway.close()
-            self._doorway = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-        if self._listening:
-            self._listening = False
-            self._path.unlink(missing_ok=True)
+        await runner.setup()
+        return runner
 
     async def _cameras(self, request: web.Request) -> web.Response:
         who, told = caller(request), await self._site.cameras()
@@ -287,75 +232,6 @@ def _is_no_gibberish(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-def _remove_stale(path: Path) -> None:
-    """Remove a socket nobody answers on. The state directory's lock already says that no second daemon runs."""
-    if not path.is_socket():
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-    raise FileExistsError(f"{path} is in use by another program: set [paths] socket to another path")
-
-
-class ConnectionLimit:
-    """The listening socket before a runner."""
-
-    def __init__(self, runner: web.AppRunner) -> None:
-        self._runner = runner
-        self._server: asyncio.AbstractServer | None = None
-        self._inside: dict[asyncio.Transport, Peer] = {}
-        """The oldest first."""
-
-    async def open(self, path: Path) -> None:
-        """Listen there; OSError."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: _Knock(self), str(path), backlog=BACKLOG)
-
-    def close(self) -> None:
-        """Nobody comes in any more; the runner sees to those who are inside."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    def admit(self, transport: asyncio.Transport) -> None:
-        """Hand it on to aiohttp, or close it."""
-        visitor = meet(transport)
-        self._inside = {one: whose for one, whose in self._inside.items() if not one.is_closing()}
-        theirs = sum(whose.uid == visitor.uid for whose in self._inside.values())
-        server = self._runner.server
-        if server is None or theirs >= EACH_MAX or not self._has_room(visitor):
-            log.debug("a connection too many")
-            transport.abort()
-            return
-        self._inside[transport] = visitor
-        protocol = server()
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-
-    def _has_room(self, visitor: Peer) -> bool:
-        if len(self._inside) < ALL_MAX or is_of_the_house(visitor.uid, os.geteuid()):
-            return True
-        unknown = next((one for one, whose in self._inside.items() if not whose.welcome), None)
-        if unknown is None:
-            return False
-        del self._inside[unknown]
-        unknown.abort()
-        return True
-
-
-class _Knock(asyncio.Protocol):
-    """A connection of which nobody has decided yet."""
-
-    def __init__(self, doorway: ConnectionLimit) -> None:
-        self._doorway = doorway
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._doorway.admit(cast("asyncio.Transport", transport))
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What calls may use."""
@@ -402,23 +278,13 @@ def routes(parts: Parts) -> Sequence[Route]:
     ]
 
 
-UNTIL_RESTART: Final = ("site", "paths")
-"""Tables that keep their present values over a reload: names in files, topics and locks hang on them. On the profile
-none does."""
-
-
 class Service:
-    """Answers in documents; reloads one at a time."""
+    """Answers in documents."""
 
-    def __init__(
-        self, site: SiteState, store: Store, reporter: Reporter, agreement: Agreement, config_path: Path
-    ) -> None:
+    def __init__(self, site: SiteState, store: Store, reloading: Reloading) -> None:
         self._site = site
         self._store = store
-        self._reporter = reporter
-        self._agreement = agreement
-        self._config_path = config_path
-        self._reloading = asyncio.Lock()
+        self._reloading = reloading
 
     async def status(self) -> documents.Status:
         return site_documents.status(self._site.overview())
@@ -436,7 +302,7 @@ class Service:
         )
 
     async def version(self) -> documents.Version:
-        return versions()
+        return documents.Version(**asdict(versions()), reader=reader())
 
     async def explain(self, segment: str) -> Explanation:
         site = self._site
@@ -462,85 +328,4 @@ class Service:
         return camera
 
     async def reload(self, by: Caller | None) -> documents.Reload:
-        """Read the configuration again and touch only the cameras that changed. Refused whole when it has an error.
-
-        What loosens a bound, gives a role or names another profile waits for another person than `by`; None: nobody
-        knows who it was.
-        """
-        async with self._reloading:
-            try:
-                in_force = self._site.config.site.profile
-                wished = await asyncio.to_thread(load, self._config_path, in_force=in_force)
-            except ConfigError as error:
-                action = message("api.reload-config.action", "nothing was changed; correct the file and reload again")
-                raise Refusal(in_lines(problem.said for problem in error.problems), action, exit_codes.CONFIG) from None
-            tls = await asyncio.to_thread(config_rules.certificate_faults, wished, self._site.overview().now.wall_ms)
-            if mistakes := config_rules.mistakes(tls):
-                action = message("api.reload-tls.action", "nothing was changed; put it right and reload again")
-                raise Refusal(in_lines(mistake.said for mistake in mistakes), action, exit_codes.CONFIG)
-            before = self._site.config
-            if wished.site.node != before.site.node:
-                changed = NodeChanged(wished.site.node, before.site.node)
-                raise Refusal(
-                    changed.what,
-                    message(
-                        "api.reload-node.action",
-                        "nothing was changed; {action}, and reload again",
-                        action=changed.action,
-                    ),
-                    exit_codes.CONFIG,
-                )
-            site = before.site.model_copy(update={"profile": wished.site.profile})
-            after = wished.model_copy(update={"site": site, "paths": before.paths})
-            try:
-                disks = await asyncio.to_thread(self._store.volume_operations.configure, after.volume_specs())
-            except VolumeRefused as refused:
-                action = message("api.reload-volumes.action", "nothing was changed. {action}", action=refused.action)
-                raise Refusal(
-                    message("api.reload-volumes", "no volume could be used: {reason}", reason=refused.what),
-                    action,
-                    exit_codes.CONFIG,
-                ) from None
-            held = await self._agreement.hold(after)
-            change = await self._use(held)
-        waiting = await self._agreement.ask(by)
-        _, unread = await asyncio.to_thread(calendars.read, wished.office.calendars)
-        roles = tuple(granted(before, held))
-        warnings = (*disks.warnings, *tightened(before, held), *waiting, *(fault.said for fault in tls))
-        warnings += tuple(fault.said for fault in unread)
-        return documents.Reload(
-            added=list(change.added),
-            removed=list(change.removed),
-            changed=list(change.changed),
-            unchanged=list(change.unchanged),
-            restart_needed=[key for key in UNTIL_RESTART if getattr(after, key) != getattr(wished, key)],
-            volumes=site_documents.reloaded_volumes(disks),
-            roles=list(map(str, roles)),
-            roles_told=[Told(**one.told) for one in roles],
-            warnings=list(map(str, warnings)),
-            warnings_told=[Told(**one.told) for one in warnings],
-        )
-
-    async def _use(self, config: Config) -> Difference:
-        self._site.loosening = self._agreement.waiting
-        change = await self._site.apply(config)
-        await self._site.watch_volumes()
-        await self._reporter.renew(config)
-        await self._site.measure()
-        return change
-
-    async def keep_agreement(self) -> None:
-        """What was approved comes to hold, and what a database that was made anew tells."""
-        async with self._reloading:
-            held = await self._agreement.again()
-            self._site.loosening = self._agreement.waiting
-            if held is not None and held != self._site.config:
-                log.info("as agreed upon: %s, roles %s", held.policy(), held.assignment())
-                await self._use(held)
-
-    async def reload_and_tell(self) -> None:
-        """For SIGHUP: nobody waits for the answer, so the journal gets it."""
-        try:
-            log.info("reloaded: %s", (await self.reload(None)).model_dump_json())
-        except Refusal as refusal:
-            log.warning("not reloaded: %s. %s", refusal.document.error, refusal.document.action)
+        return (await self._reloading.reload(by)).document

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from edged.access.callers import REASON, Details, Refusal, Route, get, post
+from edged.access.callers import Details, Refusal, Route, get, post
+from edged.access.guard import REASON
 from edged.api.base import answer, asked
 from edged.documents import machine as documents
 from edged.site import documents as site_documents

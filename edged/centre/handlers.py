@@ -21,7 +21,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
@@ -32,7 +32,8 @@ from edged.centre.reports import Reporter
 from edged.config.model import Config
 from edged.host.journal import Tail
 from edged.host.versions import versions
-from edged.site import documents as site_documents
+from edged.overview import shown_camera
+from edged.site import verdict
 from edged.site.rounds import SiteState
 from edged.words import units
 from edged.words.roles import Verb as RoleVerb
@@ -50,6 +51,7 @@ from mqtt.commands import (
     instant_ms,
 )
 from recorder.words.address import without_login
+from storage.approvals.service import Arguments
 from storage.pins.rules import KEYS_FIRST, Ground, Interval, PinOrder
 from storage.store.facade import Store
 from storage.tickets.commands_table import ROLE, Limit, Rate
@@ -132,20 +134,20 @@ class CommandHandlers:
 
     async def _status(self) -> Result:
         seen = self.site.overview()
-        told = site_documents.status(seen)
+        word, action = verdict.of(seen)
         standing = [alarm for alarm in seen.alarms if alarm.raised]
         result = {
-            "verdict": told.verdict,
-            "action": told.action[:WORDS_MAX],
-            "version": told.version,
+            "verdict": word,
+            "action": action[:WORDS_MAX],
+            "version": seen.version,
             "started_ms": seen.started_ms,
             "clock_synced": seen.synced,
-            "recovering": told.recovering,
+            "recovering": seen.recovering,
             "cameras": [
-                {"id": one.id, "state": one.state, "reason": without_login(one.reason)[:WORDS_MAX]}
-                for one in told.cameras
+                {"id": one.id, "state": one.state.value, "reason": without_login(one.reason)[:WORDS_MAX]}
+                for one in (shown_camera(camera.id, seen) for camera in seen.config.cameras)
             ],
-            "volumes": [{"id": one.id, "state": one.state} for one in told.volumes],
+            "volumes": [{"id": one.id, "state": one.state.value} for one in seen.measured.volumes],
             "alarms_raised": len(standing),
             "alarms": [
                 {
@@ -157,7 +159,7 @@ class CommandHandlers:
                 for one in standing[:ALARMS_MAX]
             ],
         }
-        return str(told.verdict), result
+        return word, result
 
     async def _place(self, args: PinPlace, commander: Commander) -> Result:
         limits = self.site.config.pins
@@ -196,7 +198,8 @@ class CommandHandlers:
             age_ms = self.store.pins.find(args.pin).age_ms
             span_ms = age_ms + instant_ms(args.until) - self.clock.now().wall_ms
             self.store.pins.check_extension(args.pin, span_ms, limits)
-            return self.acts.ask(EXTEND, {"pin": args.pin, "span_ms": span_ms, "reason": args.reason}, who).id
+            arguments: Arguments = {"pin": args.pin, "span_ms": span_ms, "reason": args.reason}
+            return self.acts.ask(EXTEND, arguments, who, RoleVerb.PIN_EXTEND).id
 
         act = await asyncio.to_thread(ask)
         words = message(
@@ -263,7 +266,7 @@ class CommandHandlers:
         seen = self.site.overview()
         depth = await asyncio.to_thread(self.store.outbox.depth)
         more = {
-            "versions": versions().model_dump(exclude={"schema_", "reader"}),
+            "versions": asdict(versions()),
             "pid": seen.pid,
             "run": self.store.run,
             "boot": seen.boot_id,

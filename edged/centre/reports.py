@@ -3,8 +3,10 @@
 Turns an overview into payloads of `mqtt.contract.messages` and hands them to the link, which shows the newest of
 each topic. Works without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
 
-Behind `Reporter` stands what is pure: what the centre is shown of alarms, pins, faults and maintenance, and whose
-retained messages are taken away again. Names of people, cases and reasons stay on the box.
+Behind `Reporter` stands what is pure: what the centre is shown of cameras, volumes, alarms, pins, faults and
+maintenance, and whose retained messages are taken away again. Names of people, cases and reasons stay on the box. What
+is shown comes as `Shown`: the message is made only where what it is made of has changed, which is once in many minutes
+for each of hundreds of topics that are looked at every second.
 
 `CheckpointPublisher` keeps the head of the ledger at the centre: it is read back, held against our own, and told. Until
 the head that the broker has kept was held against the ledger as it is, no other is put in its place: where they
@@ -17,17 +19,25 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, Literal, Protocol, TypedDict
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypedDict
 
 from edged.alarms import tracking
 from edged.config.model import BrokerConfig, Config
-from edged.documents import site as documents
-from edged.documents.base import told_in
 from edged.host.versions import versions
-from edged.overview import Overview
-from edged.site import documents as site_documents
+from edged.overview import (
+    ComplianceSummary,
+    Overview,
+    camera_figures,
+    disclosure_figures,
+    is_compliant,
+    retention_figures,
+    shown_camera,
+    volume_figures,
+)
 from mqtt.client import BrokerSettings, Link, LinkView, Orders, Post, RetainedTopic
 from mqtt.contract import messages
 from mqtt.contract.messages import LedgerCheckpoint, Payload, Publication, Stamp
@@ -37,9 +47,11 @@ from storage.ledger.signer import HeadAgreement, IssuedHead
 from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.rules import Left, PinState
 from storage.recovery.service import LedgerService
+from storage.tickets.maintenance_table import Lasting
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
-from storage.words.message import as_message, with_advice
+from storage.words.message import Message, as_message, with_advice
+from storage.words.model import AlarmRow, Bounds, OpenFault, VolumeStatus
 
 log = logging.getLogger("edged.centre")
 
@@ -94,7 +106,7 @@ class Reporter:
         self._link: Link | None = None
         self._keyring: Keyring | None = None
         self._task: asyncio.Task[None] | None = None
-        self._told: dict[str, tuple[dict[str, Any], int]] = {}
+        self._told: dict[Hashable, _Told] = {}
         self._heartbeat_at_ms: int | None = None
 
     @property
@@ -170,16 +182,24 @@ class Reporter:
             return
         now_ms = seen.now.boottime_ms
         self._keep_running()
-        payloads = {payload.topic(seen.config.site.node): payload for payload in self._state(seen)}
-        for topic, payload in payloads.items():
-            essence = payload.model_dump(exclude=VOLATILE)
-            told = self._told.get(topic)
-            if told is None or told[0] != essence or now_ms - told[1] >= STATE_EVERY_MS:
-                self._told[topic] = (essence, now_ms)
-                self._publish(seen, payload)
-        for gone in self._told.keys() - payloads.keys():
-            del self._told[gone]
-            self._link.forget(gone)
+        before, now, changed = dict(self._told), {}, []
+        for shown in all_shown(seen, self._blank):
+            told = before.pop(shown.name, None)
+            is_due = told is None or now_ms - told.at_ms >= STATE_EVERY_MS
+            if told is None or is_due or not shown.is_made_of(told.of):
+                payload = shown.make()
+                essence = payload.model_dump(exclude=VOLATILE)
+                if told is None or is_due or told.essence != essence:
+                    told = _Told(payload.topic(seen.config.site.node), shown.of, essence, now_ms)
+                    changed.append(payload)
+                else:
+                    told = replace(told, of=shown.of)
+            now[shown.name] = told
+        self._told = now
+        for payload in changed:
+            self._publish(seen, payload)
+        for gone in before.values():
+            self._link.forget(gone.topic)
         self._beat(seen, now_ms)
 
     def checkpoint(self, head: IssuedHead) -> None:
@@ -230,7 +250,7 @@ class Reporter:
             return []
         seen = self._overview()
         online = messages.Status(**self._blank, state="online", boot=seen.boot_id)
-        said = [online, self._birth(seen), *self._state(seen)]
+        said = [online, self._birth(seen), *(shown.make() for shown in all_shown(seen, self._blank))]
         said += [self._checkpoint(self._head)] if self._head is not None else []
         node = seen.config.site.node
         return [*(messages.publication(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
@@ -242,55 +262,6 @@ class Reporter:
 
     def _stamped(self, seen: Overview, payload: Payload) -> Payload:
         return payload.model_copy(update=dict(self._sequence.stamp(seen.now.wall_ms)))
-
-    def _state(self, seen: Overview) -> Iterator[Payload]:
-        for configured in seen.config.cameras:
-            yield self._health(seen, site_documents.camera(configured, seen))
-            bounds = seen.config.bounds(configured.id)
-            yield self._retention(site_documents.camera_retention(configured.id, bounds, seen))
-        for status in seen.measured.volumes:
-            if status.id:
-                shown = site_documents.volume(status, seen.foresight).model_dump(exclude={"id"})
-                yield messages.Storage(**self._blank, volume=status.id, **shown)
-        yield from shown_alarms(seen, self._blank)
-        yield from shown_pins(seen, self._blank)
-        yield from shown_faults(seen, self._blank)
-        yield from shown_maintenance(seen, self._blank)
-        yield from shown_compliance(seen, self._blank)
-        yield from shown_office(seen, self._blank)
-
-    def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
-        taken = {
-            "id",
-            "name",
-            "cause",
-            "reason",
-            "reason_code",
-            "reason_values",
-            "since",
-            "retained_s",
-            "floor_s",
-            "ceiling_s",
-            "forecast_s",
-            "findings",
-            "looked",
-        }
-        since_ms = site_documents.since_ms(camera.id, seen)
-        faults: list[str] = [finding.fault for finding in camera.findings]
-        reason = as_message(without_login(told_in(camera, "reason")))
-        return messages.CameraHealth(
-            **self._blank,
-            camera=camera.id,
-            since_ms=since_ms,
-            faults=faults,
-            reason=str(reason),
-            reason_code=reason.code,
-            reason_values=reason.data,
-            **camera.model_dump(exclude=taken),
-        )
-
-    def _retention(self, retention: documents.CameraRetention) -> Payload:
-        return messages.CameraRetention(**self._blank, **retention.model_dump(exclude={"oldest", "newest"}))
 
     def _birth(self, seen: Overview) -> Payload:
         site = seen.config.site
@@ -307,7 +278,7 @@ class Reporter:
             volumes=[status.id for status in seen.measured.volumes if status.id],
             capabilities=capabilities(seen.config),
             config_sha256=seen.config.config_hash(),
-            **versions().model_dump(exclude={"schema_", "reader"}),
+            **asdict(versions()),
         )
 
     def _checkpoint(self, head: IssuedHead) -> Payload:
@@ -346,40 +317,149 @@ def _settings(broker: BrokerConfig, keyring: Keyring | None) -> BrokerSettings:
     )
 
 
-def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.AlarmState]:
+class Shown(NamedTuple):
+    """One topic's state."""
+
+    name: Hashable
+    """Stands for the topic."""
+    of: tuple[object, ...]
+    """What the message is made of, as far as it does not move by itself."""
+    make: Callable[[], Payload]
+
+    def is_made_of(self, before: tuple[object, ...]) -> bool:
+        """Of the same: then the message says the same, figures aside."""
+        return self.of == before
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the centre was told last."""
+
+    topic: str
+    of: tuple[object, ...]
+    essence: dict[str, Any]
+    at_ms: int
+
+
+class _Same:
+    """Equal to itself alone: what is read anew from the database is looked at anew."""
+
+    __slots__ = ("one",)
+
+    def __init__(self, one: object) -> None:
+        self.one = one
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.one is other.one
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def all_shown(seen: Overview, stamp: Stamp) -> Iterator[Shown]:
+    """All state."""
+    for camera in seen.config.cameras:
+        yield _shown_health(camera.id, seen, stamp)
+        yield _shown_retention(camera.id, seen, stamp)
+    for status in seen.measured.volumes:
+        if status.id:
+            made = partial(_storage, status, seen, stamp)
+            yield Shown(("volume", status.id), (status.path, status.state, _plain(status.reason)), made)
+    yield from shown_alarms(seen, stamp)
+    yield from shown_pins(seen, stamp)
+    yield from shown_faults(seen, stamp)
+    yield from shown_maintenance(seen, stamp)
+    yield from shown_compliance(seen, stamp)
+    yield from shown_office(seen, stamp)
+
+
+def _plain(words: Message) -> object:
+    """To compare by: of two that read alike the values may differ."""
+    return words.told if words else ""
+
+
+def _shown_health(camera: str, seen: Overview, stamp: Stamp) -> Shown:
+    health, judged = seen.health.get(camera), seen.judged.get(camera)
+    condition = health.condition if health else None
+    of = (
+        condition and (condition.state, _plain(condition.reason), _plain(condition.check)),
+        health and health.stream,
+        judged and (judged.colour, [one.fault for one in judged.findings]),
+    )
+    return Shown(("health", camera), of, partial(_health, camera, seen, stamp))
+
+
+def _health(camera: str, seen: Overview, stamp: Stamp) -> Payload:
+    shown, judged = shown_camera(camera, seen), seen.judged.get(camera)
+    reason = as_message(without_login(shown.reason))
+    return messages.CameraHealth(
+        **stamp,
+        camera=camera,
+        state=shown.state.value,
+        since_ms=shown.since_ms,
+        faults=[one.fault.value for one in judged.findings] if judged else [],
+        reason=str(reason),
+        reason_code=reason.code,
+        reason_values=reason.data,
+        **camera_figures(camera, seen),
+    )
+
+
+def _shown_retention(camera: str, seen: Overview, stamp: Stamp) -> Shown:
+    bounds = seen.config.bounds(camera)
+    of = (bounds.floor_s, bounds.ceiling_s, is_compliant(camera, bounds, seen))
+    return Shown(("retention", camera), of, partial(_retention, camera, bounds, seen, stamp))
+
+
+def _retention(camera: str, bounds: Bounds, seen: Overview, stamp: Stamp) -> Payload:
+    return messages.CameraRetention(**stamp, **retention_figures(camera, bounds, seen))
+
+
+def _storage(status: VolumeStatus, seen: Overview, stamp: Stamp) -> Payload:
+    return messages.Storage(**stamp, volume=status.id, **volume_figures(status, seen.foresight))
+
+
+def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[Shown]:
     """All that stand, and those that were cleared lately."""
     for row in tracking.retained(seen.alarms, seen.now.wall_ms):
-        yield messages.AlarmState(
-            **stamp,
-            key=row.key,
-            occurrence=row.occurrence,
-            severity=row.severity.value,
-            state="raised" if row.raised else "cleared",
-            since_ms=row.since_ms,
-            cleared_ms=row.cleared_ms,
-            count=row.count,
-            acknowledged=row.acknowledged,
-            **with_advice(row.text, row.action),
-        )
+        yield Shown(("alarm", row.key), (_Same(row),), partial(_alarm, row, stamp))
 
 
-def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.PinState]:
+def _alarm(row: AlarmRow, stamp: Stamp) -> Payload:
+    return messages.AlarmState(
+        **stamp,
+        key=row.key,
+        occurrence=row.occurrence,
+        severity=row.severity.value,
+        state="raised" if row.raised else "cleared",
+        since_ms=row.since_ms,
+        cleared_ms=row.cleared_ms,
+        count=row.count,
+        acknowledged=row.acknowledged,
+        **with_advice(row.text, row.action),
+    )
+
+
+def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[Shown]:
     """Those that last. What a request asks for is nobody's business but the office's: the centre hears how many."""
     for left in seen.measured.pins:
         if not left.pin.is_request and (state := _lasting(left)) is not None:
-            order = left.pin.order
-            yield messages.PinState(
-                **stamp,
-                pin=left.pin.id,
-                state=state,
-                ground=order.ground.value,
-                cameras=list(order.cameras),
-                from_ms=order.interval.first_ms,
-                to_ms=order.interval.last_ms,
-                placed_ms=left.pin.placed.wall_ms,
-                span_ms=order.span_ms,
-                until_ms=left.until_ms,
-            )
+            yield Shown(("pin", left.pin.id), (_Same(left),), partial(_pin, left, state, stamp))
+
+
+def _pin(left: Left, state: Literal["provisional", "approved"], stamp: Stamp) -> Payload:
+    order = left.pin.order
+    return messages.PinState(
+        **stamp,
+        pin=left.pin.id,
+        state=state,
+        ground=order.ground.value,
+        cameras=list(order.cameras),
+        from_ms=order.interval.first_ms,
+        to_ms=order.interval.last_ms,
+        placed_ms=left.pin.placed.wall_ms,
+        span_ms=order.span_ms,
+        until_ms=left.until_ms,
+    )
 
 
 def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
@@ -391,58 +471,72 @@ def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
     return None
 
 
-def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[messages.FaultState]:
+def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[Shown]:
     """Those that nobody has closed."""
     for one in seen.measured.faults:
-        state: Literal["found", "reported", "repaired"]
-        state = "repaired" if one.repaired_ms is not None else "found" if one.reported_ms is None else "reported"
-        yield messages.FaultState(
-            **stamp,
-            fault=one.id,
-            state=state,
-            key=one.key,
-            camera=one.camera,
-            volume=one.volume,
-            found_ms=one.found_ms,
-            reported_ms=one.reported_ms,
-            repaired_ms=one.repaired_ms,
-            over=one.over,
-        )
+        yield Shown(("fault", one.id), (_Same(one),), partial(_fault, one, stamp))
 
 
-def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[messages.MaintenanceState]:
+def _fault(one: OpenFault, stamp: Stamp) -> Payload:
+    state: Literal["found", "reported", "repaired"]
+    state = "repaired" if one.repaired_ms is not None else "found" if one.reported_ms is None else "reported"
+    return messages.FaultState(
+        **stamp,
+        fault=one.id,
+        state=state,
+        key=one.key,
+        camera=one.camera,
+        volume=one.volume,
+        found_ms=one.found_ms,
+        reported_ms=one.reported_ms,
+        repaired_ms=one.repaired_ms,
+        over=one.over,
+    )
+
+
+def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[Shown]:
     """That which is under way."""
     if seen.under is not None:
-        one = seen.under.maintenance
-        yield messages.MaintenanceState(
-            **stamp,
-            maintenance=one.id,
-            cameras=list(one.cameras),
-            started_ms=one.start.wall_ms,
-            until_ms=seen.under.until_ms,
-            held=len(seen.held),
-        )
+        held = len(seen.held)
+        yield Shown(("maintenance",), (_Same(seen.under), held), partial(_maintenance, seen.under, held, stamp))
 
 
-def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Compliance]:
+def _maintenance(under: Lasting, held: int, stamp: Stamp) -> Payload:
+    one = under.maintenance
+    return messages.MaintenanceState(
+        **stamp,
+        maintenance=one.id,
+        cameras=list(one.cameras),
+        started_ms=one.start.wall_ms,
+        until_ms=under.until_ms,
+        held=held,
+    )
+
+
+def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[Shown]:
     """Once it is judged; none without a profile."""
-    if (told := seen.compliance) is not None:
-        yield messages.Compliance(
-            **stamp,
-            profile=told.profile,
-            met=told.met,
-            not_met=told.not_met,
-            by_hand=told.by_hand,
-            not_built=told.not_built,
-            unmet=[clause for clause, _ in told.unmet],
-            unmet_since_ms=[since_ms for _, since_ms in told.unmet],
-        )
+    if seen.compliance is not None:
+        yield Shown(("compliance",), (_Same(seen.compliance),), partial(_compliance, seen.compliance, stamp))
 
 
-def shown_office(seen: Overview, stamp: Stamp) -> Iterator[messages.Office]:
+def _compliance(told: ComplianceSummary, stamp: Stamp) -> Payload:
+    return messages.Compliance(
+        **stamp,
+        profile=told.profile,
+        met=told.met,
+        not_met=told.not_met,
+        by_hand=told.by_hand,
+        not_built=told.not_built,
+        unmet=[clause for clause, _ in told.unmet],
+        unmet_since_ms=[since_ms for _, since_ms in told.unmet],
+    )
+
+
+def shown_office(seen: Overview, stamp: Stamp) -> Iterator[Shown]:
     """Once its requests were looked through, or could not be; none without a profile."""
-    if (told := site_documents.disclosure(seen.office)) is not None:
-        yield messages.Office(**stamp, **told.model_dump())
+    figures = disclosure_figures(seen.office)
+    if figures is not None:
+        yield Shown(("office",), (_Same(seen.office),), partial(messages.Office, **stamp, **figures))
 
 
 class OutboxFigures(TypedDict):

@@ -278,6 +278,10 @@ class Commander(Table):
         return commands.Commander(self.name, public_key(self.key), verbs, until_ms)
 
 
+_OF_THE_SITE: Final = CameraRetentionConfig()
+_SECOND: Final = timedelta(seconds=1)
+
+
 class Config(Table):
     """The effective configuration: defaults filled in, passwords resolved."""
 
@@ -331,10 +335,10 @@ class Config(Table):
 
     def bounds(self, camera_id: str) -> Bounds:
         """Floor and ceiling of one camera: its own where it has them, else (also for one that is gone) the site's."""
-        own = next((camera.retention for camera in self.cameras if camera.id == camera_id), CameraRetentionConfig())
+        own = next((camera.retention for camera in self.cameras if camera.id == camera_id), _OF_THE_SITE)
         floor = self.retention.min if own.min is None else own.min
         ceiling = self.retention.max if own.max is None else own.max
-        return Bounds(floor // timedelta(seconds=1), ceiling // timedelta(seconds=1))
+        return Bounds(floor // _SECOND, ceiling // _SECOND)
 
     def policy(self) -> Policy:
         """What the sweep has to know."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from recorder.words.messages import Stats
@@ -24,6 +25,8 @@ QUEUED_BYTES: Final = 16 << 20
 """A quarter of what may wait for the disk before a segment is given up (`recorder.worker.disk`)."""
 CAMERAS_LEAST: Final = 4
 """Of fewer it says nothing how many fit: what the box does besides is most of it."""
+_SYNC_MS: Final = attrgetter("slowest_sync_ms")
+_QUEUED_BYTES: Final = attrgetter("queued_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,10 @@ def load_of(samples: Iterable[Iterable[Stats]], busy: float | None) -> BoxLoad:
     for one in samples:
         reports = list(one)
         cameras += bool(reports)
-        late = max([late, *(stats.late_ms for stats in reports)])
-        sync = max([sync, *(stats.slowest_sync_ms for stats in reports)])
-        queued = max([queued, *(stats.queued_bytes for stats in reports)])
-        lagging += sum(stats.late_ms > LATE_MS for stats in reports) >= OFTEN
+        lates = [stats.late_ms for stats in reports]
+        sync = max([sync, *map(_SYNC_MS, reports)])
+        queued = max([queued, *map(_QUEUED_BYTES, reports)])
+        if (latest := max(lates, default=0)) > LATE_MS:
+            lagging += sum(late_ms > LATE_MS for late_ms in lates) >= OFTEN
+        late = max(late, latest)
     return BoxLoad(busy, late, sync, queued, cameras, lagging)

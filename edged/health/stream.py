@@ -7,9 +7,12 @@ that breaks off again and again (`edged.cameras`); recording is only what is bei
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+from operator import attrgetter
 from typing import Final
 
 from storage.words.message import NOTHING, Message, joined, message
@@ -163,15 +166,19 @@ def bit_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> int | N
     return None if pair is None else round(8000 * (pair[1].bytes - pair[0].bytes) / (pair[1].at_ms - pair[0].at_ms))
 
 
+_AT_MS: Final = attrgetter("at_ms")
+
+
 def _span(samples: Sequence[Sample], window_s: float) -> tuple[Sample, Sample] | None:
     if not samples:
         return None
     newest = samples[-1]
     # Measured from the first frame on: the wait before it must not make a start look slow.
-    started = [s for s in samples if s.video_frames > 0 and newest.at_ms - s.at_ms <= window_s * 1000]
-    if not started or newest.at_ms - started[0].at_ms < RATE_WINDOW_S * 1000:
+    begin = bisect_left(samples, newest.at_ms - window_s * 1000, key=_AT_MS)
+    first = next((samples[at] for at in range(begin, len(samples)) if samples[at].video_frames > 0), None)
+    if first is None or newest.at_ms - first.at_ms < RATE_WINDOW_S * 1000:
         return None
-    return started[0], newest
+    return first, newest
 
 
 def assess(seen: Observation, expect: Expectation) -> Condition:
@@ -182,10 +189,6 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
     if not seen.enabled:
         return Condition(CameraState.DISABLED, message("camera.disabled", "disabled in the configuration"))
     found = _at_this_instant(seen, expect)
-    if found.state is CameraState.DOWN:
-        found = replace(found, cause=seen.cause)
-    if seen.recorded_ms is not None:
-        found = replace(found, lost_s=max(0, seen.now_ms - seen.recorded_ms) / 1000)
     if not seen.unsteady or found.lost_s is None or found.lost_s >= DOWN_AFTER_S:
         return found
     also = found.reason if found.state is CameraState.DEGRADED else NOTHING
@@ -196,21 +199,23 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
 def _at_this_instant(seen: Observation, expect: Expectation) -> Condition:
     last_ms = seen.samples[-1].last_frame_ms if seen.samples else 0
     age_s = max(0, seen.now_ms - last_ms) / 1000 if last_ms else None
+    lost_s = None if seen.recorded_ms is None else max(0, seen.now_ms - seen.recorded_ms) / 1000
+    down = partial(Condition, CameraState.DOWN, lost_s=lost_s, cause=seen.cause)
     if seen.stream is None:
-        return Condition(CameraState.DOWN, seen.trouble or CONNECTING, seen.check, last_frame_age_s=age_s)
-    fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
+        return down(seen.trouble or CONNECTING, seen.check, last_frame_age_s=age_s)
     if age_s is None:
-        return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check)
+        return down(seen.trouble or WAITING, seen.check)
+    fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
     if age_s >= DOWN_AFTER_S:
         reason = seen.trouble or message("camera.no-picture", "connected, but no picture arrives")
         check = seen.check or message("camera.no-picture.check", "the camera's encoder and its network")
-        return Condition(CameraState.DOWN, reason, check, fps, bitrate, age_s)
+        return down(reason, check, fps, bitrate, age_s)
     if not seen.writing:
-        return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check, fps, bitrate, age_s)
+        return down(seen.trouble or WAITING, seen.check, fps, bitrate, age_s)
     faults = [*_mismatches(seen.stream, expect), *_slow(seen.samples, expect)]
     state = CameraState.DEGRADED if faults else CameraState.RECORDING
     check = message("camera.check-settings", "the camera's settings") if faults else NOTHING
-    return Condition(state, joined(faults), check, fps, bitrate, age_s)
+    return Condition(state, joined(faults), check, fps, bitrate, age_s, lost_s)
 
 
 def _mismatches(stream: Stream, expect: Expectation) -> list[Message]:

@@ -26,11 +26,14 @@ class Loops:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._first: dict[str, asyncio.Event] = {}
+        self._stopped = False
         self.failing: dict[str, str] = {}
         """Loop name to the words of its last failure; empty again once a round succeeded."""
 
     def every(self, name: str, seconds: float, work: Work, wake: asyncio.Event | None = None) -> None:
-        """Run `work` now and then each `seconds` after it ended, or earlier when `wake` is set."""
+        """Run `work` now and then each `seconds` after it ended, or earlier when `wake` is set. After `stop`: never."""
+        if self._stopped:
+            return
         self._first[name] = asyncio.Event()
         self._tasks.append(asyncio.create_task(self._repeat(name, seconds, work, wake), name=name))
 
@@ -55,7 +58,8 @@ class Loops:
         await self._first[name].wait()
 
     async def stop(self) -> None:
-        """Cancel all and wait for them."""
+        """Cancel all and wait for them. None begins any more."""
+        self._stopped = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import platform
 import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import files, version
 from importlib.util import find_spec
 from typing import Final, Literal
 
-from edged.documents import site as documents
 from storage.database.readers import sqlite_version
 
 _FFMPEG: Final = re.compile(rb"FFmpeg version ([!-~]+)\0")
 """libavutil carries this text so that a binary can be told what it is (av_util_ffversion)."""
 UNKNOWN: Final = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    version: str
+    """Of edged."""
+    python: str
+    av: str
+    ffmpeg: str
+    sqlite: str
 
 
 def av_version() -> str:
@@ -42,13 +52,12 @@ def reader() -> Literal["compiled", "interpreted"]:
     return "compiled" if found is not None and (found.origin or "").endswith(".so") else "interpreted"
 
 
-def versions() -> documents.Version:
+def versions() -> Versions:
     """Asks the libraries themselves; `ffmpeg` is the one inside av's wheel."""
-    return documents.Version(
+    return Versions(
         version=version("edged"),
         python=platform.python_version(),
         av=av_version(),
         ffmpeg=ffmpeg_version(),
         sqlite=sqlite_version(),
-        reader=reader(),
     )

@@ -16,18 +16,19 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edged.access.acts import LOOK_EVERY_S as BOUNDS_EVERY_S
 from edged.access.acts import Acts, Agreement
-from edged.access.guard import AccessService
+from edged.access.service import AccessService
 from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
 from edged.alarms.fault_tickets import FaultWatch
-from edged.api.server import Control, Parts, Service, routes
+from edged.api.listening import ControlSocket
+from edged.api.reloading import Reloading
 from edged.cameras import LOOK_EVERY_S as VOLUMES_EVERY_S
 from edged.cameras import CameraRunners, StoreAdapter
 from edged.centre.commands import CentreCommands
-from edged.centre.handlers import CommandHandlers, or_key
+from edged.centre.handlers import CommandHandlers
 from edged.centre.reports import STEP_EVERY_S as ANCHOR_EVERY_S
 from edged.centre.reports import CheckpointPublisher, Reporter
 from edged.config import secrets
@@ -35,19 +36,14 @@ from edged.config.load import load
 from edged.config.model import Config
 from edged.config.problem import ConfigError
 from edged.evidence import watches
-from edged.evidence.export_service import ExportService
 from edged.evidence.watches import LedgerWatch
 from edged.health.watch import HealthWatch
 from edged.host import journal, notify
 from edged.host.clock import LOOK_EVERY_S, HostClock
 from edged.host.journal import MessageId, marked
 from edged.host.loops import Loops, OwnThread
-from edged.office.looks import Looks
-from edged.office.service import OfficeService
-from edged.office.viewing_copies import ViewingCopies
+from edged.main.late_loading import LateLoading
 from edged.overview import MEASURE_EVERY_S
-from edged.site.compliance_watch import ComplianceWatch
-from edged.site.office_watch import OfficeWatch
 from edged.site.rounds import RebuildTask, SiteState
 from edged.words import exit_codes
 from edged.words.roles import Assignment
@@ -55,11 +51,15 @@ from mqtt import tls
 from mqtt.commands import Commanders
 from recorder.decoder.client import DecoderClient
 from recorder.supervisor.processes import Forkserver
+from recorder.words import memory
 from storage.ledger.key import NAME as KEY_NAME
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, RetryError, StoreError
 from storage.words.model import Bounds
+
+if TYPE_CHECKING:
+    from edged.main.office_and_calls import OfficeAndCalls
 
 log = logging.getLogger("edged")
 
@@ -72,6 +72,8 @@ ALIVE_EVERY_S: Final = 10.0
 """How often the boot's running time is written down, and the watchdog fed when the writer answered."""
 ALIVE_PATIENCE_S: Final = 20.0
 """A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
+PAGES_EVERY_S: Final = 60.0
+"""How often pages of libraries are let go of that are not in use: those of a start, of a message now and then."""
 STOP_LIMIT_S: Final = 9.5
 """A stop takes at most 10 s, whatever a disk does: what is not finished by then is adopted at the next start."""
 
@@ -94,10 +96,12 @@ class Daemon:
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._site: SiteState
+        self._pages: list[tuple[int, int]]
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit code."""
         loop = asyncio.get_running_loop()
+        self._pages = memory.file_pages()  # before there are threads that may map something else
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
@@ -139,31 +143,26 @@ class Daemon:
         reporter = Reporter(config, store.run, self._clock, store.outbox)
         self._site = site = SiteState(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
-        service = Service(site, store, reporter, agreement, self._config_path)
+        reloading = Reloading(site, store, reporter, agreement, self._config_path)
         people = AccessService(self._assignment, store, self._clock, site.see_roles)
         orders = self._orders(store, acts, reporter, people)
-        office = OfficeService(store, lambda: site.config, self._clock)
-        compliance = ComplianceWatch(site, store, office, lambda: control.routes)
         lookout = HealthWatch(lambda: site.config, cameras, DecoderClient(), self._clock, self._config.paths.state)
         site.judged = lookout.judged
-        parts = self._parts(store, acts, people, lookout, compliance, office)
-        control = Control(service, config.paths.socket, people.guard, routes(parts))
+        late = self._late(store, acts, people, reloading, lookout)
+        socket = ControlSocket(config.paths.socket, late.answering)
         loops, sweeper, anchoring = Loops(), OwnThread("sweep"), CheckpointPublisher(store.ledger, reporter)
-        rebuilder, itself = RebuildTask(store), LedgerWatch(store)
         besides: tuple[Beside, ...] = (
             watches.TamperWatch(store, lambda: site.recovering, site.see_tampering),
-            rebuilder,
-            itself,
+            RebuildTask(store),
+            LedgerWatch(store),
             people,
             lookout,
-            compliance,
-            OfficeWatch(site, store, office, parts.copies, parts.looks),
         )
         async with AsyncExitStack() as going:
             going.push_async_callback(sweeper.close)
-            for one in besides:
+            for one in (*besides, late):
                 going.push_async_callback(one.close)
-            going.push_async_callback(control.stop)
+            going.push_async_callback(socket.stop)
             going.push_async_callback(reporter.stop)
             going.push_async_callback(anchoring.end)
             going.push_async_callback(loops.stop)
@@ -172,6 +171,8 @@ class Daemon:
             going.callback(store.interrupt)
             await site.start()
             await anchoring.begin()
+            late.start(loops)
+            await loops.first_round("late loading")
             orders.start()
             reporter.start(site.overview, anchoring, orders)
             self._start_loops(loops, store, keeper, sweeper)
@@ -179,9 +180,9 @@ class Daemon:
                 one.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
             loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
-            loops.every("control socket", CONTROL_EVERY_S, control.listen)
-            loops.every("bounds", BOUNDS_EVERY_S, service.keep_agreement, wake=agreement.approved)
-            loops.every("reload", 0.0, lambda: self._reloaded(service))
+            loops.every("control socket", CONTROL_EVERY_S, socket.listen)
+            loops.every("bounds", BOUNDS_EVERY_S, reloading.keep_agreement, wake=agreement.approved)
+            loops.every("reload", 0.0, lambda: self._reloaded(reloading))
             await loops.first_round("control socket")
             notify.ready(site.one_line())
             log.info(
@@ -192,25 +193,15 @@ class Daemon:
             log.info("stopping: finishing the last segments", extra=marked(MessageId.STOPPING))
         log.info("stopped")
 
-    def _parts(
-        self,
-        store: Store,
-        acts: Acts,
-        people: AccessService,
-        lookout: HealthWatch,
-        compliance: ComplianceWatch,
-        office: OfficeService,
-    ) -> Parts:
-        """What the control API serves; the guard asks the office who has a part in a request."""
-        site, clock = self._site, self._clock
-        exports = ExportService(store, clock, lambda: site.config)
-        copies = ViewingCopies(exports, store.exports, site.config.viewings)
-        people.guard.has_part, people.guard.accompanies = office.has_part, office.accompanies
-        people.guard.cameras_of = office.cameras_of
-        may_ask = or_key(people.guard.may, self._keys)
-        return Parts(
-            site, store, clock, acts, may_ask, lookout, compliance, office, copies, Looks(copies, clock), exports
-        )
+    def _late(
+        self, store: Store, acts: Acts, people: AccessService, reloading: Reloading, lookout: HealthWatch
+    ) -> LateLoading:
+        def load() -> OfficeAndCalls:
+            from edged.main.office_and_calls import OfficeAndCalls
+
+            return OfficeAndCalls(self._site, store, self._clock, acts, people, self._keys, reloading, lookout)
+
+        return LateLoading(self._site, store, load)
 
     def _tell_of_clauses(self, profile: str | None) -> None:
         """What falls short of the profile that holds, where the file names another, stops no start. Blocking."""
@@ -241,10 +232,10 @@ class Daemon:
     def _segment_ms(self) -> int:
         return self._site.config.recording.segment_ms
 
-    async def _reloaded(self, service: Service) -> None:
+    async def _reloaded(self, reloading: Reloading) -> None:
         await self._reload.wait()
         self._reload.clear()
-        await service.reload_and_tell()
+        await reloading.reload_and_tell()
 
     def _start_loops(self, loops: Loops, store: Store, keeper: StoreAdapter, sweeper: OwnThread) -> None:
         site = self._site
@@ -268,6 +259,10 @@ class Daemon:
                 raise
             notify.watchdog(site.one_line())
 
+        async def let_go() -> None:
+            memory.release_pages(self._pages)
+
+        loops.every("pages", PAGES_EVERY_S, let_go)
         loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
         loops.every("volumes", VOLUMES_EVERY_S, site.watch_volumes)
         loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(store, self._clock, lambda: site.waiting).poll)

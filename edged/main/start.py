@@ -1,7 +1,8 @@
 """The `edged` command: reads the configuration, starts the forkserver, runs the daemon in the foreground.
 
 Imports what it needs when it needs it: the module is read again by nothing, but start-up order matters. The forkserver
-must exist before the event loop and before any thread (docs/design/recording.md).
+must exist before the event loop and before any thread (docs/design/recording.md). What a service starts it with is
+understood here; all else that a person may type is `edged.main.command_line`'s, which is 2 MB.
 """
 
 from __future__ import annotations
@@ -12,36 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import click
-
-from edged.words import exit_codes, help_screens
+from edged.words import exit_codes
 from edged.words.catalogue import Reader, language_of
-from edged.words.value_types import DEFAULT_CONFIG
 from storage.words.message import Message
 
 UMASK: Final = 0o027
 """No human account reads what the daemon writes (W2): nothing for others, nothing to write for the group."""
-
-
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default=True)
-@click.option("--verbose", "-v", is_flag=True, help="Log more.")
-@click.version_option(package_name="edged")
-@click.pass_context
-def cli(ctx: click.Context, config_path: Path, *, verbose: bool) -> None:
-    """Record every camera of a site; runs in the foreground until SIGTERM or SIGINT."""
-    if ctx.invoked_subcommand is None:
-        ctx.exit(run(config_path, verbose=verbose))
-
-
-@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def demo(ctx: click.Context, args: Sequence[str]) -> None:
-    """Record two test pattern cameras with an embedded broker: needs no file, no camera and no broker."""
-    from edged.demo.run import main as demo_main
-
-    ctx.exit(demo_main(list(args)))
 
 
 def run(config_path: Path, *, verbose: bool) -> int:
@@ -68,7 +45,9 @@ def run(config_path: Path, *, verbose: bool) -> int:
     import asyncio
 
     from edged.main.daemon import Daemon
+    from recorder.words import memory
 
+    memory.share_heap()
     try:
         return asyncio.run(Daemon(config, config_path, forkserver).run())
     finally:
@@ -85,18 +64,14 @@ def _tell(problems: Sequence[Message]) -> None:
         if is_journal(sys.stderr.fileno()):
             logging.getLogger("edged").critical("%s", " ".join(problem.split()), extra=marked(MessageId.FATAL))
         else:
-            click.echo(Reader(language_of())(problem), err=True)
+            sys.stderr.write(f"{Reader(language_of())(problem)}\n")
 
 
 def main() -> int:
-    """Entry point: click's usage errors become exit code 64."""
-    try:
-        language = language_of()
-        help_screens.speak(language)
-        result = help_screens.translated(cli, language).main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return exit_codes.USAGE
-    except click.Abort:
-        return exit_codes.FAILED
-    return result if isinstance(result, int) else exit_codes.OK
+    """Entry point."""
+    match sys.argv[1:]:
+        case ["--config", path]:
+            return run(Path(path), verbose=False)
+    from edged.main import command_line
+
+    return command_line.main()

@@ -10,30 +10,37 @@ instant is told with "if the box runs on": while it is off, footage does not age
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from edged.alarms import tracking
 from edged.alarms.conditions import site_time
 from edged.alarms.fault_tickets import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.alarms.tracking import in_full
-from edged.compliance import CEILING_GRACE_S
 from edged.config.model import DEFAULT_RESERVE_PERCENT, CameraConfig, Config
 from edged.documents import machine as machine_documents
 from edged.documents import register as register_documents
 from edged.documents import site as documents
 from edged.documents import tickets as ticket_documents
-from edged.health import faults
 from edged.health.faults import MediaHealth
 from edged.health.load import BoxLoad
-from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
-from edged.overview import OWED_BY_THE_OFFICE, UNFORESEEN, FootageForecast, OfficeFacts, Overview
+from edged.overview import (
+    UNFORESEEN,
+    FootageForecast,
+    OfficeFacts,
+    Overview,
+    camera_figures,
+    disclosure_figures,
+    forecast_s,
+    retained_s,
+    retention_figures,
+    shown_camera,
+    told,
+    volume_figures,
+)
 from edged.site import verdict
 from edged.words import units
 from edged.words.units import optional_timestamp, timestamp
-from recorder.supervisor.runner import CameraView
 from storage.ages.history import WEEK_MS, OffTimeSource
 from storage.ages.service import DOUBT_MS
 from storage.ages.table import BootRow
@@ -41,17 +48,17 @@ from storage.outbox.table import EventRank, OutboxDepth
 from storage.register.service import Entered, LostVolume
 from storage.retention.bounds import ShortenedCeiling
 from storage.retention.destruction import Rule, Totals, Verdict
-from storage.retention.plan import Reason, effective, in_words
+from storage.retention.plan import Reason, in_words
 from storage.ring.service import Explained, LifecycleStage, TimeFromNow
 from storage.ring.table import Breach, Tombstone
-from storage.ring.volume_operations import Reconfigured, Replaced
+from storage.ring.volume_operations import Replaced
 from storage.tickets.faults import Aged, ToldStep
 from storage.tickets.faults_table import FaultState, FaultStep
 from storage.volumes.table import KnownVolume
 from storage.volumes.volume import VolumeSpec
 from storage.words import model
 from storage.words.message import NOTHING, Message, as_message, joined, message, with_advice
-from storage.words.model import AlarmRow, Bounds, CameraUsage, Coverage, Moment, VolumeState, VolumeStatus
+from storage.words.model import AlarmRow, Bounds, VolumeStatus
 
 _RANKS: Final[Mapping[EventRank, Literal["proof", "alarm", "storage", "history"]]] = {
     EventRank.PROOF: "proof",
@@ -59,7 +66,6 @@ _RANKS: Final[Mapping[EventRank, Literal["proof", "alarm", "storage", "history"]
     EventRank.STORAGE: "storage",
     EventRank.HISTORY: "history",
 }
-STARTING: Final = message("camera.starting", "starting")
 WRITE_DOWN: Final = message(
     "site.volume.write-down", "write it into the configuration as a [[volumes]] table, then: edgectl reload"
 )
@@ -80,12 +86,7 @@ WAIT: Final = message(
 
 def status(seen: Overview) -> documents.Status:
     """The whole screen, ending in a verdict."""
-    lines = [camera(configured, seen) for configured in seen.config.cameras]
-    volumes = [volume(v, seen.foresight) for v in seen.measured.volumes]
-    standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), volumes)
-    quiet = tracking.not_recording(((line.id, line.state) for line in lines), seen.under)
-    work = tracking.maintenance_sentence(seen.under, len(seen.held), quiet)
-    word, action = verdict.judge(lines, standing, volumes, [*_starting(seen), *quiet], work)
+    word, action = verdict.of(seen)
     site = seen.config.site
     return documents.Status(
         verdict=word,
@@ -104,11 +105,11 @@ def status(seen: Overview) -> documents.Status:
         clock=documents.Clock(
             synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
         ),
-        cameras=lines,
-        volumes=volumes,
+        cameras=[camera(configured, seen) for configured in seen.config.cameras],
+        volumes=[volume(v, seen.foresight) for v in seen.measured.volumes],
         broker=broker(seen),
         load=load(seen.load),
-        alarms=standing,
+        alarms=[alarm(row) for row in verdict.standing(seen)],
         maintenance=under_way(seen),
         disclosure=disclosure(seen.office),
     )
@@ -126,25 +127,10 @@ def load(seen: BoxLoad) -> documents.Load:
     )
 
 
-def disclosure(told: OfficeFacts) -> documents.DisclosureStatus | None:
-    """How requests for footage stand, without a number of one. None: there is no office, or nobody has looked yet."""
-    if told.counts is None:
-        return documents.DisclosureStatus(shut=True) if told.shut else None
-    overdue = {due.number for due in told.deadlines if due.passed}
-    return documents.DisclosureStatus(
-        opened=not told.not_opened,
-        shut=bool(told.shut),
-        overdue=len(overdue),
-        overdue_by_office=len({due.number for due in told.deadlines if due.passed and due.kind in OWED_BY_THE_OFFICE}),
-        due_soon=len({due.number for due in told.deadlines} - overdue),
-        not_held=len(told.not_held),
-        **asdict(told.counts),
-    )
-
-
-def _starting(seen: Overview) -> list[str]:
-    patience_ms = DOWN_AFTER_S * 1000
-    return [name for name, health in seen.health.items() if seen.now.wall_ms - health.since_ms < patience_ms]
+def disclosure(office: OfficeFacts) -> documents.DisclosureStatus | None:
+    """None: there is no office, or nobody has looked yet."""
+    figures = disclosure_figures(office)
+    return None if figures is None else documents.DisclosureStatus(**figures)
 
 
 def cameras(seen: Overview) -> documents.Cameras:
@@ -153,37 +139,23 @@ def cameras(seen: Overview) -> documents.Cameras:
 
 def camera(configured: CameraConfig, seen: Overview) -> documents.Camera:
     """One line of the status."""
-    health = seen.health.get(configured.id)
-    condition = health.condition if health else Condition(CameraState.DOWN, STARTING)
-    stream = health.stream if health else None
-    usage, coverage = seen.measured.usage.get(configured.id), seen.measured.coverage.get(configured.id)
-    bounds = seen.config.bounds(configured.id)
+    shown, health = shown_camera(configured.id, seen), seen.health.get(configured.id)
     judged = seen.judged.get(configured.id, MediaHealth(0))
-    state, reason, since_ms = shown_state(condition, judged, health.since_ms if health else None)
+    cause = health.condition.cause if health else None
+    bounds = seen.config.bounds(configured.id)
     return documents.Camera(
         id=configured.id,
         name=configured.name,
-        state=state.value,
-        reason=str(reason),
-        reason_code=reason.code,
-        reason_values=reason.data,
-        cause=None if condition.cause is None else condition.cause.value,
-        fps=None if condition.fps is None else round(condition.fps, 1),
-        width=stream.width if stream else None,
-        height=stream.height if stream else None,
-        codec=stream.video if stream else None,
-        audio=(stream.audio or None) if stream else None,
-        bitrate_bps=condition.bitrate_bps,
-        last_frame_age_s=condition.last_frame_age_s,
-        clock_offset_ms=health.clock_offset_ms if health else None,
-        retained_s=retained_s(usage, seen),
+        state=shown.state.value,
+        reason=str(shown.reason),
+        reason_code=shown.reason.code,
+        reason_values=shown.reason.data,
+        cause=None if cause is None else cause.value,
+        retained_s=retained_s(seen.measured.usage.get(configured.id), seen),
         floor_s=bounds.floor_s,
         ceiling_s=bounds.ceiling_s,
         forecast_s=forecast_s(configured.id, seen),
-        coverage_24h=share(coverage),
-        unexplained_s=coverage.unexplained_ms / 1000 if coverage else 0.0,
-        gaps_24h=coverage.gaps if coverage else 0,
-        since=optional_timestamp(since_ms),
+        since=optional_timestamp(shown.since_ms),
         findings=[
             documents.Finding(
                 fault=one.fault.value,
@@ -194,99 +166,9 @@ def camera(configured: CameraConfig, seen: Overview) -> documents.Camera:
             )
             for one in judged.findings
         ],
-        colour=judged.colour,
-        sound_db=judged.sound_db,
-        sound_lag_ms=judged.drift_ms,
         looked=timestamp(judged.at_ms) if judged.at_ms else None,
+        **camera_figures(configured.id, seen),
     )
-
-
-def trouble(view: CameraView) -> tuple[Message, Message]:
-    """Why it is not recorded (what was tried, what came back) and what to check; NOTHING where there is nothing to
-    tell.
-    """
-    if view.cause is None:
-        return NOTHING, NOTHING
-    what, check = WITHHELD.get(view.cause, (NOTHING, as_message(view.check)))
-    parts = [part for part in (what, as_message(view.tried), as_message(view.came_back)) if part]
-    words = NOTHING
-    for part in parts:
-        words = message("camera.because", "{what}: {reason}", what=words, reason=part) if words else part
-    return words, check
-
-
-def told(reason: str, check: str) -> Message:
-    """What is wrong and what to check as one line for people, NOTHING when nothing is wrong."""
-    if not check:
-        return as_message(reason)
-    return message("camera.reason-and-check", "{reason}. Check {what}", reason=reason, what=check)
-
-
-def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady: bool = False) -> Observation:
-    """What health judges, out of what a runner sees; `view` is None when no runner exists."""
-    if view is None:
-        return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble=NOTHING)
-    stream = None
-    if view.connected is not None:
-        seen = view.connected
-        stream = Stream(seen.video, seen.width, seen.height, seen.audio, as_message(seen.detail))
-    samples = tuple(
-        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
-    )
-    reason, check = trouble(view)
-    return Observation(
-        now.boottime_ms,
-        enabled=enabled,
-        stream=stream,
-        samples=samples,
-        trouble=reason,
-        check=check,
-        writing=view.cause is None,
-        recorded_ms=view.recorded_ms,
-        unsteady=unsteady,
-        cause=view.cause,
-    )
-
-
-def since_ms(camera: str, seen: Overview) -> int | None:
-    """When its present state began, by the wall clock."""
-    health = seen.health.get(camera)
-    return (
-        shown_state(health.condition, seen.judged.get(camera, MediaHealth(0)), health.since_ms)[2] if health else None
-    )
-
-
-def shown_state(
-    condition: Condition, judged: MediaHealth, since_ms: int | None
-) -> tuple[CameraState, Message, int | None]:
-    """With what was found in its picture and sound: a camera that is recorded and shows nothing is degraded."""
-    reasons = [told(condition.reason, condition.check)]
-    if condition.state not in (CameraState.RECORDING, CameraState.DEGRADED) or not judged.findings:
-        return condition.state, reasons[0], since_ms
-    reasons += [told(faults.what_is_wrong(one.fault), faults.what_to_check(one.fault)) for one in judged.findings]
-    if condition.state is CameraState.RECORDING:
-        since_ms = min(one.since_ms for one in judged.findings)
-    return CameraState.DEGRADED, joined(reasons), since_ms
-
-
-def share(coverage: Coverage | None) -> float | None:
-    """錄影完整率: recorded part of the time in which the camera was known; None when there is none."""
-    if coverage is None:
-        return None
-    known_ms = coverage.covered_ms + coverage.explained_ms + coverage.unexplained_ms
-    return round(coverage.covered_ms / known_ms, 5) if known_ms > 0 else None
-
-
-def forecast_s(camera: str, seen: Overview) -> float | None:
-    """How long footage of an enabled camera will be kept at the measured rates: never beyond its ceiling."""
-    return seen.foresight.spans_s.get(camera)
-
-
-def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
-    """Age of a camera's oldest second, by running time; a measurement's few seconds are added."""
-    if usage is None or usage.oldest_age_ms is None:
-        return 0.0
-    return (usage.oldest_age_ms + seen.now.boottime_ms - seen.measured.at.boottime_ms) / 1000
 
 
 def broker(seen: Overview) -> documents.Broker:
@@ -489,54 +371,17 @@ def _broken(one: Breach) -> documents.BrokenFloor:
 
 
 def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:
-    """`bounds` are those of the configuration, or, of a camera that is not in it, those stamped on its oldest segment.
-
-    The site's bounds do not hold for a camera that is gone: what was stamped does (`storage.retention.plan.effective`).
-    """
-    usage, oldest = seen.measured.usage.get(name), seen.measured.oldest.get(name)
-    held_s, lasts_s = retained_s(usage, seen), forecast_s(name, seen)
-    in_force = seen.measured.ring.bounds.get(name, bounds)
-    binding = effective(oldest.bounds, in_force) if oldest else bounds
-    overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
-    at_risk = lasts_s is not None and lasts_s < bounds.floor_s
-    gone_s = usage.gone_ms / 1000 if usage else 0.0
+    """`bounds`: as of `retention_figures`."""
+    usage = seen.measured.usage.get(name)
     return documents.CameraRetention(
-        camera=name,
-        floor_s=bounds.floor_s,
-        ceiling_s=bounds.ceiling_s,
-        retained_s=held_s,
-        covered_s=seen.measured.covered_ms.get(name, 0) / 1000,
-        forecast_s=lasts_s,
-        full_in_s=seen.foresight.full_in_s if lasts_s is not None else None,
-        floor_at_risk_in_s=seen.foresight.at_risk_in_s if lasts_s is not None and bounds.floor_s else None,
-        gone_s=gone_s,
-        compliant=not (overdue or at_risk or gone_s > 0 or (usage is not None and usage.lost)),
-        segments=usage.segments if usage else 0,
-        bytes=usage.bytes if usage else 0,
+        **retention_figures(name, bounds, seen),
         oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),
         newest=optional_timestamp(usage.newest.wall_ms if usage and usage.newest else None),
     )
 
 
 def volume(status: VolumeStatus, foresight: FootageForecast = UNFORESEEN) -> documents.Volume:
-    """Volumes are filled together: they are full at the same time."""
-    serves = status.state in (VolumeState.IN_SERVICE, VolumeState.FULL)
-    return documents.Volume(
-        id=status.id,
-        path=str(status.path),
-        state=status.state.value,
-        reason=status.reason,
-        total_bytes=status.total_bytes,
-        free_bytes=status.free_bytes,
-        ring_bytes=status.ring_bytes,
-        limit_bytes=status.limit_bytes,
-        others_bytes=status.others_bytes,
-        segments=status.segments,
-        full_in_s=foresight.full_in_s if serves else None,
-        floor_at_risk_in_s=foresight.at_risk_in_s if serves else None,
-        reason_code=status.reason.code,
-        reason_values=status.reason.data,
-    )
+    return documents.Volume(id=status.id, **volume_figures(status, foresight))
 
 
 def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> machine_documents.VolumeList:
@@ -600,14 +445,6 @@ def volume_replace(done: Replaced, path: Path) -> machine_documents.VolumeReplac
         pinned=done.loss.pinned,
         first=first,
         last=last,
-    )
-
-
-def reloaded_volumes(change: Reconfigured) -> documents.ReloadedVolumes:
-    return documents.ReloadedVolumes(
-        added=list(map(str, change.came)),
-        retired=list(map(str, change.retired)),
-        left_out=list(map(str, change.left_out)),
     )
 
 

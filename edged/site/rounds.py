@@ -25,6 +25,7 @@ from edged.config.model import Config
 from edged.health import stream
 from edged.health.faults import MediaHealth
 from edged.health.load import BoxLoad, load_of
+from edged.health.stream import CameraState
 from edged.host import journal
 from edged.host.clock import ClockWatch
 from edged.host.journal import PERSONAL
@@ -38,11 +39,13 @@ from edged.overview import (
     Measurements,
     OfficeFacts,
     Overview,
+    SampleWindow,
     footage_forecast,
     measure,
+    observation,
+    shown_camera,
 )
-from edged.site import documents as site_documents
-from edged.site.check_documents import rebuild_in_words
+from edged.site import verdict
 from edged.words import exit_codes
 from mqtt.client import LinkView
 from mqtt.tls import TlsView
@@ -98,6 +101,7 @@ class SiteState:
         self._load = BoxLoad()
         self._foresight = FootageForecast()
         self._health: dict[str, CameraHealth] = {}
+        self._windows: dict[str, SampleWindow] = {}
         self._tracked: dict[str, tracking.Tracked] = {}
         self._devices: dict[str, conditions.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
@@ -212,16 +216,20 @@ class SiteState:
                 self._measured.steadiness.get(camera.id, STEADY),
                 before=before is not None and before.condition.unsteady,
             )
-            observed = site_documents.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
+            view = seen[camera.id]
+            window = self._windows[camera.id] = self._windows.get(camera.id, SampleWindow()).moved(
+                () if view is None else view.samples
+            )
+            observed = observation(view, now, enabled=camera.enabled, unsteady=shaky, window=window)
             wants = camera.expect
             expected = stream.Expectation(wants.width, wants.height, wants.fps, wants.audio, wants.pixels, wants.codec)
             condition = stream.assess(observed, expected)
             same = before is not None and before.condition.state is condition.state
             since_ms = before.since_ms if before is not None and same else now.wall_ms
             offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
-            self._health[camera.id] = CameraHealth(condition, observed.stream, since_ms, offset_ms)
+            self._health[camera.id] = CameraHealth(condition, observed.stream, since_ms, offset_ms, window.slow_syncs)
         for gone in self._health.keys() - seen.keys():
-            del self._health[gone]
+            del self._health[gone], self._windows[gone]
         running = {name: view for name, view in seen.items() if view is not None}
         unmoved = {"destroying": joined(self._unmoved)} if self._unmoved else {}
         looked_at = [
@@ -270,6 +278,8 @@ class SiteState:
 
     async def look_at_maintenance(self) -> None:
         """Call it every second: it ends by itself. What it held back is then raised by the next `judge`."""
+        if self.under is None and self._store.maintenance.is_none_begun:
+            return
         before, self.under = self.under, await asyncio.to_thread(self._store.maintenance.under_way)
         if before is not None and self.under is None:
             log.info("maintenance %s is over", before.maintenance.id)
@@ -359,10 +369,12 @@ class SiteState:
 
     def one_line(self) -> str:
         """For systemd's STATUS."""
-        status = site_documents.status(self.overview())
-        enabled = [camera for camera in status.cameras if camera.state != "disabled"]
-        recording = sum(camera.state in ("recording", "degraded") for camera in enabled)
-        return f"{status.verdict}: {recording} of {len(enabled)} cameras recording. {status.action}".strip()
+        seen = self.overview()
+        states = [shown_camera(camera.id, seen).state for camera in seen.config.cameras]
+        enabled = [state for state in states if state is not CameraState.DISABLED]
+        recording = sum(state in (CameraState.RECORDING, CameraState.DEGRADED) for state in enabled)
+        word, action = verdict.of(seen)
+        return f"{word}: {recording} of {len(enabled)} cameras recording. {action}".strip()
 
 
 LOOK_EVERY_S: Final = 10.0
@@ -388,6 +400,8 @@ class RebuildTask:
     async def _round(self) -> None:
         report = await self._thread.run(self._store.ledger.rebuild)
         if report.volumes or report.left:
+            from edged.site.check_documents import rebuild_in_words
+
             left = "".join(f"; left: {why}" for why in report.left)
             log.info("the volumes were gone through: %s%s", rebuild_in_words(report), left)
 

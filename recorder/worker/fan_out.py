@@ -254,7 +254,7 @@ class FanOut:
                 watcher.offer(unit, frame, video, sound)
 
     def flush(self) -> None:
-        """Send what can be sent: after each look, and once a second, for what waits must not depend on what comes next."""
+        """Send what can be sent. After each look, and once a second: what waits must not depend on what comes next."""
         now_s = self._clock()
         gone = [watcher for watcher in self._watchers if not watcher.flush(now_s) or watcher.is_over(now_s)]
         for watcher in gone:

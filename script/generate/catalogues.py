@@ -25,7 +25,7 @@ from babel.messages.pofile import read_po, write_po
 
 from edged import command
 from edged.cli import main
-from edged.main import start
+from edged.main import command_line
 from edged.words import help_screens
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ UNCODED: Final = (HELP, CLICK, CLICK_COUNTED)
 COMMAND_LINES: Final = (
     (main.edgectl, "edged/cli/main.py"),
     (command.cli, "edged/command.py"),
-    (start.cli, "edged/main/start.py"),
+    (command_line.cli, "edged/main/command_line.py"),
 )
 PACKAGES: Final = ("edged", "recorder", "storage", "mqtt", "script/generate")
 KEYWORDS: Final = {"message": ((1, "c"), 2), "phrase": ((1, "c"), 2)}

@@ -14,7 +14,7 @@ import click
 
 from edged import command as commanding
 from edged.cli.main import VERBS, edgectl
-from edged.main import start as daemon
+from edged.main import command_line as daemon
 from edged.words.value_types import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from script.generate import roff
 from script.generate import verbs as tree

@@ -1,12 +1,12 @@
 """How edged.db comes to its present form, which is `schema.sql` (sqlite_utils.Migrations).
 
-Imports sqlite_utils. A database is known by the last step that it has taken. A new one takes them all: the first makes
-it as `schema.sql` says, and the later ones find nothing to do. An existing one takes the steps that it lacks, each in
-one transaction with the record that it was taken. Steps only go forward, and a released one never changes.
+A database is known by the last step that it has taken. A new one takes them all: the first makes it as `schema.sql`
+says, and the later ones find nothing to do. An existing one takes the steps that it lacks, each in one transaction with
+the record that it was taken. Steps only go forward, and a released one never changes. sqlite_utils is imported where a
+step is due, which is once in many starts: it brings numpy, where that is installed, and together they are 21 MB.
 
-To change the form: change `schema.sql`, and add a step at the end of the steps, for databases that exist:
+To change the form: change `schema.sql`, and add a step at the end of `STEPS`, for databases that exist:
 
-    @MIGRATIONS(name="0035_lens")
     def _lens(db: Database) -> None:
         if "lens" not in db["cameras"].columns_dict:  # a new database has it already
             db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
@@ -18,30 +18,32 @@ form, and holds it against a new one and against `schema.sql`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
-from typing import Final
-
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from storage.words.errors import DatabaseDamaged
 from storage.words.message import message
 
-MIGRATIONS: Final = Migrations("edged")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Step: TypeAlias = "Callable[[Database], None]"
 FIRST: Final = "0030_compliance"
 """The first step bears the name of the last one of before the first release, which led to the same form: a database
 that took that one is taken over as it stands."""
+RECORD: Final = "_sqlite_migrations"
+"""The table of the steps that were taken, as sqlite_utils keeps it."""
+_SET: Final = "edged"
 
 
-@MIGRATIONS(name=FIRST)
 def _schema(db: Database) -> None:
     for statement in statements(resources.files("storage.database").joinpath("schema.sql").read_text(encoding="utf-8")):
         db.execute(statement)
 
 
-@MIGRATIONS(name="0031_messages")
 def _messages(db: Database) -> None:
     """What people are told has a code and values: alarms, and details of gaps."""
     if "told" not in db["alarms"].columns_dict:
@@ -63,14 +65,12 @@ OFFICE: Final = (
 )
 
 
-@MIGRATIONS(name="0032_office")
 def _office(db: Database) -> None:
     """Requests for footage."""
     if "office_requests" not in db.table_names():
         _add(db, OFFICE)
 
 
-@MIGRATIONS(name="0033_copies_of_requests")
 def _copies_of_requests(db: Database) -> None:
     """Exports know by which request they are made, and which are copies to be viewed."""
     if "viewing" in db["exports"].columns_dict:
@@ -86,7 +86,6 @@ def _copies_of_requests(db: Database) -> None:
 LEAKS: Final = ("office_leaks", "office_leak_ids")
 
 
-@MIGRATIONS(name="0034_leaks")
 def _leaks(db: Database) -> None:
     """Leak cases."""
     if "office_leaks" not in db.table_names():
@@ -100,18 +99,27 @@ def _add(db: Database, names: Collection[str]) -> None:
             db.execute(statement)
 
 
+STEPS: Final[Mapping[str, Step]] = {
+    FIRST: _schema,
+    "0031_messages": _messages,
+    "0032_office": _office,
+    "0033_copies_of_requests": _copies_of_requests,
+    "0034_leaks": _leaks,
+}
+"""By name, in their order."""
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the present form. DatabaseDamaged where it is of a later version, or has not come as far as
     `FIRST`: then nothing is changed.
     """
-    db = Database(connection, execute_plugins=False)
-    taken = _taken(db)
-    if later := taken - _names():
+    taken = _taken(connection)
+    if later := taken - STEPS.keys():
         what = message(
             "database.later-version", "edged.db was written by a later version ({versions})", versions=sorted(later)
         )
         raise DatabaseDamaged(what, message("database.later-version.action", "install that version again"))
-    if not taken and not {MIGRATIONS.migrations_table}.issuperset(db.table_names()):
+    if not taken and not {RECORD}.issuperset(_tables(connection)):
         what = message(
             "database.earlier-version",
             "edged.db was written by an earlier version, of before the first release, that is not taken over",
@@ -123,7 +131,17 @@ def migrate(connection: sqlite3.Connection) -> None:
                 "start edged of commit e4b2f7f8 once, which brings it up to date; then this one",
             ),
         )
-    MIGRATIONS.apply(db)
+    if taken != STEPS.keys():
+        _take_due(connection)
+
+
+def _take_due(connection: sqlite3.Connection) -> None:
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations(_SET)
+    for name, step in STEPS.items():
+        migrations(name=name)(step)
+    migrations.apply(Database(connection, execute_plugins=False))
 
 
 def would_change(path: Path) -> bool:
@@ -132,20 +150,24 @@ def would_change(path: Path) -> bool:
     """
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as connection:
-            return _taken(Database(connection, execute_plugins=False)) != _names()
+            return _taken(connection) != STEPS.keys()
     except sqlite3.Error:
         return True
 
 
-def _taken(db: Database) -> set[str]:
+def _taken(connection: sqlite3.Connection) -> set[str]:
     """The steps that it has taken, from `FIRST` on: names begin with a number."""
-    return {step.name for step in MIGRATIONS.applied(db) if step.name >= FIRST}
+    if RECORD not in _tables(connection):
+        return set()
+    found = connection.execute(
+        f'SELECT name FROM "{RECORD}" WHERE migration_set = ? AND name >= ?',  # noqa: S608  (constants)
+        (_SET, FIRST),
+    )
+    return {name for (name,) in found}
 
 
-def _names() -> set[str]:
-    """All steps of this version."""
-    with closing(sqlite3.connect(":memory:")) as nothing:
-        return {step.name for step in MIGRATIONS.pending(Database(nothing, execute_plugins=False))}
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
 
 
 def statements(script: str) -> Iterator[str]:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 T = TypeVar("T")
 Seen: TypeAlias = tuple[str, int, int, int]
 """How the database is opened, and which file it is: device, inode and, where SQLite does not look, time of change."""
-KEPT_MAX: Final = 4
-"""Idle connections: more than four threads seldom read at once, and each costs some 100 kB and two descriptors."""
+KEPT_MAX: Final = 2
+"""Idle connections: more than two threads seldom read at once, and each costs half a megabyte and two descriptors."""
 
 
 def live(path: Path) -> str:  # noqa: ARG001  (whatever lies there)

@@ -1,10 +1,9 @@
 """edged.db: one thread writes and checkpoints, grouping what waits into one commit; readers are short and read-only.
 
-Imports sqlite3, sqlite_utils (through `storage.database.migrations`), `storage.words.errors`. Keeps one transaction
-per fact: a function handed to `submit` is stored whole or not at all, and its future resolves only after COMMIT. A
-function that fails takes nothing of its neighbours with it; a COMMIT that fails fails its whole group, and the
-writer lives on. Two connections that write or checkpoint at once can corrupt the WAL of SQLite before 3.51.3: here
-one does both.
+Imports sqlite3 and `storage.words.errors`. Keeps one transaction per fact: a function handed to `submit` is stored
+whole or not at all, and its future resolves only after COMMIT. A function that fails takes nothing of its neighbours
+with it; a COMMIT that fails fails its whole group, and the writer lives on. Two connections that write or checkpoint at
+once can corrupt the WAL of SQLite before 3.51.3: here one does both.
 
 What waits for the writer stands in two lines. Part of L4, destroying never delays committing: facts of recording stand
 in the first line, those of sweeping in the second, which moves only while the first is empty, and one at a time.
@@ -18,8 +17,9 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeGuard, TypeVar
 
@@ -50,6 +50,8 @@ WAL_PAGES_MAX: Final = 4000
 """At 16 MB of WAL the writer checkpoints inside a COMMIT, waited for or not."""
 WAL_FILE_MAX_BYTES: Final = 64 << 20
 """A burst may have grown the WAL file beyond this: it is cut back when it is next begun anew."""
+CACHE_KIB: Final = 512
+"""Pages that the writer keeps: what is written each second lies at the end of few tables, and no more is read again."""
 BUSY_MS: Final = 5000
 """Patience with a person who looks into the live file with a tool of their own."""
 FILE_MODE: Final = 0o640
@@ -97,6 +99,10 @@ class Database:
         self._gate = threading.Lock()
         self._closed = False
         self._connection = _opened(path, relief)
+        self._commits = 0
+        self._version = 0
+        """As SQLite counts what other connections commit."""
+        self._followed: list[RowChanges] = []
         self._readers = Readers(path, BUSY_MS / 1000)
         self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
         self._thread.start()
@@ -104,6 +110,21 @@ class Database:
     @property
     def path(self) -> Path:
         return self._path
+
+    @property
+    def commits(self) -> int:
+        """Grows with each commit that changed something: as long as it is the same, every read says what it said.
+        Whoever waited for a fact sees it grown. What somebody else does to the file counts with our next commit, ten
+        seconds later at the most (`Store.heartbeat`).
+        """
+        return self._commits
+
+    def follow(self, table: str, column: str) -> RowChanges:
+        """Told from now on: of which values of a column rows of a table were written. Waits for the writer."""
+        changes = RowChanges()
+        self.submit(partial(changes.follow, table=table, column=column)).result()
+        self._followed.append(changes)
+        return changes
 
     def submit(self, fact: Fact[T], *, yielding: bool = False) -> Future[T]:
         """Run `fact` on the writer's connection, in a transaction of its own as far as it can tell.
@@ -186,7 +207,7 @@ class Database:
 
     def _attempt(self, group: list[_Job]) -> Exception | None:
         """All of the group in one transaction; what failed where nothing of it is stored."""
-        connection = self._connection
+        connection, before = self._connection, self._connection.total_changes
         for job in group:
             job.result = job.error = None
         try:
@@ -201,7 +222,21 @@ class Database:
                 job.error = told
             self._roll_back()
             return error
+        by_others = self._is_changed_by_others()
+        if by_others or connection.total_changes != before:
+            self._commits += 1
+        for changes in self._followed:
+            changes.committed(by_others=by_others)
         return None
+
+    def _is_changed_by_others(self) -> bool:
+        """Since the last time, or nobody can tell. Nobody else writes, but for a person with a tool of their own."""
+        before = self._version
+        try:
+            self._version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error:
+            return True
+        return self._version != before
 
     def _run(self, job: _Job) -> None:
         """One fact inside the group's transaction. Raises only when the transaction itself is lost."""
@@ -231,6 +266,78 @@ class Database:
             log.warning("checkpoint of %s: %s", self._path, error)
 
 
+class RowChanges:
+    """How often rows were written, by what stands in a column of them; use `Database.follow`.
+
+    Triggers of the writer's own connection tell of each row, so that nobody who writes has to think of it. A
+    transaction that is rolled back counts as well: then something is looked at in vain.
+    """
+
+    def __init__(self) -> None:
+        self._touched: set[Any] = set()
+        """By facts that are not committed yet."""
+        self._counts: dict[Any, int] = {}
+
+    def follow(self, connection: sqlite3.Connection, table: str, column: str) -> None:
+        """In the writer's thread."""
+        name = f"touched_{table}"
+        connection.create_function(name, 1, self._touched.add)
+        for event, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+            connection.execute(
+                f"CREATE TEMP TRIGGER {name}_{event}_{row} AFTER {event} ON {table}"
+                f" BEGIN SELECT {name}({row}.{column}); END"
+            )
+
+    def committed(self, *, by_others: bool = False) -> None:
+        """In the writer's thread, before anybody hears of it. `by_others`: somebody may have written any row."""
+        for value in self._touched | {None} if by_others else self._touched:
+            self._counts[value] = self._counts.get(value, 0) + 1
+        self._touched.clear()
+
+    def counts(self) -> Mapping[Any, int]:
+        """By value, how many commits wrote such rows, and under None, how many may have written any; 0 is left out. To
+        be taken before a read: rows of which both are the same later are what was read.
+        """
+        return dict(self._counts)
+
+
+class RememberedRows(Generic[T]):
+    """What is made of rows that are followed, by their value; made anew once one of them was written. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[tuple[int, int], T]] = {}
+
+    def get(self, counts: Mapping[Any, int], value: Any, make: Callable[[], T]) -> T:
+        """`counts`: of before this read."""
+        count, known = (counts.get(value, 0), counts.get(None, 0)), self._known.get(value)
+        if known is None or known[0] != count:
+            known = self._known[value] = count, make()
+        return known[1]
+
+
+class Remembered:
+    """What queries say, read anew once something was committed since: for what is asked far more often than it changes.
+    Thread-safe.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: tuple[int, dict[Hashable, Any]] = -1, {}
+        """As of so many commits, by what was asked for."""
+
+    def read(self, query: Fact[T], asked: Hashable) -> T:
+        """`asked`: stands for the query."""
+        commits = self._database.commits  # before the read: what is committed meanwhile is read once more
+        at, known = self._known
+        if at != commits:
+            known = {}
+            self._known = commits, known
+        if asked not in known:
+            known[asked] = self._database.read(query)
+        told: T = known[asked]
+        return told
+
+
 def _opened(path: Path, relief: Callable[[], bool]) -> sqlite3.Connection:
     while True:
         try:
@@ -252,6 +359,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
             )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_FILE_MAX_BYTES}")
         migrate(connection)

@@ -29,7 +29,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final, Protocol
 
-from storage.database.writer import Database
+from storage.database.writer import Database, Remembered
 from storage.files import DIRECTORY, reading, write_whole
 from storage.ledger import note, tree
 from storage.ledger import table as ledger_table
@@ -103,6 +103,7 @@ class HeadSigner:
 
     def __init__(self, database: Database, clock: Clock, keyring: Keyring) -> None:
         self._database = database
+        self._remembered = Remembered(database)
         self._clock = clock
         self._keyring = keyring
         self._signed_ms: int | None = None
@@ -168,7 +169,7 @@ class HeadSigner:
 
     def _grow(self) -> None:
         """Of all generations: those of a lost database are complete only when it has been made anew."""
-        found = self._database.read(_missing)
+        found = self._remembered.read(_missing, "missing")
         if found is not None:
             self._database.submit(partial(ledger_table.keep, generation=found[0], found=found[1]), yielding=True)
 

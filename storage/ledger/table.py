@@ -149,7 +149,7 @@ def enter(
     for the centre, whatever its kind.
     """
     if number is None:
-        number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM leaves").fetchone()[0]
+        number = last(connection) + 1
     salts = {name: secrets.token_bytes(SALT_BYTES) for name in committed}
     hidden = {name: commitment(salts[name], value) for name, value in committed.items()}
     fields: Mapping[str, Value] = msgspec.to_builtins(body) if isinstance(body, msgspec.Struct) else body
@@ -184,6 +184,11 @@ def opened(connection: sqlite3.Connection, number: int | None) -> dict[str, str]
 def leaf(connection: sqlite3.Connection, number: int) -> LeafEntry | None:
     """The leaf of that number."""
     return next(iter(leaves(connection, number - 1, 1, until=number)), None)
+
+
+def last(connection: sqlite3.Connection) -> int:
+    """Number of the last leaf; 0: there is none."""
+    return int(connection.execute("SELECT coalesce(max(number), 0) FROM leaves").fetchone()[0])
 
 
 def leaves(connection: sqlite3.Connection, after: int, limit: int, *, until: int = 1 << 62) -> list[LeafEntry]:

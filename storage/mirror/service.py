@@ -24,7 +24,7 @@ from typing import Any, Final, Protocol
 
 from storage.ages.history import DaemonRun, History
 from storage.ages.table import boots
-from storage.database.writer import Database
+from storage.database.writer import Database, Remembered
 from storage.ledger import queries as ledger_queries
 from storage.ledger import signer
 from storage.ledger import table as ledger_table
@@ -84,6 +84,7 @@ class LedgerMirror:
         self._node = node
         self._present = present
         self._head_signer = head_signer
+        self._remembered = Remembered(database)
         self._at: dict[str, int] = {}
         """The last leaf that each volume has."""
         self.unwritten: dict[str, Message] = {}
@@ -164,8 +165,8 @@ class LedgerMirror:
         """What is there."""
         now = self._clock.now()
         now_ms = now.boottime_ms
-        wanted = self._database.read(mirror_table.wanted)
-        rebuild = self._database.read(ledger_table.last_rebuild)
+        wanted = self._remembered.read(mirror_table.wanted, "wanted")
+        rebuild = self._remembered.read(ledger_table.last_rebuild, "rebuild")
         disks = {
             volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
         }
@@ -192,7 +193,8 @@ class LedgerMirror:
         return disks
 
     def _list(self) -> None:
-        blocks, self._listed = self._database.read(partial(ledger_queries.missing, begin=self._listed))
+        missing = partial(ledger_queries.missing, begin=self._listed)
+        blocks, self._listed = self._remembered.read(missing, ("blocks", self._listed))
         for block in blocks:
             self._database.submit(partial(ledger_queries.keep, block=block), yielding=True)
 
@@ -213,7 +215,7 @@ class LedgerMirror:
         return self._at[volume]
 
     def _bring_up(self, volume: str, disk: MirroredVolume, last: int) -> None:
-        while True:
+        while last < self._remembered.read(ledger_table.last, "last"):
             page = self._database.read(partial(ledger_table.leaves, after=last, limit=PAGE))
             if not page:
                 return

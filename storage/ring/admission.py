@@ -27,7 +27,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from storage.ages.history import DaemonRun
-from storage.database.writer import Database
+from storage.database.writer import Database, Remembered
 from storage.files import inside
 from storage.ledger import signer
 from storage.pins.sidecar import PINS_NAME, SIDECAR_NAME
@@ -192,6 +192,7 @@ class AdmissionService:
         self._last: Mapping[str, CameraPace] = {}
         self._admission = NOBODY
         self._own_usage = OwnUsage()
+        self._remembered = Remembered(database)
 
     def volumes_now(self, priorities: Mapping[str, int], segment_ms: int = 0) -> VolumesNow:
         """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
@@ -202,9 +203,10 @@ class AdmissionService:
             seen, begun = self._paces()
             queue = ranked(_camera_needs(seen, begun, priorities))
             next_bytes = [one.bytes for one in queue]
-            statuses = self._pool.statuses(self._ring, next_bytes)
-            chosen = self._pool.choose(self._ring, next_bytes)
-            spaces = self._pool.spaces()
+            looked = self._pool.look()
+            statuses = self._pool.statuses(self._ring, next_bytes, looked)
+            chosen = self._pool.choose(statuses, next_bytes)
+            spaces = self._pool.spaces(looked)
             full = _all_full(statuses)
             self._admission = (
                 rule(self._rooms(statuses, spaces, begun), queue, self._admission.stopped) if full else NOBODY
@@ -222,12 +224,14 @@ class AdmissionService:
 
     def choose(self) -> VolumeStatus | GapCause:
         """Where the next segments go, whoever begins them."""
-        return self._pool.choose(self._ring, self._next_bytes())
+        next_bytes = self._next_bytes()
+        return self._pool.choose(self._pool.statuses(self._ring, next_bytes, self._pool.look()), next_bytes)
 
     def statuses(self) -> list[VolumeStatus]:
         """All configured volumes, as the last look left them: full where somebody was stopped."""
-        statuses = self._pool.statuses(self._ring, self._next_bytes())
-        return self._shown(statuses, self._pool.spaces(), self._paces()[1])
+        looked = self._pool.look()
+        statuses = self._pool.statuses(self._ring, self._next_bytes(), looked)
+        return self._shown(statuses, self._pool.spaces(looked), self._paces()[1])
 
     def headroom(self, volume: Volume) -> int:
         """Bytes that a volume should have to spare, for the sweep; on the disk of the database its ballast, too."""
@@ -237,7 +241,8 @@ class AdmissionService:
 
     def _paces(self) -> tuple[list[CameraPace], dict[str, list[_Begun]]]:
         """All cameras of this run, and what each has in progress."""
-        told = self._database.read(partial(paces, run=self._life.run, segment_ms=self._segment_ms))
+        segment_ms = self._segment_ms
+        told = self._remembered.read(partial(paces, run=self._life.run, segment_ms=segment_ms), segment_ms)
         seen = expected(told, self._last)
         self._last = {pace.camera: pace for pace in seen}
         now_ms = self._clock.now().boottime_ms
@@ -247,7 +252,7 @@ class AdmissionService:
         return [one.bytes for one in ranked(_camera_needs(*self._paces(), self._priorities))]
 
     def _ring(self, volume: str) -> VolumeUsage:
-        return self._database.read(partial(queries.ring_of_volume, volume=volume))
+        return self._remembered.read(partial(queries.ring_of_volume, volume=volume), volume)
 
     def _rooms(
         self,

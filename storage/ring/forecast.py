@@ -12,6 +12,7 @@ remembered in between, in running time.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,8 +27,6 @@ TREND_WINDOWS: Final = 4
 """A trend is not believed before so many windows (days) lie side by side: of three, chance makes one too often."""
 TREND_FIT: Final = 0.5
 """Nor unless it explains half of how much the windows differ: a weekend is no trend."""
-HALVINGS: Final = 60
-"""How often the span in question is halved: to a fraction of a second of a hundred years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +132,22 @@ def _spans(loads: Sequence[Load], left: int) -> dict[str, float]:
     def held(load: Load, reach_s: float) -> float:
         return min(load.ceiling_s, max(load.floor_s, reach_s)) if fits else min(load.floor_s, reach_s)
 
-    longest_s = max((load.ceiling_s if fits else load.floor_s for load in live), default=0)
-    reach_s = _largest(longest_s, lambda s: sum(load.a_day * held(load, s) / DAY_S for load in live) <= left)
+    def used(reach_s: float) -> float:
+        return sum(load.a_day * held(load, reach_s) / DAY_S for load in live)
+
+    turns = sorted({0.0, *(float(bound_s) for load in live for bound_s in (load.floor_s, load.ceiling_s))})
+    reach_s = _reached(turns, used, float(left))
     return {load.camera: held(load, reach_s) for load in live}
 
 
-def _largest(longest_s: float, fits: Callable[[float], bool]) -> float:
-    if fits(longest_s):
-        return longest_s
-    low, high = 0.0, float(longest_s)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+def _reached(turns: Sequence[float], used: Callable[[float], float], left: float) -> float:
+    """Where `used`, which grows in straight lines between the turns, comes to `left`; if it never does, the last."""
+    after = bisect_right(turns, left, key=used)
+    if after == len(turns):
+        return turns[-1]
+    begin, end = turns[max(0, after - 1)], turns[after]
+    low, high = used(begin), used(end)
+    return begin if high <= low else begin + (end - begin) * max(0.0, left - low) / (high - low)
 
 
 def _full_in_s(loads: Sequence[Load], left: int) -> float | None:
@@ -218,10 +220,3 @@ class SegmentSizes:
                 self._last = Paces(windows, self._database.read(ring_table.pinned_bytes))
                 self._at_ms = now_ms
             return self._last
-
-    def recorded_ms(self, camera: str, start_ms: int, end_ms: int) -> int:
-        """How much of an interval of wall time is recorded."""
-        length_ms = max(0, end_ms - start_ms)
-        return length_ms - self._database.read(
-            partial(ring_table.gaps_ms, camera=camera, start_ms=start_ms, end_ms=start_ms + length_ms)
-        )

@@ -7,14 +7,17 @@ here as unexplained, whatever the catalog believes.
 from __future__ import annotations
 
 import sqlite3
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from storage.ages.history import Point
+from storage.database.writer import RememberedRows
 from storage.segments import true_time_table
 from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
 from storage.segments.queries import PAGE_MAX, pauses_of
@@ -30,6 +33,8 @@ class ReadQuery(Protocol):
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T: ...
 
 
+SPANS_MAX: Final = 3 * PAGE_MAX
+"""Of one camera that are remembered: a day of segments of half a minute. They take 48 kB."""
 SEAM_MS: Final = JOIN_MS + STEP_MS
 """A hole in wall time up to this is a seam between two segments under a clock that is being slewed."""
 
@@ -70,6 +75,63 @@ class CoverageClaims:
     gaps: int = 0
     causes: list[tuple[str, int, int]] = field(default_factory=list)
     """Of every gap and pause: why, from when to when."""
+
+
+class DaySpans:
+    """Committed segments that touch the last hours of a camera, as runs: mostly there is one, of hundreds of them."""
+
+    def __init__(self, connection: sqlite3.Connection, camera: int, longest_ms: int, start_ms: int) -> None:
+        """Those that touch what lies behind `start_ms`, also what has not happened yet."""
+        self._longest_ms = longest_ms
+        self._start_ms = start_ms
+        rows = connection.execute(
+            "SELECT start_wall_ms, duration_ms FROM segments WHERE camera = ? AND state = 'committed'"
+            " AND start_wall_ms >= ? ORDER BY start_wall_ms LIMIT ?",
+            (camera, start_ms - longest_ms, SPANS_MAX + 1),
+        ).fetchall()
+        self._is_all = len(rows) <= SPANS_MAX
+        self._starts = array("q", (start for start, _ in rows))
+        self._reaches = array("q")
+        """Of each segment: how far its run reaches with it."""
+        self._runs = array("q")
+        """Which segments begin a run: there is more than a seam before them."""
+        for number, (start, length_ms) in enumerate(rows):
+            goes_on = number > 0 and start <= self._reaches[-1] + SEAM_MS
+            self._reaches.append(max(self._reaches[-1], start + length_ms) if goes_on else start + length_ms)
+            if not goes_on:
+                self._runs.append(number)
+
+    def touching(self, start_ms: int, end_ms: int) -> list[tuple[int, int]] | None:
+        """What all pages of `claimed_page` come to, seams closed; None where not all of it is here."""
+        if not self._is_all or start_ms < self._start_ms:
+            return None
+        first = bisect_left(self._starts, start_ms - self._longest_ms)
+        last = bisect_left(self._starts, end_ms)
+        if first >= last:
+            return []
+        begins = [first, *self._runs[bisect_right(self._runs, first) : bisect_left(self._runs, last)]]
+        return [
+            (self._starts[begin], self._reaches[end - 1])
+            for begin, end in zip(begins, [*begins[1:], last], strict=True)
+        ]
+
+
+class RememberedDays:
+    """The spans of each camera, read anew once one of its segments was written."""
+
+    def __init__(self) -> None:
+        self._known: RememberedRows[DaySpans] = RememberedRows()
+
+    def touching(
+        self, connection: sqlite3.Connection, counts: Mapping[int, int], camera: str, start_ms: int, end_ms: int
+    ) -> list[tuple[int, int]] | None:
+        """As `DaySpans.touching`. `counts`: of segments by camera, of before this read."""
+        row = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+        if row is None:
+            return []
+        number, longest_ms = row
+        day = self._known.get(counts, number, lambda: DaySpans(connection, number, longest_ms, start_ms))
+        return day.touching(start_ms, end_ms)
 
 
 def claimed_page(
@@ -245,36 +307,45 @@ def _without(spans: Iterable[tuple[int, int]], holes: list[tuple[int, int]]) -> 
 
 
 def _merged(spans: Iterable[tuple[int, int]], seam_ms: int) -> Iterator[tuple[int, int]]:
-    """Spans by start, overlapping ones as one, seams closed."""
-    current: tuple[int, int] | None = None
-    for begin, end in spans:
-        if current is not None and begin <= current[1] + seam_ms:
-            current = (current[0], max(current[1], end))
-            continue
-        if current is not None:
-            yield current
-        current = (begin, end)
-    if current is not None:
-        yield current
+    """Spans by start, overlapping ones as one, seams closed. Looks at a day of each camera every few seconds."""
+    waiting = iter(spans)
+    first = next(waiting, None)
+    if first is None:
+        return
+    begin, end = first
+    for start, stop in waiting:
+        if start > end + seam_ms:
+            yield begin, end
+            begin, end = start, stop
+        elif stop > end:
+            end = stop
+    yield begin, end
 
 
 def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
     return sum(max(0, min(end, right) - max(begin, left)) for begin, end in spans)
 
 
-def of(read: ReadQuery, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Coverage:
+Spans: TypeAlias = Callable[[str, int, int], list[tuple[int, int]] | None]
+"""Of a camera and an interval what `claimed_page` tells, as `DaySpans.touching`; None: nobody remembers it."""
+
+
+def of(
+    read: ReadQuery, camera: str, start_ms: int, end_ms: int, now: Point | None, known: Spans = lambda *_: None
+) -> Coverage:
     """The coverage of an interval, read page by page; what has not happened yet is left out."""
     end_ms = end_ms if now is None else min(end_ms, now.wall_ms)
-    return measure(*gather(read, camera, start_ms, end_ms, now), start_ms, end_ms)
+    return measure(*gather(read, camera, start_ms, end_ms, now, known), start_ms, end_ms)
 
 
 def gather(
-    read: ReadQuery, camera: str, start_ms: int, end_ms: int, now: Point | None
+    read: ReadQuery, camera: str, start_ms: int, end_ms: int, now: Point | None, known: Spans = lambda *_: None
 ) -> tuple[CoverageClaims, list[tuple[int, int]]]:
     """What `measure` and `shares` go by. In the order in which a segment lives: whatever becomes of it, it is met."""
     claim = read(partial(claims, camera=camera, start_ms=start_ms, end_ms=end_ms, now=now))
-    recorded: list[tuple[int, int]] = []
-    page_start: int | None = start_ms
+    remembered = known(camera, start_ms, end_ms)
+    recorded = remembered or []
+    page_start = start_ms if remembered is None else None
     while page_start is not None:
         page, page_start = read(partial(claimed_page, camera=camera, start_ms=page_start, end_ms=end_ms))
         recorded += page

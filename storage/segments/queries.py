@@ -311,10 +311,26 @@ def camera_row(connection: sqlite3.Connection, camera: str) -> CameraRow:
     return row
 
 
+def bytes_per_day(connection: sqlite3.Connection, camera: int) -> float | None:
+    """At the rate of its latest segments; None where there are none."""
+    size, duration_ms = connection.execute(
+        "SELECT coalesce(sum(bytes), 0), coalesce(sum(duration_ms), 0) FROM (SELECT bytes, duration_ms FROM segments"
+        " WHERE camera = ? AND name IS NULL AND state = 'committed' ORDER BY seq DESC LIMIT ?)",
+        (camera, RATE_SEGMENTS),
+    ).fetchone()
+    return size / duration_ms * DAY_MS if duration_ms else None
+
+
 def usage(
-    connection: sqlite3.Connection, now: Point, lead_us: int | None = None, floors_s: Mapping[str, int] | None = None
+    connection: sqlite3.Connection,
+    now: Point,
+    lead_us: int | None = None,
+    floors_s: Mapping[str, int] | None = None,
+    rate: Callable[[sqlite3.Connection, int], float | None] = bytes_per_day,
 ) -> list[CameraUsage]:
-    """Each camera that was ever enrolled, from counters and the heads of indexes. `floors_s`: the configured ones."""
+    """Each camera that was ever enrolled, from counters and the heads of indexes. `floors_s`: the configured ones;
+    `rate`: `bytes_per_day`, or what remembers it.
+    """
     history = History(boots(connection), now.boot, now.boottime_ms, lead_us)
     since = cache(history.since)
     answers = []
@@ -334,7 +350,7 @@ def usage(
                 oldest=oldest.start.moment.corrected(oldest.correction_ms) if oldest else None,
                 oldest_age_ms=old.low_ms if old else None,
                 newest=_newest_end(connection, number),
-                bytes_per_day=_bytes_per_day(connection, number),
+                bytes_per_day=rate(connection, number),
                 lost=_is_lost(connection, number, floor_s, since),
                 gone_ms=_gone_ms(connection, number, since(floor_s * 1000), now.wall_ms - floor_s * 1000),
             )
@@ -423,15 +439,6 @@ def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
     ).fetchone()
     newest = segment_row(row) if row else None
     return newest.end.moment.corrected(newest.correction_ms) if newest else None
-
-
-def _bytes_per_day(connection: sqlite3.Connection, camera: int) -> float | None:
-    size, duration_ms = connection.execute(
-        "SELECT coalesce(sum(bytes), 0), coalesce(sum(duration_ms), 0) FROM (SELECT bytes, duration_ms FROM segments"
-        " WHERE camera = ? AND name IS NULL AND state = 'committed' ORDER BY seq DESC LIMIT ?)",
-        (camera, RATE_SEGMENTS),
-    ).fetchone()
-    return size / duration_ms * DAY_MS if duration_ms else None
 
 
 def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, int], limit: int) -> list[SegmentRow]:

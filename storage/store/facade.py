@@ -22,7 +22,7 @@ from storage.ages.history import Point
 from storage.ages.service import Boots
 from storage.approvals.service import Acts, Journal
 from storage.audit.trees import mirror_faults
-from storage.database.writer import Database
+from storage.database.writer import Database, RememberedRows
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
@@ -36,6 +36,7 @@ from storage.recovery.salvage import Salvager, UnfinishedSegments
 from storage.recovery.service import LedgerService
 from storage.register.service import Compliance
 from storage.retention.service import RetentionApprovals
+from storage.ring import table as ring_table
 from storage.ring.admission import AdmissionService
 from storage.ring.ballast import Ballast
 from storage.ring.forecast import SegmentSizes
@@ -82,6 +83,38 @@ ENDED_TOLD: Final = 64
 if edged stopped then."""
 SALVAGES_MAX: Final = 4
 """Salvages at a time. They read files, and recording needs the disks more; but one that hangs must not hold up all."""
+
+
+class CameraTimes:
+    """Questions about cameras' time at one moment; use `Store.at_one_moment`."""
+
+    def __init__(self, connection: Connection, now: Point, known: coverage_queries.Spans) -> None:
+        self._connection = connection
+        self._now = now
+        self._known = known
+
+    def coverage(self, camera: str, start_ms: int, end_ms: int) -> Coverage:
+        """As `Store.coverage`."""
+        return coverage_queries.of(self._ask, camera, start_ms, end_ms, self._now, self._known)
+
+    def gaps(self, camera: str, start_ms: int, end_ms: int) -> list[Gap]:
+        """As `Store.gaps`, the first page."""
+        return queries.gaps(self._connection, camera, start_ms, end_ms, None, queries.PAGE_MAX)
+
+    def begun_at(self, camera: str, moment: Moment) -> Segment | None:
+        """The committed segment that begins then, by true time."""
+        touching = queries.segments(
+            self._connection, camera, moment.wall_ms, moment.wall_ms + 1, None, queries.PAGE_MAX
+        )
+        return next((segment for segment in touching if segment.true_start == moment), None)
+
+    def recorded_ms(self, camera: str, start_ms: int, end_ms: int) -> int:
+        """How much of an interval of wall time is recorded."""
+        length_ms = max(0, end_ms - start_ms)
+        return length_ms - ring_table.gaps_ms(self._connection, camera, start_ms, start_ms + length_ms)
+
+    def _ask(self, query: Callable[[Connection], T]) -> T:
+        return query(self._connection)
 
 
 class Store:
@@ -143,6 +176,8 @@ class Store:
         self.office: Final = OfficeStore(held.database, held.life, clock, held.state, held.pool.present)
         self.compliance: Final = Compliance(held.database, held.life, clock, self._books.register, self._books.waiting)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
+        self._written = held.database.follow("segments", "camera")
+        self._days, self._rates = coverage_queries.RememberedDays(), RememberedRows[float | None]()
         self._recovering, self._sweeping = threading.Lock(), threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
         self._closing = False
@@ -402,10 +437,22 @@ class Store:
         """What of the interval of wall time is recorded, explained, unexplained; from the catalog alone."""
         return coverage_queries.of(self._database.read, camera, start_ms, end_ms, self._point(self._clock.now()))
 
+    def at_one_moment(self, look: Callable[[CameraTimes], T]) -> T:
+        """What `look` makes of several questions about a camera's time, put to the database in one read: that is three
+        times as cheap as one read for each. Keep it to one camera.
+        """
+        now, counts = self._point(self._clock.now()), self._written.counts()
+        return self._database.read(lambda db: look(CameraTimes(db, now, partial(self._days.touching, db, counts))))
+
     def usage(self, floors_s: Mapping[str, int] | None = None) -> list[CameraUsage]:
         """Each camera that was ever enrolled, configured or not, with footage or without. From counters, cheap."""
         now, lead_us = self._point(self._clock.now()), self._clock.lead_us()
-        return self._database.read(partial(queries.usage, now=now, lead_us=lead_us, floors_s=floors_s))
+        counts = self._written.counts()
+
+        def rate(db: Connection, camera: int) -> float | None:
+            return self._rates.get(counts, camera, lambda: queries.bytes_per_day(db, camera))
+
+        return self._database.read(partial(queries.usage, now=now, lead_us=lead_us, floors_s=floors_s, rate=rate))
 
     def close(self, clean: bool = True) -> None:
         """End this run and let go of everything. `clean` says that recording was ended in order before."""

@@ -258,6 +258,8 @@ class Maintenances:
         self._database = database
         self._life = life
         self._clock = clock
+        self._none_at: int | None = None
+        """Of so many commits, none was found."""
 
     def start(self, cameras: Sequence[str], span_ms: int, committed: Mapping[str, str]) -> Lasting:
         """From now on. No cameras: the whole box. `committed`: who, reason, with; in the leaf only as commitments.
@@ -311,9 +313,16 @@ class Maintenances:
 
         return self._database.submit(fact).result()
 
+    @property
+    def is_none_begun(self) -> bool:
+        """Since `under_way` found none. Asks no disk."""
+        return self._none_at == self._database.commits
+
     def under_way(self) -> Lasting | None:
         """The one that is under way. What has lasted for its time ends here: call it every second, and at a start."""
+        commits = self._database.commits
         found = self._database.read(self._lasting)
+        self._none_at = commits if found is None else None
         if found is not None and found.left_ms <= 0:
             self._database.submit(lambda connection: self._lapse(connection, self._now())).result()
             return self._database.read(self._lasting)

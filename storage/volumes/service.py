@@ -8,7 +8,7 @@ made only where the next segments go (`needed`): the others keep what they have 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from storage.volumes.inventory import EMPTY, VolumeInventory
 from storage.volumes.table import KnownVolume, VolumeLoss
@@ -27,6 +27,8 @@ from storage.words.errors import VolumeRefused
 from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause, VolumeState, VolumeStatus
 
+Looked: TypeAlias = tuple[VolumeSpec, Volume | None, Space | Message]
+"""A place, the volume that is there, and its room, or why nobody can tell."""
 Ring = Callable[[str], VolumeUsage]
 """What edged keeps on the volume with this id."""
 
@@ -70,9 +72,12 @@ class VolumePool:
         looked = (self.inventory.inspect(spec) for spec in self.inventory.places())
         return {volume.id: volume for volume, space in looked if volume is not None and isinstance(space, Space)}
 
-    def spaces(self) -> dict[str, tuple[VolumeSpec, Space]]:
-        """How the volumes that are there are configured, and what room they have now, by id."""
-        looked = ((spec, *self.inventory.inspect(spec)) for spec in self.inventory.places())
+    def look(self) -> list[Looked]:
+        """At each place, once: what is there now, and what room it has."""
+        return [(spec, *self.inventory.inspect(spec)) for spec in self.inventory.places()]
+
+    def spaces(self, looked: Iterable[Looked]) -> dict[str, tuple[VolumeSpec, Space]]:
+        """How the volumes that are there are configured, and what room they have, by id."""
         return {volume.id: (spec, space) for spec, volume, space in looked if volume and isinstance(space, Space)}
 
     def block(self, volumes: Mapping[str, GapCause | None]) -> None:
@@ -104,19 +109,19 @@ class VolumePool:
         except (VolumeRefused, OSError):
             return 0
 
-    def statuses(self, ring: Ring, next_bytes: Sequence[int]) -> list[VolumeStatus]:
-        """All volumes; `next_bytes` is what the next segment of each camera will take, the most important one first.
+    def statuses(self, ring: Ring, next_bytes: Sequence[int], looked: Iterable[Looked]) -> list[VolumeStatus]:
+        """All volumes, as they were looked at; `next_bytes` is what the next segment of each camera will take, the most
+        important one first.
 
         Full is a volume without room even for that one; who else has to wait is for `storage.ring.admission`.
         """
-        found = [self._status(spec, ring, next_bytes) for spec in self.inventory.places()]
+        found = [self._status(*one, ring, next_bytes) for one in looked]
         shown = {status.id for status in found}
         lost = [one for one in self.inventory.known if one.loss is not None and not one.empty and one.id not in shown]
         return found + [self._lost(one, ring) for one in lost]
 
-    def choose(self, ring: Ring, next_bytes: Sequence[int]) -> VolumeStatus | GapCause:
+    def choose(self, statuses: Sequence[VolumeStatus], next_bytes: Sequence[int]) -> VolumeStatus | GapCause:
         """The volume that takes the next segments, or why there is none. It keeps its turn until another one has it."""
-        statuses = self.statuses(ring, next_bytes)
         usable = {status.id: status for status in statuses if status.state is VolumeState.IN_SERVICE}
         options = [
             PlacementOption(status.id, status.limit_bytes - status.ring_bytes, self._oldest.get(status.id))
@@ -136,8 +141,9 @@ class VolumePool:
         """It takes the next segments; while no volume does, room is sought on all of them."""
         return self._filling in (None, volume_id)
 
-    def _status(self, spec: VolumeSpec, ring: Ring, next_bytes: Sequence[int]) -> VolumeStatus:
-        volume, space = self.inventory.inspect(spec)
+    def _status(
+        self, spec: VolumeSpec, volume: Volume | None, space: Space | Message, ring: Ring, next_bytes: Sequence[int]
+    ) -> VolumeStatus:
         known = self.inventory.at(spec.path)
         volume_id = volume.id if volume else known.id if known else ""
         count, held, is_all = ring(volume_id)

@@ -27,6 +27,7 @@ from edged.access.callers import Peer, Route
 from edged.access.guard import Guard
 from edged.access.journal import ActJournal
 from edged.access.role_watch import RolesSeen
+from edged.api.reloading import Reloading
 from edged.api.server import REQUEST_MAX_BYTES, Control, Parts, Service, in_one_word, routes
 from edged.cameras import CameraRunners, StoreAdapter
 from edged.config.load import load
@@ -353,10 +354,10 @@ async def serving(
     parts = _parts(box, known, guard, viewings, keep_free_bytes, calls)
     guard.has_part, guard.cameras_of = parts.office.has_part, parts.office.cameras_of
     guard.accompanies = parts.office.accompanies
-    service = Service(
-        parts.site, box.store, cast("Any", None), Agreement(box.store, parts.acts), config.paths.state / "edged.toml"
-    )
-    calls += (*Control(service, config.paths.socket, guard, routes(parts)).routes, *more(parts))
+    agreement = Agreement(box.store, parts.acts)
+    reloading = Reloading(parts.site, box.store, cast("Any", None), agreement, config.paths.state / "edged.toml")
+    service = Service(parts.site, box.store, reloading)
+    calls += (*Control(service, guard, routes(parts)).routes, *more(parts))
     app = web.Application(middlewares=[in_one_word], client_max_size=REQUEST_MAX_BYTES)
     app.add_routes(guard.guarded(wrap(route)) for route in calls)
     with (

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
-from edged.access.callers import Details
+from edged.access.callers import Details, Route
 from edged.access.guard import Guard
 from edged.access.journal import ActJournal
+from edged.api.listening import ControlSocket
+from edged.api.server import Control, StatusSource
 from edged.host.accounts import AccountDirectory
 from edged.words.roles import Assignment
 
@@ -51,3 +55,8 @@ class Memory:
 def guard(assignment: Assignment | None = None, journal: Memory | None = None) -> Guard:
     """As the daemon's own; without an assignment root and whoever runs the test may do all."""
     return Guard(lambda: assignment, AccountDirectory(), ActJournal(journal or Memory(), lambda: 0))
+
+
+def control_socket(site: object, path: Path, guarding: Guard, calls: Sequence[Route] = ()) -> ControlSocket:
+    """The control socket of a daemon of which `site` tells."""
+    return ControlSocket(path, Control(cast("StatusSource", site), guarding, calls).runner)

@@ -14,7 +14,7 @@ from hypothesis.stateful import initialize, invariant
 from storage.retention.plan import Policy
 from storage.words import failpoints
 from storage.words.failpoints import Failpoint
-from tests.model.promised import eyes
+from tests.model.promised import eyes, remembered
 from tests.model.promised.ground import BOUNDS, CAMERAS, Ground, steps_made
 from tests.model.promised.naive import DAY_MS, HOUR_MS
 from tests.model.promised.site import Site
@@ -45,6 +45,7 @@ class Base(Ground):
             self.clock.read()
         self.site = Site(Path(self.folder.name), self.clock)
         self.site.fills(self.patched)
+        remembered.watch(self.patched)
         self.came_up()
         self.model.overwrite = overwrites
         self.sweep_once()
@@ -229,3 +230,8 @@ class Base(Ground):
         standing = {one.pin.id for one in self.site.store.pins.standing() if one.left_ms > 0}
         ended = [pin for pin, held in self.model.pins.items() if held.lasts(lives) and pin not in standing]
         assert not ended, f"S7: {ended} ended early"
+
+    @invariant()
+    def nothing_remembered_is_stale(self) -> None:
+        if hasattr(self, "site"):
+            self.check(remembered.stale(self.site.store, self.clock))

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from storage.ages.history import Age, History, Point
+from storage.database.writer import Database, RowChanges
 from storage.pins import table as pins_table
 from storage.retention import bounds
 from storage.retention import service as ring_present
@@ -109,6 +110,15 @@ def work_that_ends_by_the_wall_clock(patched: pytest.MonkeyPatch) -> None:
         return works._clock.now().wall_ms - one.start.wall_ms
 
     patched.setattr(Maintenances, "_age_ms", age_ms)
+
+
+def writes_that_nobody_hears_of(patched: pytest.MonkeyPatch) -> None:
+    """What is remembered of the segments of a camera is remembered for good."""
+    patched.setattr(RowChanges, "committed", lambda changes: changes._touched.clear())
+
+
+def commits_that_nobody_counts(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(Database, "commits", 0)
 
 
 def row_before_file(patched: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ from aiohttp import web
 
 from edged import overview
 from edged.access.acts import Acts, Agreement
-from edged.access.callers import CALLER, Caller
+from edged.access.callers import Caller
+from edged.access.guard import CALLER
 from edged.api import approvals as boot_calls
 from edged.api import ledger as ledger_api
 from edged.api.pins import PinCalls
@@ -242,8 +243,8 @@ class _Asked(Exception):
 class _Desk(Acts):
     """All kinds of acts as they are registered; what is asked for goes no further."""
 
-    def ask(self, name: str, arguments: Arguments, caller: Caller) -> NoReturn:
-        del caller
+    def ask(self, name: str, arguments: Arguments, caller: Caller, asked_by: BoxVerb | None = None) -> NoReturn:
+        del caller, asked_by
         raise _Asked(name, json.loads(json.dumps(arguments)))
 
 

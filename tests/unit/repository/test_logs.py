@@ -57,6 +57,7 @@ NOBODY: Final = {
     "pins protect their intervals; each segment is told of it later: %s": "an error of a disk",
     "reloaded: %s": "cameras, volumes, and groups, which the configuration names",
     "still without a broker: %s": "an error of the network",
+    "the calls of the control socket could not be loaded": "what is wrong with a module",
     "the centre commands a restart": "no value",
     "%s: it is read by a process of its own from now on": "a camera's id",
     "the configuration loosens what is agreed upon, which takes two persons: %s": "groups and keys, as configured",

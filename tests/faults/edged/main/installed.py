@@ -51,10 +51,10 @@ CANNOT_START: Final = (
 )
 ANOTHER_TABLE: Final = (
     "storage/database/migrations.py",
-    "def migrate(connection:",
+    '    "0034_leaks": _leaks,\n',
     (  # a step of the database that the running version does not know
-        '@MIGRATIONS(name="9999_later")\ndef _later(db: Database) -> None:\n'
-        '    db.execute("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT")\n\n\ndef migrate(connection:'
+        '    "0034_leaks": _leaks,\n'
+        '    "9999_later": lambda db: db.execute("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT"),\n'
     ),
 )
 

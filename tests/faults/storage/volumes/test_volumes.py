@@ -256,7 +256,7 @@ def test_read_only_is_refused_noticed_and_taken_back(disk: Ext4) -> None:
         assert len(pool.present()) == 1
         subprocess.run(remount, check=True)
         assert pool.present() == {}
-        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [])[0].reason
+        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [], pool.look())[0].reason
         subprocess.run(["mount", "-o", "remount,rw", str(disk.path)], check=True)
         assert len(pool.present()) == 1, "without a restart"
     finally:
@@ -272,7 +272,7 @@ def test_a_file_system_that_stops_itself_is_away_whatever_it_says_of_itself(disk
         assert len(pool.present()) == 1
         disk.refuse_writes()
         assert pool.present() == {}
-        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [])[0].reason
+        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [], pool.look())[0].reason
     finally:
         pool.close()
 

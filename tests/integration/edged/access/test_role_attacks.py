@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 
 from edged.access.journal import STRANGERS
-from edged.api.server import ALL_MAX, EACH_MAX
+from edged.api.listening import ALL_MAX, EACH_MAX
 from edged.words.roles import TABLE, Record, Role, Verb
 from tests.integration.edged.access.peopled import START_S, Office, opened
 from tests.integration.edged.access.test_roles import CALLS, SHOWS_NOTHING

@@ -11,7 +11,6 @@ from typing import Any, Final
 import pytest
 
 from edged.api import alarms
-from edged.api.server import Control
 from edged.cli.main import main
 from edged.words import exit_codes
 from storage.outbox.table import EventKind
@@ -19,7 +18,7 @@ from storage.words.message import Message
 from storage.words.model import Severity
 from tests.integration.edged.cli.test_control import Site
 from tests.support.office import DEADLINE_S, Office
-from tests.support.roles import Memory, guard
+from tests.support.roles import Memory, control_socket, guard
 
 KEY: Final = "camera.down:lobby"
 
@@ -39,7 +38,7 @@ class Box:
     async def ctl(self, *words: str) -> int:
         site: Any = self
         routes = alarms.routes(site, self.office.store)
-        control = Control(Site(), self.socket, guard(journal=self.journal), routes)
+        control = control_socket(Site(), self.socket, guard(journal=self.journal), routes)
         await control.listen()
         try:
             return await asyncio.to_thread(main, ["--socket", str(self.socket), *words])

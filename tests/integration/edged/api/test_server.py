@@ -14,12 +14,12 @@ from pydantic import BaseModel
 
 from edged.access import guard as guard_module
 from edged.access.callers import Peer, Refusal
+from edged.api.listening import SOCKET_MODE
 from edged.api.listings import Page
-from edged.api.server import SOCKET_MODE, Control
 from edged.documents import site as documents
 from edged.words import exit_codes
 from storage.words.errors import WriteFailed
-from tests.support.roles import guard
+from tests.support.roles import control_socket, guard
 
 
 class FakeSite:
@@ -59,7 +59,7 @@ class FakeSite:
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[tuple[FakeSite, aiohttp.ClientSession]]:
     site, path = FakeSite(), tmp_path / "run" / "control.sock"
-    server = Control(site, path, guard())
+    server = control_socket(site, path, guard())
     await server.listen()
     connector = aiohttp.UnixConnector(str(path))
     async with aiohttp.ClientSession("http://edged", connector=connector) as session:
@@ -116,7 +116,7 @@ async def test_a_socket_that_a_killed_daemon_left_is_replaced(tmp_path: Path) ->
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
-    server = Control(FakeSite(), path, guard())
+    server = control_socket(FakeSite(), path, guard())
     await server.listen()
     assert path.stat().st_mode & 0o777 == SOCKET_MODE
     await server.stop()
@@ -127,7 +127,7 @@ async def test_a_socket_in_use_and_a_file_of_that_name_are_left_alone(tmp_path: 
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        server = Control(FakeSite(), path, guard())
+        server = control_socket(FakeSite(), path, guard())
         with pytest.raises(FileExistsError, match="in use by another program"):
             await server.listen()
         await server.stop()
@@ -140,7 +140,7 @@ async def test_a_reader_that_does_not_read_does_not_hold_up_a_stop(tmp_path: Pat
             row = documents.Gap(camera="lobby", start="", end=None, cause="stalled", detail="x" * 10_000)
             return lambda _cursor: ([row] * 100, 1)
 
-    server = Control(Endless(), tmp_path / "control.sock", guard())
+    server = control_socket(Endless(), tmp_path / "control.sock", guard())
     await server.listen()
     reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"))
     writer.write(b"GET /v1/gaps HTTP/1.1\r\nHost: edged\r\n\r\n")

@@ -11,12 +11,11 @@ import pytest
 
 from edged.access.callers import Refusal
 from edged.api.listings import Page
-from edged.api.server import Control
 from edged.cli.main import main
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words import exit_codes
-from tests.support.roles import guard
+from tests.support.roles import control_socket, guard
 from tests.support.samples import ALARM, GAP, SAMPLES, SEGMENT
 
 Kind = TypeVar("Kind", bound=Document)
@@ -71,7 +70,7 @@ def pages(rows: list[Any]) -> Page:
 
 
 async def asked(path: Path, site: Site, *arguments: str) -> int:
-    control = Control(site, path, guard())
+    control = control_socket(site, path, guard())
     await control.listen()
     try:
         return await asyncio.to_thread(main, ["--socket", str(path), *arguments])

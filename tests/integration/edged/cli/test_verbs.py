@@ -526,7 +526,6 @@ def test_version_imports_little() -> None:
         "asyncio",
         "paho",
         "msgspec",
-        "sqlite_utils",
         "cryptography",
         "edged.config",
         "edged.cli.configuration",

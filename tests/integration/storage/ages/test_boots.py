@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pytest
 
@@ -14,7 +14,6 @@ from edged.access import callers
 from edged.access.acts import Acts
 from edged.api import approvals as act_calls
 from edged.api import approvals as boot_calls
-from edged.api.server import Control
 from edged.cli.client import DaemonClient
 from edged.cli.main import main
 from edged.words import exit_codes
@@ -25,7 +24,7 @@ from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf
 from storage.words.errors import OrderRefused, UnknownId
 from tests.support.office import DEADLINE_S, UP_MS, Office
-from tests.support.roles import guard
+from tests.support.roles import control_socket, guard
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
@@ -228,7 +227,7 @@ async def people(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(callers, "login_of", made.login)
     acts = Acts(office.store)
     calls = [*boot_calls.boot_routes(office.store, acts), *act_calls.routes(acts, office.clock, may_ask)]
-    control = Control(cast("Any", _Nobody()), tmp_path / "c.sock", guard(), calls)
+    control = control_socket(_Nobody(), tmp_path / "c.sock", guard(), calls)
     await control.listen()
     yield made
     await control.stop()

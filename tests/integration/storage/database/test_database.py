@@ -6,16 +6,20 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storage.ages.table import boots
 from storage.database import readers
 from storage.database import writer as module
-from storage.database.writer import Database
+from storage.database.writer import Database, Remembered, RememberedRows
 from storage.ring import table as ring_table
 from storage.segments import coverage_queries
 from storage.segments.queries import boot_that_ran
@@ -393,3 +397,71 @@ def test_of_boots_of_one_id_the_one_that_ran_then_is_meant(
 
     database.submit(fact).result(DEADLINE_S)
     assert database.read(partial(boot_that_ran, boot_id="b", boottime_ms=boottime_ms)) == number
+
+
+ACTS: Final = st.tuples(
+    st.sampled_from(["add", "give", "count", "take", "fail"]), st.integers(1, 3), st.integers(1, 3), st.booleans()
+)
+"""What is done to whom, and whether somebody does it to the file behind our back."""
+
+
+def act_on(connection: sqlite3.Connection, what: str, owner: int, other: int) -> None:
+    """Something happens to things that have an owner each."""
+    match what:
+        case "add":
+            connection.execute("INSERT INTO things VALUES (?, 0)", (owner,))
+        case "give":
+            connection.execute("UPDATE things SET owner = ? WHERE owner = ?", (other, owner))
+        case "count":
+            connection.execute("UPDATE things SET times = times + 1 WHERE owner = ?", (owner,))
+        case "take":
+            connection.execute("DELETE FROM things WHERE owner = ?", (owner,))
+        case "fail":
+            connection.execute("INSERT INTO things VALUES (?, 9)", (owner,))
+            raise KeyError("half-way")
+
+
+def things(connection: sqlite3.Connection, owner: int) -> list[int]:
+    return [times for (times,) in connection.execute("SELECT times FROM things WHERE owner = ? ORDER BY 1", (owner,))]
+
+
+@given(st.lists(ACTS, max_size=8))
+def test_what_is_remembered_is_what_would_be_read(acts: list[tuple[str, int, int, bool]]) -> None:
+    with (
+        TemporaryDirectory() as folder,
+        closing(Database(Path(folder, "edged.db"))) as database,
+        closing(sqlite3.connect(Path(folder, "edged.db"))) as of_others,
+    ):
+        database.submit(lambda db: db.execute("CREATE TABLE things (owner, times)")).result(DEADLINE_S)
+        changes, of_one = database.follow("things", "owner"), RememberedRows[list[int]]()
+        of_all = Remembered(database)
+        for what, owner, other, is_by_others in acts:
+            fact = partial(act_on, what=what, owner=owner, other=other)
+            if is_by_others:
+                with suppress(KeyError), of_others:
+                    fact(of_others)
+            wait([database.submit(boots if is_by_others else fact)], DEADLINE_S)
+            for one in (1, 2, 3):
+                counts, query = changes.counts(), partial(things, owner=one)
+                expected = database.read(query)
+                assert of_one.get(counts, one, lambda query=query: database.read(query)) == expected  # type: ignore[misc]
+                assert of_all.read(query, one) == expected
+
+
+def test_what_nobody_wrote_is_not_read_again(database: Database) -> None:
+    reads: list[object] = []
+    kept = Remembered(database)
+    rows: RememberedRows[None] = RememberedRows()
+    changes = database.follow("boots", "number")
+    asks: list[Callable[[], None]] = [
+        lambda: kept.read(reads.append, 1),
+        lambda: rows.get(changes.counts(), 1, lambda: reads.append(1)),
+    ]
+    expected = 0
+    for fact, changed in ((None, (1, 1)), (None, (0, 0)), (boots, (0, 0)), (insert(2), (1, 0)), (insert(1), (1, 1))):
+        if fact is not None:
+            database.submit(fact).result(DEADLINE_S)
+        for ask, more in zip(asks, changed, strict=True):
+            ask()
+            expected += more
+            assert len(reads) == expected

@@ -137,6 +137,22 @@ def test_the_time_after_its_end_is_none_of_it_although_nobody_was_there_to_see_i
     assert told(office)[1][2] == 40
 
 
+def test_that_there_is_none_is_known_without_a_look_until_something_is_committed(office: Office) -> None:
+    maintenance = office.store.maintenance
+    assert not maintenance.is_none_begun, "nobody has looked"
+    assert maintenance.under_way() is None
+    assert maintenance.is_none_begun
+    maintenance.start([], 60_000, WHO)
+    assert not maintenance.is_none_begun
+    assert maintenance.under_way() is not None
+    assert not maintenance.is_none_begun
+    office.clock.tick(60_000)
+    assert maintenance.under_way() is None
+    assert not maintenance.is_none_begun, "its end was committed"
+    assert maintenance.under_way() is None
+    assert maintenance.is_none_begun
+
+
 def test_it_ends_by_itself_by_running_time_whatever_the_wall_clock_says(office: Office) -> None:
     office.store.maintenance.start([], 60_000, WHO)
     drops(office)

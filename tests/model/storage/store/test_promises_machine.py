@@ -173,6 +173,13 @@ def work_beside_a_clock_that_is_set(machine: PromisesMachine) -> Steps:
     yield
 
 
+def two_segments(machine: PromisesMachine) -> Steps:
+    for _ in range(2):
+        machine.records("door", fragments=2, count=1, step=None)
+        machine.site.store.admission.volumes_now({"door": 1})
+        yield
+
+
 WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], str]]] = {
     "floor off by one segment": (planted.floor_off_by_one_segment, to_the_last_second_of_a_floor, "S1"),
     "wall clock believed": (planted.wall_clock_believed, two_years_by_the_wall_clock, "S1"),
@@ -186,6 +193,8 @@ WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], s
         work_beside_a_clock_that_is_set,
         "S7",
     ),
+    "writes that nobody hears of": (planted.writes_that_nobody_hears_of, two_segments, "stale"),
+    "commits that nobody counts": (planted.commits_that_nobody_counts, two_segments, "stale"),
     "volume that is away pruned": (planted.volume_that_is_away_pruned, a_sweep_without_a_disk, "S4"),
 }
 
@@ -365,6 +374,7 @@ def walk(steps: Callable[[PromisesMachine], Steps]) -> None:
             machine.observe()
             machine.nothing_is_broken()
             machine.pins_last()
+            machine.nothing_remembered_is_stale()
             machine.work_explains_what_lies_in_it()
     finally:
         machine.let_go()

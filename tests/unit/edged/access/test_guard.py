@@ -12,8 +12,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from edged.access import guard as guard_module
 from edged.access import journal as journal_module
-from edged.access.callers import Caller, Details, Peer, Refusal, Route, caller
-from edged.access.guard import Guard
+from edged.access.callers import Caller, Details, Peer, Refusal, Route
+from edged.access.guard import Guard, caller
 from edged.access.journal import DAY_MS, WINDOW_MS, ActJournal
 from edged.host import accounts
 from edged.host.accounts import AccountDirectory, HostAccount

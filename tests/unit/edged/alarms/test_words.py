@@ -56,7 +56,7 @@ from storage.tickets.maintenance_table import Lasting, Maintenance, MaintenanceS
 from storage.words.message import NOTHING, Message, Value, message
 from storage.words.model import GapCause, OpenFault, VolumeState
 from tests.unit.edged.centre.test_retained import pin
-from tests.unit.edged.site.test_documents import CONFIG, NOW, VOLUME, frames, overview, segment, stats
+from tests.unit.edged.site.test_documents import CONFIG, NOW, VOLUME, frames, overview, segment
 
 KINDS: Final = Path(__file__).parents[2] / "golden" / "alarm-keys.txt"
 CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
@@ -118,9 +118,9 @@ def of_disks() -> Iterator[tuple[str, AlarmCondition]]:
     stopped = replace(full, cause=GapCause.FLOOR_PROTECT, stopped=("lobby",))
     foresight = FootageForecast(at_risk_in_s=0)
     yield from conditions.space_troubles(overview(Measurements(NOW, (stopped,)), foresight=foresight))
-    slow = ((NOW.boottime_ms, stats(frame_ms=NOW.boottime_ms, sync_ms=2 * conditions.SLOW_SYNC_MS)),)
-    views = {"lobby": frames(cause=GapCause.IO_ERROR, came_back=WHY), "spare": replace(frames(), samples=slow)}
-    yield from tracking.troubles(overview(Measurements(NOW)), views, {}, None, {}).items()
+    slow = {"spare": CameraHealth(Condition(CameraState.RECORDING, NOTHING), None, 0, slow_syncs=1)}
+    views = {"lobby": frames(cause=GapCause.IO_ERROR, came_back=WHY), "spare": frames()}
+    yield from tracking.troubles(overview(Measurements(NOW), health=slow), views, {}, None, {}).items()
     for load in (BoxLoad(0.95, cameras=40), BoxLoad(0.2, lagging=1)):
         yield from conditions.load_troubles(load)
     strange = TamperedFiles("v", "/d", (("/d/a", "of a later version"),), more=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from edged.access.callers import Peer
-from edged.api import server
-from edged.api.server import ConnectionLimit
+from edged.api import listening
+from edged.api.listening import ConnectionLimit
 
 
 @pytest.fixture
@@ -24,10 +24,14 @@ async def path(tmp_path: Path) -> AsyncIterator[Path]:
     app.router.add_get("/", handler)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
-    door = ConnectionLimit(runner)
+
+    async def load() -> web.AppRunner:
+        return runner
+
+    door = ConnectionLimit(load)
     await door.open(tmp_path / "s")
     yield tmp_path / "s"
-    door.close()
+    await door.close()
     await runner.cleanup()
 
 
@@ -41,7 +45,7 @@ async def answered(path: Path) -> bool:
 
 
 async def test_an_account_has_so_many_connections_and_then_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "EACH_MAX", 3)
+    monkeypatch.setattr(listening, "EACH_MAX", 3)
     held = [await asyncio.open_unix_connection(str(path)) for _ in range(3)]
     assert not await answered(path)
     for _, writer in held[:1]:
@@ -56,8 +60,8 @@ async def test_an_account_has_so_many_connections_and_then_none(path: Path, monk
 
 @pytest.mark.parametrize("at_home", [True, False])
 async def test_root_comes_in_where_others_crowd(path: Path, monkeypatch: pytest.MonkeyPatch, at_home: bool) -> None:
-    monkeypatch.setattr(server, "ALL_MAX", 0)
-    monkeypatch.setattr(server, "is_of_the_house", lambda *_: at_home)
+    monkeypatch.setattr(listening, "ALL_MAX", 0)
+    monkeypatch.setattr(listening, "is_of_the_house", lambda *_: at_home)
     assert await answered(path) == at_home
 
 
@@ -71,9 +75,9 @@ async def test_whom_nobody_let_through_makes_room_the_oldest_first(
     def meet(_transport: asyncio.BaseTransport) -> Peer:
         return Peer(next(numbers), None, welcome)
 
-    monkeypatch.setattr(server, "ALL_MAX", 3)
-    monkeypatch.setattr(server, "is_of_the_house", lambda *_: False)
-    monkeypatch.setattr(server, "meet", meet)
+    monkeypatch.setattr(listening, "ALL_MAX", 3)
+    monkeypatch.setattr(listening, "is_of_the_house", lambda *_: False)
+    monkeypatch.setattr(listening, "meet", meet)
     held = [await asyncio.open_unix_connection(str(path)) for _ in range(3)]
     assert await answered(path) != welcome
     if not welcome:
@@ -85,3 +89,172 @@ async def test_whom_nobody_let_through_makes_room_the_oldest_first(
             assert b"200" in await reader.readline()
     for _, writer in held:
         writer.close()
+
+
+# --- what answers is loaded when somebody comes -----------------------------------------------------------------------
+
+
+class Echo(asyncio.Protocol):
+    """What answers, once it is loaded: says back what it hears."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    @property
+    def server(self) -> type[Echo]:
+        return Echo
+
+    async def cleanup(self) -> None:
+        pass
+
+
+class Loading:
+    """Lasts until it is told what came of it."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._outcomes: asyncio.Queue[Exception | None] = asyncio.Queue()
+
+    def ends(self, error: Exception | None = None) -> None:
+        self._outcomes.put_nowait(error)
+
+    async def __call__(self) -> Echo:
+        self.begun += 1
+        if (error := await self._outcomes.get()) is not None:
+            raise error
+        return Echo()
+
+
+async def until(probe: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not probe():  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0)
+
+
+async def said_back(reader: asyncio.StreamReader, expected: bytes) -> None:
+    async with asyncio.timeout(10):
+        assert await reader.readexactly(len(expected)) == expected
+
+
+async def test_nothing_is_loaded_before_somebody_comes_and_then_once_for_all(tmp_path: Path) -> None:
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    assert loading.begun == 0
+    visits = [await asyncio.open_unix_connection(str(tmp_path / "s")) for _ in range(3)]
+    for number, (_, writer) in enumerate(visits):
+        writer.write(b"%d early, " % number)
+    loading.ends()
+    for number, (reader, writer) in enumerate(visits):
+        await said_back(reader, b"%d early, " % number)
+        writer.write(b"and late")
+        await said_back(reader, b"and late")
+    assert loading.begun == 1
+    for _, writer in visits:
+        writer.close()
+    await door.close()
+
+
+async def test_who_says_much_while_it_is_loaded_is_heard_to_the_end(tmp_path: Path) -> None:
+    """More than is read at once, and kept by the kernel meanwhile."""
+    loading, much = Loading(), bytes(range(256)) * 8192
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    writer.write(much)
+    await until(lambda: door._inside and not next(iter(door._inside)).is_reading())
+    loading.ends()
+    await said_back(reader, much)
+    writer.close()
+    await door.close()
+
+
+async def test_what_could_not_be_loaded_is_told_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    visits = [await asyncio.open_unix_connection(str(tmp_path / "s")) for _ in range(2)]
+    await until(lambda: len(door._inside) == 2)
+    loading.ends(ImportError("no such module"))
+    for reader, writer in visits:
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+    assert caplog.text.count("could not be loaded") == 1
+    loading.ends()
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    writer.write(b"again")
+    await said_back(reader, b"again")
+    writer.close()
+    await door.close()
+
+
+async def test_who_left_while_it_was_loaded_is_not_waited_for(tmp_path: Path) -> None:
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    _, gone = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    await until(lambda: len(door._inside) == 2)
+    (first, _) = door._inside
+    gone.close()
+    await until(first.is_closing)
+    loading.ends()
+    writer.write(b"here")
+    await said_back(reader, b"here")
+    writer.close()
+    await door.close()
+
+
+async def test_a_stop_while_it_is_loaded_waits_for_it(tmp_path: Path) -> None:
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    _, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    await until(lambda: loading.begun)
+    closing = asyncio.create_task(door.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    loading.ends()
+    async with asyncio.timeout(10):
+        await closing
+    writer.close()
+
+
+async def test_a_stop_does_not_wait_for_what_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "GOODBYE_S", 0.0)
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    await until(lambda: loading.begun)
+    async with asyncio.timeout(10):
+        await door.close()
+        assert await reader.read() == b""
+    loading.ends()
+    writer.close()
+
+
+async def test_what_could_not_be_loaded_for_one_who_left_is_tried_again_for_the_next(tmp_path: Path) -> None:
+    loading = Loading()
+    door = ConnectionLimit(loading)
+    await door.open(tmp_path / "s")
+    _, gone = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    await until(lambda: door._inside)
+    gone.close()
+    await until(next(iter(door._inside)).is_closing)
+    loading.ends(OSError("no memory"))
+    await until(lambda: door._loading is None)
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    writer.write(b"here")
+    loading.ends()
+    await said_back(reader, b"here")
+    assert loading.begun == 2
+    writer.close()
+    await door.close()

@@ -64,8 +64,8 @@ def pin(pin_id: str, state: PinState = PinState.APPROVED) -> Left:
     return Left(known, 0, 30 * DAY_MS, NOW.wall_ms + 30 * DAY_MS)
 
 
-def said(payload: messages.Payload) -> tuple[str, dict[str, Any]]:
-    message = messages.publication(CONFIG.site.node, payload)
+def said(shown: reports.Shown) -> tuple[str, dict[str, Any]]:
+    message = messages.publication(CONFIG.site.node, shown.make())
     assert message.retain
     return message.topic.removeprefix(UP), json.loads(message.payload)
 
@@ -143,8 +143,8 @@ def test_of_requests_the_centre_hears_counts_and_states_only() -> None:
 
 def test_what_is_said_of_the_office_is_small() -> None:
     most = OfficeCounts(**dict.fromkeys(asdict(COUNTS), 10**9))
-    (payload,) = reports.shown_office(overview(Measurements(NOW), office=OfficeFacts(counts=most)), STAMP)
-    assert len(messages.publication(CONFIG.site.node, payload).payload) < 1024
+    (shown,) = reports.shown_office(overview(Measurements(NOW), office=OfficeFacts(counts=most)), STAMP)
+    assert len(messages.publication(CONFIG.site.node, shown.make()).payload) < 1024
 
 
 @pytest.mark.parametrize("word", [*RequestStatus, "unreadable"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edged.cli.main import VERBS, edgectl
 from edged.cli.options import CAMERA
 from edged.command import cli as command
-from edged.main.start import cli as daemon
+from edged.main.command_line import cli as daemon
 from script.generate import roff
 from script.generate import verbs as tree
 from script.generate.manual import SHELL, pages

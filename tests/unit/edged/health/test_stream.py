@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.health.stream import (
+    RATE_WINDOW_S,
     CameraState,
     Expectation,
     Observation,
@@ -109,6 +110,25 @@ def test_the_wait_before_the_first_frame_does_not_lower_the_rate() -> None:
 def test_rates_are_unknown_before_there_is_enough_to_measure() -> None:
     assert frame_rate([]) is None
     assert bit_rate(samples(25, 4)) is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 60)), max_size=40),
+    st.sampled_from([0.0, 1.0, RATE_WINDOW_S, 29.5, 30.0]),
+)
+def test_a_rate_is_that_from_the_first_frame_within_the_window_on(
+    steps: list[tuple[int, int]], window_s: float
+) -> None:
+    at, frames, seen = 0, 0, []
+    for milliseconds, more in steps:
+        at, frames = at + milliseconds, frames + more
+        seen.append(Sample(at, frames, 0, 0))
+    within = [one for one in seen if one.video_frames > 0 and at - one.at_ms <= window_s * 1000]
+    if within and at - within[0].at_ms >= RATE_WINDOW_S * 1000:
+        expected = 1000 * (frames - within[0].video_frames) / (at - within[0].at_ms)
+        assert frame_rate(seen, window_s) == expected
+    else:
+        assert frame_rate(seen, window_s) is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 2000), st.integers(0, 60), st.integers(0, 10**6)), max_size=80), st.booleans())

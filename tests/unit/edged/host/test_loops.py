@@ -50,6 +50,9 @@ async def test_a_loop_is_woken_before_its_time() -> None:
         await ran.get()
     await loops.stop()
     assert ran.empty()
+    loops.every("late", 0.0, work)
+    await asyncio.sleep(0)
+    assert ran.empty(), "none begins after the end"
 
 
 async def test_a_thread_of_its_own_does_one_thing_after_the_other_and_drops_what_has_not_begun() -> None:

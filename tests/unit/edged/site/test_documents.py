@@ -14,7 +14,16 @@ from edged.config.model import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
-from edged.overview import CameraHealth, Measurements, OfficeFacts, Overview, footage_forecast
+from edged.overview import (
+    AlarmCondition,
+    CameraHealth,
+    Measurements,
+    OfficeFacts,
+    Overview,
+    footage_forecast,
+    forecast_s,
+    observation,
+)
 from edged.site import documents as site_documents
 from mqtt.client import LinkView
 from recorder.supervisor.runner import CameraView
@@ -65,7 +74,7 @@ def frames(**changes: Any) -> CameraView:
 
 
 def assessed(view: CameraView) -> Condition:
-    return stream.assess(site_documents.observation(view, NOW, enabled=True), stream.Expectation())
+    return stream.assess(observation(view, NOW, enabled=True), stream.Expectation())
 
 
 def usage(camera: str, age_s: float, *, a_day: float | None = GB) -> CameraUsage:
@@ -129,7 +138,7 @@ def test_frames_that_are_not_recorded_are_no_recording_whatever_the_cause(cause:
 def test_the_document_of_a_camera_that_is_down_has_the_cause(cause: GapCause | None) -> None:
     """For programs: the reason beside it is for people, and its words may change."""
     for unsteady in (False, True):
-        seen = site_documents.observation(frames(cause=cause), NOW, enabled=True, unsteady=unsteady)
+        seen = observation(frames(cause=cause), NOW, enabled=True, unsteady=unsteady)
         found = stream.assess(seen, stream.Expectation())
         health = {"lobby": CameraHealth(found, None, NOW.wall_ms)}
         shown = site_documents.camera(CONFIG.cameras[0], overview(Measurements(NOW), health=health))
@@ -151,14 +160,14 @@ def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_f
     between = replace(frames(cause=GapCause.DROPPED, recorded_ms=NOW.boottime_ms - 4_000), connected=None)
     for view, state in ((between, CameraState.DOWN), (frames(), CameraState.RECORDING)):
         assert assessed(view).state is state
-        found = stream.assess(site_documents.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
+        found = stream.assess(observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
         assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, stream.UNSTEADY, True)
         seen = overview(Measurements(NOW), health={"lobby": CameraHealth(found, None, NOW.wall_ms)})
         assert set(tracking.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
     seen = overview(Measurements(NOW), health={"lobby": CameraHealth(assessed(between), None, NOW.wall_ms)})
     assert tracking.troubles(seen, {"lobby": between}, {}, None, {}) == {}
     gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
-    found = stream.assess(site_documents.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
+    found = stream.assess(observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
     assert found.state is CameraState.DOWN
 
 
@@ -243,26 +252,30 @@ def test_a_camera_that_is_gone_is_shown_under_its_stamped_bounds_while_it_has_fo
 def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     several = {name: usage(name, 0, a_day=rate * GB) for name, rate in (("lobby", 10), ("spare", 90), ("old", 90))}
     seen = overview(Measurements(NOW, (VOLUME,), several))
-    assert site_documents.forecast_s("lobby", seen) == 15 * DAY_S
-    assert site_documents.forecast_s("spare", seen) is site_documents.forecast_s("old", seen) is None
+    assert forecast_s("lobby", seen) == 15 * DAY_S
+    assert forecast_s("spare", seen) is forecast_s("old", seen) is None
     assert tracking.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
     unwell = dict.fromkeys(("lobby", "spare"), CameraHealth(Condition(CameraState.RECORDING, NOTHING), None, 0))
     full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
     assert set(tracking.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
-    assert site_documents.forecast_s("lobby", little) == 20 * DAY_S
+    assert forecast_s("lobby", little) == 20 * DAY_S
     much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
     assert not site_documents.retention(much).retention[0].compliant
 
 
 def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
-    slow = replace(RECORDING, samples=((NOW.boottime_ms, stats(frame_ms=1, sync_ms=700)),))
-    seen = overview(Measurements(NOW))
-    one, both = (tracking.troubles(seen, who, {}, None, {}) for who in ({"a": slow}, {"a": slow, "b": slow}))
-    assert list(one) == ["storage.slow"]
-    assert one == both
-    assert tracking.troubles(seen, {"a": frames()}, {}, None, {}) == {}
+    recorded = Condition(CameraState.RECORDING, NOTHING)
+
+    def told(**slow_syncs: int) -> dict[str, AlarmCondition]:
+        health = {name: CameraHealth(recorded, None, 0, slow_syncs=count) for name, count in slow_syncs.items()}
+        seen = overview(Measurements(NOW), health=health)
+        return tracking.troubles(seen, dict.fromkeys(health, frames()), {}, None, {})
+
+    assert list(told(a=1)) == ["storage.slow"]
+    assert told(a=1, b=0) == told(a=1, b=7)
+    assert told(a=0) == {}
 
 
 def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> None:

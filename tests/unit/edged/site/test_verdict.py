@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from edged.documents import site as documents
+from edged.health.stream import CameraState
+from edged.overview import ShownCamera
 from edged.site.verdict import judge, ranked
 from edged.words.catalogue import Reader
-from storage.words.message import message, with_advice
+from storage.words.message import NOTHING, Message, as_message, message
+from storage.words.model import AlarmRow, Severity, VolumeState, VolumeStatus
 
 
-def camera(name: str, state: str, reason: str = "") -> documents.Camera:
-    return documents.Camera.model_construct(id=name, state=state, reason=reason)
+def camera(name: str, state: str, reason: str = "") -> ShownCamera:
+    return ShownCamera(name, CameraState(state), as_message(reason), None)
 
 
-def alarm(key: str, severity: str, since: str, text: str, action: str = "Do it") -> documents.Alarm:
-    return documents.Alarm.model_construct(key=key, severity=severity, since=since, text=text, action=action)
+def alarm(key: str, severity: str, since: str, text: str, action: str = "Do it") -> AlarmRow:
+    since_ms = round(datetime.fromisoformat(since).timestamp() * 1000)
+    words = as_message(text), as_message(action)
+    return AlarmRow(key, Severity(severity), True, since_ms, None, 1, *words, acknowledged=False)
 
 
-def volume(state: str) -> documents.Volume:
-    return documents.Volume.model_construct(id="1", path="/srv", state=state)
+def volume(state: str) -> VolumeStatus:
+    return VolumeStatus("1", Path("/srv"), VolumeState(state), NOTHING, 0, 0, 0, 0, 0)
 
 
-def critical(key: str, hour: int) -> documents.Alarm:
+def critical(key: str, hour: int) -> AlarmRow:
     return alarm(key, "critical", f"2026-01-01T{hour:02}:00:00Z", key, "")
 
 
@@ -63,7 +68,7 @@ def test_the_oldest_of_equals_speaks() -> None:
 def test_a_camera_that_is_down_is_critical_even_without_an_alarm_unless_it_just_starts(
     starting: tuple[str, ...], verdict: str
 ) -> None:
-    broker: list[Any] = [alarm("mqtt.down", "warning", "2026-01-01T00:00:00Z", "The centre cannot be reached")]
+    broker = [alarm("mqtt.down", "warning", "2026-01-01T00:00:00Z", "The centre cannot be reached")]
     assert judge([GOOD, DOWN], [], SERVES, starting) == (verdict, "gate: nothing answers")
     assert judge([GOOD, DOWN], broker, SERVES, starting)[0] == verdict
 
@@ -112,8 +117,8 @@ def test_a_warning_never_speaks_before_what_is_critical() -> None:
 
 def test_the_verdict_is_said_in_the_language_of_whoever_reads() -> None:
     text = message("alarm.volume-full", "Volume {path} is full: {reason}", path="/srv", reason="disk full")
-    told = with_advice(text, message("alarm.volume-full.action", "Add space or lower what is recorded"))
-    full = documents.Alarm.model_construct(key="storage.full:1", severity="critical", since="2026-01-01", **told)
+    action: Message = message("alarm.volume-full.action", "Add space or lower what is recorded")
+    full = alarm("storage.full:1", "critical", "2026-01-01T00:00:00Z", text, action)
     others = [critical(f"camera.down:{name}", 1) for name in "ab"]
     _, said = judge([DOWN], [full, *others], [volume("full")], ())
     assert said == (

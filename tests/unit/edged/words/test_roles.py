@@ -53,7 +53,7 @@ def served() -> list[Route]:
         looks=anything,
         exports=anything,
     )
-    return Control(anything, Path("/nowhere"), guard(), api.routes(parts)).routes
+    return Control(anything, guard(), api.routes(parts)).routes
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -22,9 +22,10 @@ class Rows:
         self.rows = dict.fromkeys(range(1, count + 1))
         self.number = count
         self.broken = False
-        self.reads = self.told = 0
+        self.reads = self.told = self.looks = self.commits = 0
 
     def last(self) -> int:
+        self.looks += 1
         self._check()
         return self.number
 
@@ -36,6 +37,7 @@ class Rows:
 
     def done(self, seqs: Collection[int]) -> Future[None]:
         def delete() -> None:
+            self.commits += 1
             for seq in seqs:
                 self.rows.pop(seq, None)
 
@@ -50,6 +52,7 @@ class Rows:
 
     def enter(self) -> None:
         self.number += 1
+        self.commits += 1
         self.rows[self.number] = None
 
     def _check(self) -> None:
@@ -110,22 +113,23 @@ async def test_events_are_read_sent_and_deleted_and_new_ones_seen_within_a_secon
     assert not rows.rows
     assert it.outbox.arrived == []
     rows.enter()
-    await it.work()
-    assert it.take() is None
     it.now_s += LOOK_EVERY_S
     await it.work()
     assert it.take() == 101
 
 
-async def test_an_idle_drain_looks_once_a_second_and_reads_no_rows() -> None:
+async def test_where_nothing_was_committed_it_looks_at_each_connection_and_no_more_and_reads_no_rows() -> None:
     rows = Rows(0)
     it = Running(rows)
     await it.work()
-    before = rows.reads
+    before, looks = rows.reads, rows.looks
     for _ in range(10):
         it.now_s += LOOK_EVERY_S
         await it.work()
-    assert rows.reads == before
+    assert (rows.reads, rows.looks) == (before, looks)
+    it.drain.connected(it.now_s)
+    await it.work()
+    assert (rows.reads, rows.looks) == (before, looks + 1)
 
 
 async def test_evictions_are_told_at_each_connection_and_once_an_hour() -> None:

@@ -15,14 +15,13 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from storage.database import migrations
-from storage.database.migrations import FIRST, migrate, statements, would_change
+from storage.database.migrations import FIRST, RECORD, STEPS, Step, migrate, statements, would_change
 from storage.words.errors import DatabaseDamaged
 from tests.support import version_before as before
 
 ROOT: Final = Path(__file__).parents[4]
 SCHEMA: Final = (ROOT / "storage" / "database" / "schema.sql").read_text("utf-8")
 LATER: Final = "9999_lens"
-RECORD: Final = "_sqlite_migrations"
 ADD: Final = migrations._add
 
 
@@ -85,23 +84,19 @@ def test_a_new_one_is_as_the_schema_says(new: Path, tmp_path: Path) -> None:
     assert not would_change(new)
 
 
-def migrations_with_a_later_step() -> Migrations:
+def steps_with_a_later_one() -> dict[str, Step]:
     """As the opening of `storage.database.migrations` says how to add one."""
-    later = Migrations("edged")
-    for step in migrations.MIGRATIONS.pending(Database(memory=True)):
-        later(name=step.name)(step.fn)
 
-    @later(name=LATER)
     def _lens(db: Database) -> None:
         if "lens" not in db["cameras"].columns_dict:
             db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
 
-    return later
+    return {**STEPS, LATER: _lens}
 
 
 def test_a_later_step_brings_an_old_one_to_the_form_of_a_new_one(old: Path, new: Path) -> None:
     before_it = form(new)
-    with patch.object(migrations, "MIGRATIONS", migrations_with_a_later_step()):
+    with patch.object(migrations, "STEPS", steps_with_a_later_one()):
         for path in (old, new):
             assert would_change(path)
             brought_up_to_date(path)
@@ -136,9 +131,48 @@ def test_any_other_is_refused_and_left_as_it_is(old: Path, change: str, what: st
 def test_one_that_was_cut_off_before_its_first_step_is_a_new_one(tmp_path: Path, new: Path) -> None:
     path = tmp_path / "begun.db"
     with closing(sqlite3.connect(path)) as connection:
-        migrations.MIGRATIONS.ensure_migrations_table(Database(connection, execute_plugins=False))
+        Migrations("edged").ensure_migrations_table(Database(connection, execute_plugins=False))
     brought_up_to_date(path)
     assert form(path) == form(new)
+
+
+@pytest.mark.parametrize("taken", range(len(STEPS) + 1))
+def test_which_steps_one_lacks_is_seen_as_sqlite_utils_sees_it(tmp_path: Path, taken: int) -> None:
+    """Whichever version wrote down what it took: sqlite_utils keeps the record, and is not asked each time."""
+    path = tmp_path / "edged.db"
+    some, all_ = Migrations("edged"), Migrations("edged")
+    for number, (name, step) in enumerate(STEPS.items()):
+        all_(name=name)(step)
+        if number < taken:
+            some(name=name)(step)
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection, execute_plugins=False)
+        some.apply(db)
+        known = migrations._taken(connection)
+        assert [name for name in STEPS if name not in known] == [step.name for step in all_.pending(db)]
+    brought_up_to_date(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert all_.pending(Database(connection, execute_plugins=False)) == []
+
+
+def test_one_that_is_up_to_date_is_not_written(new: Path) -> None:
+    with closing(sqlite3.connect(f"{new.as_uri()}?mode=ro", uri=True)) as connection:
+        migrate(connection)
+
+
+def test_a_step_that_fails_leaves_neither_itself_nor_its_record(old: Path) -> None:
+    def fails(db: Database) -> None:
+        db.execute("ALTER TABLE cameras ADD COLUMN lens TEXT")
+        raise OSError("planted")
+
+    brought_up_to_date(old)
+    as_it_was = form(old)
+    with patch.object(migrations, "STEPS", {**STEPS, LATER: fails}):
+        with closing(sqlite3.connect(old)) as connection, pytest.raises(OSError, match="planted"):
+            migrate(connection)
+        assert would_change(old)
+    assert not would_change(old)
+    assert form(old) == as_it_was
 
 
 # --- the sections of the schema ---------------------------------------------------------------------------------------

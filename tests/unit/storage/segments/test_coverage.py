@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import Final, TypeVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ages.history import Point
+from storage.database.writer import RowChanges
 from storage.segments import coverage_queries
 from storage.segments import table as segments_table
 from storage.segments.queries import segment_by_seq
 from storage.words.clock import STEP_MS
-from storage.words.model import GapCause
+from storage.words.model import GapCause, SegmentState
 from tests.unit.storage.segments.test_table import WALL, Book, at
 
 T = TypeVar("T")
@@ -154,3 +158,80 @@ def test_at_every_instant_every_second_is_recorded_or_explained(life: Lived) -> 
             assert recorded.unexplained_ms() == 0
             getattr(recorded, act)()
         assert recorded.unexplained_ms() == 0
+
+
+def discarded(recorded: Recorded) -> None:
+    """The oldest segment that is complete goes, first half and then all of it."""
+    row = next((segment_by_seq(recorded.book.db, "lobby", seq) for seq in range(1, recorded.seq - 1)), None)
+    if row is not None and row.state is SegmentState.COMMITTED:
+        segments_table.discard(recorded.book.db, row)
+    elif row is not None:
+        segments_table.forget(recorded.book.db, row)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["cut", "cut", "commit", "drop", "set"]), st.integers(-4000, 5000)),
+        min_size=9,
+        max_size=20,
+    ),
+    st.lists(st.sampled_from([False, False, True]), min_size=20, max_size=20),
+    st.sampled_from([3000, FORWARD_MS]),
+    st.sampled_from([1, 3, 1000]),
+)
+def test_what_is_remembered_of_a_day_is_what_would_be_read(
+    life: Lived, goes: list[bool], day_ms: int, most: int
+) -> None:
+    recorded, written, days = Recorded(), RowChanges(), coverage_queries.RememberedDays()
+    db = recorded.book.db
+    written.follow(db, "segments", "camera")
+    for (act, ms), is_going in zip(life, goes, strict=False):
+        if act == "set":
+            recorded.offset_ms += 5 * ms
+        else:
+            recorded.ms += abs(ms)
+            getattr(recorded, act)()
+        if is_going:
+            discarded(recorded)
+        written.committed()
+        now = recorded.now
+        asked = ("lobby", now.wall_ms - day_ms, now.wall_ms, now)
+        known = partial(days.touching, db, written.counts())
+        for _ in range(2):
+            with patch.object(coverage_queries, "SPANS_MAX", most):
+                told = coverage_queries.of(lambda query: query(db), *asked, known)
+            assert told == coverage_queries.of(lambda query: query(db), *asked)
+
+
+def test_of_what_lies_before_what_is_remembered_nothing_is_said(book: Book) -> None:
+    """The clock was set back by hours: then it is read."""
+    day = coverage_queries.DaySpans(book.db, 1, 0, WALL)
+    assert day.touching(WALL, WALL + 1) == []
+    assert day.touching(WALL - 1, WALL + 1) is None
+
+
+LONGEST_MS: Final = 2 * coverage_queries.SEAM_MS
+NEAR_A_SEAM: Final = st.builds(
+    lambda seams, more: seams * coverage_queries.SEAM_MS + more, st.integers(0, 12), st.integers(-1, 1)
+).filter(lambda ms: ms >= 0)
+
+
+@given(
+    st.lists(st.tuples(NEAR_A_SEAM, NEAR_A_SEAM.filter(lambda ms: ms <= LONGEST_MS)), max_size=12),
+    NEAR_A_SEAM,
+    NEAR_A_SEAM,
+    st.lists(st.tuples(NEAR_A_SEAM, NEAR_A_SEAM), max_size=2),
+)
+def test_runs_of_segments_measure_as_the_segments_do(
+    found: list[tuple[int, int]], left: int, right: int, gaps: list[tuple[int, int]]
+) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE cameras (number, id, longest_ms)")
+        db.execute("CREATE TABLE segments (camera, state, start_wall_ms, duration_ms)")
+        db.execute("INSERT INTO cameras VALUES (1, 'lobby', ?)", (LONGEST_MS,))
+        db.executemany("INSERT INTO segments VALUES (1, 'committed', ?, ?)", found)
+        told = coverage_queries.DaySpans(db, 1, LONGEST_MS, 0).touching(left, right)
+        each, _ = coverage_queries.claimed_page(db, "lobby", left, right)
+    claim = coverage_queries.CoverageClaims(0, [], [(begin, begin + length) for begin, length in gaps], [])
+    assert told is not None
+    assert coverage_queries.measure(claim, told, left, right) == coverage_queries.measure(claim, each, left, right)
