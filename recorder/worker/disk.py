@@ -56,6 +56,8 @@ BATCH_BYTES: Final = 1 << 20
 """Written at a time. Bytes count as waiting until they are written, so this is no memory on top."""
 SYNC_S: Final = (WAKE_MS - 50) / 1000
 """Between two syncs of a file at the least: bytes come once a look, and each time are synced at once."""
+WAKES_ITSELF_S: Final = WAKE_MS / 1000 + 0.15
+"""A thread that nobody wakes for so long looks whether there is something: whoever reads may hang in another camera."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -149,7 +151,7 @@ class Writer:
             self._changed.notify_all()
 
     def add(self, seq: int, pieces: list[bytes]) -> None:
-        """More bytes of a segment that was begun and not yet ended. Ignored once it is lost."""
+        """More bytes of a segment that was begun and not yet ended. Ignored once it is lost. Written after `wake`."""
         length = sum(map(len, pieces))
         if not length:
             return
@@ -164,7 +166,13 @@ class Writer:
                 furthest = max(self._segments.values(), key=lambda one: one.queued_bytes)
                 behind = message("session.disk-behind", "the disk is {mebibytes} MiB behind", mebibytes=waiting >> 20)
                 self._lose(furthest, GapCause.IO_ERROR, behind)
-            segment.news.put(None)
+
+    def wake(self) -> None:
+        """Let what was added be written now, not only after `WAKES_ITSELF_S`."""
+        with self._lock:
+            for segment in self._segments.values():
+                if segment.pieces:
+                    segment.news.put(None)
 
     def end(self, seq: int, end: Moment, frames: int, camera_offset_ms: int | None) -> None:
         """The segment is complete. `camera_offset_ms`: the camera's clock minus ours, where it told."""
@@ -282,7 +290,7 @@ class Writer:
         """Write what comes until the segment has ended or is lost; synced at once, but not oftener than `sync_ms`."""
         unsynced, due = False, 0.0
         while True:
-            wait_s = max(0.0, due - time.monotonic()) if unsynced else None
+            wait_s = max(0.0, due - time.monotonic()) if unsynced else WAKES_ITSELF_S
             if not segment.pieces and segment.end is None and segment.lost is None:
                 with contextlib.suppress(Empty):
                     segment.news.get(timeout=wait_s)

@@ -2,8 +2,8 @@
 
 Waking up is the most of what reading costs: after a sleep the same code takes thrice as long as when it has just run.
 So cameras that may be left alone for long (`Source.nap_s`) are looked at together, others in between, and one that
-somebody watches live when something comes. Disks are given what came when all are looked at: their threads would take
-the interpreter in turns with this one.
+somebody watches live when something comes. Disks' threads are woken when all are looked at: they would take the
+interpreter in turns with this one.
 
 Keeps of L4: a parser that never returns is ended by the kernel after `TURN_S` of processor time, with its process; a
 page that the daemon shares says whose turn it was.
@@ -101,7 +101,7 @@ class Reader:
                 served.append(session)
             self._attend(session)
         for session in served:
-            _guarded(session, session.hand_over)
+            _guarded(session, session.wake_disk)
 
     def _next_look(self, nap_s: float) -> float:
         """Those that can wait wait for each other."""

@@ -120,8 +120,8 @@ class Recording:
         self._key_frames = self._key_bytes = self._sound_bytes = 0
 
     def feed(self, reading: Reading) -> None:
-        """Take what one look brought, also if that is nothing: what waits for a next unit must not wait for ever. The
-        disk has it after `hand_over`."""
+        """Take what one look brought, also if that is nothing: what waits for a next unit must not wait for ever. It is
+        written after `wake_disk`."""
         if self._finished:
             return
         now = self._clock.now()
@@ -142,13 +142,14 @@ class Recording:
             self._flushed_ns = now_ns
             for file in self._open.values():
                 file.pieces += file.muxer.flush()
-
-    def hand_over(self) -> None:
-        """What files were given, to the disk: all of one look at once."""
         for file in self._open.values():
             if file.pieces:
                 self._writer.add(file.seq, file.pieces)
                 file.pieces = []
+
+    def wake_disk(self) -> None:
+        """What looks brought is written now."""
+        self._writer.wake()
 
     def overdue(self) -> Overdue | None:
         """Why the session has no more sense; to be asked once a second."""

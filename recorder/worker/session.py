@@ -185,10 +185,10 @@ class Session:
             self._tick_s = now_s + TICK_S
             self._tick()
 
-    def hand_over(self) -> None:
-        """What `serve` took, to the disk."""
+    def wake_disk(self) -> None:
+        """What `serve` took is written now."""
         if self._recording is not None:
-            self._recording.hand_over()
+            self._recording.wake_disk()
 
     def end(self, ended: Ended) -> None:
         """Once: what the camera sent is closed and written, then `ended` are the last words."""

@@ -80,6 +80,10 @@ class Desk:
         except Exception as error:  # noqa: BLE001  (a session tells its host)
             self.fault = error
 
+    def add(self, seq: int, pieces: list[bytes]) -> None:
+        self.writer.add(seq, pieces)
+        self.writer.wake()
+
     def drain(self) -> None:
         """Until all is written."""
         wait_until(lambda: self.writer.queued_bytes == 0, WITHIN_S, "it is written", every_s=0.001)
@@ -141,8 +145,8 @@ def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(SegmentFile, "create", watched)
     path = desk.begin(1)
     assert desk.hear(Opening) == Opening(1, at(1).wall_ms, at(1).boottime_ms, desk.terms)
-    desk.writer.add(1, [b"abc", b"def"])
-    desk.writer.add(1, [b"ghi"])
+    desk.add(1, [b"abc", b"def"])
+    desk.add(1, [b"ghi"])
     desk.writer.end(1, at(5), 25, -40)
     assert desk.writer.queued_bytes == 9
     assert not path.parent.exists(), "nothing happens before the row"
@@ -165,7 +169,7 @@ def test_a_thread_that_waits_for_more_keeps_nothing_of_what_it_wrote(desk: Desk)
     desk.begin(1)
     desk.hear(Opening)
     desk.writer.answer(Granted(1))
-    desk.writer.add(1, [piece])
+    desk.add(1, [piece])
     wait_until(lambda: sys.getrefcount(piece) == held, WITHIN_S, "it is let go of", every_s=0.001)
     assert desk.writer.queued_bytes == 0
 
@@ -173,7 +177,7 @@ def test_a_thread_that_waits_for_more_keeps_nothing_of_what_it_wrote(desk: Desk)
 def test_every_segment_and_the_last_words_last(desk: Desk) -> None:
     for seq in (1, 2, 3):
         desk.begin(seq)
-        desk.writer.add(seq, [b"x" * seq])
+        desk.add(seq, [b"x" * seq])
         desk.end(seq, at(seq + 1), seq)
     desk.writer.finish(ENDED)
     assert [desk.hear(Opening).seq, desk.hear(Opening).seq] == [1, 2]
@@ -214,13 +218,13 @@ def test_a_cut_keeps_the_next_segment_waiting_for_nothing(desk: Desk, monkeypatc
     second = desk.begin(2)
     assert desk.hear(Opening).seq == 2, "before the first is closed"
     desk.writer.answer(Granted(2))
-    desk.writer.add(2, [b"picture"])
+    desk.add(2, [b"picture"])
     assert synced.get(timeout=WITHIN_S) == second.name, "the first has not ended"
-    desk.writer.add(1, [b"sound"])
+    desk.add(1, [b"sound"])
     desk.end(1, at(2), 1)
     assert synced.get(timeout=WITHIN_S) == first.name
     assert commits.wait(WITHIN_S)
-    desk.writer.add(2, [b"picture"])
+    desk.add(2, [b"picture"])
     assert synced.get(timeout=WITHIN_S) == second.name, "the first is being committed"
     goes_on.set()
     assert desk.hear(Closed).seq == 1
@@ -231,7 +235,7 @@ def test_a_cut_keeps_the_next_segment_waiting_for_nothing(desk: Desk, monkeypatc
 def test_refused_leaves_no_trace_and_the_next_is_asked_for(desk: Desk) -> None:
     path = desk.begin(1)
     desk.hear(Opening)
-    desk.writer.add(1, [b"x"])
+    desk.add(1, [b"x"])
     desk.writer.answer(Refused(1, GapCause.DISK_FULL))
     assert desk.writer.is_lost(1)
     assert desk.writer.queued_bytes == 0
@@ -257,15 +261,15 @@ def test_a_full_disk_keeps_what_was_written(desk: Desk, monkeypatch: pytest.Monk
     desk.hear(Opening)
     synced = threading.Event()
     monkeypatch.setattr(SegmentFile, "sync", lambda _: synced.set())
-    desk.writer.add(1, [b"kept"])
+    desk.add(1, [b"kept"])
     desk.writer.answer(Granted(1))
     assert synced.wait(WITHIN_S), "what is written is synced though nothing follows"
     monkeypatch.setattr(SegmentFile, "write", no_space)
-    desk.writer.add(1, [b"lost"])
+    desk.add(1, [b"lost"])
     assert desk.hear(Abandoned).cause is GapCause.DISK_FULL
     assert part(path).read_bytes() == b"kept"
     assert not path.exists()
-    desk.writer.add(1, [b"ignored"])
+    desk.add(1, [b"ignored"])
     assert desk.writer.queued_bytes == 0
 
 
@@ -277,7 +281,7 @@ def test_a_disk_too_far_behind_loses_the_segment_but_not_the_reader(desk: Desk) 
     desk.begin(1)
     desk.hear(Opening)
     for _ in range(3):
-        desk.writer.add(1, [b"x" * 400])
+        desk.add(1, [b"x" * 400])
     assert desk.writer.is_lost(1)
     assert desk.writer.queued_bytes == 0
     desk.writer.answer(Granted(1))
@@ -286,10 +290,10 @@ def test_a_disk_too_far_behind_loses_the_segment_but_not_the_reader(desk: Desk) 
 
 def test_whichever_segment_is_furthest_behind_is_lost(desk: Desk) -> None:
     desk.begin(1)
-    desk.writer.add(1, [b"x" * 900])
+    desk.add(1, [b"x" * 900])
     desk.end(1, at(2), 1)
     desk.begin(2)
-    desk.writer.add(2, [b"x" * 200])
+    desk.add(2, [b"x" * 200])
     assert desk.writer.is_lost(1)
     assert not desk.writer.is_lost(2)
     assert desk.writer.queued_bytes == 200
@@ -307,19 +311,19 @@ def test_a_hanging_disk_is_told_at_once(desk: Desk, monkeypatch: pytest.MonkeyPa
     desk.begin(1)
     desk.hear(Opening)
     desk.writer.answer(Granted(1))
-    desk.writer.add(1, [b"x"])
+    desk.add(1, [b"x"])
     assert hangs.acquire(timeout=WITHIN_S)
     assert desk.writer.queued_bytes == 1, "what is being written waits too"
-    desk.writer.add(1, [b"x" * 1001])
+    desk.add(1, [b"x" * 1001])
     assert "behind" in desk.hear(Abandoned).detail
     assert desk.writer.queued_bytes == 0
     assert not desk.writer.is_behind, "one more attempt: the disk may come back, or the daemon name another"
     desk.begin(2)
     desk.hear(Opening)
     desk.writer.answer(Granted(2))
-    desk.writer.add(2, [b"x"])
+    desk.add(2, [b"x"])
     assert hangs.acquire(timeout=WITHIN_S)
-    desk.writer.add(2, [b"x" * 1001])
+    desk.add(2, [b"x" * 1001])
     desk.hear(Abandoned)
     assert desk.writer.is_behind
     goes_on.set()
@@ -339,10 +343,10 @@ def test_a_lost_segment_is_let_go_of_as_soon_as_the_disk_allows(desk: Desk, monk
     monkeypatch.setattr(SegmentFile, "write", hang)
     path = desk.begin(1)
     desk.hear(Opening)
-    desk.writer.add(1, [b"x", b"y", b"z"])
+    desk.add(1, [b"x", b"y", b"z"])
     desk.writer.answer(Granted(1))
     assert hangs.wait(WITHIN_S)
-    desk.writer.add(1, [b"x" * 1001])
+    desk.add(1, [b"x" * 1001])
     desk.hear(Abandoned)
     with part(path).open("rb") as file:
         with pytest.raises(BlockingIOError):
@@ -365,7 +369,7 @@ def test_the_slowest_sync_is_told_once(tmp_path: Path, monkeypatch: pytest.Monke
         desk.begin(1)
         desk.hear(Opening)
         desk.writer.answer(Granted(1))
-        desk.writer.add(1, [b"x"])
+        desk.add(1, [b"x"])
         assert synced.wait(WITHIN_S)
     finally:
         desk.close()
@@ -387,14 +391,14 @@ def test_what_comes_is_synced_at_once_but_not_oftener_than_it_need(
         desk.hear(Opening)
         desk.writer.answer(Granted(1))
         for look in range(1, 4):
-            desk.writer.add(1, [b"x"])
+            desk.add(1, [b"x"])
             assert synced.get(timeout=WITHIN_S) == look
             now_s += WAKE_MS / 1000
         for _ in range(6):
-            desk.writer.add(1, [b"x"])
+            desk.add(1, [b"x"])
             desk.drain()
         now_s += WAKE_MS / 1000
-        desk.writer.add(1, [b"x"])
+        desk.add(1, [b"x"])
         syncs = 1
         while synced.get(timeout=WITHIN_S) < 10:
             syncs += 1
@@ -408,7 +412,7 @@ def test_a_session_that_nobody_hears_lets_go_of_its_files_and_says_nothing(desk:
     assert [desk.hear(Opening).seq for _ in range(2)] == [1, 2]
     third = desk.begin(3)
     desk.writer.answer(Granted(1))
-    desk.writer.add(1, [b"kept"])
+    desk.add(1, [b"kept"])
     desk.drain()
     desk.writer.drop()
     desk.join()

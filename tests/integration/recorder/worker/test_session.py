@@ -99,7 +99,7 @@ class Metronome:
     def serve(self, now_s: float, _: object) -> None:
         self.due_s = now_s + BEAT_S
 
-    def hand_over(self) -> None:
+    def wake_disk(self) -> None:
         """It has nothing."""
 
     def close(self) -> None:

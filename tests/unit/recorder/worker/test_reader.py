@@ -82,10 +82,10 @@ class Played:
         self.descriptors: tuple[int, ...] = ()
         self.looks: list[float] = []
         self.heard: list[float] = []
-        self.handed_over: list[float] = []
+        self.woken: list[float] = []
         self.failed: list[Exception] = []
         self.in_turn: Callable[[], None] = lambda: None
-        self.at_hand_over: Callable[[], None] = lambda: None
+        self.at_wake: Callable[[], None] = lambda: None
 
     def serve(self, now_s: float, next_look: Callable[[float], float]) -> None:
         assert now_s <= self.world.now_s
@@ -93,9 +93,9 @@ class Played:
         self.due_s = next_look(self.nap_s)
         self.in_turn()
 
-    def hand_over(self) -> None:
-        self.handed_over.append(self.world.now_s)
-        self.at_hand_over()
+    def wake_disk(self) -> None:
+        self.woken.append(self.world.now_s)
+        self.at_wake()
 
     def hear(self) -> None:
         self.heard.append(self.world.now_s)
@@ -228,11 +228,11 @@ def test_disks_are_given_what_came_once_all_are_looked_at() -> None:
         assert all(session.looks for session in played)
         raise RuntimeError("what nobody expected")
 
-    played[0].at_hand_over = stumble
+    played[0].at_wake = stumble
     loop.reader.turn()
-    assert [len(session.handed_over) for session in played] == [1, 1, 1]
+    assert [len(session.woken) for session in played] == [1, 1, 1]
     assert [len(session.failed) for session in played] == [1, 0, 0]
-    assert not later.handed_over, "nothing was taken of it"
+    assert not later.woken, "nothing was taken of it"
 
 
 # Who cannot wait
