@@ -137,4 +137,3 @@ class Session:
     def feed(self, *items: Item, waited: bool = True) -> None:
         """One look at the network."""
         self.recording.feed(Reading(list(items), waited))
-        self.recording.hand_over()

@@ -264,7 +264,7 @@ class Studio:
                 sent = session.film.between(since_ms, self.passed_ms, self.begin_ms) if camera not in silent else []
                 heard = [item for item in sent if camera not in blind or not item.video]
                 session.recording.feed(Reading(heard, waited=True))
-                session.recording.hand_over()
+                session.recording.wake_disk()
             if self.passed_ms % 1000 == 0:
                 await self._second()
 
