@@ -45,7 +45,7 @@ from bench.contenders import (
     Ffmpeg,
     MediaMtx,
     Moonfire,
-    foreign,
+    reader,
     scratch,
 )
 from bench.viewer import Viewer
@@ -332,8 +332,8 @@ def main() -> None:
     binaries = {who: path.resolve() for who, path in given.items() if path is not None}
     who = [one for one in WHO if one in chosen.who.split(",") and one in ("ffmpeg", EDGED, *binaries)]
     bench = Bench(state, binaries, chosen.warm_up, chosen.seconds)
-    if EDGED in who and (place := foreign()):
-        print(f"the decoder of edged comes from {place}: use the virtual environment of this checkout", file=sys.stderr)
+    if EDGED in who:
+        print(f"edged: reader {reader()}", file=sys.stderr)
     results = kept(chosen.results)
     there = {result.key for result in results}
     for number in range(chosen.rounds):

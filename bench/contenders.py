@@ -246,7 +246,7 @@ class Contender(ABC):
 
 @dataclass
 class Edged(Contender):
-    """The daemon, as a person starts it."""
+    """The daemon, as a person starts it; that which is installed for this Python."""
 
     segment_s: int | None = None
     """The default where it is None."""
@@ -282,7 +282,7 @@ class Edged(Contender):
             before += _LIVE.format(path=path)
         script = self.folder / "daemon.py"
         script.write_text(
-            f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom edged.main.entry import daemon\n"
+            f"import sys\nfrom edged.main.entry import daemon\n"
             f"if __name__ == '__main__':\n{indent(before, '    ')}    sys.exit(daemon())\n"
         )
         self.run(0, "edged.log", sys.executable, script, "--config", self.config)
@@ -526,12 +526,10 @@ def scratch(state: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def foreign() -> str:
-    """Where edged's isolated processes (`python -I`) come from, if not from this checkout; "" where all is well."""
-    script = "import recorder; print(recorder.__path__[0])"
-    found = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False)
-    place = found.stdout.strip() or "nowhere"
-    return "" if Path(place) == ROOT / "recorder" else place
+def reader() -> str:
+    """Of the edged that is installed for this Python: "compiled" or "interpreted", and where it lies."""
+    script = "import edged; from edged.host.versions import reader; print(f'{reader()}, {edged.__path__[0]}')"
+    return subprocess.check_output([sys.executable, "-I", "-c", script], text=True).strip()
 
 
 def wait_for(what: str, condition: Callable[[], bool], timeout_s: float = READY_S) -> None:

@@ -38,15 +38,23 @@ def release_pages(spans: Iterable[tuple[int, int]]) -> None:
 
 
 def unwritten(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """From where to where files are mapped to be read, and hold nothing but what is in the file. What the linker wrote
-    into a library, and then protected, is its own copy, and would be lost.
+    """From where to where programs and libraries are mapped to be read, and hold nothing but what is in the file. What
+    the linker wrote into a library, and then protected, is its own copy, and would be lost. Other files are left alone:
+    where they were, something else may be mapped meanwhile.
     """
-    span, of_file = "", False
+    found: list[tuple[str, str]] = []
+    programs: set[str] = set()
+    span = mode = file = ""
     for line in smaps:
         name, value, *more = line.split()
         if not name.endswith(":"):
-            span, of_file = name, "w" not in value and more[2] != "0"
-        elif name == "Anonymous:" and of_file and value == "0":
+            span, mode, file = name, value, " ".join(more[1:3])
+            if "x" in mode:
+                programs.add(file)
+        elif name == "Anonymous:" and "w" not in mode and value == "0":
+            found.append((span, file))
+    for span, file in found:
+        if file in programs and not file.endswith(" 0"):
             start, end = span.split("-")
             yield int(start, 16), int(end, 16)
 
