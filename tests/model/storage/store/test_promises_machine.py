@@ -194,7 +194,6 @@ WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], s
         "S7",
     ),
     "writes that nobody hears of": (planted.writes_that_nobody_hears_of, two_segments, "stale"),
-    "commits that nobody counts": (planted.commits_that_nobody_counts, two_segments, "stale"),
     "volume that is away pruned": (planted.volume_that_is_away_pruned, a_sweep_without_a_disk, "S4"),
 }
 
