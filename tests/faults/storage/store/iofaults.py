@@ -201,7 +201,8 @@ def _connected(plan: Plan) -> Callable[..., sqlite3.Connection]:
         """Full: the statement fails. Broken: SQLite gives up the whole transaction."""
 
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-            if plan.fails(f"sqlite {sql.split(maxsplit=1)[0]}"):
+            statement, *rest = sql.split(maxsplit=2)
+            if plan.fails(f"sqlite {statement} {rest[0]}" if statement == "PRAGMA" else f"sqlite {statement}"):
                 if plan.way is Failing.LATE and sql == "COMMIT":
                     super().execute(sql)
                 elif plan.way is not Failing.FULL and self.in_transaction:

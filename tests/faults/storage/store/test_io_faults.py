@@ -40,6 +40,7 @@ SILENT: Final = {
     "open of storage.mirror.files": "how this box was called, before the start: its volumes say it, too",
     "open of storage.ledger.signer": "of a volume, before the start: it is gone through like any other",
     "scandir of storage.recovery.walk": "of a new volume: the same",
+    "sqlite PRAGMA data_version": "whether others wrote: where that cannot be told, nothing is remembered",
     "stat of storage.ledger.key": "a renewal that was cut off is settled at the next start; an unfit key is told",
     "pwrite of storage.store.opening": "our process id in the lock, for people only",
     "mkdir of storage.store.opening": "of a state directory that is there",
