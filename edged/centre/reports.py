@@ -186,7 +186,7 @@ class Reporter:
         for shown in all_shown(seen, self._blank):
             told = before.pop(shown.name, None)
             is_due = told is None or now_ms - told.at_ms >= STATE_EVERY_MS
-            if told is None or is_due or not shown.is_made_of(told.of):
+            if told is None or is_due or shown.of != told.of:
                 payload = shown.make()
                 essence = payload.model_dump(exclude=VOLATILE)
                 if told is None or is_due or told.essence != essence:
@@ -323,12 +323,8 @@ class Shown(NamedTuple):
     name: Hashable
     """Stands for the topic."""
     of: tuple[object, ...]
-    """What the message is made of, as far as it does not move by itself."""
+    """What the message is made of, as far as it does not move by itself: where that is the same, it says the same."""
     make: Callable[[], Payload]
-
-    def is_made_of(self, before: tuple[object, ...]) -> bool:
-        """Of the same: then the message says the same, figures aside."""
-        return self.of == before
 
 
 @dataclass(frozen=True, slots=True)
