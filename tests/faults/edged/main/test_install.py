@@ -365,7 +365,7 @@ def wheels(followed: installed.Followed, newer: str) -> str:
     root = followed.box.root
     gather = [f"{root}{newer}", "--gather", f"{root}/root/wheels"]
     subprocess.run(gather, env={**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=True)
-    followed.box.must("sync")  # they are there after a power cut
+    followed.box.must("sync", "-f", "/root/wheels")  # they are there after a power cut
     return "/root/wheels"
 
 

@@ -180,10 +180,12 @@ def test_sigkill_at_random_moments(memory: Path, profile: Profile, capsys: pytes
 
 @pytest.mark.skipif(not may_mount(), reason="mounting needs root")
 @pytest.mark.parametrize(
-    ("sabotage", "at_cuts"), [("", (False, True)), (NO_SYNC, (False,))], ids=["synced", "without-sync"]
+    ("sabotage", "at_cuts"), [("", (False, True)), (NO_SYNC, (False,) * 3)], ids=["synced", "without-sync"]
 )
 def test_a_power_cut(memory: Path, profile: Profile, sabotage: str, at_cuts: Sequence[bool]) -> None:
-    """The disk keeps what was synced and nothing else. Without a sync, and that is the proof, far more is lost."""
+    """The disk keeps what was synced and nothing else. Without a sync, and that is the proof, far more is lost: at one
+    of three cuts, because now and then a whole machine is synced by somebody, or its memory runs short.
+    """
     setup, lost = Setup([], segment=SEGMENT, max_bytes="100MB"), []
     with (
         Ext4(memory / "edged" / "volume") as disk,
@@ -206,4 +208,6 @@ def test_a_power_cut(memory: Path, profile: Profile, sabotage: str, at_cuts: Seq
             edged.wait_for(lambda status: not status.recovering, 15, "what was in progress is adopted")
             edged.wait_for_states("recording", NAMES, WRITTEN_S)
             lost += [lost_s(server.sent(name), edged.recorded(name), cut_ms) for name in NAMES]
+            if sabotage and max(lost) > MAX_LOSS_S:
+                break
     assert (max(lost) <= MAX_LOSS_S) == (not sabotage), lost

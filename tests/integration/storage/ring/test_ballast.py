@@ -22,6 +22,7 @@ from storage.words.errors import StoreError, WriteFailed
 from storage.words.model import Bounds, GapCause, VolumeStatus
 from tests.support.disks import Ext4, may_mount
 from tests.support.office import DEADLINE_S, Office
+from tests.support.raw_images import sync
 
 pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")
 
@@ -71,7 +72,7 @@ def fill(place: Path) -> Path:
     stranger = place / "somebody-elses"
     with stranger.open("ab", buffering=0) as file:
         for size in (1 << 20, 4096, 1):
-            os.sync()
+            sync(place)
             with suppress(OSError):
                 while True:
                     file.write(bytes(size))
@@ -102,7 +103,7 @@ def test_with_the_catalog_on_the_full_disk_space_is_freed_and_recording_goes_on(
     assert len(office.files()) < SEGMENTS
     office.segment("lobby")
     stranger.unlink()
-    os.sync()
+    sync(place)
     sweep(office)
     assert office.store.ballast.owed == 0, "refilled by itself"
     assert (office.state / NAME).stat().st_blocks * 512 >= MIN_BYTES
