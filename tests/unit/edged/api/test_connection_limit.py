@@ -129,6 +129,24 @@ class Loading:
         return Echo()
 
 
+@pytest.fixture
+def loading() -> Loading:
+    return Loading()
+
+
+@pytest.fixture
+async def door(loading: Loading, tmp_path: Path) -> AsyncIterator[ConnectionLimit]:
+    """Open at "s"."""
+    limit = ConnectionLimit(loading)
+    await limit.open(tmp_path / "s")
+    yield limit
+    await limit.close()
+
+
+async def knock(tmp_path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_unix_connection(str(tmp_path / "s"))
+
+
 async def until(probe: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not probe():  # noqa: ASYNC110  (nobody tells)
@@ -140,12 +158,10 @@ async def said_back(reader: asyncio.StreamReader, expected: bytes) -> None:
         assert await reader.readexactly(len(expected)) == expected
 
 
-async def test_nothing_is_loaded_before_somebody_comes_and_then_once_for_all(tmp_path: Path) -> None:
-    loading = Loading()
-    door = ConnectionLimit(loading)
-    await door.open(tmp_path / "s")
+@pytest.mark.usefixtures("door")
+async def test_nothing_is_loaded_before_somebody_comes_and_then_once_for_all(loading: Loading, tmp_path: Path) -> None:
     assert loading.begun == 0
-    visits = [await asyncio.open_unix_connection(str(tmp_path / "s")) for _ in range(3)]
+    visits = [await knock(tmp_path) for _ in range(3)]
     for number, (_, writer) in enumerate(visits):
         writer.write(b"%d early, " % number)
     loading.ends()
@@ -156,30 +172,25 @@ async def test_nothing_is_loaded_before_somebody_comes_and_then_once_for_all(tmp
     assert loading.begun == 1
     for _, writer in visits:
         writer.close()
-    await door.close()
 
 
-async def test_who_says_much_while_it_is_loaded_is_heard_to_the_end(tmp_path: Path) -> None:
+async def test_who_says_much_while_it_is_loaded_is_heard_to_the_end(
+    door: ConnectionLimit, loading: Loading, tmp_path: Path
+) -> None:
     """More than is read at once, and kept by the kernel meanwhile."""
-    loading, much = Loading(), bytes(range(256)) * 8192
-    door = ConnectionLimit(loading)
-    await door.open(tmp_path / "s")
-    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    much = bytes(range(256)) * 8192
+    reader, writer = await knock(tmp_path)
     writer.write(much)
     await until(lambda: door._inside and not next(iter(door._inside)).is_reading())
     loading.ends()
     await said_back(reader, much)
     writer.close()
-    await door.close()
 
 
 async def test_what_could_not_be_loaded_is_told_and_tried_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    door: ConnectionLimit, loading: Loading, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loading = Loading()
-    door = ConnectionLimit(loading)
-    await door.open(tmp_path / "s")
-    visits = [await asyncio.open_unix_connection(str(tmp_path / "s")) for _ in range(2)]
+    visits = [await knock(tmp_path) for _ in range(2)]
     await until(lambda: len(door._inside) == 2)
     loading.ends(ImportError("no such module"))
     for reader, writer in visits:
@@ -188,19 +199,17 @@ async def test_what_could_not_be_loaded_is_told_and_tried_again(
         writer.close()
     assert caplog.text.count("could not be loaded") == 1
     loading.ends()
-    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    reader, writer = await knock(tmp_path)
     writer.write(b"again")
     await said_back(reader, b"again")
     writer.close()
-    await door.close()
 
 
-async def test_who_left_while_it_was_loaded_is_not_waited_for(tmp_path: Path) -> None:
-    loading = Loading()
-    door = ConnectionLimit(loading)
-    await door.open(tmp_path / "s")
-    _, gone = await asyncio.open_unix_connection(str(tmp_path / "s"))
-    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+async def test_who_left_while_it_was_loaded_is_not_waited_for(
+    door: ConnectionLimit, loading: Loading, tmp_path: Path
+) -> None:
+    _, gone = await knock(tmp_path)
+    reader, writer = await knock(tmp_path)
     await until(lambda: len(door._inside) == 2)
     (first, _) = door._inside
     gone.close()
@@ -209,14 +218,10 @@ async def test_who_left_while_it_was_loaded_is_not_waited_for(tmp_path: Path) ->
     writer.write(b"here")
     await said_back(reader, b"here")
     writer.close()
-    await door.close()
 
 
-async def test_a_stop_while_it_is_loaded_waits_for_it(tmp_path: Path) -> None:
-    loading = Loading()
-    door = ConnectionLimit(loading)
-    await door.open(tmp_path / "s")
-    _, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+async def test_a_stop_while_it_is_loaded_waits_for_it(door: ConnectionLimit, loading: Loading, tmp_path: Path) -> None:
+    _, writer = await knock(tmp_path)
     await until(lambda: loading.begun)
     closing = asyncio.create_task(door.close())
     await asyncio.sleep(0)
@@ -227,12 +232,11 @@ async def test_a_stop_while_it_is_loaded_waits_for_it(tmp_path: Path) -> None:
     writer.close()
 
 
-async def test_a_stop_does_not_wait_for_what_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_does_not_wait_for_what_hangs(
+    door: ConnectionLimit, loading: Loading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(listening, "GOODBYE_S", 0.0)
-    loading = Loading()
-    door = ConnectionLimit(loading)
-    await door.open(tmp_path / "s")
-    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    reader, writer = await knock(tmp_path)
     await until(lambda: loading.begun)
     async with asyncio.timeout(10):
         await door.close()
@@ -241,20 +245,18 @@ async def test_a_stop_does_not_wait_for_what_hangs(tmp_path: Path, monkeypatch: 
     writer.close()
 
 
-async def test_what_could_not_be_loaded_for_one_who_left_is_tried_again_for_the_next(tmp_path: Path) -> None:
-    loading = Loading()
-    door = ConnectionLimit(loading)
-    await door.open(tmp_path / "s")
-    _, gone = await asyncio.open_unix_connection(str(tmp_path / "s"))
+async def test_what_could_not_be_loaded_for_one_who_left_is_tried_again_for_the_next(
+    door: ConnectionLimit, loading: Loading, tmp_path: Path
+) -> None:
+    _, gone = await knock(tmp_path)
     await until(lambda: door._inside)
     gone.close()
     await until(next(iter(door._inside)).is_closing)
     loading.ends(OSError("no memory"))
     await until(lambda: door._loading is None)
-    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+    reader, writer = await knock(tmp_path)
     writer.write(b"here")
     loading.ends()
     await said_back(reader, b"here")
     assert loading.begun == 2
     writer.close()
-    await door.close()
