@@ -128,11 +128,14 @@ class LookSchedule:
         self.sizes = looked(self.sizes, look.apart_s, calm=not memory.suspected)
 
     def due_s(self, phase: float) -> float:
-        """When to look at it next. `phase`: where among the others its turn is, from 0 to 1."""
+        """When to look at it next. `phase`: where among the others its turn is, from 0 to 1. Of those that nothing
+        happens to a sixth has its turn each ten seconds, together: the decoder is awake for a quarter of the time.
+        """
         soon_s = self.looked_s + ROUND_S
         if not self.settled or self.sizes.changed or self.sizes.lasting:
             return soon_s
-        return soon_s + (phase * SELDOM_S - soon_s) % SELDOM_S
+        turn_s = phase * SELDOM_S // ROUND_S * ROUND_S
+        return soon_s + (turn_s - soon_s) % SELDOM_S
 
 
 def pause_s(cameras: int) -> float:
