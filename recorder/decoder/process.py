@@ -57,7 +57,7 @@ MEMORY_MAX: Final = 1 << 30
 LOOKS_MAX: Final = 64
 """Under way at once; each may hold a key frame of a few MiB. The daemon asks for two or three at a time."""
 TICK_S: Final = 1.0
-REST_S: Final = 1.0
+REST_S: Final = 0.25
 """After a picture was decoded, what it needed (10 MB) is given back, unless another one comes first, which uses it
 again. Who comes later pays for that with 2 of its 20 ms."""
 LARGE: Final = 1 << 18
