@@ -72,7 +72,7 @@ ALIVE_EVERY_S: Final = 10.0
 """How often the boot's running time is written down, and the watchdog fed when the writer answered."""
 ALIVE_PATIENCE_S: Final = 20.0
 """A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
-PAGES_EVERY_S: Final = 60.0
+PAGES_EVERY_S: Final = 10.0
 """How often pages of libraries are let go of that are not in use: those of a start, of a message now and then."""
 STOP_LIMIT_S: Final = 9.5
 """A stop takes at most 10 s, whatever a disk does: what is not finished by then is adopted at the next start."""

@@ -38,7 +38,8 @@ log = logging.getLogger("edged.process")
 
 WORKER: Final = "recorder.worker.process:main"
 GROUP: Final = "recorder.worker.group:main"
-COMMAND: Final = (sys.executable, "-P", "-m", "recorder.supervisor.forkserver")
+COMMAND: Final = (sys.executable, "-POO", "-m", "recorder.supervisor.forkserver")
+"""OO: without docstrings, which are 1.3 MB of what all processes of cameras share."""
 FORKSERVER_TIMEOUT_S: Final = 10.0
 """For the forkserver to make a process. Its cold start takes 0.3 s here, a few seconds on a box that boots from a slow
 disk. Longer means hung: it is killed and a new one starts."""

@@ -64,6 +64,8 @@ class StoredKey:
     """Who else may have read it, in words."""
     stamp: tuple[int, ...] | None = None
     """Changes whenever the file does; None: it has to be read to know."""
+    public: bytes | None = None
+    """Of the key, 32 bytes: it is asked for every few seconds, and the library that knows it takes 3 MB."""
 
 
 class Keyring:
@@ -107,8 +109,7 @@ class Keyring:
     @property
     def public(self) -> bytes | None:
         """32 bytes."""
-        key = self.key
-        return None if key is None else public_of(key)
+        return self._found.public
 
     @property
     def ours(self) -> bool:
@@ -236,7 +237,7 @@ def read(path: Path) -> StoredKey:
             message("ledger.key-strange", "what lies in {path} is not an Ed25519 key", path=str(path)),
             stamp=_stamped(status),
         )
-    return StoredKey(key, None, exposure(path, status, MODE), _stamped(status))
+    return StoredKey(key, None, exposure(path, status, MODE), _stamped(status), public_of(key))
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
