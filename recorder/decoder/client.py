@@ -34,8 +34,8 @@ LOOK_LIMIT_S: Final = 60.0
 RESTART_AFTER_S: Final = 5.0
 """Between two births: one that dies at once must not keep the box busy."""
 COMMAND: Final = (sys.executable, "-IOO", "-m", "recorder.decoder.process")
-"""OO: without docstrings, which are 2 MB. No package comes compiled for it: `script/install` sees to that, or each start
-would take 0.35 s more."""
+"""OO: without docstrings, which are 2 MB. No package comes compiled for it, and each start would take 0.35 s more:
+`script/install` sees to that."""
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Else numpy starts a thread with 8 MiB for each core and never uses it."""
 _DECODER: Final[msgspec.json.Decoder[ToDaemon]] = msgspec.json.Decoder(ToDaemon)
