@@ -80,13 +80,15 @@ def test_cameras_that_are_learned_are_looked_at_once_a_round(number: int) -> Non
 
 @FEW
 @given(MANY)
-def test_where_nothing_changes_looks_are_few_and_spread_over_the_minute(number: int) -> None:
+def test_where_nothing_changes_looks_are_few_and_a_sixth_of_them_comes_together_each_ten_seconds(number: int) -> None:
     made = looks(
         {f"{n:03}": LookSchedule() for n in range(number)}, 310, lambda now_s, _: LookSchedule(now_s, settled=True)
     )
     steady = [(at_s, camera) for at_s, camera in made if at_s >= 130]
     for ten in range(130, 310, 10):
-        assert sum(ten <= at_s < ten + 10 for at_s, _ in steady) <= number / 6 + 1
+        turn = [at_s for at_s, _ in steady if ten - 1e-6 <= at_s < ten + 10 - 1e-6]
+        assert len(turn) <= number / 6 + 1
+        assert all(at_s <= ten + len(turn) * watch.pause_s(number) for at_s in turn), "the decoder rests afterwards"
     for times in by_camera(steady).values():
         assert len(times) == 3
 
