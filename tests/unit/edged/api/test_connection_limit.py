@@ -153,7 +153,7 @@ async def until(probe: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-async def said_back(reader: asyncio.StreamReader, expected: bytes) -> None:
+async def assert_said_back(reader: asyncio.StreamReader, expected: bytes) -> None:
     async with asyncio.timeout(10):
         assert await reader.readexactly(len(expected)) == expected
 
@@ -166,9 +166,9 @@ async def test_nothing_is_loaded_before_somebody_comes_and_then_once_for_all(loa
         writer.write(b"%d early, " % number)
     loading.ends()
     for number, (reader, writer) in enumerate(visits):
-        await said_back(reader, b"%d early, " % number)
+        await assert_said_back(reader, b"%d early, " % number)
         writer.write(b"and late")
-        await said_back(reader, b"and late")
+        await assert_said_back(reader, b"and late")
     assert loading.begun == 1
     for _, writer in visits:
         writer.close()
@@ -183,7 +183,7 @@ async def test_who_says_much_while_it_is_loaded_is_heard_to_the_end(
     writer.write(much)
     await until(lambda: door._inside and not next(iter(door._inside)).is_reading())
     loading.ends()
-    await said_back(reader, much)
+    await assert_said_back(reader, much)
     writer.close()
 
 
@@ -201,7 +201,7 @@ async def test_what_could_not_be_loaded_is_told_and_tried_again(
     loading.ends()
     reader, writer = await knock(tmp_path)
     writer.write(b"again")
-    await said_back(reader, b"again")
+    await assert_said_back(reader, b"again")
     writer.close()
 
 
@@ -216,7 +216,7 @@ async def test_who_left_while_it_was_loaded_is_not_waited_for(
     await until(first.is_closing)
     loading.ends()
     writer.write(b"here")
-    await said_back(reader, b"here")
+    await assert_said_back(reader, b"here")
     writer.close()
 
 
@@ -257,6 +257,6 @@ async def test_what_could_not_be_loaded_for_one_who_left_is_tried_again_for_the_
     reader, writer = await knock(tmp_path)
     writer.write(b"here")
     loading.ends()
-    await said_back(reader, b"here")
+    await assert_said_back(reader, b"here")
     assert loading.begun == 2
     writer.close()

@@ -241,7 +241,7 @@ def test_each_light_has_its_own_measure() -> None:
     camera.learn()
     night: dict[str, Any] = {"saturation": 0.3, "tones": (60.0,) * BLOCKS}
     camera.learn(sharpness=(0.15, 0.4), **night)
-    camera.until({MediaFault.BLURRED}, sharpness=(0.06, 0.35), **night)
+    assert camera.until({MediaFault.BLURRED}, sharpness=(0.06, 0.35), **night) == FOUND_AT
 
 
 def test_colour_that_goes_by_day_while_nothing_else_changes_is_lost() -> None:
