@@ -316,8 +316,14 @@ class RequestKeys:
         self._change(wrapping, WrappedKeys(generation, wrapping.name, keys))
 
     def _change(self, wrapping: WrappingKey, keys: WrappedKeys) -> None:
-        """Put these in force."""
-        self._usable = False
+        """Put these in force. While it is under way they are usable to all who wait for it."""
+        try:
+            self._put_in_force(wrapping, keys)
+        except BaseException:
+            self._usable = False
+            raise
+
+    def _put_in_force(self, wrapping: WrappingKey, keys: WrappedKeys) -> None:
         before, after = self._keys.slot, keys.slot
         key_lies, keys_lie = _found(self._key_file), _found(self._keys_file)
         for file, lies, slot in (

@@ -732,6 +732,18 @@ def test_what_the_process_before_wrote_is_synced_before_it_is_read(
     assert calls == ["fsync", "preadv"]
 
 
+def test_a_change_that_is_under_way_is_no_reason_to_open_them_anew(
+    box: RequestKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks in the middle (`OfficeStore.open`, every few seconds) would close them for who makes it."""
+    told = []
+    monkeypatch.setattr(failpoints, "_listener", lambda step: told.append((step, box.usable)))
+    box.add("1")
+    box.erase("1")
+    assert {step for step, _ in told} == set(STEPS)
+    assert all(usable for _, usable in told)
+
+
 def test_a_short_write_goes_on(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: write(fd, data[:1000], at))
