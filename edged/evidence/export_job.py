@@ -227,9 +227,8 @@ class ExportJob:
             self.sources[film_file.subtitles] = of_text(text)
 
     def _may_leave_whole(self, segment: Recorded) -> bool:
-        interval = self.export.order.interval
-        ends_ms = segment.start_ms + segment.duration_ms
-        return self.export.order.request is None or interval.first_ms <= segment.start_ms < ends_ms <= interval.last_ms
+        first_ms, last_ms = self.export.order.interval.first_ms, self.export.order.interval.last_ms
+        return self.export.order.request is None or first_ms <= segment.start_ms < segment.end_ms <= last_ms
 
     def _line(self, camera: CameraFiles) -> str:
         """What each subtitle says below the time."""
@@ -238,7 +237,7 @@ class ExportJob:
 
     def _planned(self, segments: Sequence[Recorded], opener: remux.Opener) -> remux.Plan:
         interval, order = self.export.order.interval, self.export.order
-        sources = [remux.SegmentSource(one.leaf, one.start_ms) for one in segments]
+        sources = [remux.SegmentSource(one.leaf, one.start_ms, one.end_ms) for one in segments]
         try:
             return remux.plan(sources, interval.first_ms, interval.last_ms, opener, order.max_bytes)
         except ValueError as error:

@@ -467,9 +467,8 @@ class _Laying:
             for loose in camera.loose:
                 path, segment = camera.originals[loose.segment.leaf], loose.segment
                 name = self._free(PurePosixPath(path).parent.name, segment.start_ms, zone) + PurePosixPath(path).suffix
-                ends_ms = segment.start_ms + segment.duration_ms
                 size = job.sources[path].size
-                self._files.append(ViewingFile(name, None, camera.id, segment.start_ms, ends_ms, size))
+                self._files.append(ViewingFile(name, None, camera.id, segment.start_ms, segment.end_ms, size))
                 yield path, name
 
     def _free(self, stem: str, at_ms: int, zone: tzinfo) -> str:
@@ -491,7 +490,7 @@ class _Laying:
                 *(((one.start_ms, one.end_ms), _DESTROYED) for one in camera.contents.destroyed),
                 *((span, _unaccounted(span, plan)) for span in plan.unaccounted),
                 *(
-                    ((one.segment.start_ms, one.segment.start_ms + one.segment.duration_ms), one.trouble)
+                    ((one.segment.start_ms, one.segment.end_ms), one.trouble)
                     for one in (*camera.kept_back, *camera.lost)
                     if one.trouble is not None
                 ),

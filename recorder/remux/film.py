@@ -17,6 +17,7 @@ something was not recorded the film goes on at once: there a cue says from when 
 from __future__ import annotations
 
 import heapq
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -58,6 +59,10 @@ class SegmentSource:
     id: int
     start_ms: int
     """When its first picture was shown, by the wall clock; the same linear course holds for all of it."""
+    end_ms: int
+    """When it was over, by the catalog. By its own course it may last a little longer: its first picture came late over
+    the network, or the camera's clock runs fast.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,7 @@ def plan(
     sources: Iterable[SegmentSource], from_ms: int, to_ms: int, open_segment: Opener, max_bytes: int = FAT32_BYTES
 ) -> Plan:
     """Films of these segments, which are in order, from the last key frame at or before `from_ms` until behind `to_ms`.
+    A segment that is over by then is wanted to its last part.
 
     ValueError if `max_bytes` is less than what lies between two key frames; OSError as it comes.
     """
@@ -207,7 +213,7 @@ def _wanted(source: SegmentSource, segment: Segment, from_ms: int, to_ms: int) -
     header, points = segment.header, segment.points
     rate = header.rate
     start = segment.start((from_ms - source.start_ms) * rate // 1000)
-    until = -((source.start_ms - to_ms) * rate // 1000)
+    until = -((source.start_ms - to_ms) * rate // 1000) if to_ms < source.end_ms else sys.maxsize
     near = min(until, points[-1].time) - NEAR_MS * rate // 1000
     at = bisect_right(points, near, lo=start, key=lambda point: point.time) - 1
     first = segment.begin(start)

@@ -139,6 +139,11 @@ class Recorded:
     camera_offset_ms: int | None
 
     @property
+    def end_ms(self) -> int:
+        """When it was over, by true time."""
+        return self.start_ms + self.duration_ms
+
+    @property
     def relative(self) -> PurePosixPath:
         """Path on its volume."""
         return segment_path(self.camera, self.wall_ms, self.seq)

@@ -366,7 +366,8 @@ def _camera(
     """Its films, subtitles and hashes, and what the list says of them."""
     files = {one.seq: one for one in shots}
     opened = lambda seq: io.BytesIO(files[seq].data)  # noqa: E731
-    planned = plan([SegmentSource(one.seq, wall(one.begin_s)) for one in shots], *ASKED, opened, max_bytes)
+    sources = [SegmentSource(one.seq, wall(one.begin_s), wall(one.begin_s) + one.duration_ms) for one in shots]
+    planned = plan(sources, *ASKED, opened, max_bytes)
     assert planned.unfit == ()
     counts = [0]
     for one in shots:

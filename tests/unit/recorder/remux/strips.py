@@ -28,6 +28,10 @@ class Cut:
     frames: list[Sample]
     packets: list[Sample]
 
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + max((frame.pts + frame.duration for frame in self.frames), default=0) * 1000 // RATE
+
 
 def written_as(
     frames: Sequence[Sample], packets: Sequence[Sample], sets: Parameters, heard: Sound | None, comment: str
@@ -83,4 +87,4 @@ class Shelf:
 
     @property
     def sources(self) -> list[SegmentSource]:
-        return [SegmentSource(number, cut.start_ms) for number, cut in enumerate(self.cuts)]
+        return [SegmentSource(number, cut.start_ms, cut.end_ms) for number, cut in enumerate(self.cuts)]

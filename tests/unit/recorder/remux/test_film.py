@@ -302,6 +302,18 @@ def test_no_picture_up_to_the_end_is_missing() -> None:
         assert stored.issuperset(one.data for one in cut.frames if one.pts * 1000 < to_ms * RATE)
 
 
+def test_of_a_segment_that_is_over_nothing_is_left_out_though_it_lasts_longer_by_its_own_course() -> None:
+    """So it is where the network brought its first picture late: the catalog has it begin later, and last shorter."""
+    (cut,) = strip(PLAIN, None, 3, (0,))
+    (source,) = Shelf([cut]).sources
+    sooner = [replace(source, end_ms=source.end_ms - 700)]
+    (film,) = plan(sooner, source.start_ms, source.end_ms - 700, Shelf([cut]).open).films
+    (all_of_it,) = filmed(Shelf([cut]))[0].films
+    assert film == all_of_it
+    (shorter,) = plan([source], source.start_ms, source.end_ms - 700, Shelf([cut]).open).films
+    assert shorter.bytes < film.bytes
+
+
 def test_a_film_gets_no_longer_than_a_player_bears(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "FILM_MS", 6_000)
     made, _ = filmed(Shelf(strip(PLAIN, None, 12, (0, 75, 150, 225))))
