@@ -125,7 +125,10 @@ def faults_of(edged: Daemon, server: RtspServer, camera: Camera, kills: Sequence
 
 
 def is_around(gap: documents.Gap, kill: Kill) -> bool:
-    return moment(gap.start) * 1000 <= kill.at_ms + 500 and end_ms(gap) >= kill.at_ms
+    """Footage may seem to reach a little beyond the kill. By then a new daemon may be there, and tell of its start."""
+    begin_ms = moment(gap.start) * 1000
+    of_next_start = gap.cause == "starting" and begin_ms > kill.at_ms
+    return begin_ms <= kill.at_ms + 500 and end_ms(gap) >= kill.at_ms and not of_next_start
 
 
 def end_ms(gap: documents.Gap) -> float:
