@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -204,7 +203,3 @@ class Recorders(Generic[C]):
 
     def segments(self, name: str) -> list[Segment]:
         return self.store.segments(name, None, None)
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208

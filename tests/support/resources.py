@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+WITHIN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +30,20 @@ def held(pid: int) -> Held:
         return int(match.group(1)) if match else 0
 
     return Held(len(list(place.joinpath("fd").iterdir())), number("Threads"), number("VmRSS"))
+
+
+def descriptors() -> dict[int, str]:
+    """Of this process that are open, and what each is of."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  asked hundreds of times
+        with suppress(FileNotFoundError):  # of the listing itself
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115  a socket is no path
+    return found
+
+
+def assert_nothing_is_left_open(before: Mapping[int, str]) -> None:
+    """Of what was opened since then. What a test before left to a thread may be opened and closed meanwhile."""
+    deadline = time.monotonic() + WITHIN_S
+    while left := descriptors().items() - before.items():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)

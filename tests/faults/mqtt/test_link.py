@@ -22,7 +22,8 @@ from tests.faults.mqtt.collector import Collector
 from tests.faults.mqtt.outage import FAULTS, NO_LIMIT, LostError, Outbox, Scene, memory_kib, playing
 from tests.faults.mqtt.wire import Fault, wired
 from tests.support.brokers import Centre, mosquitto
-from tests.support.linked import NODE, Box, descriptors, running, until
+from tests.support.linked import NODE, Box, running, until
+from tests.support.resources import descriptors
 
 
 @pytest.fixture
@@ -67,9 +68,9 @@ async def schedules(folder: Path, count: int, seed: int) -> None:
                 collector.forget_all()
                 rows.entered.clear()
                 if number == 9:
-                    bounds = (descriptors(), memory_kib())
+                    bounds = (len(descriptors()), memory_kib())
             if count > 10:
-                assert descriptors() <= bounds[0] + 8, "what a connection on its way has"
+                assert len(descriptors()) <= bounds[0] + 8, "what a connection on its way has"
                 assert memory_kib() <= bounds[1] + 24_000
 
 

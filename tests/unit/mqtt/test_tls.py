@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from mqtt import tls
 from mqtt.tls import CertificateFault, Contents, Files, Weight
 from tests.support.authority import CLIENT, DAY, SERVER, YEAR, Authority, Signed, now, write
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 FILES = Files("/e/ca.crt", "/e/box.crt", "/e/box.key")
 CA = Authority()
@@ -257,8 +258,8 @@ def test_nothing_below_tls_1_2_and_nobody_unverified(tmp_path: Path) -> None:
 def test_descriptors_are_given_back(tmp_path: Path) -> None:
     keyring = ring(write(tmp_path, CA, BOX))
     keyring.context()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors()
     for days in range(1, 20):
         write(tmp_path, CA, CA.sign("box", ends=timedelta(days=days), use=CLIENT))
         keyring.poll()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert_nothing_is_left_open(before)

@@ -24,7 +24,8 @@ from tests.integration.recorder.supervisor.fake_daemon import children_of
 from tests.support import footage
 from tests.support.fault_camera import SILENT, FaultCamera, Faults
 from tests.support.footage import SMALL, Sound
-from tests.support.recorders import Recorders, descriptors
+from tests.support.recorders import Recorders
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 NAMES: Final = ("lobby", "stairs", "gate")
 PLANTED: Final = planted.__name__
@@ -87,7 +88,7 @@ async def test_three_cameras_are_read_by_one_process_and_leave_nothing_behind(me
             for name in NAMES:
                 (segment,) = recorders.segments(name)
                 assert segment.bytes > 0
-    assert descriptors() == before
+    assert_nothing_is_left_open(before)
 
 
 async def test_its_threads_share_one_heap(three: Recorders[FaultCamera]) -> None:

@@ -27,6 +27,7 @@ from recorder.words.messages import Closed, Connected, Ended, Granted, Opening, 
 from storage.words.model import GapCause
 from tests.integration.edged.cli.dispositions import UNIGNORED, ignored
 from tests.integration.recorder.supervisor.fake_daemon import TERMS, Child, children_of
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 FAKES = "tests.integration.recorder.supervisor.fake_workers"
 ROOT = Path(__file__).parents[4]
@@ -180,7 +181,7 @@ async def test_a_spawn_given_up_half_way_leaves_nothing(forkserver: Forkserver) 
         await again.until(Opening)
         assert await again.end() == 0
         assert children_of(helper_pid(forkserver)) == [warm.worker.pid]
-        assert descriptors() == before
+        assert_nothing_is_left_open(before)
         await warm.until(Opening)
         assert await warm.end() == 0
 
@@ -268,10 +269,6 @@ async def test_without_a_descriptor_left_there_is_no_process(
         child = await Child().born(forkserver)
         await child.until(Opening)
         assert await child.end_when(lambda: children_of(helper_pid(forkserver)) == [child.worker.pid]) == 0
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def helper_pid(forkserver: Forkserver) -> int:

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,6 +29,7 @@ from storage.words.clock import SystemClock
 from storage.words.errors import NotOpen, WriteFailed
 from storage.words.model import GapCause, Moment
 from tests.integration.recorder.supervisor.fake_daemon import children_of
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 PATIENCE_S = 20.0
 STOP_WITHIN_S = 8.0
@@ -466,7 +466,7 @@ async def test_thirty_starts_and_stops_leak_nothing(forkserver: Forkserver) -> N
         await cycle(number)
     await nothing_but_helpers(forkserver)
     assert counted() == before
-    assert descriptors() <= open_before, "what an earlier test left open may be closed meanwhile"
+    assert_nothing_is_left_open(open_before)
 
 
 def counted() -> tuple[int, int, list[int]]:
@@ -479,10 +479,6 @@ async def nothing_but_helpers(forkserver: Forkserver) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while children_of(forkserver.pid):  # noqa: ASYNC110  (of another process, nobody tells)
             await asyncio.sleep(0.01)
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_a_worker_that_reads_where_nothing_is_ends_by_sigsegv_and_the_gap_says_so(

@@ -48,6 +48,7 @@ from storage.words.clock import SystemClock
 from storage.words.layout import part_path, segment_path
 from storage.words.message import Message
 from storage.words.model import GapCause
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 from tests.support.session import MadeSource
 from tests.support.units import parameters
 from tests.support.worker import make_start, make_terms, make_volume, receive_report
@@ -222,25 +223,13 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "TICK_S", 0.1)
 
 
-def descriptors() -> dict[int, str]:
-    """Of this process that are open, and what each is of."""
-    numbers = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  its own is gone by then
-    found = {}
-    for number in numbers:
-        with suppress(FileNotFoundError):
-            found[number] = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115  a socket is no path
-    return found
-
-
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[Process]:
     before = descriptors()
     made = Process(tmp_path / "volume")
     yield made
     made.close()
-    until_s = time.monotonic() + WITHIN_S
-    while left := descriptors().items() - before.items():  # threads of tests before may still open and close some
-        assert time.monotonic() < until_s, left
+    assert_nothing_is_left_open(before)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from recorder.supervisor.state import Exited
 from recorder.words import messages
 from recorder.words.address import Target
 from recorder.words.messages import PLACE
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 PLAIN: Final = Target.parse("rtsp://camera/stream1", "viewer")
 SIGNAL: Final = -14
@@ -126,10 +127,6 @@ def process_of(group: Group) -> Process:
     return group.process
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  (twice as fast, and asked hundreds of times)
-
-
 NAMES: Final = [f"camera-{number}" for number in range(MEMBERS_MAX + 1)]
 
 
@@ -181,7 +178,7 @@ async def test_one_that_is_gone_before_anybody_looks_is_no_process(site: Site) -
         await site.groups.enter("lobby", PLAIN)
     site.forkserver.stillborn = False
     site.forkserver.close()
-    assert descriptors() == before
+    assert_nothing_is_left_open(before)
     await site.enter("lobby")
 
 
@@ -197,7 +194,7 @@ async def test_no_process_is_said_whatever_is_lacking(site: Site, monkeypatch: p
     monkeypatch.setattr(os, "memfd_create", memfd_create)
     with pytest.raises(NoProcess):
         await site.groups.enter("lobby", PLAIN)
-    assert descriptors() == before
+    assert_nothing_is_left_open(before)
 
 
 async def test_who_ends_a_group_in_its_turn_twice_is_read_alone_from_then_on(site: Site) -> None:
@@ -265,7 +262,7 @@ async def test_a_group_without_sessions_is_ended(site: Site) -> None:
     process_of(group).end()
     site.leave()
     site.forkserver.close()
-    assert descriptors() == before
+    assert_nothing_is_left_open(before)
 
 
 async def test_a_session_without_last_words_in_a_group_that_goes_on(
@@ -378,6 +375,6 @@ def test_whoever_comes_goes_and_ends(steps: list[tuple[str, str, str]]) -> None:
         site.leave()
         assert site.groups._groups == []
         site.forkserver.close()
-        assert descriptors() == before
+        assert_nothing_is_left_open(before)
 
     asyncio.run(walk())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Kind, Start, Stats, Stop, Terms, Watch
 from storage.words.message import NOTHING, Message, message
 from storage.words.model import GapCause
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 from tests.support.worker import receive_report
 
 TERMS = Terms("id", "/srv/edged", floor_s=1, ceiling_s=2, epoch=1, synced=False)
@@ -139,13 +139,13 @@ def test_a_watch_brings_its_socket(pair: tuple[socket.socket, socket.socket]) ->
 def test_a_watch_without_a_socket_and_a_socket_without_a_watch_leave_nothing_open(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    before = set(Path("/proc/self/fd").iterdir())
+    before = descriptors()
     with socket.socket() as stray:
         messages.offer(pair[0], Watch(Kind.ALL, fd=99))
         messages.offer(pair[0], Cut(), stray.fileno())
     assert messages.receive(pair[1]) == Watch(Kind.ALL, fd=-1)
     assert messages.receive(pair[1]) == Cut()
-    assert set(Path("/proc/self/fd").iterdir()) == before
+    assert_nothing_is_left_open(before)
 
 
 def test_an_offer_never_waits(pair: tuple[socket.socket, socket.socket]) -> None:

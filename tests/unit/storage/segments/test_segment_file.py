@@ -25,6 +25,7 @@ from storage.segments import segment_file
 from storage.segments.segment_file import LAY_OUT_BYTES, SegmentFile, WrongVolumeError
 from storage.volumes.volume import IDENTITY_MAX_BYTES, read_identity
 from storage.words.layout import IDENTITY_NAME, segment_path
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 VOLUME = "6e1f7d0e-0000-4000-8000-000000000001"
 RELATIVE = segment_path("lobby", 1_700_000_000_000, 7)
@@ -41,9 +42,9 @@ def make_volume(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> Iterator[None]:
-    before = set(Path("/proc/self/fd").iterdir())
+    before = descriptors()
     yield
-    assert set(Path("/proc/self/fd").iterdir()) <= before
+    assert_nothing_is_left_open(before)
 
 
 def part_of(path: Path) -> Path:

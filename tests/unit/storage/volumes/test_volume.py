@@ -15,6 +15,7 @@ from storage.segments.segment_file import SegmentFile
 from storage.volumes.volume import Volume, VolumeSpec
 from storage.words.errors import VolumeRefused
 from storage.words.layout import IDENTITY_NAME
+from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 
 class Opener:
@@ -48,14 +49,14 @@ class Opener:
 
 @pytest.fixture(name="opener")
 def make_opener(tmp_path: Path) -> Iterator[Opener]:
-    before = set(Path("/proc/self/fd").iterdir())
+    before = descriptors()
     path = tmp_path / "srv"
     path.mkdir()
     opener = Opener(path)
     yield opener
     for volume in opener.opened:
         volume.close()
-    assert set(Path("/proc/self/fd").iterdir()) <= before
+    assert_nothing_is_left_open(before)
 
 
 def test_an_empty_directory_becomes_a_volume_once(opener: Opener) -> None:
