@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests.support.waiting import TooLateError, wait_until
 
 WITHIN_S: Final = 10.0
 
@@ -43,7 +44,12 @@ def descriptors() -> dict[int, str]:
 
 def assert_nothing_is_left_open(before: Mapping[int, str]) -> None:
     """Of what was opened since then. What a test before left to a thread may be opened and closed meanwhile."""
-    deadline = time.monotonic() + WITHIN_S
-    while left := descriptors().items() - before.items():
-        assert time.monotonic() < deadline, left
-        time.sleep(0.01)
+
+    def left_open() -> dict[int, str]:
+        return dict(descriptors().items() - before.items())
+
+    try:
+        wait_until(lambda: not left_open(), WITHIN_S, "all is closed", every_s=0.01)
+    except TooLateError as error:
+        error.add_note(f"left open: {left_open()}")
+        raise
