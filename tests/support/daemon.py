@@ -368,10 +368,13 @@ class Daemon:
 
     def files(self) -> list[Path]:
         """Finished segment files, whatever the catalog says."""
-        return sorted(path for path in self.volume.rglob("*") if path.suffix in VIDEO_SUFFIXES)
+        return [path for path in self._on_volumes() if path.suffix in VIDEO_SUFFIXES]
 
     def parts(self) -> list[Path]:
-        return sorted(self.volume.rglob("*.part"))
+        return [path for path in self._on_volumes() if path.suffix == ".part"]
+
+    def _on_volumes(self) -> list[Path]:
+        return sorted(path for volume in self.setup.volumes or [self.volume] for path in volume.rglob("*"))
 
     def catalog_faults(self) -> list[str]:
         """S4 and S5, with nothing in progress: catalog and disk say the same, to the byte."""
@@ -397,7 +400,7 @@ class Daemon:
             *((f"answer {i}", text.encode()) for i, text in enumerate(self.seen)),
             *more,
         ]
-        files = (*self.state.rglob("*"), *self.volume.rglob("*"), self.config)
+        files = (*self.state.rglob("*"), *self._on_volumes(), self.config)
         places.extend((str(path), path.read_bytes()) for path in files if path.is_file())
         for pid in self.processes():
             for what in ("cmdline", "comm", "environ"):
