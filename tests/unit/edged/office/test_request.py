@@ -366,7 +366,7 @@ def strange_act(random: Random, row: Procedure, request: Request) -> Act:
         lambda: Examine(name, random.choice(("符合", "不符")), hand.person, document=random.random() < 0.8),
         lambda: AskSupplement(hand), Supplemented, lambda: ApproveHold(hand), lambda: Extend(hand), Reply,
         lambda: SeePaper(hand.person), Appoint,
-        lambda: OpenViewing(random.randrange(2), hand.person, replace(hand, person=random.choice(PEOPLE)), 1),
+        lambda: OpenViewing(random.choice((1, 2)), hand.person, replace(hand, person=random.choice(PEOPLE)), 1),
         lambda: EndViewing(not_filmed=False), CutViewing,
         lambda: Take(random.choice((Use.COPY, Use.HOLD)), random.choice(SCOPES), f"E-{request.version}"),
         lambda: next_of_copies(random, request), Reply, Withdraw, Close,
