@@ -55,11 +55,11 @@ NO_ORPHAN: Final = ("setpriv", "--pdeathsig", "KILL")
 """Becomes the program, which the kernel kills should the bench itself be killed."""
 UNLOOKED: Final = """\
 from edged.health import watch
-if not hasattr(watch, "ROUND_S"):
-    sys.exit("edged.health.watch has no ROUND_S any more: health is not off")
-watch.ROUND_S = 1e12
+if not hasattr(watch, "next_turn"):
+    sys.exit("edged.health.watch has no next_turn any more: health is not off")
+watch.next_turn = lambda cameras, free: (float("inf"), "")
 """
-"""For `Edged.before`: the first turn of picture and sound health never comes."""
+"""For `Edged.before`: it is never any camera's turn to be looked at and listened to."""
 _LIVE: Final = """\
 import socket
 from edged.health.watch import HealthWatch
