@@ -107,6 +107,7 @@ def test_its_reader_is_compiled_and_the_compiler_gone(box: Booted) -> None:
     assert box.call("sh", "-c", "command -v gcc || ls /usr/include/python3*").returncode != 0
 
 
+@pytest.mark.usefixtures("gathering")
 def test_it_records_and_people_reach_it_by_their_roles(box: Booted) -> None:
     """Its camera from the first minute; a member of a role's group is known by the socket, and a stranger is not."""
     for role in Role:
@@ -279,7 +280,7 @@ def test_hung_it_is_restarted_by_the_watchdog(box: Booted, request: pytest.Fixtu
         installed.wait_for_recording(box)
         before = installed.main_pid(box)
         box.signal(signal.SIGSTOP, before)
-        request.getfixturevalue("wheels")  # which the upgrade needs, and takes about as long
+        request.getfixturevalue("wheels")  # the power is cut before the upgrade needs them
         installed.wait_for_another(box, before, HUNG_S + installed.AGAIN_S)
         installed.wait_for_recording(box)
     assert "watchdog" in box.must("journalctl", "--unit=edged", "--output=cat", "--lines=60", "--no-pager")
@@ -360,11 +361,17 @@ def newer(followed: installed.Followed) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheels(followed: installed.Followed, newer: str) -> str:
-    """What docs/install.md says to bring along where there is no network: gathered by this machine, which has one."""
-    root = followed.box.root
-    gather = [f"{root}{newer}", "--gather", f"{root}/root/wheels"]
-    subprocess.run(gather, env={**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=True)
+def gathering(followed: installed.Followed, newer: str) -> Iterator[subprocess.Popen[bytes]]:
+    """What docs/install.md says to bring along where there is no network: being gathered by this machine, which has
+    one. Takes half a minute, in which tests that wait for other things may go on."""
+    gather = [f"{followed.box.root}{newer}", "--gather", f"{followed.box.root}/root/wheels"]
+    with subprocess.Popen(gather, env={**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}) as begun:
+        yield begun
+
+
+@pytest.fixture(scope="module")
+def wheels(followed: installed.Followed, gathering: subprocess.Popen[bytes]) -> str:
+    assert gathering.wait() == 0
     followed.box.must("sync", "-f", "/root/wheels")  # they are there after a power cut
     return "/root/wheels"
 
