@@ -28,7 +28,8 @@ from bench import gauges
 from bench.fleetbook import Book, node, number_of
 from bench.fleetbox import Way
 from tests.support import authority
-from tests.support.brokers import MOSQUITTO, free_port
+from tests.support.brokers import MOSQUITTO
+from tests.support.ports import free_port
 
 DOCS: Final = Path(__file__).parents[1] / "docs" / "mosquitto"
 LISTENER: Final = "centre-listener"

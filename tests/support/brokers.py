@@ -18,18 +18,13 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.support import contract
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 MOSQUITTO: Final = "/usr/sbin/mosquitto"
 MOSQUITTO_PASSWD: Final = "/usr/bin/mosquitto_passwd"
 DEADLINE_S: Final = 15.0
 """For anything a broker on the same machine does; a busy test machine needs well under one."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Broker:

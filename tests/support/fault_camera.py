@@ -20,6 +20,7 @@ from tests.support.camera.faults import HEALTHY, NEVER, SILENT, Faults, Time
 from tests.support.camera.session import Session
 from tests.support.camera.stage import STAGE
 from tests.support.clips import Clip
+from tests.support.ports import free_port
 from tests.support.rtsp_server import Sent
 
 __all__ = [
@@ -55,7 +56,7 @@ class Device:
         self.full_status = full_status
         self.host = host
         """As it stands in `url`; it listens on 127.0.0.1."""
-        self.port = 0
+        self.port = free_port()
         self.ssrc = FIRST_SSRC
         self.sequence = 65_530
         """So that sequence numbers wrap soon."""
@@ -178,7 +179,6 @@ class Device:
 
     async def _come(self) -> None:
         self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port, ssl=self._tls)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _go(self) -> None:
         if self._server is not None:

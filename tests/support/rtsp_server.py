@@ -12,6 +12,7 @@ from typing import IO, Final, Literal, Self
 from urllib.parse import quote
 
 from tests.support.footage import Picture, Sound, clip_path
+from tests.support.ports import free_port
 from tests.support.waiting import TooLateError
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -66,7 +67,7 @@ class RtspServer:
             if passwords.setdefault(camera.user, camera.password) != camera.password:
                 raise ValueError(f"{camera.id}: user {camera.user} has another password already")
         self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         self.start()

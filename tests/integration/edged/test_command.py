@@ -24,12 +24,13 @@ from edged.words import exit_codes
 from mqtt import commands
 from storage.ledger import tree
 from tests.support import footage
-from tests.support.brokers import Broker, Centre, free_port, mosquitto
+from tests.support.brokers import Broker, Centre, mosquitto
 from tests.support.commanding import Desk
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import STOP_S, Daemon, shortened
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROOT: Final = "edged/v1/test-node/up/"

@@ -21,7 +21,8 @@ from mqtt.broker_check import BrokerAnswer, check_broker
 from mqtt.connection import BrokerSettings
 from mqtt.tls import Files
 from tests.support.authority import DAY, Authority, broker_lines, write
-from tests.support.brokers import DEADLINE_S, amqtt, free_port, mosquitto
+from tests.support.brokers import DEADLINE_S, amqtt, mosquitto
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 NODE: Final = "wenshan-main"

@@ -18,8 +18,9 @@ import pytest
 from mqtt import client, connection, send
 from mqtt.contract import messages
 from mqtt.contract.messages import Publication
-from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, free_port, mosquitto
+from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, mosquitto
 from tests.support.linked import BIRTH, BOOT, EPOCH, NODE, STATUS, Box, running, until
+from tests.support.ports import free_port
 from tests.support.resources import assert_nothing_is_left_open, descriptors
 
 SECRET = "correct horse battery"

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from edged.health import stream
 from tests.support import footage
-from tests.support.brokers import Centre, free_port, mosquitto
+from tests.support.brokers import Centre, mosquitto
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon, shortened
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROOT = "edged/v1/test-node/up/"

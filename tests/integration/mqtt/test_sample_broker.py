@@ -26,8 +26,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from mqtt import tls
 from mqtt.tls import Files
 from tests.support import devtools
-from tests.support.brokers import DEADLINE_S, MOSQUITTO, MOSQUITTO_PASSWD, Broker, free_port
+from tests.support.brokers import DEADLINE_S, MOSQUITTO, MOSQUITTO_PASSWD, Broker
 from tests.support.linked import NODE, Box, running, until
+from tests.support.ports import free_port
 
 DOCS: Final = Path(__file__).parents[3] / "docs" / "mosquitto"
 BLOCKS: Final = re.findall(r"```sh\n(.*?)```", (DOCS / "README.md").read_text("utf-8"), re.DOTALL)

@@ -25,8 +25,9 @@ from mqtt import client, connection, tls
 from mqtt.contract.messages import Publication, camera_health_topic
 from mqtt.tls import Files, lifetime
 from tests.support.authority import DAY, SERVER, Authority, Signed, broker_lines, write
-from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, free_port, mosquitto
+from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, mosquitto
 from tests.support.linked import BIRTH, NODE, STATUS, Box, running, until
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.support.wallclock import WallClock
 

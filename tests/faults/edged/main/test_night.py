@@ -17,12 +17,12 @@ from edged.health import stream, watch
 from tests.faults.edged.main.night import unsaid
 from tests.integration.storage.recovery.test_lost_database_daemon import spoil
 from tests.support import footage
-from tests.support.brokers import free_port
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon, shortened
 from tests.support.disks import Ext4, may_mount
 from tests.support.fault_camera import Channel, Device, FaultCamera
 from tests.support.footage import SMALL
+from tests.support.ports import free_port
 from tests.support.rtsp import Account
 from tests.support.wallclock import WallClock
 

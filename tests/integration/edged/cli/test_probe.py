@@ -31,6 +31,7 @@ from tests.support import footage, tls
 from tests.support.camera import makes
 from tests.support.fault_camera import NEVER, SILENT, Channel, Device, FaultCamera, Faults
 from tests.support.footage import SMALL, Sound
+from tests.support.ports import free_port
 from tests.support.rtsp import Account
 from tests.support.rtsp_server import Camera, RtspServer
 
@@ -230,9 +231,7 @@ def test_babble_and_noise_are_told() -> None:
 
 
 def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     assert main(["probe", f"rtsp://127.0.0.1:{port}/stream1"]) == exit_codes.FAILED
     assert f"nothing listens on port {port}" in capsys.readouterr().out.replace("\n", " ")
 

@@ -7,11 +7,12 @@ import urllib.parse
 from pathlib import Path
 
 from tests.support import footage
-from tests.support.brokers import Centre, free_port, mosquitto
+from tests.support.brokers import Centre, mosquitto
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fault_camera import SILENT, FaultCamera, Faults
 from tests.support.footage import SMALL
+from tests.support.ports import free_port
 from tests.support.rtsp import Account
 
 RIGHT = "Right!Sesame/77%&"

@@ -28,6 +28,7 @@ from tests.support.camera.dialect import Dialect
 from tests.support.clips import Clip
 from tests.support.fault_camera import SILENT, FaultCamera, Faults
 from tests.support.footage import SMALL, Sound
+from tests.support.ports import free_port
 from tests.support.rtsp import Account
 from tests.support.rtsp_server import Camera, RtspServer
 from tests.support.waiting import wait_until
@@ -368,8 +369,7 @@ def test_a_silent_camera_keeps_nobody_waiting(way: str) -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     what = ended(f"rtsp://127.0.0.1:{port}/x").ended
     assert what.cause is GapCause.REFUSED
     assert str(port) in what.came_back

@@ -7,11 +7,11 @@ from pathlib import Path
 from edged.documents import site as documents
 from tests.conftest import Profile
 from tests.support import footage
-from tests.support.brokers import free_port
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fault_camera import SILENT, FaultCamera
 from tests.support.footage import SMALL
+from tests.support.ports import free_port
 from tests.support.rtsp import Account
 from tests.support.rtsp_server import RtspServer
 from tests.support.scenes import cheap, recording_faults, seam_faults, watched
