@@ -14,8 +14,8 @@ _OWN_PORTS: Final = itertools.cycle(range(FIRST_PORT, FIRST_PORT + PORTS))
 
 
 def free_port() -> int:
-    """On which nobody listens, and nobody will but who asked for it: not one of those that the kernel gives to whoever
-    wants any (from 32768 on), and another one than other processes of tests have."""
+    """On which nobody listens now, and hardly anybody will meanwhile: it is none of those that Linux gives to whoever
+    wants any (by default from 32768 on), and other processes of tests begin elsewhere, unless 200 process ids apart."""
     for port in itertools.islice(_OWN_PORTS, PORTS):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
