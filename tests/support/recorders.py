@@ -18,7 +18,7 @@ from recorder.supervisor.runner import CameraSettings, CameraView
 from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
 from storage.words.clock import SystemClock
-from storage.words.model import Bounds, Gap, GapCause, Segment
+from storage.words.model import Bounds, Gap, GapCause, Moment, Segment
 from tests.support.rtsp import Account
 from tests.support.waiting import waited_ms
 
@@ -131,12 +131,12 @@ class Recorders(Generic[C]):
 
     async def until_recorded(self, *names: str, within_s: float = PATIENCE_S) -> None:
         """All of these, or just all, and for so long that some of it would be salvaged."""
-        begun = {name: self.frames(name) for name in names or self.cameras}
-        await self.until(
-            lambda: all(self.is_recorded(name) and self.frames(name) > frames for name, frames in begun.items()),
-            "they record",
-            within_s,
-        )
+        begun = {name: (self.view(name).since, self.frames(name)) for name in names or self.cameras}
+
+        def is_more(name: str, since: Moment, frames: int) -> bool:
+            return self.is_recorded(name) and self.frames(name) > (frames if self.view(name).since == since else 0)
+
+        await self.until(lambda: all(is_more(name, *seen) for name, seen in begun.items()), "they record", within_s)
 
     def _told(self, name: str) -> str:
         view = self.runners.view(name)
