@@ -285,7 +285,7 @@ class Edged(Contender):
             f"import sys\nfrom edged.main.entry import daemon\n"
             f"if __name__ == '__main__':\n{indent(before, '    ')}    sys.exit(daemon())\n"
         )
-        self.run(0, "edged.log", sys.executable, script, "--config", self.config)
+        self.run(0, "edged.log", sys.executable, "-OO", script, "--config", self.config)  # as systemd/edged.service has it
 
     @property
     def pid(self) -> int:

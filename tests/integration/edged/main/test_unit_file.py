@@ -91,7 +91,8 @@ def test_the_daemon_is_watched_brought_back_and_stopped_gently() -> None:
         "OOMScoreAdjust": "-500",
         "CPUWeight": "500",
         "IOWeight": "500",
-        "ExecReload": f"{PROGRAMS}/edgectl --config /etc/edged/edged.toml reload",
+        "Environment": "PYTHONOPTIMIZE=2",
+        "ExecReload": f"/usr/bin/env -u PYTHONOPTIMIZE {PROGRAMS}/edgectl --config /etc/edged/edged.toml reload",
     }
     assert promised.items() <= settings().items()
 
