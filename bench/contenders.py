@@ -285,7 +285,8 @@ class Edged(Contender):
             f"import sys\nfrom edged.main.entry import daemon\n"
             f"if __name__ == '__main__':\n{indent(before, '    ')}    sys.exit(daemon())\n"
         )
-        self.run(0, "edged.log", sys.executable, "-OO", script, "--config", self.config)  # as systemd/edged.service has it
+        without_docstrings = "-OO"  # as systemd/edged.service has it
+        self.run(0, "edged.log", sys.executable, without_docstrings, script, "--config", self.config)
 
     @property
     def pid(self) -> int:

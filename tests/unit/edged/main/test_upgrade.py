@@ -99,6 +99,8 @@ def test_the_script_asks_the_new_version_alone_and_by_no_place_of_its_files() ->
     assert "site-packages" not in text
     assert re.findall(r"^ +keep_database .*\|\|", text, re.MULTILINE) == ['    keep_database "$2" ||']
     named = set(re.findall(r"-m (edged[\w.]+)", text))
-    named |= {name for line in re.findall(r"-c 'import ([\w., ]+)'", text) for name in line.split(", ")}
+    named |= {
+        name for line in re.findall(r"(?:-c '|^)import ([\w., ]+)", text, re.MULTILINE) for name in line.split(", ")
+    }
     assert {"edged.main.daemon", "edged.main.upgrade", "recorder.supervisor.forkserver"} <= named
     assert [name for name in named if importlib.util.find_spec(name) is None] == []
