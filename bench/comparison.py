@@ -154,7 +154,6 @@ class Bench:
             folder = going.enter_context(scratch(self._state))
             load = going.enter_context(Cameras(self._state, cameras, codec=line.codec, sound=line.sound, udp=line.udp))
             broker = going.enter_context(Broker(folder))
-            fill_cache(folder / "cache")
             contender = self._contender(who, folder / "run", load, broker, line, cameras)
             contender.folder.mkdir()
             contender.fill()
@@ -233,19 +232,6 @@ def alone_ms() -> float:
     before, at_ns = gauges.box_ns(), time.monotonic_ns()
     time.sleep(ALONE_S)
     return (gauges.box_ns() - before) * 1000 / (time.monotonic_ns() - at_ns)
-
-
-def fill_cache(file: Path) -> None:
-    """As after some hours of recording: no memory is free, the kernel's cache of files has it all.
-
-    A virtual machine may have given free memory back to its host; to write there costs more than to record. `file` has
-    no blocks, and is to stay as long as what is measured.
-    """
-    with file.open("w+b", buffering=0) as hollow:
-        hollow.truncate(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-        chunk = bytearray(1 << 20)
-        while hollow.readinto(chunk):
-            pass
 
 
 def table(results: Sequence[Result], lines: Sequence[Line], counts: Sequence[int], who: Sequence[str]) -> list[str]:
