@@ -41,6 +41,7 @@ from typing import Any, ClassVar, Final, Self
 from bench import cameras, gauges, viewer
 from bench.clip import BIT_RATE, Codec
 from bench.viewer import Viewer
+from tests.support.ports import free_port
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 READY_S: Final = 60.0
@@ -160,12 +161,6 @@ class Broker:
         self._centre.close()
         self._process.terminate()
         self._process.wait(STOP_S)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @dataclass
