@@ -4,16 +4,17 @@
         [--cameras 8,32,64] [--lines installed,bare] [--rounds 5] [--results FILE] [--picture FILE]
 
 Each contender of `bench.contenders` has the box for itself: it starts with a day of footage on disk, records all
-cameras (`bench.cameras`: 1080p30, 4 Mbit/s, AAC), is left alone for the warm-up and until it has settled, and is
-measured. The order changes with each round. edged has its default configuration, and a broker with somebody who listens
-there. Prints one Markdown table. 90 s after a minute have one of Moonfire's cuts and one of its syncs, and those of
-edged, five minutes after its start and a minute later, none of its cuts, which are every five minutes.
+cameras (`bench.cameras`: 1080p30, 4 Mbit/s, AAC), is left alone for a minute and measured for 90 s, which have one of
+Moonfire's cuts and one of its syncs, and none of edged's cuts, which are every five minutes. The order changes with
+each round. edged has its default configuration, a broker with somebody who listens there, and learns in half a minute
+what its cameras show, instead of five: all are measured at the same time after their start, because pages of the cache
+that a virtual machine had not touched before cost more. Prints one Markdown table.
 
 - CPU: all processes that it started, however deep, also those that ended meanwhile.
 - The whole box: what was not idle, less the cameras, the broker, whoever watches, and this program. It has what no tree
   counts: kernel threads that work off syncs, and interrupts. Whatever else runs is in it, too.
-- PSS: of the same processes, at the end. What they share with the cameras, the broker and this program is counted to
-  them, as it would be on a box without these.
+- PSS: of the same processes, at the end; of edged three minutes later, when it no longer grows. What they share with
+  the cameras, the broker and this program is counted to them, as it would be on a box without these.
 
 With `--results` each measurement is kept in FILE as it is made, and what FILE has already is not measured again: a run
 that was interrupted goes on. `--rounds 0` only shows what FILE has. `--picture` draws the first line as bars.
@@ -37,6 +38,7 @@ from bench import clip as clips
 from bench import gauges
 from bench.bars import Bar, Panel, draw
 from bench.contenders import (
+    LEARNED,
     UNLOOKED,
     Broker,
     Cameras,
@@ -161,12 +163,15 @@ class Bench:
             contender.start()
             contender.wait_until_ready()
             viewer = going.enter_context(contender.watch()) if line.watched else None
-            time.sleep(self._warm_up_s + (contender.SETTLES_S if line.health else 0.0))
+            time.sleep(self._warm_up_s)
             watch = Watch(contender, load, who.lower(), line, viewer)
             before = Spent.now(contender, load, broker)
             time.sleep(self._seconds)
             spent = Spent.now(contender, load, broker).since(before)
-            faults, pids = watch.faults(self._seconds), contender.pids
+            faults = watch.faults(self._seconds)
+            time.sleep(contender.GROWS_S)
+            contender.check_alive()
+            pids = contender.pids
             pss_kib = gauges.pss_kib(pids, (load.pid, broker.pid, os.getpid()))
         return Result(
             who=who,
@@ -188,7 +193,7 @@ class Bench:
             return MediaMtx(folder, load, cameras, self._binaries[who], watched=line.watched)
         if who == "Moonfire":
             return Moonfire(folder, load, cameras, self._binaries[who], watched=line.watched)
-        before = "" if line.health else UNLOOKED
+        before = LEARNED if line.health else UNLOOKED
         return Edged(folder, load, cameras, before=before, broker_port=broker.port, watched=line.watched)
 
 
@@ -236,9 +241,10 @@ def alone_ms() -> float:
 
 def table(results: Sequence[Result], lines: Sequence[Line], counts: Sequence[int], who: Sequence[str]) -> list[str]:
     """One row for each contender of each line, medians of all rounds."""
+    columns = "| cameras | | | rounds | CPU, ms per camera and second | × ffmpeg | × Moonfire"
     rows = [
-        "| cameras | | | CPU, ms per camera and second | × ffmpeg | × Moonfire | the whole box | PSS a camera, MiB |",
-        "| ---: | --- | --- | --- | ---: | ---: | --- | ---: |",
+        f"{columns} | the whole box | PSS a camera, MiB |",
+        "| ---: | --- | --- | ---: | --- | ---: | ---: | --- | ---: |",
     ]
     for count in counts:
         for line in lines:
@@ -249,8 +255,8 @@ def table(results: Sequence[Result], lines: Sequence[Line], counts: Sequence[int
                 cpu, mark = [result.cpu_ms for result in seen], "**" * (one == EDGED)
                 ratios = [_ratio(cpu, [other.cpu_ms for other in there.get(base, [])]) for base in BASES]
                 rows.append(
-                    f"| {count} | {line.title} | {mark}{one}{mark} | {_spread(cpu)} | {' | '.join(ratios)}"
-                    f" | {_spread([result.box_ms for result in seen])}"
+                    f"| {count} | {line.title} | {mark}{one}{mark} | {len(seen)} | {_spread(cpu)}"
+                    f" | {' | '.join(ratios)} | {_spread([result.box_ms for result in seen])}"
                     f" | {gauges.median(result.pss_mib for result in seen):.1f} |"
                 )
     return rows
@@ -258,9 +264,8 @@ def table(results: Sequence[Result], lines: Sequence[Line], counts: Sequence[int
 
 def remarks(results: Sequence[Result]) -> list[str]:
     """What the table does not say."""
-    rounds = len({result.round for result in results})
     cameras = [result.cameras_ms for result in results]
-    said = [f"Median of {rounds} rounds; least – most. The cameras took {_spread(cameras)} ms each."] if cameras else []
+    said = [f"Median of the rounds; least – most. The cameras took {_spread(cameras)} ms each."] if cameras else []
     said += [
         f"{one.who}, {one.line}, {one.cameras} cameras, round {one.round}: {'; '.join(one.faults)}."
         for one in results

@@ -61,6 +61,14 @@ if not hasattr(watch, "next_turn"):
 watch.next_turn = lambda cameras, free: (float("inf"), "")
 """
 """For `Edged.before`: it is never any camera's turn to be looked at and listened to."""
+LEARNED: Final = """\
+from edged.health import baseline, judge
+if baseline.ENOUGH != judge.ENOUGH:
+    sys.exit("edged.health has no one ENOUGH any more: cameras are learned in five minutes, not in one")
+baseline.ENOUGH = judge.ENOUGH = 3
+"""
+"""For `Edged.before`: what cameras show is learned in three looks, half a minute. Afterwards they are looked at as
+seldom as those of a box that has run for months."""
 _LIVE: Final = """\
 import socket
 from edged.health.watch import HealthWatch
@@ -175,8 +183,8 @@ class Contender(ABC):
     running: dict[int, subprocess.Popen[bytes]] = field(init=False, default_factory=dict)
     """Processes that were started here: one, or one for each camera."""
 
-    SETTLES_S: ClassVar[float] = 0.0
-    """After the start it does more than later on."""
+    GROWS_S: ClassVar[float] = 0.0
+    """So long after it was measured it still takes more memory."""
 
     @abstractmethod
     def fill(self) -> None:
@@ -251,8 +259,8 @@ class Edged(Contender):
     broker_port: int | None = None
     _viewers: list[Viewer] = field(init=False, default_factory=list)
 
-    SETTLES_S: ClassVar[float] = 300.0
-    """A camera is looked at each ten seconds until it is known what it shows; while nothing changes, once a minute."""
+    GROWS_S: ClassVar[float] = 180.0
+    """Until its first segments, of five minutes, have ended."""
 
     def fill(self) -> None:
         subprocess.run([sys.executable, "-m", "bench.filling", self.folder, str(self.count)], check=True, cwd=ROOT)
