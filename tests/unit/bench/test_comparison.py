@@ -27,13 +27,8 @@ def test_who_has_no_health_is_measured_once_with_it_and_without() -> None:
 def test_a_row_has_the_median_of_its_rounds_their_spread_and_ratios_of_the_same_line() -> None:
     seen = [result(EDGED, ms, line="bare", number=n) for n, ms in enumerate((1.0, 2.0, 9.0))]
     seen += [result("Moonfire", 4.0, line="no-sound"), result("Moonfire", 100.0)]
-    assert row(seen, BY_NAME["bare"], f"**{EDGED}**")[3:8] == [
-        "3",
-        "2.00 (1.00 – 9.00)",
-        "",
-        "0.50",
-        "3.00 (2.00 – 10.00)",
-    ]
+    cells = row(seen, BY_NAME["bare"], f"**{EDGED}**")
+    assert cells[3:8] == ["3", "2.00 (1.00 – 9.00)", "", "0.50", "3.00 (2.00 – 10.00)"]
 
 
 def test_what_went_wrong_is_said() -> None:
