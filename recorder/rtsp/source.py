@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from recorder.rtp.sdp import Description, Media
 from recorder.rtp.track import RtpSoundTrack, RtpVideoTrack, sound_track, video_track
 from recorder.rtsp.connection import Trust
+from recorder.rtsp.datagrams import nap_s
 from recorder.rtsp.dialogue import Credentials
 from recorder.rtsp.message import Buffer, Handler, Inbox, interleaved
 from recorder.rtsp.negotiation import Lane, Negotiated, Now, negotiate
@@ -24,8 +25,6 @@ from recorder.words.stream import Item, Losses, Reading, SenderReport, Sound, So
 
 WAKE_S: Final = WAKE_MS / 1000
 """How long the kernel may gather what a camera sends. Measured: waking up is what a camera costs, not its packets."""
-UDP_NAP_S: Final = 0.02
-"""A socket buffer of the usual limit (208 KiB, 90 datagrams) takes a key frame's burst only if it is emptied soon."""
 START_NAP_S: Final = 0.05
 """Until the picture is known, which is what everybody waits for then."""
 MEDIA_S: Final = 5.0
@@ -145,7 +144,7 @@ class RtspSource:
             raise SessionEnded(outcome.no_media(self._dialogue.target, MEDIA_S, udp=self.udp))
         if now - self._began >= PICTURE_S:
             raise SessionEnded(outcome.no_picture_size(self._dialogue.target))
-        self._nap_s = UDP_NAP_S if self.udp else START_NAP_S
+        self._nap_s = min(START_NAP_S, self._nap_s)
         self._upkeep()
         return drained
 
@@ -193,14 +192,16 @@ class RtspSource:
         self._nap_s = min(WAKE_S, since * room / count) if count else WAKE_S
 
     def _look_at_ports(self, items: list[Item]) -> tuple[bool, bool]:
-        came = 0
+        came, now = 0, self._now()
+        since, self._drained_at, self._nap_s = now - self._drained_at, now, WAKE_S
         for lane, track in self._lanes:
             if lane.ports is not None:
-                came += lane.ports.read(track.rtp, _timed(track), items)
+                count = lane.ports.read(track.rtp, _timed(track), items)
+                came += count
+                self._nap_s = min(self._nap_s, nap_s(lane.ports.keeps, count, since))
         self._dialogue.receive(0)
         self._dialogue.hear(items)
         self._park()
-        self._nap_s = UDP_NAP_S
         return came > 0, True
 
     def _upkeep(self) -> None:

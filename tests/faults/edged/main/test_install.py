@@ -169,6 +169,7 @@ def test_files_belong_to_whom_they_should(box: Booted) -> None:
         "/srv/edged",
         "/run/edged",
         "/opt/edged",
+        "/etc/sysctl.d/10-edged.conf",
     )
     told = box.must("stat", "--format=%n %a %U:%G", *asked).splitlines()
     assert told == [
@@ -179,6 +180,7 @@ def test_files_belong_to_whom_they_should(box: Booted) -> None:
         "/srv/edged 750 edged:edged",
         "/run/edged 755 edged:edged",
         "/opt/edged 755 root:root",
+        "/etc/sysctl.d/10-edged.conf 644 root:root",
     ]
     assert box.must("find", "/opt/edged", "-perm", "/go=w", "!", "-type", "l") == ""
     assert box.must("find", "/var/log", "-name", "*edged*") == "", "no log files of its own"
@@ -431,7 +433,13 @@ def test_taken_away_it_leaves_footage_and_installed_again_it_adopts_it(box: Boot
     assert done.returncode == 0, done.stderr
     assert all(place in done.stderr for place in ("/srv/edged", "/var/lib/edged", "/etc/edged"))
     assert before <= installed.kept(box)
-    gone = ("/opt/edged", "/usr/local/bin/edgectl", "/etc/systemd/system/edged.service", "/run/edged")
+    gone = (
+        "/opt/edged",
+        "/usr/local/bin/edgectl",
+        "/etc/systemd/system/edged.service",
+        "/etc/sysctl.d/10-edged.conf",
+        "/run/edged",
+    )
     assert not any(
         (box.root / name.lstrip("/")).is_symlink() or (box.root / name.lstrip("/")).exists() for name in gone
     )

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtsp import source as subject
+from recorder.rtsp.datagrams import SHARE, SMALL_DATAGRAMS, SMALL_NAP_S, Ports, nap_s
 from recorder.rtsp.message import BUFFER_BYTES
-from recorder.rtsp.source import START_NAP_S, UDP_NAP_S, WAKE_S, RtspSource
+from recorder.rtsp.source import START_NAP_S, WAKE_S, RtspSource
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item, SenderReport, Unit
 from storage.words.model import GapCause
@@ -22,6 +23,9 @@ from tests.unit.recorder.rtsp.scripted import FRAMES, KEY, PICTURE, SDP, Wire, a
 
 UNTOLD: Final = "\r\n".join(line for line in SDP.split("\r\n") if "sprop" not in line)
 """It does not say what the picture is like."""
+USUALLY_KEPT: Final = 87
+MANY_KEPT: Final = 1_724
+"""Datagrams, by a kernel as it comes, and by one that was told (systemd/edged.sysctl.conf)."""
 SETS: Final = [base64.b64decode(one) for one in ("Z0IAKeKQFAe2AtwEBAaQeJEV", "aM48gA==")]
 
 
@@ -184,11 +188,31 @@ def test_what_everybody_waits_for_is_looked_for_often() -> None:
 
 
 @pytest.mark.parametrize("description", [SDP, UNTOLD])
-def test_datagrams_are_fetched_soon(description: str) -> None:
-    """The kernel keeps few of them."""
+def test_datagrams_are_fetched_soon_where_the_kernel_keeps_few(
+    description: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ports, "keeps", USUALLY_KEPT)
     _, source = over_udp(description)
     with closing(source):
         assert source.udp
         for _ in range(3):
             source.take([])
-            assert source.nap_s == UDP_NAP_S
+            assert source.nap_s == SMALL_NAP_S
+
+
+@pytest.mark.parametrize(("description", "nap"), [(SDP, WAKE_S), (UNTOLD, START_NAP_S)])
+def test_where_it_keeps_many_datagrams_wait_like_a_connection(
+    description: str, nap: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ports, "keeps", MANY_KEPT)
+    _, source = over_udp(description)
+    with closing(source):
+        source.take([])
+        assert source.nap_s == nap
+
+
+@given(st.integers(1, 20_000), st.integers(1, 4_000), st.floats(0.001, WAKE_S))
+def test_most_of_what_the_kernel_keeps_is_left_for_a_burst(keeps: int, count: int, since_s: float) -> None:
+    nap = nap_s(keeps, count, since_s)
+    assert nap == SMALL_NAP_S or nap * count / since_s <= 1.001 * keeps / SHARE
+    assert nap == SMALL_NAP_S or keeps >= SMALL_DATAGRAMS
