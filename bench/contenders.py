@@ -410,7 +410,7 @@ class MediaMtx(Contender):
         return len(new) == self.count
 
     def watch(self) -> Viewer:
-        return Viewer(viewer.rtsp(self.port, "c0"))
+        return viewer.rtsp(self.port, "c0")
 
 
 @dataclass

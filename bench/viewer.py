@@ -12,20 +12,24 @@ import os
 import re
 import socket
 import threading
+import time
 from typing import Final, Self
 
 ANSWER_S: Final = 10.0
 READ_BYTES: Final = 1 << 18
+ALIVE_S: Final = 15.0
+"""A server of RTSP ends a session that says nothing for a minute (RFC 2326 12.37)."""
 
 
 class Viewer:
     """Reads on a thread of its own until it is closed."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        """`sock` is connected, or listens: then one connection after the other is read."""
+    def __init__(self, sock: socket.socket, alive: bytes = b"") -> None:
+        """`sock` is connected, or listens: then one after the other is read. `alive` is said now and then."""
         self.bytes = 0
         """Seen so far."""
         self._sock = self._read = sock
+        self._alive = alive
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -39,8 +43,12 @@ class Viewer:
                     self._drain()
 
     def _drain(self) -> None:
+        said = time.monotonic()
         while data := self._read.recv(READ_BYTES):
             self.bytes += len(data)
+            if self._alive and time.monotonic() - said >= ALIVE_S:
+                self._read.sendall(self._alive)
+                said = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +71,7 @@ def listen(path: str) -> socket.socket:
     return sock
 
 
-def rtsp(port: int, path: str) -> socket.socket:
+def rtsp(port: int, path: str) -> Viewer:
     """All tracks, over the connection."""
     url = f"rtsp://127.0.0.1:{port}/{path}"
     sock = socket.create_connection(("127.0.0.1", port), ANSWER_S)
@@ -77,7 +85,7 @@ def rtsp(port: int, path: str) -> socket.socket:
         session = f"Session: {found[1] if found else ''}\r\n"
     _ask(sock, f"PLAY {url} RTSP/1.0\r\nCSeq: 9\r\n{session}\r\n")
     sock.settimeout(None)
-    return sock
+    return Viewer(sock, f"OPTIONS {url} RTSP/1.0\r\nCSeq: 10\r\n{session}\r\n".encode())
 
 
 def websocket(port: int, path: str) -> socket.socket:
