@@ -216,3 +216,9 @@ def test_most_of_what_the_kernel_keeps_is_left_for_a_burst(keeps: int, count: in
     nap = nap_s(keeps, count, since_s)
     assert nap == SMALL_NAP_S or nap * count / since_s <= 1.001 * keeps / SHARE
     assert nap == SMALL_NAP_S or keeps >= SMALL_DATAGRAMS
+
+
+def test_a_usual_camera_is_looked_at_as_seldom_as_over_a_connection() -> None:
+    """4 Mbit/s are 360 full datagrams a second, a key frame of 250 KB another 180."""
+    assert nap_s(MANY_KEPT, 162, WAKE_S) >= WAKE_S
+    assert WAKE_S > nap_s(MANY_KEPT, 360 + 180, WAKE_S) > 5 * SMALL_NAP_S
