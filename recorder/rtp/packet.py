@@ -81,6 +81,11 @@ class Reorder:
         self.late = 0
         """Packets that came too late, or twice."""
 
+    @property
+    def waiting(self) -> bool:
+        """Something has come before its turn."""
+        return bool(self._waiting)
+
     def push(self, packet: bytes, now_ns: int) -> list[bytes]:
         """A packet that has arrived; returns those whose turn it is."""
         if len(packet) < 4:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from recorder.rtp.packet import Reorder
+from recorder.rtp.packet import WAIT_NS, Reorder
 from recorder.rtsp.message import Handler
 from recorder.words import outcome
 from recorder.words.address import Target, split_zone
@@ -29,6 +29,8 @@ kernel doubles (socket(7))."""
 SMALL_DATAGRAMS: Final = 400
 """A socket buffer that keeps fewer takes a key frame's burst only if it is emptied soon."""
 SMALL_NAP_S: Final = 0.02
+WAITING_NAP_S: Final = WAIT_NS / 1e9
+"""While something waits for what was lost, or comes late: it is held in memory meanwhile."""
 SHARE: Final = 8
 """Of another may fill while it is left alone; the rest is for bursts, and for a reader that is late."""
 DATAGRAM_BYTES: Final = 65_536
@@ -115,6 +117,11 @@ class Ports:
     def keeps(self) -> int:
         """How many full datagrams the kernel keeps."""
         return self.rtp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // KERNEL_BYTES
+
+    @property
+    def waiting(self) -> bool:
+        """Something has come before its turn."""
+        return self._reorder.waiting
 
     def report(self, data: bytes) -> None:
         """RTCP for the camera, if it has said where it listens."""

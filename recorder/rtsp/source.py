@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from recorder.rtp.sdp import Description, Media
 from recorder.rtp.track import RtpSoundTrack, RtpVideoTrack, sound_track, video_track
 from recorder.rtsp.connection import Trust
-from recorder.rtsp.datagrams import nap_s
+from recorder.rtsp.datagrams import WAITING_NAP_S, nap_s
 from recorder.rtsp.dialogue import Credentials
 from recorder.rtsp.message import Buffer, Handler, Inbox, interleaved
 from recorder.rtsp.negotiation import Lane, Negotiated, Now, negotiate
@@ -198,7 +198,8 @@ class RtspSource:
             if lane.ports is not None:
                 count = lane.ports.read(track.rtp, _timed(track), items)
                 came += count
-                self._nap_s = min(self._nap_s, nap_s(lane.ports.keeps, count, since))
+                nap = nap_s(lane.ports.keeps, count, since)
+                self._nap_s = min(self._nap_s, nap, WAITING_NAP_S if lane.ports.waiting else nap)
         self._dialogue.receive(0)
         self._dialogue.hear(items)
         self._park()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from contextlib import closing
 from typing import Final
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtsp import source as subject
-from recorder.rtsp.datagrams import SHARE, SMALL_DATAGRAMS, SMALL_NAP_S, Ports, nap_s
+from recorder.rtsp.datagrams import SHARE, SMALL_DATAGRAMS, SMALL_NAP_S, WAITING_NAP_S, Ports, nap_s
 from recorder.rtsp.message import BUFFER_BYTES
 from recorder.rtsp.source import START_NAP_S, WAKE_S, RtspSource
 from recorder.words.outcome import SessionEnded
@@ -23,6 +24,7 @@ from tests.unit.recorder.rtsp.scripted import FRAMES, KEY, PICTURE, SDP, Wire, a
 
 UNTOLD: Final = "\r\n".join(line for line in SDP.split("\r\n") if "sprop" not in line)
 """It does not say what the picture is like."""
+LOOPBACK: Final = "127.0.0.1"
 USUALLY_KEPT: Final = 87
 MANY_KEPT: Final = 1_724
 """Datagrams, by a kernel as it comes, and by one that was told (systemd/edged.sysctl.conf)."""
@@ -38,10 +40,14 @@ def playing(
     return wire, scripted.source_of(wire, scripted.negotiated(wire, description), buffer)
 
 
-def over_udp(description: str = SDP) -> tuple[Wire, RtspSource]:
+def over_udp(description: str = SDP) -> tuple[Wire, RtspSource, int]:
+    """The stream, and the port of its picture."""
     told = [answer(number, 200, "Transport: RTP/AVP;unicast", "Session: 7") for number in (2, 3, 4)]
     wire = Wire(answer(1, 461), *told)
-    return wire, scripted.source_of(wire, scripted.negotiated(wire, description))
+    stream = scripted.negotiated(wire, description)
+    ports = stream.lanes[0].ports
+    assert ports is not None
+    return wire, scripted.source_of(wire, stream), ports.numbers[0]
 
 
 def unwanted(count: int) -> bytes:
@@ -192,7 +198,7 @@ def test_datagrams_are_fetched_soon_where_the_kernel_keeps_few(
     description: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Ports, "keeps", USUALLY_KEPT)
-    _, source = over_udp(description)
+    _, source, _ = over_udp(description)
     with closing(source):
         assert source.udp
         for _ in range(3):
@@ -205,10 +211,25 @@ def test_where_it_keeps_many_datagrams_wait_like_a_connection(
     description: str, nap: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Ports, "keeps", MANY_KEPT)
-    _, source = over_udp(description)
+    _, source, _ = over_udp(description)
     with closing(source):
         source.take([])
         assert source.nap_s == nap
+
+
+def test_what_waits_for_a_lost_datagram_is_held_no_longer_than_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ports, "keeps", MANY_KEPT)
+    line = Line(96)
+    packets = [line.packet(PICTURE, number * 3_600) for number in range(4)]
+    wire, source, port = over_udp()
+    naps: list[float] = []
+    with closing(source), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as camera:
+        for number in (0, 2, 3, 1):  # one after the other, since each look takes what has come
+            camera.sendto(packets[number], (LOOPBACK, port))
+            wire.now += 0.04
+            source.take([])
+            naps.append(source.nap_s)
+    assert naps == [WAKE_S, WAITING_NAP_S, WAITING_NAP_S, WAKE_S]
 
 
 @given(st.integers(1, 20_000), st.integers(1, 4_000), st.floats(0.001, WAKE_S))
