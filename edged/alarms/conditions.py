@@ -1011,23 +1011,25 @@ def slow_sync_troubles(health: Iterable[CameraHealth]) -> Iterator[tuple[str, Al
 
 
 def load_troubles(load: BoxLoad) -> Iterator[tuple[str, AlarmCondition]]:
-    """One alarm for all cameras: it is the box that has too much to do. A disk that is slow has an alarm of its own."""
-    if not load.is_over:
+    """One alarm for all cameras. A disk that is slow has an alarm of its own, too; what waits for it may be the first
+    to show that."""
+    if not load.excess:
         return
-    text = message("alarm.load", "This box has more to do than it can: a power cut would cost more than it should")
-    if load.carries is not None and load.carries < load.cameras:
-        text = message(
-            "alarm.load.carries",
-            "This box has more to do than it can: a power cut would cost more than it should. As it is used now, it "
-            "carries {carries} cameras like its {cameras}",
-            carries=load.carries,
-            cameras=load.cameras,
-        )
+    text = message(
+        "alarm.load",
+        "This box has more to do than it can, or has nothing left for what comes now and then (an export, a check): a "
+        "power cut may cost more than it should",
+    )
     action = message(
         "alarm.load.action",
         "See what else runs on it (top), give it fewer cameras or lower bit rates, or a faster processor; `edgectl "
-        "status` shows how busy it is",
+        "status` shows how busy it is, and how many cameras like its own it carries",
     )
+    if load.excess == ["disk"]:
+        text = message(
+            "alarm.load.disk", "Footage waits for the disk to take it: a power cut would cost more than it should"
+        )
+        action = message("alarm.disk-slow.action", "Check the disk and what else uses it")
     yield "box.load", AlarmCondition(Severity.WARNING, text, action, OVERLOADED_AFTER_S)
 
 

@@ -52,6 +52,7 @@ NAMES: Final = {
     "swap": message("doctor.name.swap", "swap"),
     "memory": message("doctor.name.memory", "memory"),
     "load": message("doctor.name.load", "load"),
+    "load.cameras": message("doctor.name.load-cameras", "load.cameras"),
     "versions": message("doctor.name.versions", "versions"),
     "console": message("doctor.name.console", "console"),
 }

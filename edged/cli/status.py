@@ -284,11 +284,20 @@ def _load(load: documents.Load, read: Reader) -> list[RenderableType]:
         return []
     said = [read.phrase("status.load.busy", "processors {percent} % busy", percent=round(load.busy * 100))]
     if load.carries is not None:
-        said.append(read.phrase("status.load.carries", "room for {count} cameras like these", count=load.carries))
-    if load.over and load.late_ms:
+        carries = read.phrase(
+            "status.load.carries",
+            "carries {count} cameras like its {cameras}",
+            count=load.carries,
+            cameras=load.cameras,
+        )
+        said.append(carries)
+    if "late" in load.excess:
         said.append(read.phrase("status.load.late", "cameras are looked at up to {late} ms late", late=load.late_ms))
+    if "disk" in load.excess:
+        waiting = format_size(load.queued_bytes)
+        said.append(read.phrase("status.load.disk", "up to {size} of a camera waited for the disk", size=waiting))
     line = Text(read.phrase("status.load", "Load"), style="bold").append("  ", style="not bold")
-    return [line.append(formatting.enumerated(said, read), style="not bold yellow" if load.over else "not bold")]
+    return [line.append(formatting.enumerated(said, read), style="not bold yellow" if load.excess else "not bold")]
 
 
 def _broker(document: documents.Status, read: Reader) -> RenderableType:

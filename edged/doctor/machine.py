@@ -14,7 +14,7 @@ from typing import Final
 from edged.doctor.findings import Diagnosis, Missing, critical, ok, unknown, warn
 from edged.documents.site import Load
 from storage.words import errors
-from storage.words.message import Message, message
+from storage.words.message import Message, format_size, message
 
 MEMORY_LOW: Final = 0.05
 PRESSED: Final = 10.0
@@ -186,15 +186,21 @@ def judge_cameras_carried(load: Load) -> Diagnosis | None:
             count=load.carries,
             cameras=load.cameras,
         )
-    if load.over:
-        late = message(
-            "doctor.carries.over", "{said}. Cameras are looked at up to {late} ms late", said=said, late=load.late_ms
+    if "late" in load.excess:
+        said = message(
+            "doctor.carries.late", "{said}. Cameras were looked at up to {late} ms late", said=said, late=load.late_ms
         )
-        return warn(
-            "load.cameras",
-            late,
-            message("doctor.carries.action", "fewer cameras, lower bit rates, or see what else runs: top"),
+    if "disk" in load.excess:
+        waiting = format_size(load.queued_bytes)
+        said = message(
+            "doctor.carries.disk", "{said}. Up to {size} of a camera waited for the disk", said=said, size=waiting
         )
+    if load.excess == ["disk"]:
+        disk = message("doctor.carries.disk.action", "check the disk and what else uses it: iostat -x 5")
+        return warn("load.cameras", said, disk)
+    if load.excess:
+        fewer = message("doctor.carries.action", "fewer cameras, lower bit rates, or see what else runs: top")
+        return warn("load.cameras", said, fewer)
     return ok("load.cameras", said)
 
 

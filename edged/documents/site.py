@@ -259,7 +259,11 @@ class Load(Document):
     carries: int | None = Field(
         default=None, description="cameras like these that fit in all, by the processor; null: that cannot be told"
     )
-    over: bool = Field(default=False, description="it is too much for this box")
+    excess: list[Literal["late", "disk", "busy"]] = Field(
+        default=[],
+        description="what is too much for this box: cameras are looked at late again and again, much waits for the "
+        "disk, the processors are as good as always busy",
+    )
 
 
 class Status(Document):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Final, Literal
 
 from recorder.words.messages import Stats
 
@@ -25,6 +25,8 @@ QUEUED_BYTES: Final = 16 << 20
 """A quarter of what may wait for the disk before a segment is given up (`recorder.worker.disk`)."""
 CAMERAS_LEAST: Final = 4
 """Of fewer it says nothing how many fit: what the box does besides is most of it."""
+Excess = Literal["late", "disk", "busy"]
+"""Cameras are looked at late again and again; too much waits for the disk; the processors have nothing left."""
 _SYNC_MS: Final = attrgetter("slowest_sync_ms")
 _QUEUED_BYTES: Final = attrgetter("queued_bytes")
 
@@ -53,9 +55,14 @@ class BoxLoad:
         return int(self.cameras * COMFORTABLE / self.busy)
 
     @property
-    def is_over(self) -> bool:
-        """It is too much for this box."""
-        return bool(self.lagging) or (self.busy or 0.0) >= BUSY or self.queued_bytes > QUEUED_BYTES
+    def excess(self) -> list[Excess]:
+        """What is too much for this box; empty while it can do all that it has to."""
+        found: dict[Excess, bool] = {
+            "late": bool(self.lagging),
+            "disk": self.queued_bytes > QUEUED_BYTES,
+            "busy": (self.busy or 0.0) >= BUSY,
+        }
+        return [excess for excess, holds in found.items() if holds]
 
 
 def load_of(samples: Iterable[Iterable[Stats]], busy: float | None) -> BoxLoad:

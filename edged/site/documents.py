@@ -123,7 +123,7 @@ def load(seen: BoxLoad) -> documents.Load:
         queued_bytes=seen.queued_bytes,
         cameras=seen.cameras,
         carries=seen.carries,
-        over=seen.is_over,
+        excess=seen.excess,
     )
 
 

@@ -205,7 +205,7 @@ STATUS: Final[dict[str, Any]] = {
         "queued_bytes": 262_144,
         "cameras": 4,
         "carries": 10,
-        "over": False,
+        "excess": [],
     },
     "alarms": [ALARM],
     "maintenance": None,

@@ -20,7 +20,7 @@ from edged.config.loosened_bounds import granted, sentence, wished_by
 from edged.config.model import Commander, Config, Roles
 from edged.documents.base import told_in
 from edged.health.faults import MediaFault, MediaFinding, MediaHealth
-from edged.health.load import BoxLoad
+from edged.health.load import QUEUED_BYTES, BoxLoad
 from edged.health.stream import CameraState, Condition, Expectation, Observation, Sample, Stream, assess
 from edged.overview import (
     AlarmCondition,
@@ -121,7 +121,7 @@ def of_disks() -> Iterator[tuple[str, AlarmCondition]]:
     slow = {"spare": CameraHealth(Condition(CameraState.RECORDING, NOTHING), None, 0, slow_syncs=1)}
     views = {"lobby": frames(cause=GapCause.IO_ERROR, came_back=WHY), "spare": frames()}
     yield from tracking.troubles(overview(Measurements(NOW), health=slow), views, {}, None, {}).items()
-    for load in (BoxLoad(0.95, cameras=40), BoxLoad(0.2, lagging=1)):
+    for load in (BoxLoad(0.95), BoxLoad(queued_bytes=QUEUED_BYTES + 1)):
         yield from conditions.load_troubles(load)
     strange = TamperedFiles("v", "/d", (("/d/a", "of a later version"),), more=False)
     yield from conditions.tampering_troubles([strange])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -43,6 +44,7 @@ from edged.cli import (
 )
 from edged.cli import status as screens
 from edged.cli.client import Address
+from edged.doctor import findings
 from edged.documents import exports, leaks, ledger, machine, office, pins, register, site, tickets
 from edged.documents import site as documents
 from edged.documents.base import Document
@@ -511,3 +513,12 @@ def test_no_pin_that_ended_is_not_no_pin() -> None:
     none = sample(pins.PinList, pins=[])
     assert drawn(pin.listing(none, READ, ended=True)) == "No pin has ended.\n"
     assert drawn(pin.listing(none, READ, ended=False)) == "Nothing is pinned.\n"
+
+
+def test_each_check_of_doctor_has_a_name_that_is_read() -> None:
+    """Of every kind that the sources name, whether or not it is in the sample."""
+    judged = re.compile(r"""\b(?:ok|warn|critical|unknown|Diagnosis)\(\s*f?"([a-z.]+)[ "]""")
+    sources = Path(findings.__file__).parent.glob("*.py")
+    named = {name for source in sources for name in judged.findall(source.read_text(encoding="utf-8"))}
+    assert "load.cameras" in named
+    assert named <= set(doctor.NAMES)

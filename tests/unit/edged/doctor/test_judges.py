@@ -22,7 +22,8 @@ from edged.doctor.in_child import Task, together
 from edged.doctor.machine import ClockState, InstalledVersions, MachineLoad
 from edged.doctor.network import CertificateEnd, DeviceAnswer
 from edged.doctor.paths import Directory, SecretFile
-from edged.documents.site import Broker, Camera, Volume
+from edged.documents.site import Broker, Camera, Load, Volume
+from edged.health.load import Excess
 from edged.health.stream import WITHHELD
 from mqtt.broker_check import BrokerAnswer
 from storage.store.offline import DatabaseState, Sizes
@@ -280,6 +281,25 @@ def test_memory_load_and_versions() -> None:
     assert "reader compiled" in machine.judge_versions(replace(here, reader="compiled"), "").said
     assert machine.judge_console("UTF-8") is None
     assert machine.judge_console("ANSI_X3.4-1968") is not None
+
+
+@pytest.mark.parametrize(
+    ("excess", "said", "action"),
+    [
+        ([], "31 % busy in the last minute; as it is used now, this box carries 10 cameras like its 4", ""),
+        (["busy"], "31 % busy in the last minute; as it is used now, this box carries 10 cameras like its 4", "fewer"),
+        (["late"], "like its 4. Cameras were looked at up to 400 ms late", "fewer cameras"),
+        (["disk"], "like its 4. Up to 20.0 MB of a camera waited for the disk", "check the disk"),
+        (["late", "disk"], "400 ms late. Up to 20.0 MB of a camera waited for the disk", "fewer cameras"),
+    ],
+)
+def test_why_a_box_has_too_much_to_do(excess: list[Excess], said: str, action: str) -> None:
+    load = Load(busy=0.31, cameras=4, carries=10, late_ms=400, queued_bytes=20_000_000, excess=excess)
+    check = machine.judge_cameras_carried(load)
+    assert check is not None
+    assert check.result is (Result.WARN if excess else Result.OK)
+    assert check.said.endswith(said)
+    assert check.action.startswith(action)
 
 
 # Volumes, room, database, files
