@@ -24,7 +24,7 @@ from edged.demo.run import (
     promise,
     report,
 )
-from edged.documents.site import Segment
+from edged.documents.site import Gap, Segment
 from edged.words.catalogue import Reader
 from storage.words.message import NOTHING, Message
 
@@ -45,8 +45,13 @@ def segment(camera: str, name: str, end: str = "2026-05-04T11:59:50Z") -> Segmen
     )  # fmt: skip
 
 
+def gap(cause: str, end: str | None) -> Gap:
+    return Gap(camera="lobby", start="2026-05-04T11:59:14Z", end=end, cause=cause, detail="")
+
+
 GOOD = Observed(
     listed=(segment("lobby", "a.mp4"), segment("counter", "b.mp4")),
+    gaps=(gap("starting", "2026-05-04T11:59:15Z"),),
     files=(file("a.mp4"), file("b.mp4"), file("c.mp4", "finished by the stop")),
     unfinished=(),
     heard={"up/status": 1, "up/storage/one": 3},
@@ -77,6 +82,11 @@ def test_all_is_well() -> None:
             },
             "a.mp4: invalid data",
         ),
+        (
+            {"gaps": (gap("floor-protect", "2026-05-04T11:59:20Z"),)},
+            "camera lobby was not recorded for 6 s: older footage had to be kept",
+        ),
+        ({"gaps": (gap("disk-full", None),)}, "camera lobby was not recorded for 46 s: the disk was full"),
         ({"files": (), "listed": ()}, "there is no file at all"),
         ({"unfinished": (Path("/v/d.mp4.part"),)}, "d.mp4.part was left unfinished"),
         ({"heard": {"up/status": 1}}, "nothing was heard on up/storage/"),
