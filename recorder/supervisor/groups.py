@@ -52,7 +52,7 @@ class Group:
 
     @property
     def has_room(self) -> bool:
-        return not self.process.gone and len(self.members) < MEMBERS_MAX
+        return len(self.members) < MEMBERS_MAX and not self.process.is_ending
 
     def close(self) -> None:
         """Nobody is read there any more."""

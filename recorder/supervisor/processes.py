@@ -64,6 +64,7 @@ class ChildProcess:
     def __init__(self, pid: int, pidfd: int) -> None:
         self.pid = pid
         self.gone = False
+        self.killed = False
         self.on_exit: Callable[[], None] = lambda: None
         self.code: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         """How it ended, as soon as the forkserver tells; None if nobody is left who could."""
@@ -71,8 +72,23 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pidfd, self._has_exited)
 
+    @property
+    def is_ending(self) -> bool:
+        """Gone or killed, or its first thread is gone: another may still wait for a disk that hangs.
+
+        Nobody tells of that: pidfd and sockets come to their end with the last thread.
+        """
+        if self.gone or self.killed:
+            return True
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123 (lean)
+                return file.read().rpartition(")")[2].split()[0] in "ZX"
+        except (OSError, IndexError):
+            return True
+
     def kill(self) -> None:
         """SIGKILL: to this very process, whatever became of its number."""
+        self.killed = True
         if self._pidfd is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -313,6 +329,7 @@ class WorkerProcess:
         """That was told."""
         self._parted = False
         """It said its last words."""
+        self._left_behind = False
         self._window_s = 0.0
         self._window_messages = 0
         self.pid = process.pid
@@ -359,6 +376,12 @@ class WorkerProcess:
                 self._sock.shutdown(socket.SHUT_WR)
             self._place.suspect()
 
+    def leave_behind(self) -> None:
+        """Nothing that it says counts any more. `over` still tells when it is gone; then `abandon` it."""
+        self._left_behind = True
+        self._unheard.clear()
+        self._listen()
+
     async def reap(self) -> Exited:
         """When it is over: give everything back, and say how it ended."""
         self._close()
@@ -399,7 +422,7 @@ class WorkerProcess:
 
     def _on_readable(self) -> None:
         data = self._receive()
-        if data is None:
+        if data is None or (data and self._left_behind):
             return
         if data:
             if self._place is not None:

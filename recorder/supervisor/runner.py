@@ -28,6 +28,8 @@ from recorder.supervisor.state import (
     Event,
     Exited,
     Kill,
+    LeaveBehind,
+    LeftoverGone,
     Limits,
     NotSpawned,
     Phase,
@@ -130,6 +132,8 @@ class CameraRunner:
         self._slot: Slot | None = None
         self._session: WorkerSession | None = None
         """With the worker, while there is one."""
+        self._leftover: WorkerProcess | None = None
+        """Of an earlier session: killed, and not gone."""
         self._connected: Connected | None = None
         self._samples: tuple[tuple[int, Stats], ...] = ()
         """Of the last session, when it is over."""
@@ -207,6 +211,10 @@ class CameraRunner:
         """What happened, or None. A deadline counts only when nothing is left to hear: we may have been busy."""
         if self._asked is not None and self._state.stop is None:
             return self._asked
+        if self._leftover is not None and self._leftover.over:
+            self._leftover.abandon()
+            self._leftover = None
+            return LeftoverGone()
         if self._starting is not None:
             if not self._starting.done():
                 return None
@@ -286,6 +294,11 @@ class CameraRunner:
                     self._session.worker.send(Stop())
                 case Kill() if self._session is not None:
                     self._session.worker.kill()
+                case LeaveBehind() if self._session is not None:
+                    self._leftover = self._session.worker
+                    self._leftover.leave_behind()
+                    self._hang_up(self._session)
+                    self._let_go(self._state.cause)
                 case BeginGap():
                     await self._backlog.facts.gap(action.at, action.cause, action.detail)
                 case Salvage():
@@ -333,10 +346,15 @@ class CameraRunner:
         return Spawned(began.boottime_ms)
 
     async def _begun(self, start: Start) -> WorkerProcess:
-        """A process that connects, and knows where it hands over. Raises NoProcess and WireError."""
+        """A process that connects, and knows where it hands over. Raises NoProcess and WireError.
+
+        Whose disk may hang is read alone: the next process that is ended would take the others with it once more.
+        """
         worker = await self._shared.forkserver.spawn(self._wake.set, self._count)
+        target = Target.parse(start.url, start.username)
         try:
-            worker.begin(start, await self._shared.groups.enter(start.camera, Target.parse(start.url, start.username)))
+            place = None if self._leftover is not None else await self._shared.groups.enter(start.camera, target)
+            worker.begin(start, place)
         except BaseException:
             worker.abandon()
             raise
@@ -351,6 +369,8 @@ class CameraRunner:
         if self._session is not None:
             self._session.worker.abandon()
             self._hang_up(self._session)
+        if self._leftover is not None:
+            self._leftover.abandon()
         if self._state.phase is not Phase.STOPPED:  # a defect of ours, or cancelled
             self._backlog.unclosed.add(Salvage(self._state.unclosed, GapCause.WORKER_CRASH, RUNNER_ENDED))
         self._shared.device_log.leave(self._settings.id, self._device)

@@ -7,7 +7,7 @@ and from when) and L1: once the fault is over, the longest wait (`Limits.backoff
 
     starting -> connecting -> waiting -> recording <-> held back       (stop: stopping -> ending -> stopped)
         ^                         \\________\\____________\
-    backing off <--------------------------------------------- ending (the process has still to go)
+    backing off <--------------------------------------------- ending (the process has still to go, or is left behind)
 
 First the words: phases, deadlines, what can happen (`Event`), what can be done (`Action`). Then the machine (`step`).
 
@@ -155,6 +155,11 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftoverGone:
+    """The process that was left behind (`LeaveBehind`) has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """End in order. With a `cause`, a gap of that cause begins where the recording ends."""
 
@@ -163,7 +168,7 @@ class StopAsked:
 
 Event: TypeAlias = (
     Tick | Spawned | NotSpawned | Connected | Stats | Opened | Withheld | Committed | Abandoned | Ended | Misbehaved
-    | HungUp | Exited | StopAsked
+    | HungUp | Exited | LeftoverGone | StopAsked
 )  # fmt: skip
 
 
@@ -180,6 +185,11 @@ class SendStop:
 @dataclass(frozen=True, slots=True)
 class Kill:
     """End the process without asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveBehind:
+    """The session is over although its process, killed, is still there. `LeftoverGone` tells when it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +213,7 @@ class Salvage:
     detail: Message
 
 
-Action: TypeAlias = Spawn | SendStop | Kill | BeginGap | Salvage
+Action: TypeAlias = Spawn | SendStop | Kill | LeaveBehind | BeginGap | Salvage
 _LIVE: Final = frozenset({Phase.WAITING, Phase.RECORDING, Phase.HELD_BACK})
 """Phases in which reports are due."""
 Step: TypeAlias = tuple["State", tuple[Action, ...]]
@@ -234,6 +244,8 @@ class State:
     last_words: Ended | None = None
     """How this session ends, as far as it is known."""
     killed: bool = False
+    leftover: bool = False
+    """An earlier session was left behind, and its process is still there."""
     stop: StopAsked | None = None
 
 
@@ -270,7 +282,9 @@ def step(state: State, event: Event, now: Moment, chance: float, limits: Limits)
         case Connected() | Stats() | Ended() | Misbehaved():
             return _message(state, event, now, limits)
         case Tick():
-            return _tick(state, now, limits)
+            return _tick(state, now, chance, limits)
+        case LeftoverGone():
+            return replace(state, leftover=False), ()
         case StopAsked():
             return _stop(state, event, now, limits)
         case _:
@@ -371,7 +385,7 @@ def _attempt(state: State, now: Moment) -> Step:
     return _enter(fresh, Phase.STARTING, now, 0), (Spawn(),)
 
 
-def _tick(state: State, now: Moment, limits: Limits) -> Step:
+def _tick(state: State, now: Moment, chance: float, limits: Limits) -> Step:
     due_ms = next_due_ms(state, limits)
     if due_ms is None or now.boottime_ms < due_ms:
         return state, ()
@@ -386,7 +400,7 @@ def _tick(state: State, now: Moment, limits: Limits) -> Step:
         case Phase.STOPPING:
             return _kill(state, now, limits, state.last_words)
         case Phase.ENDING:
-            return _still_there(state, now, limits)
+            return _still_there(state, now, chance, limits)
         case Phase.BACKING_OFF:
             return _attempt(state, now)
         case _:
@@ -398,15 +412,21 @@ def _tick(state: State, now: Moment, limits: Limits) -> Step:
             return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, said, CHECK_PROCESS))
 
 
-def _still_there(state: State, now: Moment, limits: Limits) -> Step:
-    """Killed or fallen silent, and not gone: a process in an uninterruptible wait (a dying disk) goes when that ends.
+def _still_there(state: State, now: Moment, chance: float, limits: Limits) -> Step:
+    """Fallen silent, or killed, and not gone: a process in an uninterruptible wait (a dying disk) goes when that ends.
 
-    A stop does not wait for it: what it holds is salvaged once its lock is free, at the latest by the next start.
+    Nobody waits for it: another disk may take what the camera sends, and in a group it may be another camera's disk
+    that hangs. What it holds is salvaged once its lock is free, at the latest by the next start. One alone is left
+    behind, so that a disk that never answers does not gather processes.
     """
-    if state.killed and state.stop is not None:
+    if not state.killed or (state.leftover and state.stop is None):
+        hung = message("session.process-hung", "its recording process hung")
+        return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, hung, CHECK_PROCESS))
+    if state.stop is not None:
         return _stopped(state, now)
-    hung = message("session.process-hung", "its recording process hung")
-    return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, hung, CHECK_PROCESS))
+    words = state.last_words or _words(state, GapCause.WORKER_CRASH, death(None), CHECK_PROCESS)
+    over, actions = _over(replace(state, leftover=True), words, now, chance, limits, innocent=False)
+    return over, (LeaveBehind(), *actions)
 
 
 def _kill(state: State, now: Moment, limits: Limits, words: Ended | None) -> Step:

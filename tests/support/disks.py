@@ -8,6 +8,8 @@ import fcntl
 import os
 import struct
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -101,6 +103,15 @@ class Ext4:
             fcntl.ioctl(directory, SHUTDOWN, struct.pack("<I", WITHOUT_LOG))
         finally:
             os.close(directory)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Whoever writes waits, and nothing can interrupt that, as with a disk that does not answer."""
+        _run("fsfreeze", "--freeze", str(self.path))
+        try:
+            yield
+        finally:
+            _run("fsfreeze", "--unfreeze", str(self.path))
 
     def refuse_writes(self) -> None:
         """Read-only from now on, as ext4 does when it finds an error."""

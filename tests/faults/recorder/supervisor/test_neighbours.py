@@ -5,6 +5,8 @@ One sends what is poison to the parser (`poisoned`), or floods. Who ended the pr
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
@@ -13,16 +15,19 @@ from typing import Final
 
 import pytest
 
+from recorder.supervisor import runner
 from recorder.supervisor.groups import MEMBERS_MAX, STRIKES_MAX
 from recorder.supervisor.processes import GROUP
+from recorder.supervisor.state import Limits
 from storage.words.model import GapCause
 from tests.conftest import Profile
-from tests.faults.recorder.supervisor import poisoned
+from tests.faults.recorder.supervisor import hung_disk, poisoned
 from tests.support import footage
 from tests.support.camera.apart import FloodingCamera
+from tests.support.disks import Ext4, may_mount
 from tests.support.fault_camera import FaultCamera, Faults
 from tests.support.footage import SMALL, Sound
-from tests.support.recorders import Recorded, Recorders
+from tests.support.recorders import MOST_LOST_MS, Recorded, Recorders
 
 BAD: Final = "yard"
 OTHERS: Final = tuple(f"camera-{number}" for number in range(1, MEMBERS_MAX))
@@ -30,6 +35,7 @@ POISON_S: Final = 4.0
 """After PLAY: the others record again by then."""
 POISONED: Final = poisoned.__name__
 SOON_S: Final = 60.0
+IMPATIENT: Final = Limits(silence_ms=3_000)
 REPORT_MS: Final = 2_000
 """Between two reports of a camera: one is due each second, at the next look."""
 FLOOD_BYTES: Final = {"short": 16 << 20, "long": 256 << 20}
@@ -155,3 +161,49 @@ async def test_one_that_floods_delays_no_other(
                 sent = recorders.view(BAD).samples[-1][1].bytes >> 20
                 print(f" {sent} MiB; reports of the others {late[-1][0]} ms apart at most", end="")  # noqa: T201
             assert all(apart <= REPORT_MS + busy for apart, busy in late)
+
+
+@pytest.mark.skipif(not may_mount(), reason="mounting needs root")
+async def test_the_end_of_a_group_in_which_one_disk_hangs_is_no_matter_of_that_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was killed is there until the disk answers, and its sockets with it. Whose disk that is nobody knows: each
+    camera of the group tries once more, alone. Once the disk answers, all that was left is taken care of.
+    """
+    monkeypatch.setattr(runner, "Limits", lambda: IMPATIENT)
+    place = tmp_path / "hangs"
+    monkeypatch.setenv(hung_disk.CAMERA, BAD)
+    monkeypatch.setenv(hung_disk.DISK, str(place))
+    clip, sound = footage.clip(SMALL), footage.clip(Sound.g711("pcmu"))
+    with ExitStack() as stack:
+        disk = stack.enter_context(Ext4(place))
+        cameras = {name: stack.enter_context(FaultCamera(clip, sound)) for name in (*OTHERS[:2], BAD)}
+        bodies = hung_disk.__name__
+        async with Recorders(tmp_path, cameras, worker=f"{bodies}:alone", group=f"{bodies}:together") as recorders:
+            await recorders.until_recorded()
+            pid = recorders.group_of(BAD)
+            assert pid is not None
+            with disk.frozen():
+                await recorders.until(lambda: "D" in thread_states(pid), "its disk hangs")
+                os.kill(pid, signal.SIGKILL)
+                await recorders.until(lambda: all(recorders.losses(name) for name in OTHERS[:2]), "the others go on")
+                await recorders.until_recorded(*OTHERS[:2])
+                assert "D" in thread_states(pid), "the group is there still"
+                await recorders.until(lambda: len(recorders.workers) == len(cameras), "it tries once more, all alone")
+            await recorders.until_recorded(BAD)
+            await recorders.until(lambda: not any(one.process.pid == pid for one in recorders.groups), "it is gone")
+            told(recorders, "a disk that hangs", capsys)
+            for name in OTHERS[:2]:
+                (loss,) = recorders.losses(name)
+                assert loss.cause is GapCause.WORKER_CRASH
+                assert loss.ms <= IMPATIENT.silence_ms + IMPATIENT.exit_ms + MOST_LOST_MS + loss.busy_ms
+            owed = recorders.runners._backlogs.values()
+            await recorders.until(lambda: all(backlog.is_clear for backlog in owed), "all is salvaged")
+
+
+def thread_states(pid: int) -> set[str]:
+    """Of all threads of a process, as proc(5) has them."""
+    return {
+        Path(task, "stat").read_text("utf-8").rpartition(")")[2].split()[0]
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    }

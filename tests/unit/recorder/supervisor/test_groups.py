@@ -6,8 +6,10 @@ import asyncio
 import errno
 import os
 import socket
+import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -127,6 +129,13 @@ def process_of(group: Group) -> Process:
     return group.process
 
 
+@contextmanager
+def zombie() -> Iterator[int]:
+    with subprocess.Popen(["/bin/true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        yield ended.pid
+
+
 NAMES: Final = [f"camera-{number}" for number in range(MEMBERS_MAX + 1)]
 
 
@@ -169,6 +178,22 @@ async def test_a_group_that_ended_takes_nobody_in(site: Site) -> None:
     site.end("lobby", "stairs")
     await site.enter("yard")
     assert site.group("yard") is site.group("gate")
+
+
+async def test_a_group_that_was_killed_and_still_waits_for_a_disk_takes_nobody_in(site: Site) -> None:
+    await site.enter("lobby")
+    process_of(site.group("lobby")).kill()
+    await site.enter("gate")
+    assert site.group("gate") is not site.group("lobby")
+
+
+async def test_a_group_whose_first_thread_is_gone_takes_nobody_in(site: Site) -> None:
+    """As one that was killed from outside: nobody tells of that while another thread waits for a disk."""
+    await site.enter("lobby")
+    with zombie() as pid:
+        process_of(site.group("lobby")).pid = pid
+        await site.enter("gate")
+    assert site.group("gate") is not site.group("lobby")
 
 
 async def test_one_that_is_gone_before_anybody_looks_is_no_process(site: Site) -> None:

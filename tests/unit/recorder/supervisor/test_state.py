@@ -16,6 +16,8 @@ from recorder.supervisor.state import (
     Exited,
     HungUp,
     Kill,
+    LeaveBehind,
+    LeftoverGone,
     Limits,
     Misbehaved,
     NotSpawned,
@@ -170,7 +172,26 @@ def test_a_process_that_hung_up_or_said_its_last_word_and_stays_is_killed() -> N
         camera.feed(last)
         assert camera.state.phase is Phase.ENDING
         assert camera.at_due() == (Kill(),)
-        assert camera.at_due() == (Kill(),)
+
+
+def test_one_process_that_stays_though_it_was_killed_is_left_behind() -> None:
+    """In a group it may be the disk of another camera that it waits for."""
+    camera = Camera().recording()
+    camera.feed(HungUp())
+    assert camera.at_due() == (Kill(),)
+    left, gap, salvage = camera.at_due()
+    assert left == LeaveBehind()
+    assert isinstance(gap, BeginGap)
+    assert gap.cause is GapCause.WORKER_CRASH
+    assert isinstance(salvage, Salvage)
+    assert salvage.seqs == {1}
+    assert camera.at_due() == (Spawn(),)
+    camera.recording()
+    camera.feed(HungUp())
+    for _ in range(3):
+        assert camera.at_due() == (Kill(),), "another is there still"
+    camera.feed(LeftoverGone())
+    assert LeaveBehind() in camera.at_due()
 
 
 def test_waiting_at_the_gate_is_no_attempt() -> None:
@@ -422,21 +443,26 @@ FROM_WORKER = st.one_of(
     st.just(Misbehaved(GapCause.BAD_DATA, Message("noise"))),
     st.just(HungUp()),
 )
+EVENTS = st.one_of(FROM_WORKER, st.sampled_from([Tick(), LeftoverGone()]), st.none())
 
 
 @given(
-    steps=st.lists(st.tuples(st.integers(0, 20_000), st.one_of(FROM_WORKER, st.just(Tick()), st.none())), max_size=60),
+    steps=st.lists(
+        st.tuples(st.integers(0, 20_000), EVENTS),
+        max_size=60,
+    ),
     chance=st.floats(0, 1, exclude_max=True),
     dies=st.booleans(),
 )
 def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, *, dies: bool) -> None:
-    """Every session that ends while not recording has told a cause; never two processes; a stop always ends in 8 s;
+    """Every session that ends while not recording has told a cause; never two processes beside one that was left
+    behind, and of these never two; a stop always ends in 8 s;
     each segment that was opened is committed or salvaged; the next attempt comes neither too soon nor too late.
 
     None in `steps` stands for the end of the process.
     """
     camera = Camera(chance)
-    alive, spawning = False, True
+    alive, spawning, leftover = False, True, False
     gap: GapCause | None = GapCause.STARTING
     begun_ms, unclosed = camera.now.boottime_ms, set[int]()
     for wait_ms, wanted in steps:
@@ -444,9 +470,11 @@ def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, 
             spawning, alive, begun_ms, unclosed = False, True, camera.now.boottime_ms, set()
             assert Spawn() not in camera.feed(Spawned(begun_ms))
         camera.pass_ms(wait_ms)
-        event = (wanted or Exited(-9)) if alive else Tick()
+        event = (wanted or Exited(-9)) if alive or isinstance(wanted, LeftoverGone) else Tick()
         actions = camera.feed(event)
-        alive = alive and not isinstance(event, Exited)
+        alive = alive and not isinstance(event, Exited) and LeaveBehind() not in actions
+        assert not leftover or LeaveBehind() not in actions
+        leftover = (leftover or LeaveBehind() in actions) and not isinstance(event, LeftoverGone)
         if isinstance(event, Opened):
             gap = None
             unclosed.add(event.seq)
@@ -479,6 +507,7 @@ def finish_within_8_s(camera: Camera, *, alive: bool, dies: bool) -> None:
     actions = camera.feed(StopAsked(None))
     while camera.state.phase is not Phase.STOPPED:
         assert alive
+        assert LeaveBehind() not in actions, "a stop waits for nobody"
         if Kill() in actions and dies:
             actions = camera.feed(Exited(-9))
             continue
