@@ -35,8 +35,8 @@ SHARE: Final = 8
 """Of another may fill while it is left alone; the rest is for bursts, and for a reader that is late."""
 DATAGRAM_BYTES: Final = 65_536
 """The largest there is."""
-MAX_BURST: Final = 2_048
-"""Datagrams read in one look; then the rest of the worker has its turn."""
+MAX_BURST: Final = 256
+"""Datagrams read at a time, so that one that floods takes turns with the others of its process."""
 MAX_TRIES: Final = 64
 """To find two ports next to each other, the lower one even (RFC 3550 §11)."""
 PUNCH: Final = (bytes((0x80, 0x7F)) + bytes(10), bytes((0x80, 0xC9, 0, 1)) + bytes(4))
@@ -78,6 +78,8 @@ class Ports:
         self.peer = peer or Peer("", "", None)
         self._senders = frozenset((split_zone(self.peer.camera)[0], self.peer.source))
         self._reorder = Reorder()
+        self.more = False
+        """The last read did not take all."""
 
     def aim(self, camera: str, source: str, there: tuple[int, int] | None) -> None:
         """Where the camera is, where else it says it sends from, and where it listens."""
@@ -88,7 +90,7 @@ class Ports:
 
     def read(self, rtp: Handler, rtcp: Handler, out: list[Item]) -> int:
         """All that is there, up to a bound: how many datagrams."""
-        now_ns, count = time.monotonic_ns(), 0
+        now_ns, count, self.more = time.monotonic_ns(), 0, False
         for data in self._datagrams(self.rtp):
             count += 1
             if data[1:2] in _REPORTS:  # by its length it would be taken for a packet of another count
@@ -112,6 +114,7 @@ class Ports:
                 return
             if sender[0] in self._senders:
                 yield data
+        self.more = True
 
     @property
     def keeps(self) -> int:

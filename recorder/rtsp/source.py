@@ -161,49 +161,60 @@ class RtspSource:
         return drained
 
     def _look_at_connection(self, items: list[Item]) -> tuple[bool, bool]:
-        dialogue = self._dialogue
-        if self._early:
-            room = dialogue.inbox.room()
-            piece, self._early = self._early[: len(room)], self._early[len(room) :]
-            room[: len(piece)] = piece
-            dialogue.inbox.received(len(piece))
-            count, drained = len(piece), False
-        else:
-            count, drained = dialogue.receive(0)
-        dialogue.hear(items)
-        self._park()
+        count, drained = self._hear_connection(items)
         self._gathered += count
         if drained:
             self._note_rate()
         return count > 0, drained
+
+    def _hear_connection(self, items: list[Item]) -> tuple[int, bool]:
+        """How many bytes came, and whether these were all; first what came behind the answer to PLAY."""
+        inbox = self._dialogue.inbox
+        if self._early:
+            room = inbox.room()
+            piece, self._early = self._early[: len(room)], self._early[len(room) :]
+            room[: len(piece)] = piece
+            inbox.received(len(piece))
+            count, drained = len(piece), False
+        else:
+            count, drained = self._dialogue.receive(0)
+        self._dialogue.hear(items)
+        self._park()
+        return count, drained
 
     def _park(self) -> None:
         if self._shares_buffer:
             self._dialogue.inbox.park()
 
     def _note_rate(self) -> None:
-        """How much came since all was taken the last time. Three quarters of the window may fill until the next look,
-        so that the camera never finds it closed. The kernel widens it while much is taken at a time
-        (tcp_moderate_rcvbuf, tcp(7)).
+        """Three quarters of the window may fill until the next look, so that the camera never finds it closed. The
+        kernel widens it while much is taken at a time (tcp_moderate_rcvbuf, tcp(7)).
         """
-        now, count = self._now(), self._gathered
-        since, self._drained_at, self._gathered = now - self._drained_at, now, 0
+        count, since_s = self._since_drained()
         room = self._dialogue.connection.receive_window() * 3 // 4
-        self._nap_s = min(WAKE_S, since * room / count) if count else WAKE_S
+        self._nap_s = min(WAKE_S, since_s * room / count) if count else WAKE_S
+
+    def _since_drained(self) -> tuple[int, float]:
+        """How much came since all was taken the last time, and how long ago that was."""
+        now, count = self._now(), self._gathered
+        since_s, self._drained_at, self._gathered = now - self._drained_at, now, 0
+        return count, since_s
 
     def _look_at_ports(self, items: list[Item]) -> tuple[bool, bool]:
-        came, now = 0, self._now()
-        since, self._drained_at, self._nap_s = now - self._drained_at, now, WAKE_S
+        came, drained = 0, True
         for lane, track in self._lanes:
             if lane.ports is not None:
-                count = lane.ports.read(track.rtp, _timed(track), items)
-                came += count
-                nap = nap_s(lane.ports.keeps, count, since)
-                self._nap_s = min(self._nap_s, nap, WAITING_NAP_S if lane.ports.waiting else nap)
-        self._dialogue.receive(0)
-        self._dialogue.hear(items)
-        self._park()
-        return came > 0, True
+                came += lane.ports.read(track.rtp, _timed(track), items)
+                drained = drained and not lane.ports.more
+        self._hear_connection(items)
+        self._gathered += came
+        if drained:
+            count, since_s = self._since_drained()
+            ports = [lane.ports for lane, _ in self._lanes if lane.ports is not None]
+            naps = [nap_s(one.keeps, count, since_s) for one in ports]
+            naps += [WAITING_NAP_S for one in ports if one.waiting]
+            self._nap_s = min(WAKE_S, *naps)
+        return came > 0, drained
 
     def _upkeep(self) -> None:
         """What the camera wants to hear from time to time."""

@@ -46,6 +46,9 @@ TICK_S: Final = 0.9
 """How often the daemon hears counters, at the least: at the next look after it."""
 READS_MAX: Final = 4
 """In one turn, each of a buffer (`recorder.rtsp.message.BUFFER_BYTES`): one that floods takes turns with the others."""
+UNITS_MAX: Final = 4_096
+"""In one turn, after which it reads no further: a buffer of the smallest there are has 85,000, and each costs a few
+microseconds. A usual camera sends so many in a minute."""
 LIVE_NAP_S: Final = 0.02
 """While somebody watches a source that cannot tell when something comes."""
 FINISH_S: Final = 3.0
@@ -148,7 +151,7 @@ class Session:
             case Stop():
                 self.end(Ended(None, self._target.tried))
             case Watch() if message.fd >= 0:
-                self._fan_out.admit(socket.socket(fileno=message.fd), message.what)
+                self._admit(socket.socket(fileno=message.fd), message.what)
             case Terms():
                 self.start = msgspec.structs.replace(self.start, terms=message)
         if self._recording is not None:
@@ -156,6 +159,12 @@ class Session:
                 self._recording.set_terms(message)
             elif isinstance(message, Cut):
                 self._recording.cut()
+
+    def _admit(self, watcher: socket.socket, what: messages.Kind) -> None:
+        if self.over:
+            watcher.close()
+        else:
+            self._fan_out.admit(watcher, what)
 
     def serve(self, now_s: float, next_look: Callable[[float], float]) -> None:
         """Take what has come. `next_look`: when the reader comes back that need not come for so many seconds."""
@@ -257,9 +266,15 @@ class Session:
         return recording
 
     def _thread(self, name: str, body: Callable[[], None]) -> None:
+        """Raises RuntimeError where the machine has none left."""
         with self._counting:
             self._threads += 1
-        threading.Thread(target=self._run, args=(body,), name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._run, args=(body,), name=name, daemon=True).start()
+        except RuntimeError:
+            with self._counting:
+                self._threads -= 1
+            raise
 
     def _run(self, body: Callable[[], None]) -> None:
         try:
@@ -310,8 +325,13 @@ class Session:
     def _part(self) -> None:
         """Tell the camera, which may take a moment."""
         self._fan_out.close()
-        if self._source is not None:
+        if self._source is None:
+            return
+        try:
             self._thread("goodbye", self._source.close)
+        except RuntimeError as error:
+            tell(error)
+            self._source = None  # which closes its sockets without a word
 
     def _offer(self, message: WireMessage) -> bool:
         try:
@@ -323,7 +343,12 @@ class Session:
 
 def _take(source: Source, items: list[Item]) -> bool:
     """What has come, up to a bound. False: more is there."""
-    return any(source.take(items) for _ in range(READS_MAX))
+    for _ in range(READS_MAX):
+        if source.take(items):
+            return True
+        if len(items) > UNITS_MAX:
+            break
+    return False
 
 
 def _connected(source: Source, width: int, height: int) -> Connected:

@@ -444,6 +444,54 @@ def test_however_many_reads_a_look_takes_it_makes_one_fragment(
     assert sum(len(reading.items) for reading in fed) == reads
 
 
+def test_who_sends_very_much_that_is_very_small_takes_turns_with_the_others(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A buffer of the smallest units there are is a tenth of a second of the processor."""
+    member = process.member("lobby")
+    member.play()
+    process.until(lambda: member.frames > 0, "it records")
+    fed: list[Reading] = []
+    monkeypatch.setattr(member.session._recording, "feed", lambda reading: fed.append(Reading(*reading)))
+    unit = Unit(False, 0, 1, True, b"")
+    monkeypatch.setattr(member.film, "take", lambda out: out.extend([unit] * subject.UNITS_MAX) or False)
+    process.until(lambda: len(fed) > 1, "it takes some of it")
+    assert [len(reading.items) for reading in fed[:2]] == [2 * subject.UNITS_MAX] * 2
+
+
+def test_who_wants_to_watch_what_is_over_learns_that(process: Process) -> None:
+    member = process.member("lobby")
+    member.play()
+    process.until(lambda: member.frames > 0, "it records")
+    watcher, theirs = socket.socketpair()
+    with watcher, theirs:
+        member.send(Stop())
+        messages.offer(member.sock, Watch(Kind.ALL), theirs.fileno())
+        theirs.close()
+        process.until(lambda: member.over, "it ends")
+        assert watcher.recv(1) == b"", "the other end is closed"
+
+
+def test_where_no_thread_can_be_had_to_take_leave_a_session_still_ends(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = process.member("lobby")
+    member.play()
+    process.until(lambda: member.frames > 0, "it records")
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "goodbye":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    member.send(Stop())
+    process.until(lambda: member.over, "it ends")
+    assert member.kept == member.film.sent
+    assert member.said[-1] is member.ended
+
+
 def test_counters_are_told_again_and_again(process: Process, three: tuple[Member, Member, Member]) -> None:
     member, *_ = three
     process.until(lambda: len(member.all(Stats)) > 5, "counters are told")

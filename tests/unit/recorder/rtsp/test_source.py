@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtsp import source as subject
-from recorder.rtsp.datagrams import SHARE, SMALL_DATAGRAMS, SMALL_NAP_S, WAITING_NAP_S, Ports, nap_s
+from recorder.rtsp.datagrams import MAX_BURST, SHARE, SMALL_DATAGRAMS, SMALL_NAP_S, WAITING_NAP_S, Ports, nap_s
 from recorder.rtsp.message import BUFFER_BYTES
 from recorder.rtsp.source import START_NAP_S, WAKE_S, RtspSource
 from recorder.words.outcome import SessionEnded
@@ -230,6 +230,32 @@ def test_what_waits_for_a_lost_datagram_is_held_no_longer_than_the_wait(monkeypa
             source.take([])
             naps.append(source.nap_s)
     assert naps == [WAKE_S, WAITING_NAP_S, WAITING_NAP_S, WAKE_S]
+
+
+def test_more_datagrams_than_one_look_takes_are_taken_at_once_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ports, "keeps", MANY_KEPT)
+    line = Line(96)
+    wire, source, port = over_udp()
+    items: list[Item] = []
+    with closing(source), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as camera:
+        wire.now += 0.45
+        for number in range(MAX_BURST + 2):
+            camera.sendto(line.packet(PICTURE, number * 3_600, marker=True), (LOOPBACK, port))
+        assert not source.take(items)
+        assert 0 < len(items) <= MAX_BURST
+        assert source.take(items)
+        assert len(items) > MAX_BURST
+        assert source.nap_s == pytest.approx(0.45 * MANY_KEPT / (SHARE * (MAX_BURST + 2)))
+
+
+def test_what_came_behind_the_answer_to_play_is_heard_over_udp_too() -> None:
+    told = [answer(number, 200, "Transport: RTP/AVP;unicast", "Session: 7") for number in (2, 3, 4)]
+    asked = b"OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\n"
+    wire = Wire(answer(1, 461), *told[:2], told[2] + asked[:12], asked[12:])
+    with closing(scripted.source_of(wire, scripted.negotiated(wire))) as source:
+        for _ in range(2):
+            source.take([])
+    assert "CSeq: 9" in "".join(wire.sent), "it is answered"
 
 
 @given(st.integers(1, 20_000), st.integers(1, 4_000), st.floats(0.001, WAKE_S))
