@@ -76,7 +76,7 @@ def _panel(panel: Panel, wide: float, ours: str) -> list[str]:
                 f'<text x="{NAME - 8}" y="{y + 14}" text-anchor="end"{weight}>{escape(bar.name)}</text>',
                 f'<rect x="{NAME}" y="{y}" width="{bar.value * scale:.1f}" height="{BAR}" rx="2" fill="{colour}"/>',
                 f'<path d="M{low:.1f} {middle:g}H{high:.1f}" stroke="{INK}" stroke-width="2"/>',
-                f'<text x="{high + 8:.1f}" y="{y + 14}"{weight}>{bar.value:.1f}</text>',
+                f'<text x="{high + 8:.1f}" y="{y + 14}"{weight}>{bar.value:.2f}</text>',
             ]
             y += BAR + BETWEEN
     return lines

@@ -28,9 +28,10 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -94,6 +95,8 @@ class Result:
     line: str
     cameras: int
     round: int
+    day: str
+    """On which it was measured."""
     cpu_ms: float
     box_ms: float
     cameras_ms: float
@@ -178,6 +181,7 @@ class Bench:
             line=line.name,
             cameras=cameras,
             round=number,
+            day=datetime.now(UTC).date().isoformat(),
             cpu_ms=spent.ms(spent.tree) / cameras,
             box_ms=spent.ms(spent.box - spent.cameras - spent.besides) / cameras,
             cameras_ms=spent.ms(spent.cameras) / cameras,
@@ -266,6 +270,7 @@ def remarks(results: Sequence[Result]) -> list[str]:
     """What the table does not say."""
     cameras = [result.cameras_ms for result in results]
     said = [f"Median of the rounds; least – most. The cameras took {_spread(cameras)} ms each."] if cameras else []
+    said += [f"Measured on {', '.join(sorted({result.day for result in results}))}."] if results else []
     said += [
         f"{one.who}, {one.line}, {one.cameras} cameras, round {one.round}: {'; '.join(one.faults)}."
         for one in results
@@ -315,27 +320,51 @@ def kept(path: Path | None) -> list[Result]:
     return [Result(**{**one, "faults": tuple(one["faults"])}) for one in found]
 
 
+def some_of(names: Sequence[str]) -> Callable[[str], list[str]]:
+    """Of an option: these in their own order, for words with commas in between."""
+
+    def chosen(words: str) -> list[str]:
+        wanted = names if words == "all" else words.split(",")
+        if unknown := [word for word in wanted if word not in names]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: it knows {', '.join(names)}")
+        return [name for name in names if name in wanted]
+
+    return chosen
+
+
+def directory(word: str) -> Path:
+    """Of an option: one that is there."""
+    if not Path(word).is_dir():
+        raise argparse.ArgumentTypeError(f"{word} is not there: make it, on the disk to be measured")
+    return Path(word)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--state", type=Path, required=True, help="an existing directory on the disk to be measured")
+    options.add_argument(
+        "--state", type=directory, required=True, help="an existing directory on the disk to be measured"
+    )
     options.add_argument("--moonfire", type=Path, metavar="PATH", help="a binary of Moonfire NVR 0.7.30 or near")
     options.add_argument("--mediamtx", type=Path, metavar="PATH", help="a binary of MediaMTX 1.x")
     options.add_argument("--cameras", default="8,32", help="how many, one run for each (8,32)")
-    options.add_argument("--lines", default="installed", help=f"some of {','.join(line.name for line in LINES)}; all")
-    options.add_argument("--who", default=",".join(WHO), help=f"some of {','.join(WHO)}; who has no binary is left out")
+    names = [line.name for line in LINES]
+    some = f"some of {','.join(names)}; all (installed)"
+    options.add_argument("--lines", type=some_of(names), default="installed", help=some)
+    among = f"some of {','.join(WHO)}; who has no binary is left out (all)"
+    options.add_argument("--who", type=some_of(WHO), default="all", help=among)
     options.add_argument("--rounds", type=int, default=5, help="how often all is measured (5)")
     options.add_argument("--seconds", type=float, default=90, help="to measure for (90)")
     options.add_argument("--warm-up", type=float, default=60, help="before it, seconds (60)")
     options.add_argument("--results", type=Path, metavar="FILE", help="where measurements are kept")
     options.add_argument("--picture", type=Path, metavar="FILE", help="where the picture is drawn (SVG)")
     chosen = options.parse_args()
-    lines = [line for line in LINES if chosen.lines == "all" or line.name in chosen.lines.split(",")]
+    lines = [line for line in LINES if line.name in chosen.lines]
     counts = [int(count) for count in chosen.cameras.split(",")]
     state = chosen.state / "edged-bench"
     state.mkdir(exist_ok=True)
     given = {"MediaMTX": chosen.mediamtx, "Moonfire": chosen.moonfire}
     binaries = {who: path.resolve() for who, path in given.items() if path is not None}
-    who = [one for one in WHO if one in chosen.who.split(",") and one in ("ffmpeg", EDGED, *binaries)]
+    who = [one for one in chosen.who if one in ("ffmpeg", EDGED, *binaries)]
     bench = Bench(state, binaries, chosen.warm_up, chosen.seconds)
     if EDGED in who:
         print(f"edged: reader {reader()}", file=sys.stderr)

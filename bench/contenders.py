@@ -299,19 +299,6 @@ class Edged(Contender):
     def config(self) -> Path:
         return self.folder / "edged.toml"
 
-    @property
-    def forkserver(self) -> int:
-        return next((pid for pid in gauges.children(self.pid) if "forkserver" in gauges.command(pid)), 0)
-
-    @property
-    def workers(self) -> list[int]:
-        return sorted(gauges.children(self.forkserver)) if self.forkserver else []
-
-    @property
-    def helpers(self) -> list[int]:
-        """What else it started: multiprocessing's resource tracker."""
-        return [pid for pid in gauges.children(self.pid) if pid != self.forkserver]
-
     def ready(self) -> bool:
         return len(self.writing()) == self.count
 

@@ -133,7 +133,7 @@ class Fleet:
         return min(looks)
 
     def _cpu(self) -> int:
-        return sum(seen.cpu_ns for pid in self._pids if (seen := gauges.used(pid)) is not None)
+        return sum(gauges.spent_ns(pid) or 0 for pid in self._pids)
 
     def _back(self, since_s: float, gone_s: float | None = None) -> None:
         """Until all boxes are online, shown at the centre, and have nothing left to say."""

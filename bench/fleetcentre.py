@@ -182,14 +182,14 @@ class Watch:
                 self.rates[name].append(more / (now_s - before_s))
 
     def _sample(self) -> None:
-        before, before_s, pid = gauges.used(self._broker.pid), time.monotonic(), self._broker.pid
+        before, before_s, pid = gauges.spent_ns(self._broker.pid), time.monotonic(), self._broker.pid
         while not self._over.wait(SAMPLE_S):
-            now, now_s, now_pid = gauges.used(self._broker.pid), time.monotonic(), self._broker.pid
-            memory = gauges.memory(now_pid)
+            now, now_s, now_pid = gauges.spent_ns(self._broker.pid), time.monotonic(), self._broker.pid
+            memory_kib = gauges.pss(now_pid)
             if now is not None and before is not None and now_pid == pid:
                 with self._lock:
-                    self.cpu.append((now.cpu_ns - before.cpu_ns) / 1e9 / (now_s - before_s))
-                    self.memory_kib = max(self.memory_kib, memory.pss if memory else 0)
+                    self.cpu.append((now - before) / 1e9 / (now_s - before_s))
+                    self.memory_kib = max(self.memory_kib, memory_kib)
                     stored, kept = (self._said.get(name, (0.0, 0))[1] for name in (STORE, RETAINED))
                     self.queued = max(self.queued, stored - kept)
             before, before_s, pid = now, now_s, now_pid

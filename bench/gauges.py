@@ -1,4 +1,4 @@
-"""What processes cost, as the kernel counts it (/proc): processor time, wake-ups, memory. Linux only."""
+"""What processes cost, as the kernel counts it (/proc): processor time, memory. Linux only."""
 
 from __future__ import annotations
 
@@ -14,61 +14,35 @@ from typing import Final
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
-    """By one process since it began."""
-
-    cpu_ns: int
-    """Of all its threads, also those that ended, user and kernel: to the nanosecond, where `stat` has hundredths of a
-    second."""
-    sleeps: int
-    """Voluntary context switches: each is a wake-up later on."""
-    user_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Now, in KiB."""
-
-    pss: int
-    """What is shared is divided by those who share it."""
-    own: int
-    """Shared with nobody."""
-
-
-def used(pid: int) -> Used | None:
-    """None once it is gone."""
-    sleeps = 0
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            sleeps += int(_field((task / "status").read_text(), "voluntary_ctxt_switches"))
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        spent_ns = cpu_ns(pid)
-    except OSError:
-        return None
-    user, system = int(fields[11]), int(fields[12])
-    return Used(spent_ns, sleeps, user / (user + system) if user + system else 0.0)
-
-
 def cpu_ns(pid: int) -> int:
-    """CLOCK_PROCESS_CPUTIME_ID of another process, of a zombie, too. Raises OSError once it is gone."""
+    """Since it began, of all its threads, user and kernel: to the nanosecond, where `stat` has hundredths of a second.
+
+    CLOCK_PROCESS_CPUTIME_ID of another process, of a zombie, too. Raises OSError once it is gone.
+    """
     return time.clock_gettime_ns(~pid << 3 | 2)  # as clock_getcpuclockid(3) has it
 
 
-def memory(pid: int) -> Memory | None:
+def spent_ns(pid: int) -> int | None:
+    """As `cpu_ns`; None once it is gone."""
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+        return cpu_ns(pid)
+    except OSError:
         return None
-    return Memory(int(_field(text, "Pss")), int(_field(text, "Private_Clean")) + int(_field(text, "Private_Dirty")))
+
+
+def pss(pid: int) -> int:
+    """In KiB: what is shared is divided by those who share it. 0 once it is gone."""
+    try:
+        return int(_field(Path(f"/proc/{pid}/smaps_rollup").read_text(), "Pss"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def pss_kib(pids: Collection[int], beside: Collection[int]) -> int:
     """Of all `pids` together, as if the processes `beside` did not run: their part of files that both have (code, most
     of it) is counted here."""
     files = {file for pid in pids for file, _ in _mappings(pid)}
-    own = sum(seen.pss for pid in pids if (seen := memory(pid)) is not None)
-    return own + sum(shared for pid in beside for file, shared in _mappings(pid) if file in files)
+    return sum(map(pss, pids)) + sum(shared for pid in beside for file, shared in _mappings(pid) if file in files)
 
 
 def _mappings(pid: int) -> Iterator[tuple[str, int]]:
@@ -81,14 +55,6 @@ def _mappings(pid: int) -> Iterator[tuple[str, int]]:
         if found := re.match(r"\S+ \S+ \S+ (\S+ [1-9]\d*) ", one):
             own = sum(int(_field(one, name)) for name in ("Private_Clean", "Private_Dirty"))
             yield found[1], int(_field(one, "Pss")) - own
-
-
-def children(pid: int) -> list[int]:
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
 
 
 def tree(roots: Collection[int]) -> list[int]:
@@ -148,65 +114,9 @@ def box_ns() -> int:
     return spent_ns - (idle + waiting + stolen) * 1_000_000_000 // TICKS_PER_S
 
 
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
 def _field(text: str, name: str) -> str:
     found = re.search(rf"(?m)^{name}:\s*(\d+)", text)
     return found[1] if found else "0"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A group of processes over a stretch of time, per second of it, all together."""
-
-    cpu_ms: float
-    sleeps: float
-
-
-class Group:
-    """Processes that are counted as one."""
-
-    def __init__(self, pids: Collection[int]) -> None:
-        self.pids = tuple(pids)
-        self.windows: list[Window] = []
-        self._before = self._look()
-
-    def _look(self) -> dict[int, Used]:
-        return {pid: seen for pid in self.pids if (seen := used(pid)) is not None}
-
-    def begin(self) -> None:
-        self._before = self._look()
-
-    def end(self, seconds: float) -> None:
-        """A window of this length is over. One in which a process ended looks too cheap and is left out."""
-        after = self._look()
-        if after.keys() == self._before.keys():
-            cpu_ns = sum(after[pid].cpu_ns - self._before[pid].cpu_ns for pid in after)
-            sleeps = sum(after[pid].sleeps - self._before[pid].sleeps for pid in after)
-            self.windows.append(Window(cpu_ns / 1e6 / seconds, sleeps / seconds))
-        self._before = after
-
-    @property
-    def cpu_ms(self) -> list[float]:
-        return [window.cpu_ms for window in self.windows]
-
-    @property
-    def sleeps(self) -> float:
-        return median(window.sleeps for window in self.windows)
-
-    @property
-    def user_share(self) -> float:
-        return median(seen.user_share for seen in self._look().values())
-
-    def memory(self) -> Memory:
-        """Of all together."""
-        seen = [found for pid in self.pids if (found := memory(pid)) is not None]
-        return Memory(sum(m.pss for m in seen), sum(m.own for m in seen))
 
 
 def median(values: Iterable[float]) -> float:

@@ -1,17 +1,25 @@
-"""What a SIGKILL costs: from the last picture that can be read in the file to the kill."""
+"""What a SIGKILL costs, beside Debian's ffmpeg: from the last picture that can be read in the file to the kill.
+
+    python -m bench.kills --state /var/tmp [--kills 30]
+
+Both record the same cameras at the same time, ffmpeg with a process for each and fragments of the same length; each
+process is killed at random moments. Prints Markdown.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from bench import clip as clips
-from bench.contenders import wait_for
-from bench.phase import Phase
+from bench.contenders import Cameras, Edged, Ffmpeg, scratch, wait_for
 from bench.proof import Reader
 
 CAMERAS: Final = 4
@@ -20,6 +28,30 @@ BETWEEN_S: Final = (2.0, 5.0)
 """A kill of each comes after so long: at any place of a fragment, of a group of pictures, of a file."""
 SALVAGED_S: Final = 20.0
 SEED: Final = 11
+SEGMENT_S: Final = 30
+
+
+class Phase:
+    """Both record the same cameras."""
+
+    def __init__(self, folder: Path, state: Path) -> None:
+        self.load = Cameras(state, CAMERAS)
+        self.edged = Edged(folder / "edged", self.load, CAMERAS, SEGMENT_S)
+        self.ffmpeg = Ffmpeg(folder / "ffmpeg", self.load, CAMERAS, SEGMENT_S)
+        for place in (self.edged.folder, self.ffmpeg.folder):
+            place.mkdir(parents=True)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with self.load:
+            try:
+                self.edged.start()
+                self.ffmpeg.start()
+                wait_for("all cameras are recorded by both", lambda: self.edged.ready() and self.ffmpeg.ready())
+                yield
+            finally:
+                self.edged.stop()
+                self.ffmpeg.stop()
 
 
 def run(phase: Phase, reader: Reader, kills: int) -> list[str]:
@@ -95,3 +127,18 @@ def _lost_s(reader: Reader, path: Path, epoch_s: float, killed_s: float) -> floa
     passed = int((killed_s - epoch_s) * clips.FPS)
     last = passed - (passed - whole[-1]) % clips.PICTURES
     return killed_s - epoch_s - last / clips.FPS
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--state", type=Path, required=True, help="an existing directory on the disk to be measured")
+    options.add_argument("--kills", type=int, default=30, help="of each (30)")
+    chosen = options.parse_args()
+    state = chosen.state / "edged-bench"
+    state.mkdir(exist_ok=True)
+    with scratch(state) as folder:
+        print("\n".join(run(Phase(folder, state), Reader(clips.load(state)), chosen.kills)))
+
+
+if __name__ == "__main__":
+    main()

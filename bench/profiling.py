@@ -7,6 +7,7 @@ without it. What waits is left out: only the processor's time is counted.
 
 from __future__ import annotations
 
+import argparse
 import cProfile
 import marshal
 import os
@@ -20,12 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from bench.contenders import ROOT, Cameras
-from bench.gauges import Group
+from bench.contenders import ROOT, Cameras, scratch
+from bench.gauges import cpu_ns
 from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, Granted, Opening, Start, Stop
 from tests.support.worker import make_start, make_volume
 
+WORKER: Final = "worker"
+"""First word of the process that is profiled."""
 SHOWN: Final = 30
 WARM_UP_S: Final = 3.0
 SEGMENT_MS: Final = 30_000
@@ -63,18 +66,18 @@ def _session(folder: Path, url: str, seconds: int, dump: str) -> float:
     """One session of a worker; its CPU in ms a second."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     volume = make_volume(folder / "volume")
-    command = [sys.executable, "-m", "bench.profiling", str(theirs.fileno()), dump]
+    command = [sys.executable, "-m", "bench.profiling", WORKER, str(theirs.fileno()), dump]
     with ours, subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()]) as worker:
         theirs.close()
         _play_daemon(ours, make_start(volume, url, segment_ms=SEGMENT_MS), WARM_UP_S)
-        group, began = Group([worker.pid]), time.monotonic()
+        spent_ns, began_ns = cpu_ns(worker.pid), time.monotonic_ns()
         _play_daemon(ours, None, seconds)
-        group.end(time.monotonic() - began)
+        spent_ms = (cpu_ns(worker.pid) - spent_ns) * 1000 / (time.monotonic_ns() - began_ns)
         messages.send(ours, Stop())
         while not isinstance(_next(ours), Ended):
             pass
         worker.wait()
-    return group.cpu_ms[0]
+    return spent_ms
 
 
 def _play_daemon(sock: socket.socket, start: Start | None, seconds: float) -> None:
@@ -127,5 +130,18 @@ def _worker(fd: int, dump: str) -> NoReturn:
     (profiled(worker.main) if dump else worker.main)(socket.socket(fileno=fd))
 
 
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--state", type=Path, required=True, help="an existing directory to record into")
+    options.add_argument("--seconds", type=int, default=60, help="to record for (60)")
+    chosen = options.parse_args()
+    state = chosen.state / "edged-bench"
+    state.mkdir(exist_ok=True)
+    with scratch(state) as folder:
+        print("\n".join(run(folder, state, chosen.seconds)))
+
+
 if __name__ == "__main__":
-    _worker(int(sys.argv[1]), sys.argv[2])
+    if sys.argv[1:2] == [WORKER]:
+        _worker(int(sys.argv[2]), sys.argv[3])
+    main()

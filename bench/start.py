@@ -82,7 +82,7 @@ def measured(folder: Path, size: Size, kills: int) -> dict[str, float]:
             edged.wait_for_no_process()
             took_s.append(start_s(edged, volume, camera))
         let_run(RECORDED_S, edged.check_alive)
-        memory = gauges.memory(edged.pid)
+        memory_kib = gauges.pss(edged.pid)
     except AssertionError:
         print(edged.log[-4000:])
         raise
@@ -91,7 +91,7 @@ def measured(folder: Path, size: Size, kills: int) -> dict[str, float]:
     return {
         "segments": size.rows,
         **dict(zip(FIGURES, (first_s, median(took_s), max(took_s)), strict=True)),
-        "memory of the daemon (PSS), MB": 0.0 if memory is None else memory.pss / 1024,
+        "memory of the daemon (PSS), MB": memory_kib / 1024,
     }
 
 
