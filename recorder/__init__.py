@@ -1,1 +1,1 @@
-"""A camera becomes segments: a process reads up to eight cameras. May import storage; knows nothing of edged or mqtt."""
+"""A camera becomes segments; one process reads up to eight. May import storage; knows nothing of edged or mqtt."""

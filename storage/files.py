@@ -85,9 +85,16 @@ def preallocate(fd: int, at: int, length: int) -> bool:
 
 def fsync_directory(path: Path) -> None:
     """Make the names in a directory durable: those that were added as well as those that went."""
+    with directory(path) as fd:
+        os.fsync(fd)
+
+
+@contextmanager
+def directory(path: Path) -> Iterator[int]:
+    """Its descriptor. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        yield fd
     finally:
         os.close(fd)
 

@@ -30,7 +30,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from storage.database.writer import Database, Remembered
-from storage.files import DIRECTORY, reading, write_whole
+from storage.files import DIRECTORY, directory, reading, write_whole
 from storage.ledger import note, tree
 from storage.ledger import table as ledger_table
 from storage.ledger.key import Keyring, public_of
@@ -247,9 +247,9 @@ class HeadSigner:
 
     def _lay_beside(self, last: Generation) -> None:
         place = self._database.path.parent
-        state = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            write_whole(state, STATE_FILE, (last.note or "").encode())
+            with directory(place) as state:
+                write_whole(state, STATE_FILE, (last.note or "").encode())
             self._laid["", last.first] = last.size
             self.unlaid = NOTHING
         except OSError as error:
@@ -262,8 +262,6 @@ class HeadSigner:
             if words != self.unlaid:
                 log.warning("%s; it is tried again", words)
             self.unlaid = words
-        finally:
-            os.close(state)
 
 
 def _head_now(

@@ -25,6 +25,7 @@ from typing import Any, Final, Protocol
 from storage.ages.history import DaemonRun, History
 from storage.ages.table import boots
 from storage.database.writer import Database, Remembered
+from storage.files import directory
 from storage.ledger import queries as ledger_queries
 from storage.ledger import signer
 from storage.ledger import table as ledger_table
@@ -144,10 +145,9 @@ class LedgerMirror:
                 self._head_signer.round(here, disks, now=sign)
                 self._list()
                 self.unwritten.pop("", None)
-            except StoreError as error:
-                self._say(
-                    "", message("ledger.leaves-unreadable", "the leaves cannot be read: {reason}", reason=error.what)
-                )
+            except (StoreError, OSError) as error:
+                reason = error.what if isinstance(error, StoreError) else said(error)
+                self._say("", message("ledger.leaves-unreadable", "the leaves cannot be read: {reason}", reason=reason))
 
     def has(self, leaf: int) -> bool:
         """Whether a volume in service has this leaf. What is not there yet is brought there first, if one takes it."""
@@ -236,9 +236,9 @@ class LedgerMirror:
             with self._noted(volume, disk), disk.held() as fd, signer.opened(fd, make=True) as ledger_fd:
                 mirror_files.write_snapshot(ledger_fd, head)
                 reach(Failpoint.MIRROR_HEAD)
-        state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            mirror_files.write_snapshot(state, head, STATE_SNAPSHOT)
+            with directory(self._database.path.parent) as state:
+                mirror_files.write_snapshot(state, head, STATE_SNAPSHOT)
             self.unwritten.pop("state", None)
         except OSError as error:
             self._say(
@@ -250,8 +250,6 @@ class LedgerMirror:
                     reason=said(error),
                 ),
             )
-        finally:
-            os.close(state)
         reach(Failpoint.MIRROR_HEADS)
         if self._at:
             self._database.submit(partial(mirror_table.mirrored, last=dict(self._at)), yielding=True).result(PATIENCE_S)
