@@ -610,6 +610,13 @@ def internal_only(
     return [(row, holders[row.id]) for row in found]
 
 
+def hold_covered(connection: sqlite3.Connection) -> None:
+    """What pins cover and do not hold yet is held now: the times by which they cover it are about to change (S2)."""
+    for (pin,) in connection.execute("SELECT number FROM pins WHERE covers > 0").fetchall():
+        _, segments = to_hold(connection, pin)
+        hold(connection, pin, segments, linked=False)
+
+
 def hold_again(connection: sqlite3.Connection) -> None:
     """True times became known: what pins that last turn out to touch is protected from now on, too."""
     corrected = known(connection)

@@ -24,7 +24,7 @@ from storage.words.clock import STEP_MS, ClockReading
 
 LONGEST_MS: Final = 3_600_000
 """A segment may last so far beyond the epoch that it began in; a step cuts it, at the next key frame."""
-Corrected: TypeAlias = Callable[[sqlite3.Connection], object]
+Asked: TypeAlias = Callable[[sqlite3.Connection], object]
 CORRECTED: Final = (
     "(s.synced = 0 AND EXISTS (SELECT 1 FROM epochs e WHERE e.number = s.epoch AND e.boot = s.boot"
     " AND e.true_offset_ms IS NOT NULL))"
@@ -50,17 +50,20 @@ class ClockCorrection:
         return begins_ms < end_ms and (self.until_ms is None or self.until_ms + self.true_offset_ms > start_ms)
 
 
-def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: ClockReading, corrected: Corrected) -> None:
+def heartbeat(
+    connection: sqlite3.Connection, life: DaemonRun, reading: ClockReading, before: Asked, corrected: Asked
+) -> None:
     """This boot and this run lived until now, and perhaps the right time is known now.
 
-    `corrected` is asked in the same transaction where true times became known.
+    Where true times become known, `before` and `corrected` are asked in the same transaction: while what was recorded
+    is still found by the old times, and as soon as it is found by the true ones.
     """
     ages_table.heartbeat(connection, life, reading)
-    if correct(connection, life.boot, reading):
+    if correct(connection, life.boot, reading, before):
         corrected(connection)
 
 
-def correct(connection: sqlite3.Connection, boot: int, reading: ClockReading) -> bool:
+def correct(connection: sqlite3.Connection, boot: int, reading: ClockReading, before: Asked) -> bool:
     """The wall clock is synchronised: this boot's epochs that began without go by it. True where any changed.
 
     Also those that were corrected before: a first synchronisation may prove wrong, and the last word counts.
@@ -73,6 +76,8 @@ def correct(connection: sqlite3.Connection, boot: int, reading: ClockReading) ->
         " AND abs(coalesce(true_offset_ms, wall_ms - boottime_ms) - ?) > ?",
         (boot, offset_ms, STEP_MS),
     ).fetchall()
+    if wrong:
+        before(connection)
     for (epoch,) in wrong:
         _set(connection, epoch, offset_ms)
         told = CorrectedLeaf(**ages_table.epoch_fields(connection, epoch), true_offset_ms=offset_ms)

@@ -391,6 +391,7 @@ class Store:
                 true_time_table.heartbeat,
                 life=self._life,
                 reading=read(self._clock),
+                before=pins_table.hold_covered,
                 corrected=pins_table.hold_again,
             )
         )

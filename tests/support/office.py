@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+import pytest
 
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy
@@ -18,6 +20,8 @@ from storage.segments.mp4 import EmbeddedMetadata
 from storage.segments.segment_file import SegmentFile
 from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
+from storage.words.failpoints import Failpoint
 from storage.words.layout import PART_SUFFIX, segment_path
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Salvaged, Segment, VolumeStatus
 from tests.support import tiny_mp4
@@ -213,3 +217,23 @@ class Office:
 
 def sha256(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
+
+
+class Crash(BaseException):
+    """The daemon dies here: nobody tidies up after it."""
+
+
+def crash_at(office: Office, step: Failpoint, work: Callable[[], object]) -> None:
+    """Die right after a step, and start anew."""
+
+    def listener(reached: Failpoint) -> None:
+        if reached is step:
+            failpoints.arm(None)
+            raise Crash
+
+    failpoints.arm(listener)
+    with pytest.raises(Crash):
+        work()
+    failpoints.arm(None)
+    office.crash()
+    office.start()

@@ -30,7 +30,7 @@ from storage.words import failpoints
 from storage.words.errors import OrderRefused, SamePerson, StoreBusy, UnknownId, WriteFailed
 from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, Segment, VolumeState
-from tests.support.office import BOUNDS, Office
+from tests.support.office import BOUNDS, Crash, Office, crash_at
 from tests.support.tiny_mp4 import FRAGMENT_MS
 
 CHEN: Final = Person(1001, "chen")
@@ -41,10 +41,6 @@ LONG_AGO_MS: Final = 400_000
 BEFORE: Final = (Failpoint.PIN_SIDECAR, Failpoint.PIN_LINKED, Failpoint.PIN_SYNCED)
 PLACING: Final = (*BEFORE, Failpoint.PIN_DONE, Failpoint.PIN_HOLDING, Failpoint.PIN_HELD)
 RELEASING: Final = (Failpoint.RELEASE_DONE, Failpoint.RELEASE_SIDECAR, Failpoint.RELEASE_UNLINKED)
-
-
-class Crash(BaseException):
-    """The daemon dies here: nobody tidies up after it."""
 
 
 @pytest.fixture
@@ -113,22 +109,6 @@ def check(office: Office, disk: Path | None = None) -> None:
         expected[str(pin_id)].add(link_name(found[0]))
         assert found[0].path.stat().st_nlink >= 2
     assert links(office, disk) == expected
-
-
-def crash_at(office: Office, step: Failpoint, work: Callable[[], object]) -> None:
-    """Die right after a step, and start anew."""
-
-    def listener(reached: Failpoint) -> None:
-        if reached is step:
-            failpoints.arm(None)
-            raise Crash
-
-    failpoints.arm(listener)
-    with pytest.raises(Crash):
-        work()
-    failpoints.arm(None)
-    office.crash()
-    office.start()
 
 
 # --- what it is for ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,11 @@ from storage.approvals.table import Person
 from storage.pins.rules import Ground, Interval, Limits, PinOrder
 from storage.retention.plan import Policy
 from storage.store.opening import DATABASE_NAME
+from storage.volumes.volume import VolumeSpec
+from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, GapCause, Segment
 from tests.support import promises
-from tests.support.office import DEADLINE_S, UP_MS, WALL_MS, Office
+from tests.support.office import DEADLINE_S, UP_MS, WALL_MS, Office, crash_at
 from tests.support.promises import Box
 
 HOUR_MS: Final = 3_600_000
@@ -179,6 +182,30 @@ def test_what_is_in_progress_when_it_is_pinned_stays_pinned(office: Office) -> N
     office.clock.tick(PAST_CEILING_MS)
     assert sweep(office) == 0
     assert office.store.pins.find(pin.pin.id).segments == 2
+    assert as_promised(office) == []
+
+
+def test_what_a_pin_had_still_to_take_hold_of_is_held_when_the_true_time_becomes_known(office: Office) -> None:
+    """S2: the disk was away, so it has no links; the daemon died right behind the answer, and the clock was set before
+    anything else.
+    """
+    office.store.close()
+    other = office.disk.with_name("other")
+    other.mkdir()
+    office.specs = (*office.specs, VolumeSpec(other, None, None, 1 << 20))
+    office.start()
+    office.enrol("lobby")
+    early = [made for _, made in recorded(office, 4)]
+    assert all(one.path.is_relative_to(office.disk) for one in early)
+    wish = order(early[1].start.wall_ms + 1, early[2].start.wall_ms + 1)
+    pulled = shutil.move(office.disk, office.disk.with_name("pulled"))
+    crash_at(office, Failpoint.PIN_DONE, lambda: office.store.pins.place(wish, CHEN, Limits(180 * DAY_MS, 100.0)))
+    office.enrol("lobby")
+    the_clock_is_set(office)
+    shutil.move(pulled, office.disk)
+    office.clock.tick(PAST_CEILING_MS)
+    assert sweep(office) == 2
+    assert [one.seq for one in office.store.segments("lobby", None, None)] == [2, 3]
     assert as_promised(office) == []
 
 

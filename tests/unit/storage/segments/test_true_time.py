@@ -94,7 +94,9 @@ class Box:
         self.epoch = ages_table.begin_epoch(self.db, self.life.boot, self.now, synced=synced)
 
     def beat(self) -> None:
-        true_time_table.heartbeat(self.db, self.life, self.reading, pins_table.hold_again)
+        true_time_table.heartbeat(
+            self.db, self.life, self.reading, before=pins_table.hold_covered, corrected=pins_table.hold_again
+        )
 
     def found(self, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Segment]:
         whole: list[Segment] = []
