@@ -29,14 +29,16 @@ kernel doubles (socket(7))."""
 SMALL_DATAGRAMS: Final = 400
 """A socket buffer that keeps fewer takes a key frame's burst only if it is emptied soon."""
 SMALL_NAP_S: Final = 0.02
-WAITING_NAP_S: Final = WAIT_NS / 1e9
-"""While something waits for what was lost, or comes late: it is held in memory meanwhile."""
+WAITING_NAP_S: Final = WAIT_NS / 1e9 + 0.02
+"""While something waits for what was lost, or comes late: it is held in memory meanwhile. A little more than it waits,
+because a look may come a little early."""
 SHARE: Final = 8
 """Of another may fill while it is left alone; the rest is for bursts, and for a reader that is late."""
 DATAGRAM_BYTES: Final = 65_536
 """The largest there is."""
 MAX_BURST: Final = 256
-"""Datagrams read at a time, so that one that floods takes turns with the others of its process."""
+MAX_BYTES: Final = 256 * 1024
+"""Read of a socket at a time, so that one that floods takes turns with the others of its process."""
 MAX_TRIES: Final = 64
 """To find two ports next to each other, the lower one even (RFC 3550 §11)."""
 PUNCH: Final = (bytes((0x80, 0x7F)) + bytes(10), bytes((0x80, 0xC9, 0, 1)) + bytes(4))
@@ -107,13 +109,17 @@ class Ports:
 
     def _datagrams(self, sock: socket.socket) -> Iterator[bytes]:
         """Those of the camera."""
+        left = MAX_BYTES
         for _ in range(MAX_BURST):
             try:
                 data, sender = sock.recvfrom(DATAGRAM_BYTES)
             except OSError:  # nothing more; or an ICMP error, which is told for what we sent and means nothing
                 return
+            left -= len(data)
             if sender[0] in self._senders:
                 yield data
+            if left < 0:
+                break
         self.more = True
 
     @property

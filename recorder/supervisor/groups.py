@@ -17,7 +17,7 @@ import struct
 from contextlib import suppress
 from typing import Final
 
-from recorder.supervisor.processes import ChildProcess, Forkserver, NoProcess
+from recorder.supervisor.processes import ChildProcess, Forkserver, NoProcess, WorkerProcess
 from recorder.supervisor.state import Exited
 from recorder.words.address import Target
 from recorder.words.messages import PLACE
@@ -77,8 +77,9 @@ class GroupPlace:
     def intake(self) -> int:
         return self._group.intake.fileno()
 
-    def handed_over(self) -> None:
+    def handed_over(self) -> bool:
         self.read_since_s = self._loop.time()
+        return not self._group.process.is_ending
 
     def heard(self) -> None:
         self._group.heard_s = self._loop.time()
@@ -108,6 +109,9 @@ class Groups:
         self._groups: list[Group] = []
         """Those that run, each with somebody in it."""
         self._strikes: dict[str, int] = {}
+        self.leftovers: set[str] = set()
+        """Cameras of which a process was killed and is still there: one waits for a disk, and nobody knows whose. They
+        are read alone, since the next process that is ended would take others with it."""
         self._number = 0
         self._turn = asyncio.Lock()
 
@@ -116,13 +120,18 @@ class Groups:
 
         The group takes in who comes at once: it may end whenever the loop turns.
         """
-        if target.scheme != "rtsp" or self._strikes.get(camera, 0) >= STRIKES_MAX:
+        if target.scheme != "rtsp" or camera in self.leftovers or self._strikes.get(camera, 0) >= STRIKES_MAX:
             return None
         async with self._turn:
             group = next((one for one in self._groups if one.has_room), None) or await self._make()
             place = GroupPlace(self, group, self._free_number(group), camera)
             group.members[place.number] = place
             return place
+
+    def leave_behind(self, camera: str, worker: WorkerProcess) -> None:
+        """Its session is over, and this process is still there."""
+        self.leftovers.add(camera)
+        worker.leave_behind(lambda: self.leftovers.discard(camera))
 
     def leave(self, group: Group, number: int) -> None:
         """A session is over. A group without any is not kept: the next one begins with nothing left behind."""

@@ -285,8 +285,8 @@ class Place(Protocol):
     def intake(self) -> int:
         """Descriptor of the socket at which the group takes sessions in."""
 
-    def handed_over(self) -> None:
-        """The process that connected is gone: from now on it is the group that reads."""
+    def handed_over(self) -> bool:
+        """The process that connected is gone: from now on it is the group that reads. False: nobody reads there."""
 
     def heard(self) -> None:
         """The session said something."""
@@ -376,11 +376,18 @@ class WorkerProcess:
                 self._sock.shutdown(socket.SHUT_WR)
             self._place.suspect()
 
-    def leave_behind(self) -> None:
-        """Nothing that it says counts any more. `over` still tells when it is gone; then `abandon` it."""
-        self._left_behind = True
+    def leave_behind(self, gone: Callable[[], None]) -> None:
+        """Nothing that it says counts any more. Once it is gone everything is given back, and `gone` is called."""
+
+        def look() -> None:
+            if self.over:
+                self.abandon()
+                gone()
+
+        self._left_behind, self._wake = True, look
         self._unheard.clear()
         self._listen()
+        look()
 
     async def reap(self) -> Exited:
         """When it is over: give everything back, and say how it ended."""
@@ -405,8 +412,11 @@ class WorkerProcess:
             self._place.leave()
 
     def _has_exited(self) -> None:
-        if self._place is not None:
-            self._place.handed_over()
+        if self._place is not None and not self._place.handed_over():
+            while data := self._receive():
+                self._unheard.append(self._said(data))
+            self._at_end = True
+            self._unlisten()
         self._wake()
 
     def _listen(self) -> None:

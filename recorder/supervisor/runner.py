@@ -121,7 +121,9 @@ class CameraRunner:
         self._clock = shared.clock
         self._limits = limits or Limits()
         now = shared.clock.now()
-        self._state, self._actions = supervisor.begin(Target.parse(settings.url, settings.username).tried, now)
+        tried = Target.parse(settings.url, settings.username).tried
+        leftover = settings.id in shared.groups.leftovers
+        self._state, self._actions = supervisor.begin(tried, now, leftover=leftover)
         self._device = settings.device
         self._log = CameraLog(settings.id, self._device, shared.device_log)
         self._wake = asyncio.Event()
@@ -132,8 +134,6 @@ class CameraRunner:
         self._slot: Slot | None = None
         self._session: WorkerSession | None = None
         """With the worker, while there is one."""
-        self._leftover: WorkerProcess | None = None
-        """Of an earlier session: killed, and not gone."""
         self._connected: Connected | None = None
         self._samples: tuple[tuple[int, Stats], ...] = ()
         """Of the last session, when it is over."""
@@ -211,9 +211,7 @@ class CameraRunner:
         """What happened, or None. A deadline counts only when nothing is left to hear: we may have been busy."""
         if self._asked is not None and self._state.stop is None:
             return self._asked
-        if self._leftover is not None and self._leftover.over:
-            self._leftover.abandon()
-            self._leftover = None
+        if self._state.leftover and self._settings.id not in self._shared.groups.leftovers:
             return LeftoverGone()
         if self._starting is not None:
             if not self._starting.done():
@@ -295,8 +293,7 @@ class CameraRunner:
                 case Kill() if self._session is not None:
                     self._session.worker.kill()
                 case LeaveBehind() if self._session is not None:
-                    self._leftover = self._session.worker
-                    self._leftover.leave_behind()
+                    self._shared.groups.leave_behind(self._settings.id, self._session.worker)
                     self._hang_up(self._session)
                     self._let_go(self._state.cause)
                 case BeginGap():
@@ -346,15 +343,11 @@ class CameraRunner:
         return Spawned(began.boottime_ms)
 
     async def _begun(self, start: Start) -> WorkerProcess:
-        """A process that connects, and knows where it hands over. Raises NoProcess and WireError.
-
-        Whose disk may hang is read alone: the next process that is ended would take the others with it once more.
-        """
+        """A process that connects, and knows where it hands over. Raises NoProcess and WireError."""
         worker = await self._shared.forkserver.spawn(self._wake.set, self._count)
         target = Target.parse(start.url, start.username)
         try:
-            place = None if self._leftover is not None else await self._shared.groups.enter(start.camera, target)
-            worker.begin(start, place)
+            worker.begin(start, await self._shared.groups.enter(start.camera, target))
         except BaseException:
             worker.abandon()
             raise
@@ -367,10 +360,13 @@ class CameraRunner:
             await asyncio.wait([self._starting])
         self._let_go(None)
         if self._session is not None:
-            self._session.worker.abandon()
+            if self._state.killed and not self._state.leftover:
+                self._shared.groups.leave_behind(self._settings.id, self._session.worker)
+            else:
+                self._session.worker.abandon()
             self._hang_up(self._session)
-        if self._leftover is not None:
-            self._leftover.abandon()
         if self._state.phase is not Phase.STOPPED:  # a defect of ours, or cancelled
             self._backlog.unclosed.add(Salvage(self._state.unclosed, GapCause.WORKER_CRASH, RUNNER_ENDED))
+            for owed in self._state.owed:
+                self._backlog.unclosed.add(owed)
         self._shared.device_log.leave(self._settings.id, self._device)

@@ -246,12 +246,17 @@ class State:
     killed: bool = False
     leftover: bool = False
     """An earlier session was left behind, and its process is still there."""
+    owed: tuple[Salvage, ...] = ()
+    """Of that session, once its process is gone: until then it may still make a file."""
     stop: StopAsked | None = None
 
 
-def begin(address: Message, now: Moment) -> Step:
-    """The first attempt. The store has enrolled the camera: its gap `starting` is open."""
-    return _attempt(State(address=address, phase=Phase.STARTING, since=now, cause=GapCause.STARTING), now)
+def begin(address: Message, now: Moment, *, leftover: bool = False) -> Step:
+    """The first attempt. The store has enrolled the camera: its gap `starting` is open. `leftover`: of a machine before
+    this one.
+    """
+    first = State(address=address, phase=Phase.STARTING, since=now, cause=GapCause.STARTING, leftover=leftover)
+    return _attempt(first, now)
 
 
 def next_due_ms(state: State, limits: Limits) -> int | None:
@@ -284,7 +289,7 @@ def step(state: State, event: Event, now: Moment, chance: float, limits: Limits)
         case Tick():
             return _tick(state, now, chance, limits)
         case LeftoverGone():
-            return replace(state, leftover=False), ()
+            return replace(state, leftover=False, owed=()), state.owed
         case StopAsked():
             return _stop(state, event, now, limits)
         case _:
@@ -322,6 +327,8 @@ def _message(state: State, event: Connected | Stats | Ended | Misbehaved, now: M
             return replace(state, heard_ms=now.boottime_ms), ()
         case Ended():
             return _said_last(state, event, now, limits), ()
+        case Misbehaved() if state.killed:
+            return state, ()
         case Misbehaved():
             return _kill(state, now, limits, _words(state, event.cause, event.detail, CHECK_PROCESS))
 
@@ -416,8 +423,8 @@ def _still_there(state: State, now: Moment, chance: float, limits: Limits) -> St
     """Fallen silent, or killed, and not gone: a process in an uninterruptible wait (a dying disk) goes when that ends.
 
     Nobody waits for it: another disk may take what the camera sends, and in a group it may be another camera's disk
-    that hangs. What it holds is salvaged once its lock is free, at the latest by the next start. One alone is left
-    behind, so that a disk that never answers does not gather processes.
+    that hangs. What it holds is salvaged once it is gone, at the latest by the next start. One alone is left behind, so
+    that a disk that never answers does not gather processes.
     """
     if not state.killed or (state.leftover and state.stop is None):
         hung = message("session.process-hung", "its recording process hung")
@@ -425,8 +432,10 @@ def _still_there(state: State, now: Moment, chance: float, limits: Limits) -> St
     if state.stop is not None:
         return _stopped(state, now)
     words = state.last_words or _words(state, GapCause.WORKER_CRASH, death(None), CHECK_PROCESS)
-    over, actions = _over(replace(state, leftover=True), words, now, chance, limits, innocent=False)
-    return over, (LeaveBehind(), *actions)
+    over, actions = _over(state, words, now, chance, limits, innocent=False)
+    owed = tuple(action for action in actions if isinstance(action, Salvage))
+    told = tuple(action for action in actions if action not in owed)
+    return replace(over, leftover=True, owed=owed), (LeaveBehind(), *told)
 
 
 def _kill(state: State, now: Moment, limits: Limits, words: Ended | None) -> Step:
@@ -534,7 +543,8 @@ def _stopped(state: State, now: Moment) -> Step:
     if state.unclosed:
         cause = stopped.cause or GapCause.DAEMON_STOPPED
         actions = (*actions, Salvage(state.unclosed, cause, NOTHING))
-    return _enter(replace(stopped, unclosed=frozenset()), Phase.STOPPED, now, 0), actions
+    rest = replace(stopped, unclosed=frozenset(), owed=())
+    return _enter(rest, Phase.STOPPED, now, 0), (*actions, *state.owed)
 
 
 log = logging.getLogger("edged.camera")

@@ -208,6 +208,7 @@ class Session:
         self._part()
         if self._recording is None:
             self._offer(ended)
+            self._writer.drop()
             self._close_if_done()
             return
         self._recording.finish()
@@ -331,7 +332,7 @@ class Session:
             self._thread("goodbye", self._source.close)
         except RuntimeError as error:
             tell(error)
-            self._source = None  # which closes its sockets without a word
+            self._source.close()
 
     def _offer(self, message: WireMessage) -> bool:
         try:

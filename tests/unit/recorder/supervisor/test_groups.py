@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -19,15 +20,17 @@ from hypothesis import strategies as st
 
 from recorder.supervisor import groups as groups_module
 from recorder.supervisor.groups import HUNG_S, MEMBERS_MAX, NUMBERS, STRIKES_MAX, Group, GroupPlace, Groups
-from recorder.supervisor.processes import ChildProcess, Forkserver, NoProcess
+from recorder.supervisor.processes import ChildProcess, Forkserver, NoProcess, WorkerProcess
 from recorder.supervisor.state import Exited
 from recorder.words import messages
 from recorder.words.address import Target
-from recorder.words.messages import PLACE
+from recorder.words.messages import PLACE, Ended
 from tests.support.resources import assert_nothing_is_left_open, descriptors
+from tests.support.worker import make_start
 
 PLAIN: Final = Target.parse("rtsp://camera/stream1", "viewer")
 SIGNAL: Final = -14
+START: Final = make_start(Path("/nowhere"), "rtsp://camera/stream1")
 
 
 class Process(ChildProcess):
@@ -129,6 +132,12 @@ def process_of(group: Group) -> Process:
     return group.process
 
 
+def a_pair() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    return ours, theirs
+
+
 @contextmanager
 def zombie() -> Iterator[int]:
     with subprocess.Popen(["/bin/true"]) as ended:
@@ -194,6 +203,48 @@ async def test_a_group_whose_first_thread_is_gone_takes_nobody_in(site: Site) ->
         process_of(site.group("lobby")).pid = pid
         await site.enter("gate")
     assert site.group("gate") is not site.group("lobby")
+
+
+async def test_whose_process_was_left_behind_is_read_alone_until_it_is_gone(site: Site) -> None:
+    """Also by the next runner of this camera: a reload, or a reconnect that the centre asked for."""
+    await site.enter("gate")
+    process, (ours, theirs) = Process(), a_pair()
+    closed = asyncio.Event()
+    worker = WorkerProcess(process, ours, lambda: None, None, closed.set)
+    site.groups.leave_behind("lobby", worker)
+    messages.send(theirs, Ended(None))
+    assert await site.is_alone("lobby")
+    assert not await site.is_alone("gate")
+    process.end()
+    await asyncio.sleep(0.01)
+    assert await site.is_alone("lobby"), "its socket is open still"
+    theirs.close()
+    await closed.wait()
+    assert not await site.is_alone("lobby")
+    assert ours.fileno() == -1
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_session_that_was_handed_to_a_group_that_reads_no_more_is_over(site: Site, *, reads: bool) -> None:
+    """Nobody takes it in there, and its socket stays open as long as that group waits for its disk."""
+    await site.enter("lobby", read=False)
+    process, (ours, theirs) = Process(), a_pair()
+    woken = asyncio.Event()
+    worker = WorkerProcess(process, ours, woken.set, None, lambda: None)
+    with ours, theirs:
+        worker.begin(START, site.places["lobby"])
+        os.close(messages.datagram(theirs)[1])
+        if not reads:
+            process_of(site.group("lobby")).kill()
+        messages.send(theirs, Ended(None))
+        process.end(0)
+        while (said := worker.take()) is None:
+            woken.clear()
+            await woken.wait()
+        assert said == Ended(None), "what it had said is heard"
+        assert worker.take() is None
+        assert worker.over != reads
+        worker.abandon()
 
 
 async def test_one_that_is_gone_before_anybody_looks_is_no_process(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -64,10 +65,10 @@ def ended(cause: GapCause) -> Ended:
 class Camera:
     """The machine with a clock that stands still until told to go on."""
 
-    def __init__(self, chance: float = 0.5) -> None:
+    def __init__(self, chance: float = 0.5, *, leftover: bool = False) -> None:
         self.now = T0
         self.chance = chance
-        self.state, first = begin(Message("RTSP to camera"), T0)
+        self.state, first = begin(Message("RTSP to camera"), T0, leftover=leftover)
         self.actions: list[Action] = list(first)
 
     def feed(self, *events: Event) -> tuple[Action, ...]:
@@ -179,18 +180,30 @@ def test_one_process_that_stays_though_it_was_killed_is_left_behind() -> None:
     camera = Camera().recording()
     camera.feed(HungUp())
     assert camera.at_due() == (Kill(),)
-    left, gap, salvage = camera.at_due()
+    left, gap = camera.at_due()
     assert left == LeaveBehind()
     assert isinstance(gap, BeginGap)
     assert gap.cause is GapCause.WORKER_CRASH
-    assert isinstance(salvage, Salvage)
-    assert salvage.seqs == {1}
     assert camera.at_due() == (Spawn(),)
     camera.recording()
     camera.feed(HungUp())
     for _ in range(3):
         assert camera.at_due() == (Kill(),), "another is there still"
-    camera.feed(LeftoverGone())
+    (salvage,) = camera.feed(LeftoverGone())
+    assert isinstance(salvage, Salvage)
+    assert salvage.seqs == {1}, "until then it might still have made a file"
+    assert LeaveBehind() in camera.at_due()
+    owed = camera.state.owed
+    assert owed
+    assert camera.feed(StopAsked(None)) == owed, "a stop waits for nobody"
+
+
+def test_who_begins_beside_a_leftover_of_before_leaves_no_other_behind() -> None:
+    camera = Camera(leftover=True).recording()
+    camera.feed(HungUp())
+    for _ in range(3):
+        assert camera.at_due() == (Kill(),)
+    assert camera.feed(LeftoverGone()) == ()
     assert LeaveBehind() in camera.at_due()
 
 
@@ -463,6 +476,7 @@ def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, 
     """
     camera = Camera(chance)
     alive, spawning, leftover = False, True, False
+    owed = set[int]()
     gap: GapCause | None = GapCause.STARTING
     begun_ms, unclosed = camera.now.boottime_ms, set[int]()
     for wait_ms, wanted in steps:
@@ -474,6 +488,7 @@ def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, 
         actions = camera.feed(event)
         alive = alive and not isinstance(event, Exited) and LeaveBehind() not in actions
         assert not leftover or LeaveBehind() not in actions
+        assert bool(owed) <= leftover
         leftover = (leftover or LeaveBehind() in actions) and not isinstance(event, LeftoverGone)
         if isinstance(event, Opened):
             gap = None
@@ -485,8 +500,7 @@ def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, 
                 assert action.cause is not gap
                 assert action.at is None or gap is not None or isinstance(event, Withheld)
                 gap = action.cause
-            if isinstance(action, Salvage):
-                unclosed -= action.seqs
+        owed, unclosed = unsalvaged(actions, owed, unclosed)
         assert gap is camera.state.cause
         assert unclosed == camera.state.unclosed
         if not alive:
@@ -502,8 +516,19 @@ def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, 
     finish_within_8_s(camera, alive=alive, dies=dies)
 
 
+def unsalvaged(actions: Iterable[Action], owed: set[int], unclosed: set[int]) -> tuple[set[int], set[int]]:
+    """Segments of the session that was left behind, and of the present one."""
+    for action in actions:
+        if action == LeaveBehind():
+            owed, unclosed = unclosed, set()
+        if isinstance(action, Salvage):
+            owed, unclosed = owed - action.seqs, unclosed - action.seqs
+    return owed, unclosed
+
+
 def finish_within_8_s(camera: Camera, *, alive: bool, dies: bool) -> None:
-    asked_ms = camera.now.boottime_ms
+    asked_ms, before = camera.now.boottime_ms, len(camera.actions)
+    owed = camera.state.owed
     actions = camera.feed(StopAsked(None))
     while camera.state.phase is not Phase.STOPPED:
         assert alive
@@ -516,6 +541,7 @@ def finish_within_8_s(camera: Camera, *, alive: bool, dies: bool) -> None:
         camera.pass_ms(max(0, due_ms - camera.now.boottime_ms))
         actions = camera.feed(Tick())
     assert camera.now.boottime_ms - asked_ms < 8000
+    assert {*owed} <= {*camera.actions[before:]}
     assert camera.feed(Tick(), Exited(0), stats(1), StopAsked(None)) == ()
 
 
