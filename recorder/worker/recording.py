@@ -439,7 +439,11 @@ class PauseDetection:
         if step_ns > 0:
             self._steps.append(step_ns)
             self._media_ns = media_ns
-        return found or self._resolve(lag_ns, arrival_ns)
+        if found is None:
+            return self._resolve(lag_ns, arrival_ns)
+        if lag_ns - self._lag_ns < PAUSE_NS // 2:
+            self._doubt = None
+        return found
 
     def _across(self, media_ns: int, lag_ns: int, waited: Pause) -> Pause | None:
         """Before a jump and after it the times are of two clocks: only that nothing arrived tells of a pause."""

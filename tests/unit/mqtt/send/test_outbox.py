@@ -298,10 +298,8 @@ class OutboxAgainstAnything(RuleBasedStateMachine):
             self.outbox.sent(self.mids, found)
             self.heard.append(found.seq)
             self.outbox.answered(self.mids, Delivery.TAKEN, self.now_s)
-            self.outbox.deleted(self.outbox.arrived)
-            self.rows.rows.pop(found.seq, None)
-        for seq in self.outbox.arrived:
-            self.rows.rows.pop(seq, None)
+            self.delete(share=1)
+        self.delete(share=1)
         assert steps <= left + PAGE * len(KINDS), "what had given way may have been read before"
         assert not self.rows.rows
         assert set(range(1, self.rows.entered + 1)) <= set(self.heard) | self.evicted

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,8 +78,8 @@ def test_each_pause_of_a_camera_that_stutters_is_told() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 12_000), st.integers(0, 3_000)), max_size=200))
-def test_pauses_are_long_enough_in_order_and_never_beyond_what_arrived(steps: list[tuple[int, int]]) -> None:
-    """Whatever comes: media steps and delays of any kind."""
+def test_pauses_are_long_enough_never_the_same_and_never_beyond_what_arrived(steps: list[tuple[int, int]]) -> None:
+    """Whatever comes: media steps and delays of any kind. One that was in doubt may be told after a later one."""
     holes, media, arrival = PauseDetection(), 0, 0
     found: list[Pause] = []
     for step_ms, delay_ms in steps:
@@ -92,4 +90,4 @@ def test_pauses_are_long_enough_in_order_and_never_beyond_what_arrived(steps: li
             assert pause.end_ns - pause.start_ns > PAUSE_NS // 2
             assert pause.end_ns <= arrival
             found.append(pause)
-    assert all(a.start_ns < b.start_ns for a, b in pairwise(found))
+    assert len(set(found)) == len(found)

@@ -32,7 +32,7 @@ def test_a_segment_is_called_after_its_camera_its_day_and_its_start() -> None:
     assert part_path(path) == PurePosixPath("lobby/2024-02-29/20240229T235959.007Z-812.mp4.part")
 
 
-@given(st.integers(0, LAST_MS), st.integers(0, 1 << 53))
+@given(st.integers(0, LAST_MS), st.integers(0, (1 << 53) - 1))
 def test_names_come_back_as_what_they_were_made_from(start_wall_ms: int, seq: int) -> None:
     path = segment_path("lobby", start_wall_ms, seq)
     assert parse_segment_name(path.name) == (start_wall_ms, seq)
@@ -40,7 +40,7 @@ def test_names_come_back_as_what_they_were_made_from(start_wall_ms: int, seq: in
     assert final_name(part_path(path).name) == path.name == final_name(path.name)
 
 
-@pytest.mark.parametrize("seq", [(1 << 53) + 1, (1 << 63) - 1, 9_999_999_999_999_999_999])
+@pytest.mark.parametrize("seq", [1 << 53, (1 << 63) - 1, 9_999_999_999_999_999_999])
 def test_a_number_that_no_column_holds_is_no_segments(seq: int) -> None:
     assert parse_segment_name(f"20260225T061320.000Z-{seq}.mp4") is None
     with pytest.raises(ValueError, match="counts"):
