@@ -19,7 +19,7 @@ def drawn() -> ET.Element:
 def test_each_bar_has_its_name_its_length_and_its_number() -> None:
     picture = drawn()
     texts = [one.text for one in picture.iter(f"{SVG}text")]
-    assert texts == ["left", "8", "edged & co", "2.0", "ffmpeg", "4.0", "right"]
+    assert texts == ["left", "8", "edged & co", "2.00", "ffmpeg", "4.00", "right"]
     first, second = (float(one.attrib["width"]) for one in picture.iter(f"{SVG}rect"))
     assert second == 2 * first
 

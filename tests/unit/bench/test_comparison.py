@@ -10,7 +10,7 @@ BY_NAME = {line.name: line for line in LINES}
 def result(
     who: str, cpu_ms: float, *, line: str = "installed", number: int = 0, faults: tuple[str, ...] = ()
 ) -> Result:
-    return Result(who, line, 8, number, cpu_ms, cpu_ms + 1, 0.5, 10.0, 1, faults)
+    return Result(who, line, 8, number, "2026-11-27", cpu_ms, cpu_ms + 1, 0.5, 10.0, 1, faults)
 
 
 def row(results: list[Result], line: Line, who: str) -> list[str]:
