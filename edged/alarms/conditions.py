@@ -74,6 +74,7 @@ from storage.segments.findings_table import TamperedFiles
 from storage.words.message import NOTHING, Message, as_message, joined, message
 from storage.words.model import AlarmRow, GapCause, Severity, VolumeState, VolumeStatus
 
+CHECK_DISK: Final = message("alarm.disk-slow.action", "Check the disk and what else uses it")
 SIBLINGS_S: Final = 5.0
 """Other cameras of the same device are down by then as well, if it is the device."""
 
@@ -1006,7 +1007,7 @@ def slow_sync_troubles(health: Iterable[CameraHealth]) -> Iterator[tuple[str, Al
             "The disk takes more than {limit} ms to make footage durable: a power cut would cost more of it",
             limit=SLOW_SYNC_MS,
         )
-        action = message("alarm.disk-slow.action", "Check the disk and what else uses it")
+        action = CHECK_DISK
         yield "storage.slow", AlarmCondition(Severity.WARNING, text, action)
 
 
@@ -1029,7 +1030,7 @@ def load_troubles(load: BoxLoad) -> Iterator[tuple[str, AlarmCondition]]:
         text = message(
             "alarm.load.disk", "Footage waits for the disk to take it: a power cut would cost more than it should"
         )
-        action = message("alarm.disk-slow.action", "Check the disk and what else uses it")
+        action = CHECK_DISK
     yield "box.load", AlarmCondition(Severity.WARNING, text, action, OVERLOADED_AFTER_S)
 
 

@@ -37,8 +37,9 @@ SHARE: Final = 8
 DATAGRAM_BYTES: Final = 65_536
 """The largest there is."""
 MAX_BURST: Final = 256
+"""Datagrams read of a socket at a time, so that one that floods takes turns with the others of its process."""
 MAX_BYTES: Final = 256 * 1024
-"""Read of a socket at a time, so that one that floods takes turns with the others of its process."""
+"""After so many of its bytes, likewise: a datagram may have 64 KiB, all of it reports."""
 MAX_TRIES: Final = 64
 """To find two ports next to each other, the lower one even (RFC 3550 §11)."""
 PUNCH: Final = (bytes((0x80, 0x7F)) + bytes(10), bytes((0x80, 0xC9, 0, 1)) + bytes(4))

@@ -223,8 +223,8 @@ class Crash(BaseException):
     """The daemon dies here: nobody tidies up after it."""
 
 
-def crash_at(office: Office, step: Failpoint, work: Callable[[], object]) -> None:
-    """Die right after a step, and start anew."""
+def die_at(step: Failpoint, work: Callable[[], object]) -> None:
+    """Right after a step."""
 
     def listener(reached: Failpoint) -> None:
         if reached is step:
@@ -235,5 +235,10 @@ def crash_at(office: Office, step: Failpoint, work: Callable[[], object]) -> Non
     with pytest.raises(Crash):
         work()
     failpoints.arm(None)
+
+
+def crash_at(office: Office, step: Failpoint, work: Callable[[], object]) -> None:
+    """Die right after a step, and start anew."""
+    die_at(step, work)
     office.crash()
     office.start()

@@ -419,6 +419,13 @@ def test_somebody_who_watches_shortens_nothing_of_the_end(process: Process) -> N
 # What it says meanwhile
 
 
+def what_is_fed(member: Member, monkeypatch: pytest.MonkeyPatch) -> list[Reading]:
+    """To the recording, look by look, instead of to the disk."""
+    fed: list[Reading] = []
+    monkeypatch.setattr(member.session._recording, "feed", lambda reading: fed.append(Reading(*reading)))
+    return fed
+
+
 @pytest.mark.parametrize("reads", [subject.READS_MAX - 1, subject.READS_MAX, 100])
 def test_however_many_reads_a_look_takes_it_makes_one_fragment(
     process: Process, monkeypatch: pytest.MonkeyPatch, reads: int
@@ -426,8 +433,7 @@ def test_however_many_reads_a_look_takes_it_makes_one_fragment(
     member = process.member("lobby")
     member.play()
     process.until(lambda: member.frames > 0, "it records")
-    fed: list[Reading] = []
-    monkeypatch.setattr(member.session._recording, "feed", lambda reading: fed.append(Reading(*reading)))
+    fed = what_is_fed(member, monkeypatch)
     left = reads
 
     def take(out: list[Item]) -> bool:
@@ -451,8 +457,7 @@ def test_who_sends_very_much_that_is_very_small_takes_turns_with_the_others(
     member = process.member("lobby")
     member.play()
     process.until(lambda: member.frames > 0, "it records")
-    fed: list[Reading] = []
-    monkeypatch.setattr(member.session._recording, "feed", lambda reading: fed.append(Reading(*reading)))
+    fed = what_is_fed(member, monkeypatch)
     unit = Unit(False, 0, 1, True, b"")
     monkeypatch.setattr(member.film, "take", lambda out: out.extend([unit] * subject.UNITS_MAX) or False)
     process.until(lambda: len(fed) > 1, "it takes some of it")
@@ -488,6 +493,7 @@ def test_where_no_thread_can_be_had_to_take_leave_a_session_still_ends(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     member.send(Stop())
     process.until(lambda: member.over, "it ends")
+    assert member.film.closed
     assert member.kept == member.film.sent
     assert member.said[-1] is member.ended
 

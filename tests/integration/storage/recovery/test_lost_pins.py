@@ -25,7 +25,7 @@ from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import Segment
 from tests.support import promises
-from tests.support.office import BOUNDS, Office
+from tests.support.office import BOUNDS, Office, die_at
 from tests.support.promises import Box
 
 CHEN: Final = Person(1001, "chen")
@@ -282,23 +282,10 @@ def test_a_crash_while_it_is_released_and_then_no_database(office: Office, step:
     assert_sound(office, office.disk)
 
 
-class Crash(BaseException):
-    """The daemon dies here."""
-
-
 def crash_at(office: Office, step: Failpoint, work: Callable[[], object], lose: Lose, mirrored: bool) -> None:
     """Die right after a step, and lose the database, its last leaves on the volumes or not yet."""
     lines = {day: day.read_bytes() for day in office.disk.glob(".ledger/*.jsonl")}
-
-    def listener(reached: Failpoint) -> None:
-        if reached is step:
-            failpoints.arm(None)
-            raise Crash
-
-    failpoints.arm(listener)
-    with pytest.raises(Crash):
-        work()
-    failpoints.arm(None)
+    die_at(step, work)
     if mirrored:
         office.store.ledger.mirror_now()
     office.crash()
