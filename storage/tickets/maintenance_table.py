@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -28,7 +28,7 @@ from storage.approvals.service import short_id
 from storage.database.writer import Database
 from storage.ledger import table as ledger_table
 from storage.ledger.table import Leaf, Value
-from storage.segments.gaps_table import APART, end_gap, insert_gap, remove
+from storage.segments.gaps_table import APART, end_gap, insert_gap, remove, windows_over
 from storage.segments.queries import GAP_SQL, GapRow, gap_row
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, OrderWrong, UnknownId
@@ -126,7 +126,7 @@ def end(
             end_gap(connection, gap, at)
             insert_gap(connection, gap.camera_number, at, None, gap.beneath, gap.detail)
         else:
-            connection.execute("UPDATE gaps SET cause = ?, beneath = NULL WHERE id = ?", (gap.beneath, gap.id))
+            _give_back(connection, [gap])
     for gap in _ended_after(connection, one, at):
         remove(connection, gap)
         insert_gap(connection, gap.camera_number, gap.start, gap.end, gap.own_cause, gap.detail)
@@ -161,7 +161,17 @@ def remember(
         _close(connection, former.id, MaintenanceState.LAPSED, former.start.plus_ms(former.span_ms))
     _insert(connection, one, None if lasts and ended is None else due)
     if ended is not None:
-        _close(connection, one.id, MaintenanceState(body["event"]), max(ended, begun))
+        over = max(ended, begun)
+        _close(connection, one.id, MaintenanceState(body["event"]), over)
+        _give_back(connection, [gap for gap in _lasting_gaps(connection, one) if gap.start >= over])
+
+
+def _give_back(connection: sqlite3.Connection, gaps: Iterable[GapRow]) -> None:
+    """They last and lie in no maintenance any more: what they are for themselves is their cause."""
+    for gap in gaps:
+        own = gap.beneath
+        if own is not None and not windows_over(connection, gap.camera_number, gap.start, own):
+            connection.execute("UPDATE gaps SET cause = ?, beneath = NULL WHERE id = ?", (own, gap.id))
 
 
 def _insert(connection: sqlite3.Connection, one: Maintenance, over: Point | None) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.mirror.service import SNAPSHOT_EVERY_MS
+from storage.store.opening import DATABASE_NAME
 from storage.tickets.maintenance_table import MOST_MS, MaintenanceState
 from storage.words.errors import OrderRefused, OrderWrong, UnknownId
 from storage.words.model import Gap, GapCause
@@ -216,3 +218,34 @@ def test_one_at_a_time_bounded_and_ended_once(office: Office) -> None:
     with pytest.raises(UnknownId):
         office.store.maintenance.end(WHO)
     office.store.maintenance.start([], HOUR_MS, WHO)
+
+
+@pytest.mark.parametrize("late_ms", [-30_000, 60_000], ids=["began in it", "began when nobody had looked yet"])
+def test_a_lost_database_excuses_nothing_after_its_end(office: Office, late_ms: int) -> None:
+    """The last head tells of a gap that lasts, and says maintenance; that it was over is told only by its leaf."""
+    office.store.maintenance.start(["door"], 2 * SNAPSHOT_EVERY_MS, WHO)
+    office.clock.tick(2 * SNAPSHOT_EVERY_MS + late_ms - 2 * tiny_mp4.FRAGMENT_MS)
+    recording = office.record("door")
+    recording.write(2)
+    office.clock.tick(2 * tiny_mp4.FRAGMENT_MS)
+    office.commit(recording)
+    drops(office)
+    assert told(office)[-1] == ("maintenance", "unreachable", None)
+    office.store.ledger.mirror_now()
+    office.clock.tick(60_000)
+    assert office.store.maintenance.under_way() is None
+    assert told(office)[-1] == ("unreachable", None, None)
+    office.clock.tick(60_000)
+    office.store.heartbeat().result(DEADLINE_S)
+    office.store.ledger.mirror_now()
+    office.crash()
+    for one in office.state.glob(f"{DATABASE_NAME}*"):
+        one.unlink()
+    office.start()
+    assert told(office)[-1:] in ([("unreachable", None, None)], []), told(office)
+    office.enrol("door")
+    office.store.ledger.rebuild()
+    office.clock.tick(1_000)
+    office.segment("door")
+    excused = [gap for gap in told(office) if gap[0] == "maintenance"]
+    assert excused == ([("maintenance", "unreachable", -late_ms // 1000)] if late_ms < 0 else [])
