@@ -309,7 +309,9 @@ def _ratio(values: list[float], base: list[float]) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{gauges.median(values):.2f} ({min(values):.2f} – {max(values):.2f})"
+    """Median (least – most); of one alone, itself."""
+    median = f"{gauges.median(values):.2f}"
+    return f"{median} ({min(values):.2f} – {max(values):.2f})" if len(values) > 1 else median
 
 
 def kept(path: Path | None) -> list[Result]:

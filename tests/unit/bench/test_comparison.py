@@ -31,5 +31,9 @@ def test_a_row_has_the_median_of_its_rounds_their_spread_and_ratios_of_the_same_
     assert cells[3:8] == ["3", "2.00 (1.00 – 9.00)", "", "0.50", "3.00 (2.00 – 10.00)"]
 
 
+def test_one_round_has_no_spread() -> None:
+    assert row([result(EDGED, 2.0)], BY_NAME["installed"], f"**{EDGED}**")[3:5] == ["1", "2.00"]
+
+
 def test_what_went_wrong_is_said() -> None:
     assert any("two were lost" in said for said in remarks([result(EDGED, 1.0, faults=("two were lost",))]))
