@@ -178,7 +178,7 @@ class Rebuild(Document):
     adopted: int = Field(description="files that no leaf told of, taken in by their own story")
     quarantined: int = Field(description="files that tell nothing, kept aside")
     missing: int = Field(description="segments whose file is missing or of another size: findings")
-    gaps: int = Field(description="gaps that turned out to be recorded, wholly or in part")
+    gaps: int = Field(description="gaps that were corrected: recorded after all, or told otherwise")
     left: list[str] = Field(description="what could not be gone through, each with the reason")
     left_told: list[Told] = Field(default=[], description="`left`, with their codes")
     aside: str | None = Field(description="where the database lies that was set aside; null if there was none")

@@ -91,8 +91,8 @@ def rebuild_in_words(report: Rebuild | RebuildReport) -> Message:
         ),
         (
             report.gaps,
-            message("rebuild.gaps.one", "1 gap that was recorded"),
-            message("rebuild.gaps.many", "{count} gaps that were recorded", count=report.gaps),
+            message("rebuild.gaps.one", "1 gap corrected"),
+            message("rebuild.gaps.many", "{count} gaps corrected", count=report.gaps),
         ),
         (
             report.unread,

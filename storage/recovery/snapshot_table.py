@@ -4,9 +4,9 @@ Functions over a connection. `plant` puts it into an empty database before its f
 number is used twice, and an unmounted path is known for what it is (S10). Of rows, the columns that this version does
 not know are left out.
 
-What recovery asks of a database: whether it can be used at all, and which gaps turn out to be recorded. Every start
+What recovery asks of a database: whether it can be used at all, and which gaps it has to correct. Every start
 asks `blank_and_last_leaf`; the doctor asks more, of the file. Damage that lies deeper shows when it is met. `carve`
-takes what is recorded out of a gap that a lost database left (S9), in its caller's transaction.
+takes what is recorded or told otherwise out of a gap that a lost database left (S9), in its caller's transaction.
 """
 
 from __future__ import annotations
@@ -183,23 +183,52 @@ def last_life(connection: sqlite3.Connection) -> tuple[int, bool, str] | None:
     return None if row is None else (int(row[0]), bool(row[1]), str(row[2]))
 
 
-def recorded_within(connection: sqlite3.Connection, gap: GapRow) -> list[tuple[Point, Point]]:
-    """What is recorded within a gap that is over, by start."""
+def others_within(connection: sqlite3.Connection, gap: GapRow) -> list[tuple[Point, Point]] | None:
+    """Within a gap that is over, by start: what is recorded, and what earlier leaves tell of. None: all of it stays.
+
+    By running time: the wall clock may have been set in it, to before its start.
+    """
+    longest_ms: int = connection.execute(
+        "SELECT longest_ms FROM cameras WHERE number = ?", (gap.camera_number,)
+    ).fetchone()[0]
+    found: list[tuple[Point, Point]] = []
+    for condition in ("s.pins = 0 AND s.state IN ('committed', 'quarantined')", "s.pins > 0"):  # as the indices are
+        rows = connection.execute(_RECORDED_SQL + condition, _range(gap, longest_ms)).fetchall()
+        found += ((Point(*row[:3]), Point(*row[:3]).plus_ms(row[3])) for row in rows)
+    rows = connection.execute(_TOLD_SQL, (*_range(gap, 0), gap.id)).fetchall()
+    found += ((Point(*row[:3]), Point(*row[3:])) for row in rows)
+    others = _within(gap, found)
+    return others if others or not gaps_table.fits_windows(connection, gap) else None
+
+
+def _range(gap: GapRow, longest_ms: int) -> tuple[int, int, int, int, int, int | None]:
+    """Camera, from where to where; a start in boot 0 is the name of a file (`load`), of which only the wall clock is
+    known.
+    """
+    start, end = gap.start.plus_ms(-longest_ms), gap.end or gap.start
+    since_ms = start.wall_ms if start.boot == 0 else None
+    return gap.camera_number, start.boot, start.boottime_ms, end.boot, end.boottime_ms, since_ms
+
+
+def _within(gap: GapRow, spans: Iterable[tuple[Point, Point]]) -> list[tuple[Point, Point]]:
     if gap.end is None or gap.end.boot == gap.start.boot == 0:
         return []
-    longest_ms = connection.execute("SELECT longest_ms FROM cameras WHERE number = ?", (gap.camera_number,)).fetchone()
-    rows = connection.execute(
-        "SELECT boot, start_boottime_ms, start_wall_ms, duration_ms FROM segments WHERE camera = ?"
-        " AND state = 'committed' AND start_wall_ms >= ? AND start_wall_ms < ? AND duration_ms > 0",
-        (gap.camera_number, gap.start.wall_ms - longest_ms[0], gap.end.wall_ms),
-    ).fetchall()
-    starts = [(Point(*row[:3]), row[3]) for row in rows]
-    spans = [(start, start.plus_ms(duration_ms)) for start, duration_ms in starts]
-    return sorted(
-        (a, b)
-        for a, b in spans
-        if gap.end.plus_ms(-gaps_table.JOIN_MS) > a and b > gap.start.plus_ms(gaps_table.JOIN_MS)
-    )
+    first, last = gap.start.plus_ms(gaps_table.JOIN_MS), gap.end.plus_ms(-gaps_table.JOIN_MS)
+    return sorted((a, b) for a, b in spans if last > a and b > first)
+
+
+_RECORDED_SQL: Final = (
+    "SELECT s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms FROM holdings h CROSS JOIN segments s"
+    " ON (s.volume, s.camera, s.floor_s, s.ceiling_s) = (h.volume, h.camera, h.floor_s, h.ceiling_s)"
+    " WHERE h.camera = ?1 AND (s.boot, s.start_boottime_ms) >= (?2, ?3) AND (s.boot, s.start_boottime_ms) < (?4, ?5)"
+    " AND s.state = 'committed' AND s.duration_ms > 0 AND (?6 IS NULL OR s.start_wall_ms >= ?6) AND "
+)
+_TOLD_SQL: Final = (
+    "SELECT boot, start_boottime_ms, start_wall_ms, end_boot, end_boottime_ms, end_wall_ms FROM gaps"
+    " WHERE camera = ?1 AND (boot, start_boottime_ms) >= (?2, ?3) AND (boot, start_boottime_ms) < (?4, ?5)"
+    " AND inside = 0 AND (end_boot, end_boottime_ms) > (boot, start_boottime_ms)"
+    " AND (?6 IS NULL OR start_wall_ms >= ?6) AND leaf < (SELECT leaf FROM gaps WHERE id = ?7)"
+)
 
 
 def ended_gaps(connection: sqlite3.Connection, after: int, limit: int) -> list[GapRow]:
@@ -210,12 +239,15 @@ def ended_gaps(connection: sqlite3.Connection, after: int, limit: int) -> list[G
     return [gap_row(row) for row in rows]
 
 
-def carve(connection: sqlite3.Connection, gap: GapRow, recorded: Sequence[tuple[Point, Point]]) -> None:
-    """Take what is recorded out of a gap, with leaves: what stays is before, between and after it."""
+def carve(connection: sqlite3.Connection, gap: GapRow, others: Sequence[tuple[Point, Point]]) -> None:
+    """Take what is recorded or told otherwise out of a gap, with leaves: what stays is before, between and after it.
+
+    `others` by start. What stays is cut by maintenance as it is known now.
+    """
     if gap.end is None:
         return
     gaps_table.remove(connection, gap)
     at = gap.start
-    for start, end in [*recorded, (gap.end, gap.end)]:
+    for start, end in [*others, (gap.end, gap.end)]:
         gaps_table.bridge(connection, gap.camera_number, at, start, gap.own_cause, gap.detail)
         at = max(at, end)

@@ -72,7 +72,7 @@ class RebuildReport:
     missing: int = 0
     """Rows without their file, or with one of another size: findings."""
     gaps: int = 0
-    """Gaps that turned out to be recorded, wholly or in part."""
+    """Gaps that were corrected: recorded after all, or told otherwise."""
     volumes: tuple[str, ...] = ()
     """Gone through."""
     left: tuple[Message, ...] = ()
@@ -311,13 +311,13 @@ class Rebuilder:
         return not outcome.again
 
     def _carve(self, count: Counter[str]) -> None:
-        """Gaps that the loss left, where there is footage after all."""
+        """Gaps that the loss left: there is footage after all, or leaves that were read later tell otherwise."""
         after = 0
         while page := self._database.read(partial(snapshot_table.ended_gaps, after=after, limit=PAGE)):
             for gap in page:
-                recorded = self._database.read(partial(snapshot_table.recorded_within, gap=gap))
-                if recorded:
-                    self._submit(partial(snapshot_table.carve, gap=gap, recorded=recorded))
+                others = self._database.read(partial(snapshot_table.others_within, gap=gap))
+                if others is not None:
+                    self._submit(partial(snapshot_table.carve, gap=gap, others=others))
                     count["gaps"] += 1
             after = page[-1].id
             if self._stop.is_set():

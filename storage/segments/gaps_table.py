@@ -105,8 +105,7 @@ def _coded(detail: str) -> str | None:
 
 def _tell(connection: sqlite3.Connection, number: int, was: Point | None = None) -> None:
     """Enter the gap as it is now."""
-    row = connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone()
-    enter_gap(connection, gap_row(row), was=was)
+    enter_gap(connection, gap_by_id(connection, number), was=was)
 
 
 def enter_gap(
@@ -382,6 +381,20 @@ def cut_by_windows(start: Point, end: Point | None, windows: Iterable[Window]) -
     return pieces
 
 
+def fits_windows(connection: sqlite3.Connection, gap: GapRow) -> bool:
+    """What of it lies in maintenance has that cause, and nothing else has it, by the windows that are known now.
+
+    Of what ended before the first of them nobody can tell: there may have been others, which are no longer kept.
+    """
+    first = connection.execute(
+        "SELECT boot, boottime_ms, wall_ms FROM maintenances ORDER BY boot, boottime_ms LIMIT 1"
+    ).fetchone()
+    if first is None or (gap.end is not None and gap.end <= Point(*first)):
+        return True
+    windows = windows_over(connection, gap.camera_number, gap.start, gap.own_cause)
+    return cut_by_windows(gap.start, gap.end, windows) == [(gap.start, gap.end, gap.beneath is not None)]
+
+
 class _Around(NamedTuple):
     """The segment that a pause lies in."""
 
@@ -427,7 +440,7 @@ def note_pause(
             _coded(detail),
         ),
     ).fetchone()[0]
-    enter_gap(connection, _gap_by_id(connection, number))
+    enter_gap(connection, gap_by_id(connection, number))
 
 
 def tell_pauses(connection: sqlite3.Connection, camera: int, seq: int, start: Point) -> None:
@@ -510,8 +523,9 @@ def _join_pauses(connection: sqlite3.Connection, gap: GapRow, start: Point, end:
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ?, pauses = ? WHERE id = ?",
         (ends.boot, ends.boottime_ms, ends.wall_ms, text_of(pauses, length_ms), gap.id),
     )
-    return _gap_by_id(connection, gap.id)
+    return gap_by_id(connection, gap.id)
 
 
-def _gap_by_id(connection: sqlite3.Connection, number: int) -> GapRow:
+def gap_by_id(connection: sqlite3.Connection, number: int) -> GapRow:
+    """That is there."""
     return gap_row(connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone())

@@ -138,13 +138,12 @@ def remember(
     begun: Point,
     ended: Point | None,
     leaf: int | None,
-    *,
-    lasts: bool,
+    now: Point | None,
 ) -> None:
     """What a leaf says, where the database was lost; what is known of it already stays. ValueError for what is none.
 
-    `lasts`: nothing has happened since, so that one of which no end is told may last. Else it counts as over when its
-    time was, until its end is read.
+    `now` None: nothing has happened since, so that one of which no end is told may last. Else it counts as over when
+    its time was, and now at the latest, until its end is read.
     """
     one = Maintenance(
         str(body["maintenance"]),
@@ -156,14 +155,23 @@ def remember(
     )
     if one.span_ms <= 0:
         raise ValueError(f"maintenance {one.id} of {one.span_ms} ms")
-    former, due = lasting(connection), begun.plus_ms(one.span_ms)
-    if ended is None and lasts and former is not None and former.id != one.id:
-        _close(connection, former.id, MaintenanceState.LAPSED, former.start.plus_ms(former.span_ms))
-    _insert(connection, one, None if lasts and ended is None else due)
+    if ended is None and now is None:
+        former = lasting(connection)
+        if former is not None and former.id != one.id:
+            _close(connection, former.id, MaintenanceState.LAPSED, _over_by(former, begun))
+        _insert(connection, one, None)
+    else:
+        _insert(connection, one, _over_by(one, now))
     if ended is not None:
         over = max(ended, begun)
         _close(connection, one.id, MaintenanceState(body["event"]), over)
         _give_back(connection, [gap for gap in _lasting_gaps(connection, one) if gap.start >= over])
+
+
+def _over_by(one: Maintenance, now: Point | None) -> Point:
+    """When its time is over, and now at the latest."""
+    due = one.start.plus_ms(one.span_ms)
+    return due if now is None else max(one.start, min(due, now))
 
 
 def _give_back(connection: sqlite3.Connection, gaps: Iterable[GapRow]) -> None:

@@ -47,9 +47,9 @@ class Box:
         self.wall_offset_us = self.true_us + error_ms * 1000 - self.boottime_us
 
     def step(self, by_ms: int) -> None:
-        """By hand: the kernel takes the clock for synchronised no more."""
+        """By hand: the kernel takes the clock for synchronised no more, and none before 1970 (clock_settime(2))."""
         self.synced = False
-        self.wall_offset_us += by_ms * 1000
+        self.wall_offset_us = max(self.wall_offset_us + by_ms * 1000, -self.boottime_us)
 
     def lose_power(self, off_ms: int) -> None:
         """It comes up unsynchronised; without a hardware clock as if it had not been off."""
