@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -41,7 +41,7 @@ from storage.retention.table import BoundsLeaf
 from storage.segments import gaps_table, true_time_table
 from storage.segments import table as segments_table
 from storage.segments.gap_leaf import GapLeaf
-from storage.segments.queries import GapRow, SegmentRow, boot_that_ran, segment_aside, segment_by_seq
+from storage.segments.queries import SegmentRow, boot_that_ran, segment_aside, segment_by_seq
 from storage.segments.segment_leaf import SegmentLeaf
 from storage.tickets import faults_table, maintenance_table
 from storage.volumes import table as volumes_table
@@ -229,71 +229,44 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
     """As it was told last: what a leaf says that it was before goes, and what it is now comes.
 
     A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
+    What this database told itself stays beside it until all leaves are read: then `snapshot_table.correct` parts them.
     """
     told = msgspec.convert(body, GapLeaf)
     start = told.start.point
     if start.boot > now.life.boot or not count_boot(connection, start.boot, told.start.id, start.boottime_ms):
         return  # of boots that this database counts otherwise: nobody could say when it was
     camera = camera_number(connection, told.camera, start)
-    same = (told.inside, told.is_step, camera, now.leaf)
-    later = connection.execute(_LATER_SQL, (*same, *_place(start))).fetchall()
-    if later and (not told.stands or not all(ours for _, ours in later)):
-        return  # a later word is known
     for former in (start, (told.was or told.start).point):
-        connection.execute(_FORMER_SQL, (*same, *_place(former)))
+        connection.execute(
+            "DELETE FROM gaps WHERE camera = ? AND boot = ? AND start_boottime_ms = ? AND start_wall_ms = ?"
+            " AND inside = ? AND end_boot IS NOT NULL"
+            " AND ((end_boot, end_boottime_ms) = (boot, start_boottime_ms)) = ?"
+            " AND (leaf >= (SELECT max(leaf) FROM rebuilds)) IS NOT TRUE",
+            (camera, former.boot, former.boottime_ms, former.wall_ms, told.inside, told.is_step),
+        )
     if told.gone or told.end is None:
         return
     end = told.end.point
     if count_boot(connection, end.boot, told.end.id, end.boottime_ms):
-        _put_before(connection, camera, told, now.leaf, [gaps_table.gap_by_id(connection, gap) for gap, _ in later])
-
-
-def _put_before(
-    connection: sqlite3.Connection, camera: int, told: GapLeaf, leaf: int | None, ours: Sequence[GapRow]
-) -> None:
-    """A gap as its leaf tells. Of `ours`, which begin where it does, and were told before it was known, stays what is
-    behind it.
-    """
-    for gap in ours:
-        gaps_table.remove(connection, gap)
-    start, end = told.start.point, told.end.point if told.end else told.start.point
-    number = connection.execute(
-        "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-        " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (
-            camera,
-            start.boot,
-            start.wall_ms,
-            start.boottime_ms,
-            end.boot,
-            end.wall_ms,
-            end.boottime_ms,
-            GapCause(told.cause),
-            "",
-            told.inside,
-            gaps_table.text_of(told.pauses, end.boottime_ms - start.boottime_ms) if told.pauses else None,
-            leaf,
-            None if told.beneath is None else GapCause(told.beneath),
-        ),
-    ).fetchone()[0]
-    for gap in ours:  # whose leaves must not be the last word of this start
-        gaps_table.enter_gap(connection, gaps_table.gap_by_id(connection, number))
-        if gap.end is not None and end < gap.end:
-            gaps_table.insert_gap(connection, camera, end, gap.end, gap.own_cause, gap.detail)
-
-
-_SAME: Final = (
-    " FROM gaps WHERE inside = ?1 AND ((end_boot, end_boottime_ms) = (boot, start_boottime_ms)) = ?2 AND camera = ?3"
-    " AND end_boot IS NOT NULL AND boot = ?5 AND start_boottime_ms = ?6 AND start_wall_ms = ?7"
-)
-"""As `storage.segments.gap_leaf.GapLeaf.key` has it."""
-_LATER_SQL: Final = f"SELECT id, leaf >= (SELECT max(leaf) FROM rebuilds){_SAME} AND leaf > ?4"  # noqa: S608  (a constant)
-"""Of which a later leaf tells, and whether this database entered it."""
-_FORMER_SQL: Final = f"DELETE{_SAME} AND (leaf > ?4) IS NOT TRUE"
-
-
-def _place(at: Point) -> tuple[int, int, int]:
-    return at.boot, at.boottime_ms, at.wall_ms
+        connection.execute(
+            "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
+            " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                camera,
+                start.boot,
+                start.wall_ms,
+                start.boottime_ms,
+                end.boot,
+                end.wall_ms,
+                end.boottime_ms,
+                GapCause(told.cause),
+                "",
+                told.inside,
+                gaps_table.text_of(told.pauses, end.boottime_ms - start.boottime_ms) if told.pauses else None,
+                now.leaf,
+                None if told.beneath is None else GapCause(told.beneath),
+            ),
+        )
 
 
 def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:

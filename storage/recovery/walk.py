@@ -179,7 +179,7 @@ class Rebuilder:
                     if self._walk(disk, count, left, told):
                         through.append(volume)
                         reach(Failpoint.REBUILD_WALKED)
-                self._carve(count)
+                self._correct(count)
                 for volume in through:
                     self._submit(partial(_gone_through, volume=volume))
                     reach(Failpoint.REBUILD_KNOWN)
@@ -310,15 +310,13 @@ class Rebuilder:
         left += outcome.left
         return not outcome.again
 
-    def _carve(self, count: Counter[str]) -> None:
+    def _correct(self, count: Counter[str]) -> None:
         """Gaps that the loss left: there is footage after all, or leaves that were read later tell otherwise."""
         after = 0
-        while page := self._database.read(partial(snapshot_table.ended_gaps, after=after, limit=PAGE)):
+        while page := self._database.read(partial(snapshot_table.gaps_after, after=after, limit=PAGE)):
             for gap in page:
-                others = self._database.read(partial(snapshot_table.others_within, gap=gap))
-                if others is not None:
-                    self._submit(partial(snapshot_table.carve, gap=gap, others=others))
-                    count["gaps"] += 1
+                if not self._database.read(partial(snapshot_table.is_right, gap=gap)):
+                    count["gaps"] += self._submit(partial(snapshot_table.correct, gap=gap))
             after = page[-1].id
             if self._stop.is_set():
                 return

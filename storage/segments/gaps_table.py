@@ -206,7 +206,7 @@ def bridge(
             insert_gap(connection, camera, left, right, cause, detail)
         return
     jump_ms = (right.wall_ms - left.wall_ms) - (right.boottime_ms - left.boottime_ms)
-    if jump_ms > STEP_MS:
+    if jump_ms > STEP_MS and not _is_step(connection, camera, left):
         at = Point(right.boot, max(left.boottime_ms, right.boottime_ms), right.wall_ms)
         stepped = message(
             "gap.clock-forward",
@@ -214,6 +214,16 @@ def bridge(
             seconds=f"{jump_ms / 1000:.1f}",
         )
         insert_gap(connection, camera, left, at, GapCause.CLOCK_STEP, stepped)
+
+
+def _is_step(connection: sqlite3.Connection, camera: int, at: Point) -> bool:
+    """One that is told there stays the only one."""
+    row = connection.execute(
+        "SELECT 1 FROM gaps WHERE camera = ? AND boot = ? AND start_boottime_ms = ? AND start_wall_ms = ?"
+        " AND cause = ?",
+        (camera, at.boot, at.boottime_ms, at.wall_ms, GapCause.CLOCK_STEP),
+    ).fetchone()
+    return row is not None
 
 
 def begin(

@@ -49,7 +49,7 @@ class Box:
     def step(self, by_ms: int) -> None:
         """By hand: the kernel takes the clock for synchronised no more, and none before 1970 (clock_settime(2))."""
         self.synced = False
-        self.wall_offset_us = max(self.wall_offset_us + by_ms * 1000, -self.boottime_us)
+        self.wall_offset_us = max(self.wall_offset_us + by_ms * 1000, -(self.boottime_us // 1000) * 1000)
 
     def lose_power(self, off_ms: int) -> None:
         """It comes up unsynchronised; without a hardware clock as if it had not been off."""
