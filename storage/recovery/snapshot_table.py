@@ -205,10 +205,8 @@ def correct(connection: sqlite3.Connection, gap: GapRow) -> bool:
     if others is None:
         return False
     gaps_table.remove(connection, gap)
-    for (number,) in connection.execute(
-        _TWINS_SQL, (gap.camera_number, gap.start.boot, gap.start.boottime_ms, gap.start.wall_ms, gap.id)
-    ).fetchall():
-        gaps_table.enter_gap(connection, gaps_table.gap_by_id(connection, number))  # it has the last word on this start
+    for twin in _twins(connection, gap):
+        _tell_anew(connection, twin)
     at = gap.start
     for start, end in others:
         if at <= start:
@@ -221,18 +219,33 @@ def correct(connection: sqlite3.Connection, gap: GapRow) -> bool:
     return True
 
 
+def _twins(connection: sqlite3.Connection, gap: GapRow) -> list[GapRow]:
+    """Of the lost database, with the same start."""
+    start = (gap.start.boot, gap.start.boottime_ms, gap.start.wall_ms)
+    rows = connection.execute(_TWINS_SQL, (gap.camera_number, *start, gap.id)).fetchall()
+    return [gaps_table.gap_by_id(connection, number) for (number,) in rows]
+
+
+def _tell_anew(connection: sqlite3.Connection, gap: GapRow) -> None:
+    """It has the last word on its start again. It is one of ours from then on: it is taken out of the others before."""
+    end = gap.end or gap.start
+    values = (gap.camera_number, gap.start.boot, gap.start.boottime_ms, end.boot, end.boottime_ms)
+    for (number,) in connection.execute(_BEHIND_SQL, values).fetchall():
+        correct(connection, gaps_table.gap_by_id(connection, number))
+    gaps_table.enter_gap(connection, gap)
+
+
 def _others(connection: sqlite3.Connection, gap: GapRow) -> list[tuple[Point, Point]] | None:
     """What else claims time of a gap, by start. None: nothing does, and maintenance cuts it as it is cut."""
     end = gap.end or _EVER
     if end.boot == gap.start.boot == 0 or end <= gap.start:
         return None
-    (ours,) = connection.execute(_OURS_SQL, (gap.id,)).fetchone()
-    spans = _recorded(connection, gap, end)
-    if ours:
-        spans += _told(connection, gap, end)
+    ours = connection.execute(_OURS_SQL, (gap.id,)).fetchone() == (1,)
     first, last = gap.start.plus_ms(gaps_table.JOIN_MS), end.plus_ms(-gaps_table.JOIN_MS)
-    others = sorted((a, b) for a, b in spans if last > a and b > first)
-    return others if others or (ours and not gaps_table.fits_windows(connection, gap)) else None
+    others = [(a, b) for a, b in _recorded(connection, gap, end) if last > a and b > first]
+    if ours:
+        others += [(a, b) for a, b in _told(connection, gap, end) if end > a and b > gap.start]
+    return sorted(others) if others or (ours and not gaps_table.fits_windows(connection, gap)) else None
 
 
 def _recorded(connection: sqlite3.Connection, gap: GapRow, end: Point) -> list[tuple[Point, Point]]:
@@ -297,6 +310,10 @@ _TOLD_SQL: Final = (
     " WHERE camera = ?1 AND (boot, start_boottime_ms) >= (?2, ?3) AND (boot, start_boottime_ms) < (?4, ?5)"
     " AND inside = 0 AND (end_boot, end_boottime_ms) > (boot, start_boottime_ms)"
     f" AND (?6 IS NULL OR start_wall_ms >= ?6) AND {_THEIRS}"
+)
+_BEHIND_SQL: Final = (
+    "SELECT id FROM gaps WHERE camera = ?1 AND (boot, start_boottime_ms) > (?2, ?3)"
+    " AND (boot, start_boottime_ms) < (?4, ?5) AND inside = 0"
 )
 _TWINS_SQL: Final = (
     "SELECT id FROM gaps WHERE camera = ?1 AND boot = ?2 AND start_boottime_ms = ?3 AND start_wall_ms = ?4"  # noqa: S608  (a constant)
