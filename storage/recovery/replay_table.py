@@ -229,7 +229,7 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
     """As it was told last: what a leaf says that it was before goes, and what it is now comes.
 
     A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
-    What this database told itself stays beside it until all leaves are read: then `snapshot_table.correct` parts them.
+    What this database told itself stays beside it until all leaves are read: then `correction_table` parts them.
     """
     told = msgspec.convert(body, GapLeaf)
     start = told.start.point

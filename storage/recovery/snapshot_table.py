@@ -4,9 +4,8 @@ Functions over a connection. `plant` puts it into an empty database before its f
 number is used twice, and an unmounted path is known for what it is (S10). Of rows, the columns that this version does
 not know are left out.
 
-What recovery asks of a database: whether it can be used at all, and which gaps it has to correct. Every start
-asks `blank_and_last_leaf`; the doctor asks more, of the file. Damage that lies deeper shows when it is met. `correct`
-takes what is recorded or told otherwise out of a gap that a lost database left (S9), in its caller's transaction.
+What recovery asks of a database: whether it can be used at all. Every start asks `blank_and_last_leaf`; the doctor asks
+more, of the file. Damage that lies deeper shows when it is met.
 """
 
 from __future__ import annotations
@@ -29,10 +28,7 @@ from storage.mirror.table import _TABLES, LEAF_MARGIN
 from storage.recovery import replay_table
 from storage.recovery.replay_table import ELSEWHERE, camera_number, fitting
 from storage.retention import table as retention_table
-from storage.segments import gaps_table
-from storage.segments.queries import GAP_SQL, GapRow, gap_row
 from storage.volumes import table as volumes_table
-from storage.words.clock import STEP_MS
 from storage.words.layout import SEQ_LAST, is_camera
 from storage.words.message import Message
 from storage.words.model import GapCause
@@ -182,140 +178,3 @@ def last_life(connection: sqlite3.Connection) -> tuple[int, bool, str] | None:
         " ORDER BY r.number DESC LIMIT 1"
     ).fetchone()
     return None if row is None else (int(row[0]), bool(row[1]), str(row[2]))
-
-
-def gaps_after(connection: sqlite3.Connection, after: int, limit: int) -> list[GapRow]:
-    """By id, from the one after `after` on; pauses within what is recorded are none of these."""
-    rows = connection.execute(GAP_SQL + "WHERE g.id > ? AND g.inside = 0 ORDER BY g.id LIMIT ?", (after, limit))
-    return [gap_row(row) for row in rows]
-
-
-def is_right(connection: sqlite3.Connection, gap: GapRow) -> bool:
-    """Nothing is recorded in it, and of what this database told itself nothing is told otherwise by earlier leaves."""
-    return _others(connection, gap) is None
-
-
-def correct(connection: sqlite3.Connection, gap: GapRow) -> bool:
-    """Take what is recorded or told otherwise out of a gap, with leaves: what stays is before, between and after it.
-
-    It is cut by maintenance as it is known now. False, and nothing is done, where the gap is right or has changed.
-    """
-    row = connection.execute(GAP_SQL + "WHERE g.id = ?", (gap.id,)).fetchone()
-    others = _others(connection, gap) if row is not None and gap_row(row) == gap else None
-    if others is None:
-        return False
-    gaps_table.remove(connection, gap)
-    for twin in _twins(connection, gap):
-        _tell_anew(connection, twin)
-    at = gap.start
-    for start, end in others:
-        if at <= start:
-            gaps_table.bridge(connection, gap.camera_number, at, start, gap.own_cause, gap.detail)
-        at = max(at, end)
-    if gap.end is None:
-        gaps_table.insert_gap(connection, gap.camera_number, at, None, gap.own_cause, gap.detail)
-    elif at <= gap.end:
-        gaps_table.bridge(connection, gap.camera_number, at, gap.end, gap.own_cause, gap.detail)
-    return True
-
-
-def _twins(connection: sqlite3.Connection, gap: GapRow) -> list[GapRow]:
-    """Of the lost database, with the same start."""
-    start = (gap.start.boot, gap.start.boottime_ms, gap.start.wall_ms)
-    rows = connection.execute(_TWINS_SQL, (gap.camera_number, *start, gap.id)).fetchall()
-    return [gaps_table.gap_by_id(connection, number) for (number,) in rows]
-
-
-def _tell_anew(connection: sqlite3.Connection, gap: GapRow) -> None:
-    """It has the last word on its start again. It is one of ours from then on: it is taken out of the others before."""
-    end = gap.end or gap.start
-    values = (gap.camera_number, gap.start.boot, gap.start.boottime_ms, end.boot, end.boottime_ms)
-    for (number,) in connection.execute(_BEHIND_SQL, values).fetchall():
-        correct(connection, gaps_table.gap_by_id(connection, number))
-    gaps_table.enter_gap(connection, gap)
-
-
-def _others(connection: sqlite3.Connection, gap: GapRow) -> list[tuple[Point, Point]] | None:
-    """What else claims time of a gap, by start. None: nothing does, and maintenance cuts it as it is cut."""
-    end = gap.end or _EVER
-    if end.boot == gap.start.boot == 0 or end <= gap.start:
-        return None
-    ours = connection.execute(_OURS_SQL, (gap.id,)).fetchone() == (1,)
-    first, last = gap.start.plus_ms(gaps_table.JOIN_MS), end.plus_ms(-gaps_table.JOIN_MS)
-    others = [(a, b) for a, b in _recorded(connection, gap, end) if last > a and b > first]
-    if ours:
-        others += [(a, b) for a, b in _told(connection, gap, end) if end > a and b > gap.start]
-    return sorted(others) if others or (ours and not gaps_table.fits_windows(connection, gap)) else None
-
-
-def _recorded(connection: sqlite3.Connection, gap: GapRow, end: Point) -> list[tuple[Point, Point]]:
-    """By both clocks: footage of which nobody knows when it was is dated at the instant it was found.
-
-    Where the wall clock was set in the gap, by running time alone: what is recorded may lie outside it, by the wall
-    clock. A start in boot 0 is the name of a file (`load`), of which only the wall clock is known.
-    """
-    longest_ms: int = connection.execute(
-        "SELECT longest_ms FROM cameras WHERE number = ?", (gap.camera_number,)
-    ).fetchone()[0]
-    first = gap.start.plus_ms(-longest_ms)
-    values = (gap.camera_number, first.boot, first.boottime_ms, end.boot, end.boottime_ms)
-    walls = (None, None) if _was_set(gap) else (first.wall_ms, end.wall_ms)
-    found: list[tuple[Point, Point]] = []
-    for condition in ("s.pins = 0 AND s.state IN ('committed', 'quarantined')", "s.pins > 0"):  # as the indices are
-        rows = connection.execute(_RECORDED_SQL + condition, (*values, *walls)).fetchall()
-        found += ((Point(*row[:3]), Point(*row[:3]).plus_ms(row[3])) for row in rows)
-    return found
-
-
-def _was_set(gap: GapRow) -> bool:
-    if gap.end is None or gap.start.boot == 0:
-        return False
-    wall_ms, ran_ms = gap.end.wall_ms - gap.start.wall_ms, gap.end.boottime_ms - gap.start.boottime_ms
-    return wall_ms < 0 or (gap.end.boot == gap.start.boot and abs(wall_ms - ran_ms) > STEP_MS)
-
-
-def _told(connection: sqlite3.Connection, gap: GapRow, end: Point) -> list[tuple[Point, Point]]:
-    """Gaps of which leaves of the lost database tell. One of them may reach in."""
-    values = (gap.camera_number, gap.start.boot, gap.start.boottime_ms)
-    since = connection.execute(_BEFORE_SQL, values).fetchone() or values[1:]
-    wall_ms = gap.start.wall_ms if gap.start.boot == 0 else None
-    rows = connection.execute(_TOLD_SQL, (gap.camera_number, *since, end.boot, end.boottime_ms, wall_ms)).fetchall()
-    return [(Point(*row[:3]), Point(*row[3:])) for row in rows]
-
-
-_EVER: Final = Point(1 << 40, 0, 1 << 62)
-_THEIRS: Final = "(leaf >= (SELECT max(leaf) FROM rebuilds)) IS NOT TRUE"
-"""No leaf of this database tells of it."""
-_OURS_SQL: Final = (
-    "SELECT coalesce(g.leaf, r.leaf) >= r.leaf AND (g.leaf IS NOT NULL OR g.end_boot IS NULL)"
-    " FROM gaps g, (SELECT max(leaf) AS leaf FROM rebuilds) r WHERE g.id = ?"
-)
-"""This database told of it, or it lasts, also since before the loss. Null: no database was lost."""
-_RECORDED_SQL: Final = (
-    "SELECT s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms FROM holdings h CROSS JOIN segments s"
-    " ON (s.volume, s.camera, s.floor_s, s.ceiling_s) = (h.volume, h.camera, h.floor_s, h.ceiling_s)"
-    " WHERE h.camera = ?1 AND (s.boot, s.start_boottime_ms) >= (?2, ?3) AND (s.boot, s.start_boottime_ms) < (?4, ?5)"
-    " AND (?6 IS NULL OR s.start_wall_ms >= ?6) AND (?7 IS NULL OR s.start_wall_ms < ?7)"
-    " AND s.state = 'committed' AND s.duration_ms > 0 AND "
-)
-_NEAR: Final = 8
-"""Gaps that begin within one of the lost database, and before one of ours: those of its end."""
-_BEFORE_SQL: Final = (
-    "SELECT boot, start_boottime_ms FROM (SELECT boot, start_boottime_ms FROM gaps WHERE camera = ?1 AND inside = 0"  # noqa: S608  (a constant)
-    f" AND (boot, start_boottime_ms) < (?2, ?3) ORDER BY boot DESC, start_boottime_ms DESC LIMIT {_NEAR})"
-    " ORDER BY boot, start_boottime_ms LIMIT 1"
-)
-_TOLD_SQL: Final = (
-    "SELECT boot, start_boottime_ms, start_wall_ms, end_boot, end_boottime_ms, end_wall_ms FROM gaps"  # noqa: S608  (a constant)
-    " WHERE camera = ?1 AND (boot, start_boottime_ms) >= (?2, ?3) AND (boot, start_boottime_ms) < (?4, ?5)"
-    " AND inside = 0 AND (end_boot, end_boottime_ms) > (boot, start_boottime_ms)"
-    f" AND (?6 IS NULL OR start_wall_ms >= ?6) AND {_THEIRS}"
-)
-_BEHIND_SQL: Final = (
-    "SELECT id FROM gaps WHERE camera = ?1 AND (boot, start_boottime_ms) > (?2, ?3)"
-    " AND (boot, start_boottime_ms) < (?4, ?5) AND inside = 0"
-)
-_TWINS_SQL: Final = (
-    "SELECT id FROM gaps WHERE camera = ?1 AND boot = ?2 AND start_boottime_ms = ?3 AND start_wall_ms = ?4"  # noqa: S608  (a constant)
-    f" AND inside = 0 AND id <> ?5 AND (end_boot, end_boottime_ms) > (boot, start_boottime_ms) AND {_THEIRS}"
-)

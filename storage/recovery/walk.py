@@ -33,7 +33,7 @@ from storage.ledger.key import Keyring
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.files import MirrorLine, merged
-from storage.recovery import replay_table, snapshot_table
+from storage.recovery import correction_table, replay_table
 from storage.recovery.replay_table import Applied, ReplayTime
 from storage.recovery.salvage import Salvager
 from storage.retention import table as retention_table
@@ -313,10 +313,10 @@ class Rebuilder:
     def _correct(self, count: Counter[str]) -> None:
         """Gaps that the loss left: there is footage after all, or leaves that were read later tell otherwise."""
         after = 0
-        while page := self._database.read(partial(snapshot_table.gaps_after, after=after, limit=PAGE)):
+        while page := self._database.read(partial(correction_table.gaps_after, after=after, limit=PAGE)):
             for gap in page:
-                if not self._database.read(partial(snapshot_table.is_right, gap=gap)):
-                    count["gaps"] += self._submit(partial(snapshot_table.correct, gap=gap))
+                if not self._database.read(partial(correction_table.is_right, gap=gap)):
+                    count["gaps"] += self._submit(partial(correction_table.correct, gap=gap))
             after = page[-1].id
             if self._stop.is_set():
                 return
