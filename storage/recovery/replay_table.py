@@ -229,20 +229,20 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
     """As it was told last: what a leaf says that it was before goes, and what it is now comes.
 
     A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
-    What this database told itself stays beside it until all leaves are read: then `correction_table` parts them.
+    What a later generation of the ledger told, which knew less, stays beside it: `correction_table` parts them.
     """
     told = msgspec.convert(body, GapLeaf)
     start = told.start.point
     if start.boot > now.life.boot or not count_boot(connection, start.boot, told.start.id, start.boottime_ms):
         return  # of boots that this database counts otherwise: nobody could say when it was
-    camera = camera_number(connection, told.camera, start)
+    camera, beyond = camera_number(connection, told.camera, start), _next_generation(connection, now.leaf)
     for former in (start, (told.was or told.start).point):
         connection.execute(
             "DELETE FROM gaps WHERE camera = ? AND boot = ? AND start_boottime_ms = ? AND start_wall_ms = ?"
             " AND inside = ? AND end_boot IS NOT NULL"
             " AND ((end_boot, end_boottime_ms) = (boot, start_boottime_ms)) = ?"
-            " AND (leaf >= (SELECT max(leaf) FROM rebuilds)) IS NOT TRUE",
-            (camera, former.boot, former.boottime_ms, former.wall_ms, told.inside, told.is_step),
+            " AND (leaf >= ?) IS NOT TRUE",
+            (camera, former.boot, former.boottime_ms, former.wall_ms, told.inside, told.is_step, beyond),
         )
     if told.gone or told.end is None:
         return
@@ -267,6 +267,16 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Rep
                 None if told.beneath is None else GapCause(told.beneath),
             ),
         )
+
+
+def _next_generation(connection: sqlite3.Connection, leaf: int | None) -> int | None:
+    """Number of the leaf with which the one after that of `leaf` begins; None: there is none. Of a leaf whose number
+    another has, all are.
+    """
+    if leaf is None:
+        return 0
+    found: int | None = connection.execute("SELECT min(first) FROM generations WHERE first > ?", (leaf,)).fetchone()[0]
+    return found
 
 
 def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: ReplayTime) -> None:

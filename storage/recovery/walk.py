@@ -179,7 +179,8 @@ class Rebuilder:
                     if self._walk(disk, count, left, told):
                         through.append(volume)
                         reach(Failpoint.REBUILD_WALKED)
-                self._correct(count)
+                if not self._correct(count):
+                    through = []
                 for volume in through:
                     self._submit(partial(_gone_through, volume=volume))
                     reach(Failpoint.REBUILD_KNOWN)
@@ -310,16 +311,20 @@ class Rebuilder:
         left += outcome.left
         return not outcome.again
 
-    def _correct(self, count: Counter[str]) -> None:
-        """Gaps that the loss left: there is footage after all, or leaves that were read later tell otherwise."""
+    def _correct(self, count: Counter[str]) -> bool:
+        """Gaps that the loss left: there is footage after all, or leaves that were read later tell otherwise. False
+        where it did not come to the end.
+        """
         after = 0
         while page := self._database.read(partial(correction_table.gaps_after, after=after, limit=PAGE)):
             for gap in page:
-                if not self._database.read(partial(correction_table.is_right, gap=gap)):
-                    count["gaps"] += self._submit(partial(correction_table.correct, gap=gap))
+                now = self._now().at
+                if not self._database.read(partial(correction_table.is_right, gap=gap, now=now)):
+                    count["gaps"] += self._submit(partial(correction_table.correct, gap=gap, now=now))
             after = page[-1].id
             if self._stop.is_set():
-                return
+                return False
+        return True
 
     def _finish(self, disks: Mapping[str, Volume]) -> None:
         """The rebuild is over once everything that is there is known."""

@@ -71,7 +71,7 @@ def insert_gap(
     connection: sqlite3.Connection, camera: int, start: Point, end: Point | None, cause: GapCause, detail: str
 ) -> None:
     """A gap, lasting when `end` is None. What of it lies in maintenance has that cause, and its own beneath."""
-    for begun, ended, within in cut_by_windows(start, end, windows_over(connection, camera, start, cause)):
+    for begun, ended, within in cut_by_windows(start, end, windows_over(connection, camera, start, end, cause)):
         causes = (GapCause.MAINTENANCE, cause) if within else (cause, None)
         _insert(connection, camera, begun, ended, causes, detail)
 
@@ -340,7 +340,7 @@ def settle(
         if gap.end is not None and gap.end <= end:
             remove(connection, gap)
             continue
-        if end < gap.start and windows_over(connection, camera, end, gap.own_cause):
+        if end < gap.start and windows_over(connection, camera, end, None, gap.own_cause):
             insert_gap(connection, camera, end, gap.start, gap.own_cause, gap.detail)
             return
         connection.execute(
@@ -354,17 +354,20 @@ def settle(
         bridge(connection, camera, end, following, cause, detail)
 
 
-def windows_over(connection: sqlite3.Connection, camera: int, start: Point, cause: GapCause) -> list[Window]:
-    """Those that cover the camera and last beyond `start`, in order; none for a cause that is none of theirs."""
+def windows_over(
+    connection: sqlite3.Connection, camera: int, start: Point, end: Point | None, cause: GapCause
+) -> list[Window]:
+    """Those that cover the camera between two instants, in order; none for a cause that is none of theirs."""
     if cause in APART:
         return []
     rows = connection.execute(
         "SELECT boot, boottime_ms, wall_ms, end_boot, end_boottime_ms, end_wall_ms FROM maintenances"
         " WHERE (end_boot IS NULL OR (end_boot, end_boottime_ms) > (?1, ?2))"
+        " AND (?5 IS NULL OR (boot, boottime_ms) < (?5, ?6))"
         " AND (cameras = '[]' OR EXISTS (SELECT 1 FROM json_each(maintenances.cameras)"
         " WHERE value = (SELECT id FROM cameras WHERE number = ?3)))"
         " ORDER BY boot, boottime_ms LIMIT ?4",
-        (start.boot, start.boottime_ms, camera, WINDOWS_MAX),
+        (start.boot, start.boottime_ms, camera, WINDOWS_MAX, end and end.boot, end and end.boottime_ms),
     ).fetchall()
     return [(Point(*row[:3]), None if row[3] is None else Point(*row[3:])) for row in rows]
 
@@ -401,7 +404,7 @@ def fits_windows(connection: sqlite3.Connection, gap: GapRow) -> bool:
     ).fetchone()
     if first is None or (gap.end is not None and gap.end <= Point(*first)):
         return True
-    windows = windows_over(connection, gap.camera_number, gap.start, gap.own_cause)
+    windows = windows_over(connection, gap.camera_number, gap.start, gap.end, gap.own_cause)
     return cut_by_windows(gap.start, gap.end, windows) == [(gap.start, gap.end, gap.beneath is not None)]
 
 

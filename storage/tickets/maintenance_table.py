@@ -178,7 +178,7 @@ def _give_back(connection: sqlite3.Connection, gaps: Iterable[GapRow]) -> None:
     """They last and lie in no maintenance any more: what they are for themselves is their cause."""
     for gap in gaps:
         own = gap.beneath
-        if own is not None and not windows_over(connection, gap.camera_number, gap.start, own):
+        if own is not None and not windows_over(connection, gap.camera_number, gap.start, None, own):
             connection.execute("UPDATE gaps SET cause = ?, beneath = NULL WHERE id = ?", (own, gap.id))
 
 
