@@ -16,12 +16,15 @@ from pathlib import Path
 import pytest
 
 from storage.mirror import service as mirror
+from storage.recovery import walk
+from storage.retention.plan import Policy
+from storage.segments.gaps_table import JOIN_MS
 from storage.volumes.volume import VolumeSpec
 from storage.words.errors import StoreError
 from storage.words.model import GapCause
 from tests.conftest import Profile
 from tests.support import promises
-from tests.support.office import DEADLINE_S, Office, in_memory
+from tests.support.office import BOUNDS, DEADLINE_S, Office, in_memory
 
 HOUR_MS = 3_600_000
 WHO = {"who": "chen", "reason": "a disk is replaced"}
@@ -80,12 +83,20 @@ def gaps(office: Office, since_ms: int) -> list[tuple[int, int | None, str, str 
 
 
 def contradictions(office: Office) -> list[str]:
-    """Gaps that say something of the same time, and time of which nobody says anything."""
+    """What says something of the same time, and time of which nobody says anything."""
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
         found = db.execute(
             "SELECT a.id, a.cause, b.id, b.cause FROM gaps a JOIN gaps b ON a.camera = b.camera AND a.id < b.id"
             " WHERE a.inside = 0 AND b.inside = 0 AND (a.boot, a.start_boottime_ms) < (b.end_boot, b.end_boottime_ms)"
             " AND (b.boot, b.start_boottime_ms) < (a.end_boot, a.end_boottime_ms)"
+        ).fetchall()
+        found += db.execute(
+            "SELECT g.id, g.cause, s.seq, 'recorded' FROM gaps g JOIN segments s"
+            " ON s.camera = g.camera AND s.boot = g.boot"
+            " WHERE g.inside = 0 AND s.state = 'committed' AND (g.end_boot IS NULL OR g.end_boot = s.boot)"
+            " AND g.start_boottime_ms + ?1 < s.start_boottime_ms + s.duration_ms"
+            " AND s.start_boottime_ms + ?1 < coalesce(g.end_boottime_ms, 1 << 60)",
+            (JOIN_MS,),
         ).fetchall()
     holes = [one for one in promises.unaccounted(promises.Box(office.state, {})) if "nobody claims" in one]
     return [f"{pair} overlap" for pair in found] + holes
@@ -256,6 +267,92 @@ def test_footage_of_which_nobody_knows_when_it_was_takes_nothing_out_of_a_gap(of
     office.segment("door")
     assert office.store.ledger.rebuild(everything=True).gaps == 0
     assert gaps(office, since_ms) == [(0, 120, "unreachable", None)]
+
+
+def test_a_camera_that_is_off_is_off_from_its_last_picture_although_the_clock_was_set_back_before_that(
+    office: Office,
+) -> None:
+    since_ms = office.clock.boottime_ms
+    drops(office, GapCause.DISABLED)
+    office.store.ledger.mirror_now()
+    office.clock.tick(20_000)
+    office.segment("door", 5)
+    office.clock.step_wall(-HOUR_MS)
+    office.segment("door", 5)
+    drops(office, GapCause.DISABLED)
+    office.store.ledger.mirror_now()
+    office.crash()
+    away = loses(office)
+    office.clock.tick(10_000)
+    comes_back(office, away)
+    assert gaps(office, since_ms) == [(0, 20, "disabled", None), (24, None, "disabled", None)]
+
+
+def test_what_was_recorded_and_destroyed_since_is_no_gap(office: Office) -> None:
+    office.store.ledger.mirror_now()
+    since_ms = office.clock.boottime_ms
+    office.segment("door", 10)
+    office.clock.tick(400_000)
+    assert office.store.sweep(lambda: Policy({"door": BOUNDS})).destroyed == 2
+    office.store.ledger.mirror_now()
+    office.crash()
+    away = loses(office)
+    office.enrol("door")
+    comes_back(office, away)
+    assert gaps(office, since_ms) == [(4, 404, "daemon-crash", None), (404, None, "starting", None)]
+
+
+def test_a_correction_that_is_interrupted_is_made_after_the_next_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stop in order; a volume that was gone through is no end of it."""
+    monkeypatch.setattr(walk, "PAGE", 1)
+    office.store.ledger.mirror_now()
+    since_ms = office.clock.boottime_ms
+    office.segment("door", 5)
+    office.store.ledger.mirror_now()
+    office.crash()
+    office.clock.tick(10_000)
+    away = loses(office)
+    office.enrol("door")
+    away.rename(office.disk)
+    office.store.volumes()
+    office.store.ledger.rebuild(lambda told: office.store.interrupt() if told["phase"] == "files" else None)
+    office.store.close()
+    office.start()
+    assert office.store.ledger.waiting() != []
+    office.store.ledger.rebuild()
+    assert gaps(office, since_ms)[0] == (2, 12, "daemon-crash", None)
+    assert contradictions(office) == []
+
+
+def test_what_a_second_database_told_without_knowing_is_put_right_in_the_third(office: Office) -> None:
+    office.store.ledger.mirror_now()
+    since_ms = office.clock.boottime_ms
+    drops(office, GapCause.UNREACHABLE)
+    office.clock.tick(20_000)
+    drops(office, GapCause.REFUSED)
+    office.clock.tick(20_000)
+    office.segment("door", 5)
+    office.store.ledger.mirror_now()
+    office.crash()
+    office.clock.tick(10_000)
+    away = loses(office)
+    office.enrol("door")
+    office.store.ledger.rebuild()
+    office.store.close()
+    for file in office.state.glob("edged.db*"):
+        file.unlink()
+    office.start()
+    office.enrol("door")
+    office.store.ledger.rebuild()
+    comes_back(office, away)
+    assert gaps(office, since_ms)[:3] == [
+        (0, 20, "unreachable", None), (20, 40, "refused", None), (42, 52, "daemon-crash", None),
+    ]  # fmt: skip
+    assert contradictions(office) == []
+    office.store.close()
+    assert [one for one in promises.fsck(promises.Box(office.state, {}), office.clock) if "gap" in one] == []
 
 
 # --- at random
