@@ -68,8 +68,8 @@ def _tell_anew(connection: sqlite3.Connection, gap: GapRow, now: Point) -> None:
     """It has the last word on its start again. As it is of this generation then, the others yield to it before."""
     end = gap.end or gap.start
     values = (gap.camera_number, gap.start.boot, gap.start.boottime_ms, end.boot, end.boottime_ms)
-    for (number,) in connection.execute(_BEHIND_SQL, values).fetchall():
-        correct(connection, gaps_table.gap_by_id(connection, number), now)
+    for row in connection.execute(GAP_SQL + _BEHIND, values).fetchall():
+        correct(connection, gap_row(row), now)
     gaps_table.enter_gap(connection, gap)
 
 
@@ -184,9 +184,9 @@ _TOLD_SQL: Final = (
     " AND inside = 0 AND (end_boot, end_boottime_ms) > (boot, start_boottime_ms)"
     " AND (?6 IS NULL OR start_wall_ms >= ?6) AND (leaf >= ?7) IS NOT TRUE"
 )
-_BEHIND_SQL: Final = (
-    "SELECT id FROM gaps WHERE camera = ?1 AND (boot, start_boottime_ms) > (?2, ?3)"
-    " AND (boot, start_boottime_ms) < (?4, ?5) AND inside = 0"
+_BEHIND: Final = (
+    "WHERE g.camera = ?1 AND (g.boot, g.start_boottime_ms) > (?2, ?3)"
+    " AND (g.boot, g.start_boottime_ms) < (?4, ?5) AND g.inside = 0"
 )
 _TWINS_SQL: Final = (
     "SELECT id FROM gaps WHERE camera = ?1 AND boot = ?2 AND start_boottime_ms = ?3 AND start_wall_ms = ?4"
