@@ -45,6 +45,8 @@ def absent(box: Box, model: Model, lives: Lives) -> Iterator[str]:
             continue
         row = rows.get(key)
         if row is not None and row["state"] == "committed":
+            if model.pins:
+                model.see_age(known, lives)
             yield from _differs(known, row)
             if known.gone and known.volume in box.volumes:
                 yield f"S4: {name_of(row)} was gone, and is listed"

@@ -99,6 +99,8 @@ class Known:
     sha256: bytes | None = None
     gone: bool = False
     """Destroyed in its time, or lost with its volume."""
+    aged: bool = False
+    """It was past its ceiling, by the bounds of that time."""
     untold: bool = False
     """It was in progress on a disk that is away when the database was lost: nobody knows of it until that is back."""
     learned: list[tuple[int, int]] = field(default_factory=list)
@@ -292,11 +294,17 @@ class Model:
 
     def holders(self, known: Known, lives: Lives) -> Iterator[str]:
         """Pins without which it may not be: they last by true time, and it is not past what an internal one holds."""
-        ceiling_ms = self.soonest(known.camera, known.bounds, lives).ceiling_s * 1000
-        young = lives.true_since(known.start) < ceiling_ms - ROUNDING_MS
+        self.see_age(known, lives)
         for pin_id, pin in self.pins.items():
-            if pin.lasts(lives) and pin.covers(known) and (young or pin.order.ground is not Ground.INTERNAL):
+            if pin.lasts(lives) and pin.covers(known) and not (known.aged and pin.order.ground is Ground.INTERNAL):
                 yield pin_id
+
+    def see_age(self, known: Known, lives: Lives) -> None:
+        """Call it at each step: an internal pin lets go at a ceiling, and takes no hold again where that is lengthened
+        before the next sweep.
+        """
+        ceiling_ms = self.soonest(known.camera, known.bounds, lives).ceiling_s * 1000
+        known.aged |= lives.true_since(known.start) >= ceiling_ms - ROUNDING_MS
 
     def may_hold(self, known: Known, lives: Lives) -> bool:
         """Whether any pin may be what it stays for."""
