@@ -167,7 +167,13 @@ class Disks(Base):
         assert not lacking, f"S13: {[(key, before[key], after.get(key)) for key in lacking]}"
 
     def renumber(self, counted: int, but: Collection[tuple[str, int]]) -> None:
-        """Nothing is left that tells of this boot: it has another number, and with it what was in progress."""
+        """Nothing is left that tells of this boot: it has another number, and with it what was in progress.
+
+        A boot that was suspended since the head is told of and counted anew: what is kept of its clocks disagrees.
+        """
+        told = self.site.box().look("SELECT boot_id FROM boots WHERE number = ?", counted)
+        if any(row["boot_id"] == self.clock.boot_id for row in told):
+            return
         began_ms = self.at().true_ms - self.at().boottime_ms
         for key, known in self.model.segments.items():
             if key not in but and known.start.boot == counted and known.start.true_ms >= began_ms:
