@@ -3,8 +3,8 @@
 Functions over a connection, in their caller's transaction. The new database tells of time that it knows nothing of as a
 gap: from where the head ends, or where a name of a file tells of a camera. Then segments and gaps of that time come
 back, at once or with a disk that was away. `correct` takes both out of such a gap; what stays is cut by maintenance as
-it is known now. Each loss begins a generation of the ledger; of two gaps the one of the earlier generation stays, which
-was there.
+it is known now. Each loss begins a generation of the ledger. Of two gaps the one of the earlier generation stays: that
+database was there.
 
 One start has one gap and one last word in the ledger (`storage.segments.gap_leaf.GapLeaf.key`): a gap that goes and
 one with the same start that stays are told in that order.

@@ -20,7 +20,9 @@ from storage.recovery import walk
 from storage.retention.plan import Policy
 from storage.segments.gaps_table import JOIN_MS
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
 from storage.words.errors import StoreError
+from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause
 from tests.conftest import Profile
 from tests.support import promises
@@ -50,10 +52,14 @@ def drops(office: Office, cause: GapCause, camera: str = "door") -> None:
     office.store.begin_gap(camera, office.clock.now(), cause, "").result(DEADLINE_S)
 
 
-def loses(office: Office) -> Path:
-    """The database and the disk; there is a new one instead. Where the old one lies."""
+def loses_database(office: Office) -> None:
     for file in office.state.glob("edged.db*"):
         file.unlink()
+
+
+def loses(office: Office) -> Path:
+    """The database and the disk; there is a new one instead. Where the old one lies."""
+    loses_database(office)
     away, new = office.disk.rename(office.disk.with_name("away")), office.disk.with_name("new")
     new.mkdir()
     office.specs = [*office.specs, VolumeSpec(new, None, None, None)]
@@ -173,8 +179,7 @@ def test_what_a_disk_tells_that_comes_later_is_taken_out_of_what_was_told_withou
     assert contradictions(office) == []
     office.store.close()
     assert promises.fsck(promises.Box(office.state, {}), office.clock) == []
-    for file in office.state.glob("edged.db*"):
-        file.unlink()
+    loses_database(office)
     office.start()
     office.enrol("door")
     office.store.ledger.rebuild()
@@ -307,6 +312,11 @@ def test_a_correction_that_is_interrupted_is_made_after_the_next_start(
 ) -> None:
     """By a stop in order; a volume that was gone through is no end of it."""
     monkeypatch.setattr(walk, "PAGE", 1)
+
+    def stop_behind_a_volume(step: Failpoint) -> None:
+        if step is Failpoint.REBUILD_WALKED:
+            office.store.interrupt()
+
     office.store.ledger.mirror_now()
     since_ms = office.clock.boottime_ms
     office.segment("door", 5)
@@ -317,7 +327,11 @@ def test_a_correction_that_is_interrupted_is_made_after_the_next_start(
     office.enrol("door")
     away.rename(office.disk)
     office.store.volumes()
-    office.store.ledger.rebuild(lambda told: office.store.interrupt() if told["phase"] == "files" else None)
+    failpoints.arm(stop_behind_a_volume)
+    try:
+        office.store.ledger.rebuild()
+    finally:
+        failpoints.arm(None)
     office.store.close()
     office.start()
     assert office.store.ledger.waiting() != []
@@ -341,8 +355,7 @@ def test_what_a_second_database_told_without_knowing_is_put_right_in_the_third(o
     office.enrol("door")
     office.store.ledger.rebuild()
     office.store.close()
-    for file in office.state.glob("edged.db*"):
-        file.unlink()
+    loses_database(office)
     office.start()
     office.enrol("door")
     office.store.ledger.rebuild()
