@@ -60,6 +60,10 @@ def loses_database(office: Office) -> None:
 def loses(office: Office) -> Path:
     """The database and the disk; there is a new one instead. Where the old one lies."""
     loses_database(office)
+    return starts_without(office)
+
+
+def starts_without(office: Office) -> Path:
     away, new = office.disk.rename(office.disk.with_name("away")), office.disk.with_name("new")
     new.mkdir()
     office.specs = [*office.specs, VolumeSpec(new, None, None, None)]
@@ -366,6 +370,29 @@ def test_what_a_second_database_told_without_knowing_is_put_right_in_the_third(o
     assert contradictions(office) == []
     office.store.close()
     assert [one for one in promises.fsck(promises.Box(office.state, {}), office.clock) if "gap" in one] == []
+
+
+def test_a_backup_that_is_put_back_without_the_disk_leaves_no_time_unclaimed(office: Office) -> None:
+    """Its leaves and those of the disk have the same numbers."""
+    since_ms = office.clock.boottime_ms
+    drops(office, GapCause.UNREACHABLE)
+    office.store.close()
+    backup = shutil.copytree(office.state, office.state.with_name("backup"))
+    office.start()
+    office.enrol("door")
+    office.clock.tick(30_000)
+    for _ in range(6):
+        office.segment("door", 5)
+    office.store.ledger.mirror_now()
+    office.crash()
+    shutil.rmtree(office.state)
+    shutil.copytree(backup, office.state)
+    office.clock.tick(10_000)
+    away = starts_without(office)
+    office.enrol("door")
+    comes_back(office, away)
+    assert (42, 52, "daemon-stopped", None) in gaps(office, since_ms)
+    assert contradictions(office) == []
 
 
 # --- at random
