@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -86,6 +86,11 @@ class Shot:
     @property
     def header(self) -> bytes:
         return self.data[: next(parts_of([self.data])).bytes]
+
+    def salvaged(self) -> Shot:
+        """Whoever recorded it died behind its last fragment: it has no index."""
+        *_, index = parts_of([self.data])
+        return replace(self, data=self.data[: -index.bytes])
 
     @property
     def body(self) -> dict[str, Any]:
@@ -265,10 +270,15 @@ def genuine(
     whole: bool = False,
     max_bytes: int = FAT32_BYTES,
     request: str = "",
+    salvaged_s: float | None = None,
 ) -> Export:
-    """`lobby`, with sound: recorded but for an outage of five seconds; `gate`: its first segment was destroyed."""
+    """`lobby`, with sound: recorded but for an outage of five seconds; `gate`: its first segment was destroyed, and its
+    last one was salvaged if so much of it lies behind what was asked for.
+    """
     lobby = [shot("lobby", seq, begin, 6, heard=True) for seq, begin in ((41, -2), (42, 4), (43, 15))]
     gate = [shot("gate", seq, begin, 8, heard=False) for seq, begin in ((8, 3), (9, 11))]
+    if salvaged_s is not None:
+        gate[1] = shot("gate", 9, 10 + salvaged_s, 8, heard=False).salvaged()
     ledger = Ledger()
     ledger.begin("edged/wenshan-main/0a1b2c3d", key)
     leaf = {("lobby", 41): ledger.enter("segment", lobby[0].body), ("gate", 8): ledger.enter("segment", gate[0].body)}

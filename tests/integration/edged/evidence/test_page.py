@@ -104,6 +104,7 @@ async def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Pa
         session.add(f"pinned-{key is exports.KEY}", genuine.root, pinned)
     session.add("by-request", exports.genuine(tmp_path / "by-request", request="115-0007").root)
     session.add("whole", exports.genuine(tmp_path / "whole", whole=True).root)
+    session.add("salvaged", exports.genuine(tmp_path / "salvaged", salvaged_s=0.5).root)
     stepped = genuine.copied(tmp_path / "stepped")
     exports.set_meanwhile(stepped, -3_600_000)
     session.add("stepped", stepped.root)
@@ -132,7 +133,7 @@ async def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Pa
     for name, expected in session.expected.items():
         assert answer[name] == expected, name
     good = [name for name, found in answer.items() if not found["faults"]]
-    assert good == ["genuine", "in-blocks", "pinned-True", "by-request", "whole", "stepped", "unsynced"]
+    assert good == ["genuine", "in-blocks", "pinned-True", "by-request", "whole", "salvaged", "stepped", "unsynced"]
 
 
 WATCH: Final = """

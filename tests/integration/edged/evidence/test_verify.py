@@ -130,6 +130,18 @@ def test_the_request_by_which_it_was_made_is_proven(tmp_path: Path) -> None:
     assert set(said(check(made.root), "x")) == {"damaged", "copy"}
 
 
+def test_of_a_salvaged_segment_the_last_fragment_may_lie_behind_what_was_asked_for(tmp_path: Path) -> None:
+    """No index behind it tells that it is the last. What was asked for must be there all the same."""
+    made = exports.genuine(tmp_path / "E", salvaged_s=0.5)
+    last = made.camera("gate")["segments"][-1]
+    leaf = json.loads(made.ledger.leaves[last["leaf"] - 1])["b"]
+    assert (last["first_part"], last["last_part"]) == (1, leaf["parts"] - 2)
+    assert said(check(made.root), "x") == []
+    made.manifest["asked"]["to"] = rfc3339(wall(18.499))
+    made.seal()
+    assert set(said(check(made.root), "x")) == {"cut", "copy"}
+
+
 def test_a_film_in_several_files_is_proven(tmp_path: Path) -> None:
     """Even where a segment lies in two of them."""
     made = exports.genuine(tmp_path / "E", max_bytes=150_000, whole=True)

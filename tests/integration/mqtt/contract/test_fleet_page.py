@@ -213,7 +213,7 @@ async def test_the_page_of_a_box_is_reached_by_its_address_and_shows_all_of_it(
         await requests_are_shown(page, mouth, box)
         await press(page, "Escape")
         await until(page, "return document.getElementById('box').hidden")
-        assert await page.run("return document.activeElement.hash") == "#/box/wenshan-main"
+        await until(page, "return document.activeElement.hash", "#/box/wenshan-main")
         await page.run("location.hash = '#/box/nobody'")
         await until(page, text("#box-name"), "沒有這台主機的訊息：nobody")
 
@@ -592,7 +592,7 @@ async def test_it_filters_searches_and_sorts_with_the_keyboard_alone(
         await page.run("document.querySelector('#boxes tbody a[href$=gamma]').focus()")
         await press(page, "Enter", text="\r", windowsVirtualKeyCode=13)
         await until(page, text("#box-name"), "Gamma")
-        assert await page.run("return document.activeElement.id") == "box-name"
+        await until(page, "return document.activeElement.id", "box-name")
 
 
 async def test_strangers_payloads_are_a_defect_of_that_box_and_break_nothing(
