@@ -167,9 +167,13 @@ the short form, and half an hour more."""
 
 EARLY: Final = (
     "tests/integration/recorder/worker/test_four_cameras.py",
+    "tests/integration/storage/integrity/test_tamper_daemon.py",
     "tests/integration/storage/ring/test_ring.py",
     "tests/integration/storage/recovery/test_lost_database_daemon.py",
     "tests/integration/storage/volumes/test_strangers.py",
+    "tests/integration/support/test_camera_wire.py",
+    "tests/integration/support/test_cameras.py",
+    "tests/integration/support/test_fault_camera.py",
 )
 """Long ones that by their names would come among the last: a lane would still be at one when the others have ended."""
 

@@ -77,7 +77,7 @@ def others_lost(recorders: Recorders[FaultCamera], times: int) -> None:
     ("fault", "signs"),
     [
         ("hanging", {"SIGVTALRM"}),
-        ("crashing", {"SIGSEGV"}),
+        pytest.param("crashing", {"SIGSEGV"}, marks=pytest.mark.long),
         pytest.param("starving", {"SIGKILL"}, marks=pytest.mark.long),
         pytest.param("sleeping", {"SIGKILL", "said nothing"}, marks=pytest.mark.long),
     ],

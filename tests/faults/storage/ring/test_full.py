@@ -148,8 +148,11 @@ def test_what_may_go_goes_and_recording_goes_on(memory: Path) -> None:
         all_is_accounted_for(found)
 
 
+@pytest.mark.long
 def test_where_too_little_may_go_for_all_nobody_starts_to_be_stopped_again(memory: Path) -> None:
-    """Their footage goes while they wait. What they will need is remembered, or with nothing left they would flap."""
+    """Their footage goes while they wait. What they will need is remembered, or with nothing left they would flap:
+    tests/integration/storage/ring/test_edges.py and the sawtooth of test_admission.py say so in short.
+    """
     with office(memory, floor="4s", together=True) as found:
         edged = found.edged
         found.disk.fill()

@@ -409,7 +409,7 @@ async def test_chromium_shows_the_true_time_of_a_picture_that_the_browser_did_no
     assert all(is_right(hour, shown) and is_at(shown, 3_000) for shown in look), look
 
 
-@pytest.mark.parametrize("camera", ["lobby", "counter"])
+@pytest.mark.parametrize("camera", ["lobby", pytest.param("counter", marks=pytest.mark.long)])
 async def test_chromium_plays_sound_in_step(
     browser: devtools.Browser, hour: Hour, camera: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
