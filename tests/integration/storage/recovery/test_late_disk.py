@@ -63,6 +63,14 @@ def loses(office: Office) -> Path:
     return starts_without(office)
 
 
+def crashes_and_loses(office: Office, down_ms: int = 0) -> Path:
+    """The disk has all leaves, the head beside the database has not."""
+    office.store.ledger.mirror_now()
+    office.crash()
+    office.clock.tick(down_ms)
+    return loses(office)
+
+
 def starts_without(office: Office) -> Path:
     away, new = office.disk.rename(office.disk.with_name("away")), office.disk.with_name("new")
     new.mkdir()
@@ -173,9 +181,7 @@ def test_what_a_disk_tells_that_comes_later_is_taken_out_of_what_was_told_withou
     since_ms = office.clock.boottime_ms
     happens(office)
     office.clock.tick(20_000)
-    office.store.ledger.mirror_now()
-    office.crash()
-    away = loses(office)
+    away = crashes_and_loses(office)
     office.enrol("door")
     comes_back(office, away)
     office.clock.tick(1_000)
@@ -200,10 +206,7 @@ def test_a_gap_of_the_head_yields_to_what_became_of_it(office: Office) -> None:
     office.store.ledger.mirror_now()
     office.clock.tick(20_000)
     drops(office, GapCause.REFUSED)
-    office.store.ledger.mirror_now()
-    office.crash()
-    office.clock.tick(10_000)
-    away = loses(office)
+    away = crashes_and_loses(office, down_ms=10_000)
     office.enrol("door")
     assert gaps(office, since_ms)[0] == (0, 5, "unreachable", None)
     comes_back(office, away)
@@ -225,9 +228,7 @@ def test_what_lasts_while_the_disk_comes_is_put_right_too(office: Office) -> Non
     office.clock.tick(5_000)
     office.segment("door", 5)
     drops(office, GapCause.DISABLED)
-    office.store.ledger.mirror_now()
-    office.crash()
-    away = loses(office)
+    away = crashes_and_loses(office)
     office.clock.tick(10_000)
     comes_back(office, away)
     assert gaps(office, since_ms) == [
@@ -246,9 +247,7 @@ def test_a_gap_that_lasts_is_cut_by_work_that_is_known_late(office: Office) -> N
     office.store.ledger.mirror_now()
     since_ms = office.clock.boottime_ms
     office.store.maintenance.start([], HOUR_MS, WHO)
-    office.store.ledger.mirror_now()
-    office.crash()
-    away = loses(office)
+    away = crashes_and_loses(office)
     office.enrol("door")
     office.clock.tick(10_000)
     comes_back(office, away)
@@ -289,9 +288,7 @@ def test_a_camera_that_is_off_is_off_from_its_last_picture_although_the_clock_wa
     office.clock.step_wall(-HOUR_MS)
     office.segment("door", 5)
     drops(office, GapCause.DISABLED)
-    office.store.ledger.mirror_now()
-    office.crash()
-    away = loses(office)
+    away = crashes_and_loses(office)
     office.clock.tick(10_000)
     comes_back(office, away)
     assert gaps(office, since_ms) == [(0, 20, "disabled", None), (24, None, "disabled", None)]
@@ -303,9 +300,7 @@ def test_what_was_recorded_and_destroyed_since_is_no_gap(office: Office) -> None
     office.segment("door", 10)
     office.clock.tick(400_000)
     assert office.store.sweep(lambda: Policy({"door": BOUNDS})).destroyed == 2
-    office.store.ledger.mirror_now()
-    office.crash()
-    away = loses(office)
+    away = crashes_and_loses(office)
     office.enrol("door")
     comes_back(office, away)
     assert gaps(office, since_ms) == [(4, 404, "daemon-crash", None), (404, None, "starting", None)]
@@ -324,10 +319,7 @@ def test_a_correction_that_is_interrupted_is_made_after_the_next_start(
     office.store.ledger.mirror_now()
     since_ms = office.clock.boottime_ms
     office.segment("door", 5)
-    office.store.ledger.mirror_now()
-    office.crash()
-    office.clock.tick(10_000)
-    away = loses(office)
+    away = crashes_and_loses(office, down_ms=10_000)
     office.enrol("door")
     away.rename(office.disk)
     office.store.volumes()
@@ -352,10 +344,7 @@ def test_what_a_second_database_told_without_knowing_is_put_right_in_the_third(o
     drops(office, GapCause.REFUSED)
     office.clock.tick(20_000)
     office.segment("door", 5)
-    office.store.ledger.mirror_now()
-    office.crash()
-    office.clock.tick(10_000)
-    away = loses(office)
+    away = crashes_and_loses(office, down_ms=10_000)
     office.enrol("door")
     office.store.ledger.rebuild()
     office.store.close()
