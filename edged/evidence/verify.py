@@ -1485,10 +1485,10 @@ class Check:
             )
             ended = last.is_last or (last.stop.wall_ms > until and last.wall(last.end) >= until - EDGE_MS)
             joined = all(after.first == before.last + 1 for before, after in zip(pieces, pieces[1:]))
-            # A salvaged one has no index, so without its last fragment it seems whole, too.
-            # That fragment may lie behind what was asked for.
-            over = last.stop.wall_ms > until <= last.wall(last.end)
-            counted = over or not whole or one.body["frames"] in (0, sum(piece.pictures for piece in pieces))
+            # A salvaged file has no index: without its last fragment it seems whole, too.
+            # That fragment need not be there where what was asked for ends before it.
+            ends_before = last.stop.wall_ms > until <= last.wall(last.end)
+            counted = ends_before or not whole or one.body["frames"] in (0, sum(piece.pictures for piece in pieces))
             if not (begun and ended and joined and counted):
                 span = self.span(max(asked, one.start.wall_ms), min(until, one.stop.wall_ms))
                 self.say("cut", camera=camera["id"], **span)

@@ -159,6 +159,7 @@ _OURS_SQL: Final = (
     "SELECT end_boot IS NULL AND r.leaf IS NOT NULL OR g.leaf >= r.leaf"
     " FROM gaps g, (SELECT max(leaf) AS leaf FROM rebuilds) r WHERE g.id = ?"
 )
+"""It was told since the last loss, or lasts. Null: no database was lost, or no leaf tells of it."""
 _RECORDED_SQL: Final = (
     "SELECT s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms FROM holdings h CROSS JOIN segments s"
     " ON (s.volume, s.camera, s.floor_s, s.ceiling_s) = (h.volume, h.camera, h.floor_s, h.ceiling_s)"

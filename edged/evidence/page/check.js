@@ -949,10 +949,10 @@ class Check {
       const ended = last.isLast || (last.stop.wall > until && last.wall(last.end) >= until - EDGE_MS);
       const follows = pieces.slice(1).every((after, index) => after.first === pieces[index].last + 1);
       const pictures = pieces.reduce((sum, piece) => sum + piece.pictures, 0);
-      // A salvaged one has no index, so without its last fragment it seems whole, too.
-      // That fragment may lie behind what was asked for.
-      const over = last.stop.wall > until && last.wall(last.end) >= until;
-      const counted = over || !whole || one.body.frames === 0 || one.body.frames === pictures;
+      // A salvaged file has no index: without its last fragment it seems whole, too.
+      // That fragment need not be there where what was asked for ends before it.
+      const endsBefore = last.stop.wall > until && last.wall(last.end) >= until;
+      const counted = endsBefore || !whole || one.body.frames === 0 || one.body.frames === pictures;
       if (!(begun && ended && follows && counted)) {
         const span = this.span(Math.max(asked, one.start.wall), Math.min(until, one.stop.wall));
         this.say("cut", {camera: camera.id, ...span});

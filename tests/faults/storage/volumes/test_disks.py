@@ -110,7 +110,7 @@ TROUBLES: Final = (
     Trouble(dies, frozenset({"io-error"})),
     Trouble(vanishes, frozenset({"io-error"})),
 )
-LATER: Final = (Trouble(refuses_writes, frozenset({"io-error"})),)
+WITH_LONG: Final = Trouble(refuses_writes, frozenset({"io-error"}))
 """To edged the same as one that dies."""
 EXPECTED: Final = {"starting", "daemon-stopped", "unreachable", "refused"}.union(*(one.causes for one in TROUBLES))
 
@@ -137,7 +137,7 @@ def costs_its_time(office: Office, trouble: Trouble) -> None:
 
 def test_a_bad_disk_costs_its_time_and_nothing_else(memory: Path, profile: Profile) -> None:
     with office_with_a_disk(memory) as office:
-        for trouble in TROUBLES if profile.name == "short" else (*TROUBLES, *LATER):
+        for trouble in TROUBLES if profile.name == "short" else (*TROUBLES, WITH_LONG):
             costs_its_time(office, trouble)
         edged = office.edged
         assert edged.stop() == 0
