@@ -181,13 +181,15 @@ def test_sigkill_at_random_moments(memory: Path, profile: Profile, capsys: pytes
     assert lost[-1] <= MAX_LOSS_S
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not may_mount(), reason="mounting needs root")
 @pytest.mark.parametrize(
     ("sabotage", "at_cuts"), [("", (False, True)), (NO_SYNC, (False,) * 3)], ids=["synced", "without-sync"]
 )
 def test_a_power_cut(memory: Path, profile: Profile, sabotage: str, at_cuts: Sequence[bool]) -> None:
     """The disk keeps what was synced and nothing else. Without a sync, and that is the proof, far more is lost: at one
-    of three cuts, because now and then a whole machine is synced by somebody, or its memory runs short.
+    of three cuts, because now and then a whole machine is synced by somebody, or its memory runs short. In short
+    tests/faults/storage/store/test_power_cuts_live.py asks it, with cameras that need no network.
     """
     setup, lost = Setup([], segment=SEGMENT, max_bytes="100MB"), []
     with (
